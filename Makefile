@@ -1,0 +1,52 @@
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+STAMP := $(VENV)/.installed
+
+.PHONY: help install demo test test-all bench lint format lock docs clean
+
+help: ## what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+$(STAMP): envs/requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+install: $(STAMP) ## the environment, in .venv
+
+demo: $(STAMP) ## a synthetic corpus through the whole pipeline, to a report
+	PATH="$(abspath $(BIN)):$$PATH" snakemake --cores $(CORES) --quiet rules
+
+test: $(STAMP) ## the tests, without the slow proofs
+	$(BIN)/pytest -n $(CORES) -m "not slow"
+
+test-all: $(STAMP) ## every test
+	$(BIN)/pytest -n $(CORES)
+
+bench: $(STAMP) ## the benchmarks of docs/benchmarks.md
+	for script in benchmarks/*.py; do $(BIN)/python $$script; done
+
+lint: $(STAMP) ## ruff, snakefmt and snakemake --lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	PATH="$(abspath $(BIN)):$$PATH" snakemake --lint
+
+format: $(STAMP) ## ruff and snakefmt put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+lock: $(STAMP) ## envs/requirements.lock from envs/requirements.in
+	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
+		--output-file envs/requirements.lock envs/requirements.in
+	sed -i -E 's/^(torch==[0-9.]+)\+cpu$$/\1/' envs/requirements.lock
+
+docs: $(STAMP) ## docs/study-files.md from the settings classes
+	$(BIN)/python -m genreflow.config.reference > docs/study-files.md
+
+clean: ## remove results, logs and the environment
+	rm -rf results logs .snakemake $(VENV)

@@ -1,0 +1,109 @@
+"""Ogg Vorbis files: the only writer, and a reader that can start anywhere.
+
+The same samples give the same bytes in every process: libsndfile draws a random serial number for each stream,
+which is replaced by one that the caller chooses, and frames are handed over in chunks of a fixed length.
+"""
+
+import io
+import os
+import struct
+import zlib
+
+import numpy as np
+import soundfile
+
+from genreflow.store.atomic import write_bytes
+
+# libvorbis keeps one write on the stack and dies of about two million frames; and where it is cut changes the
+# first samples. A new length is therefore a new version of every file.
+CHUNK_FRAMES = 65_536
+
+# Within the last page libsndfile seeks to a place that is off by the part of the last block that is cut away.
+# A page has at most 255 packets of at most 1024 frames; so much before the end, seeking is exact.
+_LAST_PAGE_FRAMES = 2**18
+
+_PAGE_HEADER = 27
+_BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+def encode_ogg(samples: np.ndarray, rate: int, *, quality: float, serial: int, comment: str = "") -> bytes:
+    """Return `samples` (float32 [n] or [n, channels]) as an Ogg Vorbis file.
+
+    Parameters
+    ----------
+    samples
+        Full scale is 1; what is above stays above.
+    rate
+        Hz.
+    quality
+        -1 (smallest) to 10, as in `oggenc -q`.
+    serial
+        Number of the Ogg stream, 0 to 2**32 - 1.
+    comment
+        Text for the COMMENT tag.
+    """
+    channels = 1 if samples.ndim == 1 else samples.shape[1]
+    level = min(1.0, 1 - quality / 10)
+    buffer = io.BytesIO()
+    with soundfile.SoundFile(
+        buffer, "w", rate, channels, format="OGG", subtype="VORBIS", compression_level=level
+    ) as file:
+        if comment:
+            file.comment = comment
+        for start in range(0, len(samples), CHUNK_FRAMES):
+            file.write(samples[start : start + CHUNK_FRAMES])
+    return with_serial(buffer.getbuffer(), serial)
+
+
+def write_ogg(
+    path: str | os.PathLike, samples: np.ndarray, rate: int, *, quality: float, serial: int, comment: str = ""
+) -> None:
+    """Write `samples` as an Ogg Vorbis file, atomically; parameters as in `encode_ogg`."""
+    write_bytes(path, encode_ogg(samples, rate, quality=quality, serial=serial, comment=comment))
+
+
+def read_ogg(path: str | os.PathLike, *, start: int = 0, frames: int = -1) -> np.ndarray:
+    """Return `frames` frames (to the end if -1) from frame `start` on, float32 [n] or [n, channels].
+
+    A partial read equals that slice of a full read, sample for sample.
+    """
+    with soundfile.SoundFile(path) as file:
+        sure = min(start, max(0, file.frames - _LAST_PAGE_FRAMES))
+        file.seek(sure)
+        file.read(start - sure, dtype="float32")
+        return file.read(frames, dtype="float32")
+
+
+def ogg_frames(path: str | os.PathLike) -> int:
+    """Return the number of frames."""
+    return soundfile.info(os.fspath(path)).frames
+
+
+def ogg_comment(path: str | os.PathLike) -> str:
+    """Return the text of the COMMENT tag, empty if there is none."""
+    with soundfile.SoundFile(path) as file:
+        return file.comment
+
+
+def with_serial(ogg: bytes | memoryview, serial: int) -> bytes:
+    """Return an Ogg file of one stream with its serial number replaced and its page checksums renewed (RFC 3533)."""
+    ogg = bytearray(ogg)
+    start = 0
+    while start < len(ogg):
+        segments = ogg[start + 26]
+        end = start + _PAGE_HEADER + segments + sum(ogg[start + _PAGE_HEADER : start + _PAGE_HEADER + segments])
+        struct.pack_into("<I", ogg, start + 14, serial)
+        struct.pack_into("<I", ogg, start + 22, 0)
+        ogg[start + 22 : start + 26] = _page_checksum(ogg[start:end])
+        start = end
+    return bytes(ogg)
+
+
+def _page_checksum(page: bytes | bytearray) -> bytes:
+    """Return the four checksum bytes of a page: CRC-32 with the polynomial of zlib, most significant bit first.
+
+    zlib's goes from the least significant bit on, with an inverted register: reversing the bits of what goes in
+    and what comes out turns the one into the other.
+    """
+    register = zlib.crc32(page.translate(_BITS_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return register.to_bytes(4, "big").translate(_BITS_REVERSED)

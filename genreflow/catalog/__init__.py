@@ -1,0 +1,1 @@
+"""Which tracks there are: layouts, the catalogue, shards."""

@@ -1,0 +1,92 @@
+"""The command `genreflow`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from genreflow import __version__
+from genreflow.errors import UserError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return 0 when all went well, 2 for a mistake in what was asked, 3 when busy."""
+    parser = argparse.ArgumentParser(
+        prog="genreflow",
+        description="From a folder of music to trained, audited genre classifiers.",
+    )
+    parser.add_argument("--version", action="version", version=f"genreflow {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add_predict(commands)
+    _add_demo(commands)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["run"]:  # what follows belongs to snakemake, `--help` included
+        return _guarded(lambda: _run(given[1:]))
+    options = parser.parse_args(given)
+    return _guarded(lambda: options.action(options))
+
+
+def _guarded(action) -> int:
+    try:
+        return action() or 0
+    except UserError as error:
+        print(f"genreflow: {error}", file=sys.stderr)
+        return getattr(error, "exit_code", 2)
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _add_run(commands) -> None:
+    commands.add_parser(
+        "run",
+        help="run the pipeline: snakemake with these arguments, after clearing the lock of a run that died",
+        add_help=False,
+    )
+
+
+def _run(arguments: Sequence[str]) -> int:
+    from genreflow.cli.run import run
+
+    return run(arguments)
+
+
+def _add_predict(commands) -> None:
+    parser = commands.add_parser("predict", help="classify new music with a finished model")
+    parser.add_argument("model", help="model.safetensors of a run, or the run's folder")
+    parser.add_argument("files", nargs="+", help="audio files, or folders of them")
+    parser.add_argument("--csv", default="predictions.csv", help="a row a slice goes here (default: %(default)s)")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.set_defaults(action=_predict)
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from genreflow.predict import describe, predict
+    from genreflow.store.csvs import write_csv
+
+    tracks, slices = predict(options.model, options.files, device=options.device)
+    write_csv(options.csv, slices)
+    print(describe(tracks))
+    print(f"\n{len(slices)} slices of {len(tracks)} tracks: {options.csv}", file=sys.stderr)
+    return 0
+
+
+def _add_demo(commands) -> None:
+    parser = commands.add_parser("demo", help="write the synthetic corpus into a folder")
+    parser.add_argument("folder", help="where the class folders go")
+    parser.add_argument("--tracks-per-class", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=35.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.set_defaults(action=_demo)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from genreflow.demo.corpus import plan, write
+
+    tracks = plan(tracks_per_class=options.tracks_per_class, seconds=options.seconds, seed=options.seed)
+    for number, track in enumerate(tracks, 1):
+        write(track, options.folder)
+        print(f"\r{number} of {len(tracks)} tracks", end="", file=sys.stderr)
+    print(f"\n{options.folder}: set it as `path` of a dataset with `layout: folders`.", file=sys.stderr)
+    return 0

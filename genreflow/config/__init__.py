@@ -1,0 +1,1 @@
+"""Typed settings of the pipeline and its studies; the only reader of YAML."""

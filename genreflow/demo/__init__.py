@@ -1,0 +1,1 @@
+"""The synthetic corpus: five sub-genres of psychedelic trance, made from scratch."""

@@ -1,0 +1,1 @@
+"""Votes, metrics and intervals over prediction tables."""

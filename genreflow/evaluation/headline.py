@@ -1,0 +1,142 @@
+"""What can be concluded, in plain words and honest numbers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+
+def headline(audit: pd.DataFrame, setting: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the numbers at the top of a report and the sentences that say what they mean.
+
+    Parameters
+    ----------
+    audit
+        What `tables.audit_table` returns.
+    setting
+        The row of `tables.settings_table` that the report is about, if anything was trained.
+
+    Returns
+    -------
+    ``sentences, files, quarantined, tracks, slices, classes, groups, baseline, level, accuracy, low, high``.
+    The accuracy is that of tracks by majority vote. What there is not is None, as are `groups` if every track is
+    its own. All values are plain.
+    """
+    tested = setting is not None and pd.notna(setting["track_majority"])
+    facts = {
+        "files": int(audit["tracks"].sum()),
+        "quarantined": int(audit["quarantined"].sum()),
+        "tracks": int(setting["tracks"] if tested else audit["accepted"].sum() + audit["warned"].sum()),
+        "slices": int(setting["slices"] if tested else audit["slices"].sum()),
+        "classes": len(audit),
+        "groups": int(setting["groups"]) if tested and setting["groups"] < setting["tracks"] else None,
+        "baseline": _number(setting["baseline"]) if tested else None,
+        "level": "track" if tested else "",
+        "accuracy": _number(setting["track_majority"]) if tested else None,
+        "low": _number(setting["track_majority_low"]) if tested else None,
+        "high": _number(setting["track_majority_high"]) if tested else None,
+    }
+    result = _result(facts, setting) if tested else [_no_result(setting)]
+    return {"sentences": [*result, _data(facts)], **facts}
+
+
+def holdout_sentences(summary: Mapping[str, Any]) -> list[str]:
+    """Return what a row of `tables.holdout_summary` says."""
+    tracks, correct = int(summary["tracks"]), int(summary["majority_correct"])
+    sentences = [
+        f"By majority vote the final model gets {correct} of {_count(tracks, 'holdout track')} right: "
+        f"{_accuracy(summary['majority'], summary['majority_low'], summary['majority_high'])}. "
+        "It was trained on none of them.",
+        f"By mean probability it gets {int(summary['mean_correct'])} right: "
+        f"{_accuracy(summary['mean'], summary['mean_low'], summary['mean_high'])}.",
+    ]
+    if pd.notna(summary["published"]):
+        sentences.append(
+            f"The study reports {int(summary['published_correct'])} of {int(summary['published_tracks'])} "
+            f"({_percent(summary['published'])}), on tracks of its own."
+        )
+    return sentences
+
+
+def _result(facts: Mapping[str, Any], setting: Mapping[str, Any]) -> list[str]:
+    folds, diverged = int(setting["folds"]), int(setting["diverged"])
+    sentences = [
+        f"By majority vote of its slices, a track gets the right one of {facts['classes']} classes in "
+        f"{_accuracy(facts['accuracy'], facts['low'], facts['high'])} of {_count(facts['tracks'], 'track')}, "
+        "each judged by a model that was not trained on it.",
+        _verdict(facts),
+        f"Of single slices, {_accuracy(setting['slice_accuracy'], setting['slice_low'], setting['slice_high'])} "
+        f"are right ({_count(facts['slices'], 'slice')} from {_count(facts['tracks'], 'track')}).",
+        _independence(facts),
+    ]
+    if diverged:
+        sentences.append(
+            f"{diverged} of {_count(folds, 'fold')} diverged and {_is(diverged)} left out of all accuracies."
+        )
+    return sentences
+
+
+def _verdict(facts: Mapping[str, Any]) -> str:
+    always = f"Always answering the commonest class would be right for {_percent(facts['baseline'])}"
+    if facts["low"] is None:
+        return f"{always}; there are too few tracks to say whether the model does better."
+    if facts["low"] > facts["baseline"]:
+        return f"{always}; the whole interval lies above that, so the model has learned to tell classes apart."
+    if facts["high"] < facts["baseline"]:
+        return f"{always}; the whole interval lies below that, so the model is worse than no model."
+    return f"{always}; the interval includes that, so these tracks do not show that the model has learned anything."
+
+
+def _independence(facts: Mapping[str, Any]) -> str:
+    if facts["groups"] is not None:
+        return f"The tracks are of {_count(facts['groups'], 'group')}, and no group is on both sides of a fold."
+    return (
+        "Every track counts as its own group: if tracks of one artist or album were on both sides of a fold, "
+        "the accuracy is too high."
+    )
+
+
+def _no_result(setting: Mapping[str, Any] | None) -> str:
+    if setting is None:
+        return "No model was evaluated, so there is no accuracy to report."
+    if setting["diverged"] == setting["folds"]:
+        return f"Training diverged in {_all(int(setting['folds']))}, so there is no accuracy to report."
+    return "No test track has predictions, so there is no accuracy to report."
+
+
+def _data(facts: Mapping[str, Any]) -> str:
+    files, quarantined = facts["files"], facts["quarantined"]
+    if not files:
+        return "The dataset has no files."
+    if not quarantined:
+        return f"All of {_count(files, 'file')} could be used."
+    return (
+        f"{quarantined:,} of {_count(files, 'file')} ({_percent(quarantined / files)}) "
+        f"{_is(quarantined)} quarantined and took no part."
+    )
+
+
+def _accuracy(share: float, low: float | None, high: float | None) -> str:
+    if low is None or pd.isna(low):
+        return f"{_percent(share)} (no interval: too few tracks)"
+    return f"{_percent(share)} (95 % interval {100 * low:.1f} to {_percent(high)})"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _all(folds: int) -> str:
+    return "the only fold" if folds == 1 else f"all {folds} folds"
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _number(value: float) -> float | None:
+    return None if pd.isna(value) else float(value)

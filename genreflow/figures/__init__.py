@@ -1,0 +1,1 @@
+"""Tidy tables to matplotlib figures, one function a figure."""

@@ -1,0 +1,220 @@
+"""The figures of a study by kind: which table, which slice, which words go into each."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from genreflow.catalog.index import read_index
+from genreflow.config.inputs import LogMel
+from genreflow.errors import UserError
+from genreflow.features.logmel import band_centres
+from genreflow.figures import experiments
+from genreflow.figures.architecture import Layer, architecture
+from genreflow.figures.confusion import confusion_matrix
+from genreflow.figures.curves import training
+from genreflow.figures.spectrogram import mel_example, right_and_wrong
+from genreflow.figures.style import notice
+from genreflow.store.parquet import column_arrays, read_frame, read_header, read_table
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What figures are drawn from.
+
+    Attributes
+    ----------
+    study
+        What the plan tells of the study: runs, experiments, the setting in the headline.
+    tables
+        The study's tables by name, without suffix.
+    published_curves
+        ``experiment, value, epoch, train_accuracy``, or None.
+    index
+        The index of the study's first input.
+    folder
+        Folder of the study's results.
+    """
+
+    study: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+    published_curves: pd.DataFrame | None
+    index: Path
+    folder: Path
+
+
+def read_sources(
+    study: Mapping[str, Any], *, tables: Sequence[str], published: Sequence[str], index: str, folder: Path
+) -> Sources:
+    """Read the tables of a study (Parquet) and the published curves, where there are any."""
+    frames = {Path(path).stem: read_frame(path, "table") for path in tables}
+    curves = [pd.read_csv(path, dtype={"value": str}) for path in published if path.endswith("_curves.csv")]
+    return Sources(study, frames, curves[0] if curves else None, Path(index), folder)
+
+
+def draw(wanted: Mapping[str, str], sources: Sources) -> Figure:
+    """Draw one figure of a study.
+
+    Parameters
+    ----------
+    wanted
+        ``kind`` and what that kind needs to know: ``experiment``, ``level`` or ``model``.
+
+    Raises
+    ------
+    UserError
+        When there is no such kind.
+    """
+    kinds = {
+        "mel_example": _mel_example,
+        "architecture": _architecture,
+        "experiment": _experiment,
+        "training": _training,
+        "confusion": _confusion,
+        "right_and_wrong": _right_and_wrong,
+    }
+    if wanted["kind"] not in kinds:
+        raise UserError(f"There is no figure of the kind {wanted['kind']!r}; there are {', '.join(kinds)}.")
+    return kinds[wanted["kind"]](sources, **{key: value for key, value in wanted.items() if key != "kind"})
+
+
+def _mel_example(sources: Sources) -> Figure:
+    index = read_index(sources.index)
+    usable = index[index["slices"] > 0]
+    if usable.empty:
+        return notice("No track is long enough for one slice")
+    track = usable.iloc[0]
+    mel = _front_end(sources.index, track)
+    return mel_example(
+        _slice(sources.index, track, int(track["slices"]) // 2),
+        title=f"Log-mel spectrogram of a slice, {track['label']}: {track['title']}",
+        **_axes(mel),
+    )
+
+
+def _architecture(sources: Sources, model: str) -> Figure:
+    run = next(run for run in sources.study["runs"] if run["model"] == model)
+    facts = json.loads((sources.folder / run["path"] / "run.json").read_text(encoding="utf-8"))
+    return architecture([Layer(**layer) for layer in facts["layers"]], title=model)
+
+
+def _experiment(sources: Sources, experiment: str) -> Figure:
+    rows = _rows(sources.tables["experiments"], experiment=experiment)
+    curves = sources.published_curves
+    baseline = sources.tables["settings"]["baseline"]
+    described = sources.study["experiments"][experiment]
+    return experiments.experiment(
+        rows,
+        _folds_only(sources.tables["history"]),
+        _folds_only(sources.tables["runs"]),
+        None if curves is None else _rows(curves, experiment=experiment),
+        title=described["title"],
+        axis=described["axis"],
+        baseline=baseline.iloc[0] if len(baseline) else None,
+    )
+
+
+def _training(sources: Sources) -> Figure:
+    return training(_folds_only(sources.tables["history"]), title="Training")
+
+
+def _confusion(sources: Sources, level: str) -> Figure:
+    rows = _rows(sources.tables["confusion"], level=level, **sources.study["headline"])
+    titles = {
+        "slice": "Slices of all test folds",
+        "track": "Tracks of all test folds, majority vote",
+        "holdout": "Holdout tracks, majority vote of the final model",
+    }
+    if rows.empty:
+        return notice(f"{titles[level]}: nothing was predicted")
+    return confusion_matrix(rows, level="slice" if level == "slice" else "track", title=titles[level])
+
+
+def _right_and_wrong(sources: Sources) -> Figure:
+    pair = _most_telling_pair(_headline_slices(sources))
+    if pair is None:
+        return notice("No class has both a right and a wrong slice")
+    index = read_index(sources.index).set_index("track_id", drop=False)
+    tracks = [index.loc[row["track_id"]] for row in pair]
+    return right_and_wrong(
+        [_slice(sources.index, track, int(row["slice"])) for track, row in zip(tracks, pair, strict=True)],
+        [f"{words(row)}\n{track['title']}" for words, track, row in zip((_right, _wrong), tracks, pair, strict=True)],
+        title=f"Two slices of {pair[0]['label']}: one right, one wrong",
+        **_axes(_front_end(sources.index, tracks[0])),
+    )
+
+
+def _right(row: pd.Series) -> str:
+    return f"recognised, probability {row['probability']:.2f}"
+
+
+def _wrong(row: pd.Series) -> str:
+    return f"taken for {row['predicted']}, probability {row['probability']:.2f}"
+
+
+def _headline_slices(sources: Sources) -> pd.DataFrame:
+    """Return every test slice of the headline's setting: ``track_id, slice, label, predicted, probability``."""
+    headline = sources.study["headline"]
+    parts = []
+    for run in sources.study["runs"]:
+        if (run["model"], run["setting"]) != (headline["model"], headline["setting"]) or run["fold"] == "final":
+            continue
+        path = sources.folder / run["path"] / "predictions.parquet"
+        classes = np.array(read_header(path, "predictions").facts["classes"], dtype=object)
+        frame = read_frame(path, "predictions")
+        proba = frame[[f"p{number}" for number in range(len(classes))]].to_numpy()
+        parts.append(
+            frame[["track_id", "slice", "label"]].assign(
+                predicted=classes[proba.argmax(axis=1)], probability=proba.max(axis=1)
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _most_telling_pair(slices: pd.DataFrame) -> tuple[pd.Series, pd.Series] | None:
+    """Return the surest right and the surest wrong slice of the class that is mistaken most often."""
+    is_right = slices["predicted"] == slices["label"]
+    for label in slices.loc[~is_right, "label"].value_counts().index:
+        mine = slices[slices["label"] == label].sort_values(["probability", "track_id", "slice"], ascending=False)
+        right, wrong = mine[mine["predicted"] == label], mine[mine["predicted"] != label]
+        if len(right):
+            return right.iloc[0], wrong.iloc[0]
+    return None
+
+
+def _slice(index: Path, track: pd.Series, number: int) -> np.ndarray:
+    """Return one slice of a track, float32 [mel, frame]."""
+    path = index.with_name(f"{track['shard']}.parquet")
+    shape = tuple(read_header(path, "slices").facts["shape"])
+    table = read_table(path, "slices", ["track_id", "slice", "array"])
+    row = next(
+        place
+        for place, key in enumerate(zip(table["track_id"].to_pylist(), table["slice"].to_pylist(), strict=True))
+        if key == (track["track_id"], number)
+    )
+    return column_arrays(table["array"].slice(row, 1), shape, "float16")[0].astype(np.float32)
+
+
+def _front_end(index: Path, track: pd.Series) -> LogMel:
+    facts = read_header(index.with_name(f"{track['shard']}.parquet"), "slices").facts
+    return LogMel.model_validate(facts["front_end"])
+
+
+def _axes(mel: LogMel) -> dict[str, Any]:
+    unit = "0 to 1, scaled by frame" if mel.scale == "frame_minmax" else "dB"
+    return {"hop_s": mel.hop / mel.sample_rate, "frequencies": band_centres(mel), "unit": unit}
+
+
+def _rows(frame: pd.DataFrame, **values: str) -> pd.DataFrame:
+    for column, value in values.items():
+        frame = frame[frame[column].astype(str) == value]
+    return frame
+
+
+def _folds_only(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[frame["fold"].astype(str) != "final"]

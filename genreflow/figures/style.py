@@ -1,0 +1,111 @@
+"""How every figure looks: one palette, one font, literal text, and files that are the same bytes each time."""
+
+import os
+import textwrap
+import unicodedata
+import warnings
+from collections.abc import Iterable
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from genreflow.store.atomic import atomic_write
+
+# Okabe & Ito (2008), told apart with any kind of colour vision; their yellow is too pale for lines on white.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7F7F7F")
+DASHES = ("-", "--", ":", "-.")
+INK = "#1A1A1A"
+QUIET = "#6B6B6B"
+PNG_DPI = 160
+
+RC = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
+    "font.size": 9.0,
+    "axes.labelsize": 9.0,
+    "axes.titlesize": 9.0,
+    "figure.titlesize": 11.0,
+    "figure.titleweight": "bold",
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 8.0,
+    "legend.frameon": False,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": QUIET,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": "#E4E4E4",
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "figure.constrained_layout.h_pad": 0.06,
+    "figure.constrained_layout.w_pad": 0.06,
+    "image.interpolation": "none",
+    # Class names are drawn as written: "$\frac{$" is a name, not a formula.
+    "text.parse_math": False,
+    # Text stays text in SVG: searchable, and any script is drawn with the reader's own fonts.
+    "svg.fonttype": "none",
+    "svg.hashsalt": "genreflow",
+}
+
+# Decorator of every function that draws.
+styled = matplotlib.rc_context(RC)
+
+
+def colours(values: Iterable[object]) -> dict[object, tuple[str, str]]:
+    """Return a (colour, dash) for each value, in order; no pair comes twice among the first 28."""
+    return {
+        value: (PALETTE[i % len(PALETTE)], DASHES[i // len(PALETTE) % len(DASHES)])
+        for i, value in enumerate(dict.fromkeys(values))
+    }
+
+
+def printable(text: object) -> str:
+    """Return `text` with each control, direction-changing or unpaired character replaced by U+FFFD."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(text))
+
+
+def label(text: object, *, width: int, lines: int = 1) -> str:
+    """Return printable `text` in at most `lines` lines of `width` Latin characters, ending in … where cut."""
+    text = printable(" ".join(str(text).split()))
+    # Ideographs are twice as wide as Latin letters.
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text) > len(text) / 2
+    width = max(2, width // 2) if wide else width
+    if len(text) <= width:
+        return text
+    wrapped = textwrap.wrap(text, width, break_on_hyphens=False)
+    if len(wrapped) <= lines:
+        return "\n".join(wrapped)
+    last = wrapped[lines - 1]
+    return "\n".join([*wrapped[: lines - 1], last[: width - 1].rstrip() + "…"])
+
+
+def title(figure: Figure, text: object) -> None:
+    """Write the title of `figure` at its upper left, cut to two lines of the figure's width."""
+    width = int(figure.get_figwidth() * 9.5)
+    figure.suptitle(label(text, width=width, lines=2), x=0.01, ha="left")
+
+
+@styled
+def notice(text: str) -> Figure:
+    """Return a figure that says why there is nothing to draw."""
+    figure = Figure(figsize=(6.2, 1.2))
+    figure.text(0.5, 0.5, label(text, width=70, lines=2), ha="center", va="center", color=QUIET)
+    return figure
+
+
+@styled
+def save(figure: Figure, png: str | os.PathLike, svg: str | os.PathLike) -> None:
+    """Write `figure` as PNG and SVG, atomically; the same figure gives the same bytes.
+
+    The PNG shows boxes for scripts that DejaVu Sans lacks (Chinese, Japanese, Korean, emoji); the SVG does not.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        with atomic_write(png) as temporary:
+            figure.savefig(temporary, format="png", dpi=PNG_DPI, metadata={"Software": None})
+        with atomic_write(svg) as temporary:
+            figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})

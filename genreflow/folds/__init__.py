@@ -1,0 +1,1 @@
+"""Tracks to roles: feasibility before, assignment, leakage audit after."""

@@ -1,0 +1,143 @@
+"""Whether a set of tracks can be divided as asked, before anything is computed from it."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from genreflow.config.folds import FoldSettings
+from genreflow.errors import UserError
+from genreflow.folds.roles import HOLDOUT
+
+
+def feasibility(tracks: pd.DataFrame) -> pd.DataFrame:
+    """Count tracks and groups of each class.
+
+    Parameters
+    ----------
+    tracks
+        Columns `track_id`, `label`, `group`. A track without a group is its own group.
+
+    Returns
+    -------
+    DataFrame
+        `label, tracks, groups`, sorted by label.
+    """
+    counts = (
+        tracks.assign(group=groups_of(tracks))
+        .groupby("label")
+        .agg(tracks=("track_id", "size"), groups=("group", "nunique"))
+    )
+    return counts.reset_index()
+
+
+def check(tracks: pd.DataFrame, settings: FoldSettings) -> None:
+    """Refuse tracks that cannot be divided as `settings` ask.
+
+    A class needs as many groups as there are folds, or some test fold lacks it. Tracks whose `split` is
+    `holdout` do not count.
+
+    Raises
+    ------
+    UserError
+        With the table class x (tracks, groups), and what to do.
+    """
+    if tracks.empty:
+        raise UserError("There are no tracks to make folds of. Was every file quarantined? See quarantine.csv.")
+    if tracks["track_id"].duplicated().any():
+        names = tracks.loc[tracks["track_id"].duplicated(), "track_id"].unique()
+        raise UserError(f"Tracks are listed more than once: {listing(names)}. Keep one row a track.")
+    unlabelled = tracks.loc[is_missing(tracks["label"]), "track_id"]
+    if len(unlabelled):
+        raise UserError(
+            f"{len(unlabelled)} tracks have no label: {listing(unlabelled)}. Give each a class, or take it out."
+        )
+    used = in_use(tracks, settings)
+    rest = used[~held_out(used)]
+    if shared := set(used.loc[held_out(used), "group"]) & set(rest["group"]):
+        raise UserError(
+            f"The dataset's own holdout parts these groups: {listing(sorted(shared))}. Mark all tracks of a group "
+            "as holdout or none, or set folds.group to false."
+        )
+    _check_classes(rest, sorted(used["label"].unique()), settings)
+    if not held_out(used).any():
+        _check_holdout(rest, settings)
+
+
+def spare_tracks(tracks: pd.DataFrame, folds: int) -> pd.Series:
+    """Return how many tracks of each class may be put aside at most while `folds` groups of it remain."""
+    sizes = tracks.assign(group=groups_of(tracks)).groupby(["label", "group"]).size()
+    return sizes.groupby("label").apply(lambda groups: int(groups.sort_values().iloc[folds:].sum()))
+
+
+def even_shares(total: int, most: pd.Series) -> pd.Series:
+    """Split `total` over classes as evenly as possible, giving none more than its `most` [classes]."""
+    shares = np.zeros(len(most), int)
+    limits = most.to_numpy()
+    for _ in range(min(total, int(limits.sum()))):
+        open_classes = np.flatnonzero(shares < limits)
+        shares[open_classes[np.argmin(shares[open_classes])]] += 1
+    return pd.Series(shares, index=most.index)
+
+
+def in_use(tracks: pd.DataFrame, settings: FoldSettings) -> pd.DataFrame:
+    """Return the tracks sorted by id, with the groups that `settings` want respected and none missing."""
+    tracks = tracks.sort_values("track_id", ignore_index=True)
+    return tracks.assign(group=groups_of(tracks) if settings.group else tracks["track_id"])
+
+
+def groups_of(tracks: pd.DataFrame) -> pd.Series:
+    """Return the group of each track; a track without one is its own group."""
+    return tracks["group"].where(~is_missing(tracks["group"]), tracks["track_id"])
+
+
+def held_out(tracks: pd.DataFrame) -> pd.Series:
+    """Return which tracks the dataset itself marks as holdout; other values of `split` mean nothing here."""
+    if "split" not in tracks:
+        return pd.Series(False, index=tracks.index)
+    return tracks["split"].eq(HOLDOUT).fillna(False).astype(bool)
+
+
+def is_missing(column: pd.Series) -> pd.Series:
+    """Return which cells are null or empty text."""
+    return column.isna() | column.eq("").fillna(False).astype(bool)
+
+
+def listing(names: Iterable, most: int = 5) -> str:
+    """Return names for a message: the first few, and how many more there are."""
+    names = [str(name) for name in names]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _check_classes(tracks: pd.DataFrame, labels: list[str], settings: FoldSettings) -> None:
+    table = feasibility(tracks).set_index("label").reindex(labels, fill_value=0)
+    if len(table) < 2:
+        raise UserError(
+            f"All tracks are of one class, {labels[0]!r}: there is nothing to tell apart. "
+            f"Add tracks of a second class.\n{_plain(table)}"
+        )
+    unit = "groups" if settings.group and (table["groups"] < table["tracks"]).any() else "tracks"
+    small = table.index[table["groups"] < settings.count]
+    if len(small):
+        fewest = int(table["groups"].min())
+        fewer = f"set folds.count to {fewest} or less, " if fewest >= 2 else ""
+        raise UserError(
+            f"{settings.count} folds need at least {settings.count} {unit} of every class, "
+            f"and there are fewer of: {listing(small, 20)}.\n{_plain(table)}\n"
+            f"Either {fewer}add {unit} to these classes, or drop them."
+        )
+
+
+def _check_holdout(tracks: pd.DataFrame, settings: FoldSettings) -> None:
+    spare = int(spare_tracks(tracks, settings.count).sum())
+    if settings.holdout > spare:
+        raise UserError(
+            f"A holdout of {settings.holdout} tracks is wanted, but {settings.count} folds leave {spare} at most.\n"
+            f"{_plain(feasibility(tracks).set_index('label'))}\n"
+            f"Either set folds.holdout to {spare} or less, use fewer folds, or add tracks."
+        )
+
+
+def _plain(table: pd.DataFrame) -> str:
+    return table.rename_axis("class").reset_index().to_string(index=False)

@@ -1,0 +1,1 @@
+"""Networks behind one registry; each states the input it wants."""

@@ -1,0 +1,274 @@
+"""What is to be built of a study: its settings resolved into runs, tables and figures."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from genreflow.config.inputs import InputSettings
+from genreflow.config.load import settings_from
+from genreflow.config.study import Experiment, ModelSettings, StudySettings
+from genreflow.config.training import TrainingSettings
+from genreflow.errors import UserError, did_you_mean
+from genreflow.models import registry
+from genreflow.plan.code import code_key
+from genreflow.plan.datasets import DatasetPlan, InputPlan
+from genreflow.store.digest import digest
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a model in one setting on one fold."""
+
+    model: str
+    setting: str
+    fold: str
+
+    @property
+    def path(self) -> str:
+        """Folder of the run below its study."""
+        return f"runs/{self.model}/{self.setting}/fold-{self.fold}"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One model with every option and training value settled."""
+
+    model: str
+    name: str
+    axes: Mapping[str, Any]
+    input: str
+    options: Mapping[str, Any]
+    training: TrainingSettings
+
+
+@dataclass
+class StudyPlan:
+    """One study: its settings resolved into runs, and the keys of its products."""
+
+    name: str
+    settings: StudySettings
+    dataset: DatasetPlan
+    inputs: dict[str, InputPlan]
+    code: Mapping[str, str]
+    published: Mapping[Path, str]
+
+    @cached_property
+    def axes(self) -> dict[str, list[str]]:
+        """Model -> the sorted names of all that its experiments vary."""
+        varied: dict[str, set[str]] = {model: set() for model in self.settings.models}
+        for experiment in self.settings.experiments.values():
+            varied[self._model_of(experiment)] |= set(experiment.vary)
+        return {model: sorted(names) for model, names in varied.items()}
+
+    @cached_property
+    def settings_of(self) -> dict[tuple[str, str], Setting]:
+        """(model, setting name) -> setting, over the base of every model and all experiments."""
+        found: dict[tuple[str, str], Setting] = {}
+        for model in self.settings.models:
+            setting = self.resolve(model, {})
+            found[model, setting.name] = setting
+        for experiment in self.settings.experiments.values():
+            for _, setting in self.experiment_settings(experiment):
+                found.setdefault((setting.model, setting.name), setting)
+        return found
+
+    @cached_property
+    def final(self) -> Setting | None:
+        """The setting of the final model, if the study wants one."""
+        if not self.settings.models or self.settings.final is None:
+            return None
+        values = dict(self.settings.final)
+        model = str(values.pop("model", next(iter(self.settings.models))))
+        if model not in self.settings.models:
+            raise UserError(f"study {self.name}: final.model {model!r} is not among the models.")
+        return self.resolve(model, values)
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """Every training of the study."""
+        folds = [str(fold) for fold in range(1, self.settings.folds.count + 1)]
+        runs = [Run(model, name, fold) for model, name in self.settings_of for fold in folds]
+        if self.final is not None:
+            runs.append(Run(self.final.model, self.final.name, "final"))
+        return runs
+
+    def setting(self, model: str, name: str) -> Setting:
+        """Return a setting by its name."""
+        if self.final is not None and (model, name) == (self.final.model, self.final.name):
+            return self.final
+        return self.settings_of[model, name]
+
+    def experiment_settings(self, experiment: Experiment) -> list[tuple[dict[str, Any], Setting]]:
+        """Return the values an experiment compares, each with its setting, in the order given."""
+        grid = itertools.product(*experiment.vary.values())
+        combinations = [dict(zip(experiment.vary, values, strict=True)) for values in grid]
+        return [(values, self.resolve(self._model_of(experiment), values)) for values in combinations]
+
+    def resolve(self, model: str, values: Mapping[str, Any]) -> Setting:
+        """Settle every option of a model, `values` going before the study's own.
+
+        Raises
+        ------
+        UserError
+            When a value names neither an option of the model, nor a training setting, nor ``input``.
+        """
+        settings = self.settings.models[model]
+        known_options, known_training = set(registry.describe(model).options), set(TrainingSettings.model_fields)
+        options, training, inputs = dict(settings.options), dict(settings.training), {"input": self._input_of(settings)}
+        for axis, value in values.items():
+            if axis in known_options:
+                options[axis] = value
+            elif axis in known_training:
+                training[axis] = value
+            elif axis == "input":
+                inputs[axis] = str(value)
+            else:
+                known = known_options | known_training | {"input"}
+                raise UserError(
+                    f"study {self.name}: {axis!r} is no option of {model} and no training setting."
+                    f"{did_you_mean(axis, known)}"
+                )
+        if inputs["input"] not in self.settings.inputs:
+            raise UserError(f"study {self.name}: the input {inputs['input']!r} is not among its inputs.")
+        self._check_input(model, self.settings.inputs[inputs["input"]])
+        full_options = registry.check_options(model, options)
+        full_training = settings_from(
+            TrainingSettings, {**self.settings.training.model_dump(), **training}, f"study {self.name}: training"
+        )
+        everything = {**full_training.model_dump(), **full_options, **inputs}
+        axes = {axis: everything[axis] for axis in self.axes.get(model, [])}
+        return Setting(model, _setting_name(axes), axes, inputs["input"], full_options, full_training)
+
+    @property
+    def has_holdout(self) -> bool:
+        """Whether tracks are put aside for the final model."""
+        return self.settings.folds.holdout > 0 or self.dataset.has_holdout
+
+    def index_of(self, model: str, setting: str) -> str:
+        """Return the index file of the input that a setting is fed."""
+        plan = self.inputs[self.setting(model, setting).input]
+        return f"results/{self.dataset.name}/slices/{plan.name}/index.parquet"
+
+    def run_params(self, model: str, setting: str) -> dict[str, Any]:
+        """Return what a training job is told."""
+        chosen = self.setting(model, setting)
+        return {
+            "study": self.name,
+            "model": model,
+            "setting": setting,
+            "options": dict(chosen.options),
+            "training": chosen.training.model_dump(),
+            "input": self.inputs[chosen.input].settings.model_dump(),
+        }
+
+    @cached_property
+    def evaluation(self) -> dict[str, Any]:
+        """What tables, figures and the report are told of the study, in plain values."""
+        headline = next(iter(self.settings_of.values()), None)
+        if self.final is not None and (self.final.model, self.final.name) in self.settings_of:
+            headline = self.final
+        return {
+            "name": self.name,
+            "title": self.settings.title or self.name,
+            "description": self.settings.description,
+            "citation": self.settings.citation,
+            "dataset": self.dataset.name,
+            "runs": [
+                {"model": r.model, "setting": r.setting, "fold": r.fold, "path": r.path,
+                 "axes": dict(self.setting(r.model, r.setting).axes)}
+                for r in self.runs
+            ],
+            "experiments": {
+                name: {
+                    "title": experiment.title or name,
+                    "axis": ", ".join(experiment.vary),
+                    "values": [
+                        (_value_name(values), setting.model, setting.name)
+                        for values, setting in self.experiment_settings(experiment)
+                    ],
+                }
+                for name, experiment in self.settings.experiments.items()
+            },
+            "headline": None if headline is None else {"model": headline.model, "setting": headline.name},
+            "seed": self.settings.folds.seed,
+            "folds": self.settings.folds.model_dump(),
+        }  # fmt: skip
+
+    @cached_property
+    def figures(self) -> dict[str, dict[str, str]]:
+        """Figure name -> what it shows, in the order of the report."""
+        figures = {"mel-example": {"kind": "mel_example"}}
+        if not self.settings.models:
+            return figures
+        for model in self.settings.models:
+            figures[f"architecture-{model}".lower()] = {"kind": "architecture", "model": model}
+        for name in self.settings.experiments:
+            figures[f"experiment-{name}".lower()] = {"kind": "experiment", "experiment": name}
+        if not self.settings.experiments:
+            figures["training"] = {"kind": "training"}
+        for level in ("slice", "track"):
+            figures[f"confusion-{level}"] = {"kind": "confusion", "level": level}
+        if self.final is not None and self.has_holdout:
+            figures["confusion-holdout"] = {"kind": "confusion", "level": "holdout"}
+        figures["right-and-wrong"] = {"kind": "right_and_wrong"}
+        return figures
+
+    # Keys of the products, from the top down.
+
+    @cached_property
+    def folds_key(self) -> str:
+        """Key of the fold table."""
+        return digest(self.code["assign_folds"], self.settings.folds, [plan.index_key for plan in self.inputs.values()])
+
+    def run_key(self, model: str, setting: str) -> str:
+        """Key of the runs of a model in one setting (the fold is in their path)."""
+        chosen = self.setting(model, setting)
+        network = code_key(registry.module_of(model))
+        return digest(
+            self.code["train_run"], network, chosen.options, chosen.training, self.inputs[chosen.input].index_key,
+            self.folds_key,
+        )  # fmt: skip
+
+    @cached_property
+    def tables_key(self) -> str:
+        """Key of the tables."""
+        runs = [(run.path, self.run_key(run.model, run.setting)) for run in self.runs]
+        experiments = {name: e.model_dump() for name, e in self.settings.experiments.items()}
+        return digest(self.code["evaluate_study"], self.folds_key, runs, experiments, sorted(self.published.values()))
+
+    @cached_property
+    def figures_key(self) -> str:
+        """Key of the figures."""
+        return digest(self.code["draw_figure"], self.tables_key)
+
+    @cached_property
+    def report_key(self) -> str:
+        """Key of the report."""
+        return digest(self.code["write_report"], self.figures_key, self.settings)
+
+    def _check_input(self, model: str, given: InputSettings) -> None:
+        wanted = registry.describe(model)
+        shape = (given.front_end.n_mels, given.segments.frames)
+        if (wanted.input_kind, wanted.input_shape) != (given.front_end.kind, shape):
+            raise UserError(
+                f"study {self.name}: {model} is fed {given.front_end.kind} of {shape[0]} x {shape[1]} and wants "
+                f"{wanted.input_kind} of {wanted.input_shape[0]} x {wanted.input_shape[1]}."
+            )
+
+    def _model_of(self, experiment: Experiment) -> str:
+        return experiment.model or next(iter(self.settings.models))
+
+    def _input_of(self, model: ModelSettings) -> str:
+        return model.input or next(iter(self.settings.inputs))
+
+
+def _value_name(values: Mapping[str, Any]) -> str:
+    """Name what an experiment compares: the value alone where one option varies."""
+    return str(next(iter(values.values()))) if len(values) == 1 else _setting_name(values)
+
+
+def _setting_name(axes: Mapping[str, Any]) -> str:
+    return ",".join(f"{axis}={value}" for axis, value in sorted(axes.items())) or "base"

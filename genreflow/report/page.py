@@ -1,0 +1,426 @@
+"""The page of a study: what was concluded, from which data, how, and at what cost.
+
+The page is one file without scripts that opens from a memory stick: nothing in it comes from the network, and
+no name of a file or class can become markup.
+"""
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from genreflow.figures.style import printable
+from genreflow.report import tables
+from genreflow.report.tables import Column, Table
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The numbers at the top. Shares and accuracies are 0..1; what there is not is None.
+
+    `sentences` say what can and what cannot be concluded, the most important first. `groups` counts artists or
+    albums, whichever the folds keep together. `accuracy` is that of the study's main setting, its interval
+    95 % over tracks; `level` says what it counts (``slice`` or ``track``).
+    """
+
+    sentences: Sequence[str]
+    files: int
+    quarantined: int
+    tracks: int
+    slices: int
+    classes: int
+    groups: int | None = None
+    baseline: float | None = None
+    level: str = ""
+    accuracy: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn figure (SVG), with what a reader needs who cannot see it, and the table behind it."""
+
+    title: str
+    caption: str
+    alt: str
+    svg: bytes
+    table: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """The final model on tracks that took no part in the folds."""
+
+    sentences: Sequence[str]
+    pictures: Sequence[Picture] = ()
+    tracks: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a page is made of; a part that is not given is left out, or said to be missing.
+
+    Frames are the tidy tables of the study: `audit`, `quarantine`, `settings`, `runs`, `experiments`, `classes`,
+    `tracks` as evaluation makes them; `shorter` lists tracks with fewer slices (``title, slices, message``).
+    `experiment_pictures` are keyed by the name in the column ``experiment``. `identity` holds what makes the
+    study reproducible: key, seeds, versions.
+    """
+
+    title: str
+    headline: Headline
+    audit: pd.DataFrame | None = None
+    quarantine: pd.DataFrame | None = None
+    shorter: pd.DataFrame | None = None
+    settings: pd.DataFrame | None = None
+    runs: pd.DataFrame | None = None
+    training: Sequence[Picture] = ()
+    experiments: pd.DataFrame | None = None
+    experiment_pictures: Mapping[str, Picture] = field(default_factory=dict)
+    confusion: Sequence[Picture] = ()
+    classes: pd.DataFrame | None = None
+    tracks: pd.DataFrame | None = None
+    holdout: Holdout | None = None
+    slices: Sequence[Picture] = ()
+    architecture: Sequence[Picture] = ()
+    methods: Sequence[str] = ()
+    identity: Mapping[str, str] = field(default_factory=dict)
+    citation: Sequence[str] = ()
+
+
+def render(study: Study) -> str:
+    """Return the page as HTML; the same study gives the same text."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["printable"] = printable
+    environment.filters["data_uri"] = _data_uri
+    return environment.get_template("page.html").render(
+        title=study.title,
+        sentences=study.headline.sentences,
+        facts=_facts(study.headline),
+        sections=[section for section in _sections(study) if section.blocks],
+    )
+
+
+@dataclass(frozen=True)
+class _Text:
+    kind: ClassVar[str] = "text"
+    text: str
+
+
+@dataclass(frozen=True)
+class _Heading:
+    kind: ClassVar[str] = "heading"
+    text: str
+
+
+@dataclass(frozen=True)
+class _Shown:
+    kind: ClassVar[str] = "table"
+    table: Table
+
+
+@dataclass(frozen=True)
+class _Folded:
+    """A long table that waits behind its caption."""
+
+    kind: ClassVar[str] = "folded"
+    table: Table
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    kind: ClassVar[str] = "picture"
+    picture: Picture
+    table: Table | None
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    kind: ClassVar[str] = "pairs"
+    pairs: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Fact:
+    label: str
+    value: str
+    note: str
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class _Section:
+    anchor: str
+    title: str
+    blocks: list[Any]
+
+
+def _facts(headline: Headline) -> list[_Fact]:
+    """Return the facts in the order in which they must be read: the accuracy comes after what it rests on."""
+    share = headline.quarantined / headline.files if headline.files else 0.0
+    groups = "" if headline.groups is None else f"from {headline.groups:,} groups (artists or albums)"
+    facts = [
+        _Fact("Tracks", tables.count(headline.tracks), f"in {headline.classes:,} classes {groups}".strip()),
+        _Fact("Quarantined", f"{tables.percent(share)} %", f"{headline.quarantined:,} of {headline.files:,} files"),
+        _Fact("Slices", tables.count(headline.slices), f"from {headline.tracks:,} tracks"),
+    ]
+    if headline.baseline is not None:
+        facts.append(_Fact("Majority baseline", f"{tables.percent(headline.baseline)} %", "always the commonest class"))
+    if headline.accuracy is not None:
+        note = f"95 % interval over tracks: {tables.percent(headline.low)} to {tables.percent(headline.high)} %"
+        label = f"{headline.level.capitalize()} accuracy"
+        facts.append(_Fact(label, f"{tables.percent(headline.accuracy)} %", note, strong=True))
+    return facts
+
+
+def _sections(study: Study) -> Iterable[_Section]:
+    yield _Section("data", "Data audit", _data(study))
+    yield _Section("results", "Results", _results(study))
+    yield _Section("experiments", "Experiments", _experiments(study))
+    yield _Section("confusion", "Confusion", _confusion(study))
+    yield _Section("holdout", "Holdout", _holdout(study.holdout))
+    yield _Section("slices", "What the network sees", _pictures(study.slices))
+    yield _Section("architecture", "Architecture", _pictures(study.architecture))
+    yield _Section("methods", "Methods", _methods(study))
+    yield _Section("cost", "Cost", _cost(study.runs))
+
+
+def _data(study: Study) -> list[Any]:
+    blocks: list[Any] = []
+    if _some(study.audit):
+        blocks.append(_Shown(tables.table(study.audit, _AUDIT, caption="Tracks, groups and slices of each class")))
+    if _some(study.quarantine):
+        caption = f"Quarantined files ({len(study.quarantine):,}), and why"
+        blocks.append(_Folded(tables.table(study.quarantine, _QUARANTINE, caption=caption)))
+    else:
+        blocks.append(_Text("No file was quarantined."))
+    if _some(study.shorter):
+        caption = f"Tracks with fewer slices than asked for ({len(study.shorter):,})"
+        blocks.append(_Folded(tables.table(study.shorter, _SHORTER, caption=caption)))
+    return blocks
+
+
+def _results(study: Study) -> list[Any]:
+    if not _some(study.runs):
+        return [_Text("No model has been trained: this study prepares data only.")]
+    blocks: list[Any] = []
+    diverged = int((study.runs.status == "diverged").sum())
+    if diverged == len(study.runs):
+        blocks.append(_Text(f"All {diverged:,} runs diverged: there are no results to show."))
+    elif diverged:
+        blocks.append(_Text(f"{diverged:,} of {len(study.runs):,} runs diverged; they count in no mean."))
+    if _some(study.settings):
+        settings = _beside_published(study.settings, study.experiments)
+        caption = "Accuracy of each setting over all folds (%), with 95 % intervals over tracks"
+        blocks.append(_Shown(tables.table(settings, _SETTINGS, caption=caption)))
+        blocks.append(_Folded(tables.table(settings, _MEASURES, caption="More measures of each setting (%)")))
+    blocks.append(_Folded(tables.table(study.runs, _RUNS, caption=f"All runs ({len(study.runs):,})")))
+    return blocks + _pictures(study.training)
+
+
+def _experiments(study: Study) -> list[Any]:
+    if not _some(study.experiments):
+        return []
+    blocks: list[Any] = []
+    for name, rows in study.experiments.groupby("experiment", sort=False):
+        picture = study.experiment_pictures.get(name)
+        if picture is None:
+            blocks.append(_Heading(name))
+        else:
+            blocks += _pictures([picture])
+        blocks.append(_Shown(tables.table(rows, _EXPERIMENT, caption="Ours beside the published numbers (%)")))
+    return blocks
+
+
+def _confusion(study: Study) -> list[Any]:
+    blocks = _pictures(study.confusion)
+    if _some(study.classes):
+        blocks.append(_Folded(tables.table(study.classes, _CLASSES, caption="Precision, recall and F1 of each class")))
+    if _some(study.tracks):
+        wrong = study.tracks[~study.tracks.correct.astype(bool)]
+        caption = f"Misclassified tracks ({len(wrong):,} of {len(study.tracks):,})"
+        blocks.append(_Folded(tables.table(wrong, _TRACKS, caption=caption)))
+    return blocks
+
+
+def _holdout(holdout: Holdout | None) -> list[Any]:
+    if holdout is None:
+        return []
+    blocks = [_Text(sentence) for sentence in holdout.sentences] + _pictures(holdout.pictures)
+    if _some(holdout.tracks):
+        blocks.append(_Folded(tables.table(holdout.tracks, _TRACKS, caption="Every track of the holdout")))
+    return blocks
+
+
+def _methods(study: Study) -> list[Any]:
+    blocks: list[Any] = [_Text(paragraph) for paragraph in study.methods]
+    if study.identity:
+        blocks += [_Heading("What makes it reproducible"), _Pairs(study.identity)]
+    if study.citation:
+        blocks += [_Heading("To cite"), *(_Text(entry) for entry in study.citation)]
+    return blocks
+
+
+def _cost(runs: pd.DataFrame | None) -> list[Any]:
+    if not _some(runs):
+        return []
+    by = runs.groupby(["model", "setting", "device"], sort=False, dropna=False).seconds
+    cost = by.agg(runs="size", median="median", longest="max", total="sum").reset_index()
+    total = tables.duration(runs.seconds.sum())
+    return [
+        _Text(f"Training and prediction took {total} in {len(runs):,} runs, counted one after the other."),
+        _Shown(tables.table(cost, _COST, caption="Time of a run")),
+    ]
+
+
+def _pictures(pictures: Iterable[Picture]) -> list[Any]:
+    return [
+        _Drawn(
+            picture,
+            tables.plain(picture.table, caption="The table behind the figure") if _some(picture.table) else None,
+        )
+        for picture in pictures
+    ]
+
+
+def _beside_published(settings: pd.DataFrame, experiments: pd.DataFrame | None) -> pd.DataFrame:
+    if not _some(experiments):
+        return settings
+    published = experiments[["model", "setting", "published_mean", "published_sd", "difference"]]
+    return settings.merge(published.drop_duplicates(["model", "setting"]), on=["model", "setting"], how="left")
+
+
+def _some(frame: pd.DataFrame | None) -> bool:
+    return frame is not None and len(frame) > 0
+
+
+def _data_uri(svg: bytes) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
+
+
+def _name(heading: str, key: str) -> Column:
+    return Column(heading, (key,), tables.text, numeric=False)
+
+
+_MODEL, _SETTING = _name("Model", "model"), _name("Setting", "setting")
+_PUBLISHED = Column("Published slice accuracy ± SD", ("published_mean", "published_sd"), tables.plus_minus)
+_SLICE = Column("Slice accuracy", ("slice_accuracy", "slice_low", "slice_high"), tables.interval)
+_MAJORITY = Column(
+    "Track accuracy, majority vote", ("track_majority", "track_majority_low", "track_majority_high"), tables.interval
+)
+_DIFFERENCE = Column("Ours − published (points)", ("difference",), tables.points)
+_BATCH = Column("Batch accuracy ± SD", ("batch_mean", "batch_sd"), tables.plus_minus)
+_TRAIN = Column("Training accuracy", ("train_accuracy",), tables.percent)
+
+_AUDIT = (
+    _name("Class", "class"),
+    Column("Tracks", ("tracks",), tables.count),
+    Column("Groups", ("groups",), tables.count),
+    Column("Accepted", ("accepted",), tables.count),
+    Column("With a warning", ("warned",), tables.count),
+    Column("Quarantined", ("quarantined",), tables.count),
+    Column("Slices", ("slices",), tables.count),
+    Column("Hours", ("hours",), tables.number),
+)
+_QUARANTINE = (
+    _name("Dataset", "dataset"),
+    _name("File", "title"),
+    _name("Reason", "reason"),
+    _name("What is wrong", "message"),
+)
+_SHORTER = (_name("Track", "title"), Column("Slices", ("slices",), tables.count), _name("Why", "message"))
+_SETTINGS = (
+    _MODEL,
+    _SETTING,
+    Column("Majority baseline", ("baseline",), tables.percent),
+    _SLICE,
+    _PUBLISHED,
+    _DIFFERENCE,
+    _MAJORITY,
+    Column("Track accuracy, mean probability", ("track_mean", "track_mean_low", "track_mean_high"), tables.interval),
+    _TRAIN,
+)
+_MEASURES = (
+    _MODEL,
+    _SETTING,
+    _BATCH,
+    Column("SD of slice accuracy over folds", ("slice_fold_sd",), tables.percent),
+    Column("Balanced track accuracy", ("balanced",), tables.percent),
+    Column("Tracks", ("tracks",), tables.count),
+    Column("Slices", ("slices",), tables.count),
+    Column("Folds", ("folds",), tables.count),
+    Column("Diverged folds", ("diverged",), tables.count),
+)
+_RUNS = (
+    _MODEL,
+    _SETTING,
+    _name("Fold", "fold"),
+    _name("Status", "status"),
+    Column("Training tracks", ("train_tracks",), tables.count),
+    Column("Test tracks", ("test_tracks",), tables.count),
+    Column("Test slices", ("test_slices",), tables.count),
+    Column("Slice accuracy (%)", ("slice_accuracy",), tables.percent),
+    Column("Track accuracy, majority vote (%)", ("track_accuracy_majority",), tables.percent),
+    Column("Track accuracy, mean probability (%)", ("track_accuracy_mean",), tables.percent),
+    Column("Training accuracy (%)", ("train_accuracy",), tables.percent),
+    Column("Epochs", ("epochs",), tables.count),
+    Column("Time", ("seconds",), tables.duration),
+    _name("Device", "device"),
+)
+_EXPERIMENT = (
+    _name("Value", "value"),
+    _MODEL,
+    _SETTING,
+    _SLICE,
+    _PUBLISHED,
+    _DIFFERENCE,
+    _BATCH,
+    _MAJORITY,
+    _TRAIN,
+    Column("Published training accuracy", ("published_train",), tables.percent),
+)
+_CLASSES = (
+    _name("Level", "level"),
+    _MODEL,
+    _SETTING,
+    _name("Class", "class"),
+    Column("Precision (%)", ("precision",), tables.percent),
+    Column("Recall (%)", ("recall",), tables.percent),
+    Column("F1 (%)", ("f1",), tables.percent),
+    Column("Support", ("support",), tables.count),
+)
+_TRACKS = (
+    _MODEL,
+    _SETTING,
+    _name("Fold", "fold"),
+    _name("Track", "title"),
+    _name("True class", "true"),
+    _name("Majority vote", "predicted_majority"),
+    Column("Slices for it (%)", ("share",), tables.percent),
+    _name("Runner-up", "runner_up"),
+    _name("Mean probability", "predicted_mean"),
+    Column("Its probability (%)", ("probability",), tables.percent),
+    Column("Slices", ("slices",), tables.count),
+)
+_COST = (
+    _MODEL,
+    _SETTING,
+    _name("Device", "device"),
+    Column("Runs", ("runs",), tables.count),
+    Column("Median", ("median",), tables.duration),
+    Column("Longest", ("longest",), tables.duration),
+    Column("Total", ("total",), tables.duration),
+)

@@ -1,0 +1,179 @@
+"""From the files of a study to its page: which words, numbers and pictures go where."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from genreflow.catalog.index import read_index
+from genreflow.report import tables
+from genreflow.report.page import Headline, Holdout, Picture, Study
+from genreflow.store.parquet import read_frame
+
+_CAPTIONS = {
+    "mel_example": "What the network sees of one slice of a track: mel bands upwards, time to the right.",
+    "architecture": "Each block is a layer's output, the time axis vertical; an arc is a skip connection.",
+    "experiment": (
+        "Left: mean slice accuracy over folds (bar), its 95 % interval over tracks (black), each fold (dot), the "
+        "published mean with its standard deviation over test files (diamond, grey) where there is one, and the "
+        "majority baseline (dashed). Right: training accuracy an epoch, its range over folds, and published values "
+        "(dotted markers) where there are any."
+    ),
+    "training": "Training loss and training slice accuracy an epoch: mean over folds and range.",
+    "confusion": "Rows are true classes, columns predicted ones. A cell holds a count and its share of the row.",
+    "right_and_wrong": (
+        "The surest right and the surest wrong slice of the class that is mistaken most often, on one colour scale."
+    ),
+}
+
+
+def study_page(
+    study: Mapping[str, Any],
+    *,
+    figures: Mapping[str, Mapping[str, str]],
+    table_paths: Sequence[str],
+    headline: str,
+    indexes: Sequence[str],
+    quarantine: str,
+    folder: Path,
+    key: str,
+) -> Study:
+    """Gather what a page is made of.
+
+    Parameters
+    ----------
+    study
+        What the plan tells of the study.
+    figures
+        Name of each figure and what it shows; its files are ``<folder>/figures/<name>.svg``.
+    table_paths, headline, indexes, quarantine
+        The study's tables (Parquet), its headline, the index of each input, and the list of refused files.
+    folder
+        The study's results.
+    key
+        Key of the page, shown on it.
+    """
+    frames = {Path(path).stem: read_frame(path, "table") for path in table_paths}
+    told = json.loads(Path(headline).read_text(encoding="utf-8"))
+    holdout = told.pop("holdout")
+    pictures = {name: _picture(name, shown, frames, study, folder) for name, shown in figures.items()}
+    refused = pd.read_csv(quarantine, dtype=str, keep_default_na=False)
+    facts = _run_facts(study, folder)
+    return Study(
+        title=study["title"],
+        headline=Headline(**told),
+        audit=frames["audit"],
+        quarantine=refused[refused["dataset"] == study["dataset"]],
+        shorter=_shorter(indexes),
+        settings=frames["settings"],
+        runs=frames["runs"],
+        training=_of_kind(pictures, figures, "training"),
+        experiments=frames["experiments"],
+        experiment_pictures={
+            shown["experiment"]: pictures[name] for name, shown in figures.items() if shown["kind"] == "experiment"
+        },
+        confusion=[pictures[name] for name, shown in figures.items() if shown.get("level") in ("slice", "track")],
+        classes=frames["classes"],
+        tracks=frames["tracks"],
+        holdout=Holdout(
+            holdout,
+            [pictures[name] for name, shown in figures.items() if shown.get("level") == "holdout"],
+            frames["holdout"],
+        )
+        if holdout
+        else None,
+        slices=_of_kind(pictures, figures, "mel_example") + _of_kind(pictures, figures, "right_and_wrong"),
+        architecture=_of_kind(pictures, figures, "architecture"),
+        methods=_methods(study, facts),
+        identity=_identity(facts, key),
+        citation=[study["citation"]] if study["citation"] else [],
+    )
+
+
+def _picture(
+    name: str, shown: Mapping[str, str], frames: Mapping[str, pd.DataFrame], study: Mapping[str, Any], folder: Path
+) -> Picture:
+    titles = {
+        "mel_example": "Log-mel spectrogram",
+        "architecture": f"Architecture of {shown.get('model')}",
+        "training": "Training curves",
+        "confusion": f"Confusion at {shown.get('level')} level",
+        "right_and_wrong": "A right and a wrong slice",
+    }
+    if shown["kind"] == "experiment":
+        title = study["experiments"][shown["experiment"]]["title"]
+    else:
+        title = titles[shown["kind"]]
+    caption = _CAPTIONS[shown["kind"]]
+    table = None
+    if shown["kind"] == "confusion":
+        rows = frames["confusion"]
+        chosen = study["headline"]
+        rows = rows[
+            (rows["level"] == shown["level"])
+            & (rows["model"] == chosen["model"])
+            & (rows["setting"] == chosen["setting"])
+        ]
+        table = tables.matrix(rows) if len(rows) else None
+    svg = (folder / "figures" / f"{name}.svg").read_bytes()
+    return Picture(title=title, caption=caption, alt=f"{title}. {caption}", svg=svg, table=table)
+
+
+def _of_kind(pictures: Mapping[str, Picture], figures: Mapping[str, Mapping[str, str]], kind: str) -> list[Picture]:
+    return [pictures[name] for name, shown in figures.items() if shown["kind"] == kind]
+
+
+def _shorter(indexes: Sequence[str]) -> pd.DataFrame:
+    parts = [read_index(path) for path in indexes]
+    index = pd.concat(parts, ignore_index=True)
+    fewer = index[index["reason"].str.contains("W_FEWER_SLICES", na=False) & (index["slices"] > 0)]
+    return fewer[["title", "slices", "message"]].sort_values(["slices", "title"], ignore_index=True)
+
+
+def _run_facts(study: Mapping[str, Any], folder: Path) -> dict[str, Any] | None:
+    """Return run.json of the headline's first run."""
+    chosen = study["headline"]
+    if chosen is None:
+        return None
+    run = next(r for r in study["runs"] if (r["model"], r["setting"]) == (chosen["model"], chosen["setting"]))
+    return json.loads((folder / run["path"] / "run.json").read_text(encoding="utf-8"))
+
+
+def _methods(study: Mapping[str, Any], facts: Mapping[str, Any] | None) -> list[str]:
+    paragraphs = [study["description"]] if study["description"] else []
+    if facts is None:
+        return paragraphs
+    audio, mel, segments = facts["audio"], facts["input"]["front_end"], facts["input"]["segments"]
+    training, folds = facts["training"], study["folds"]
+    slice_s = segments["frames"] * mel["hop"] / mel["sample_rate"]
+    top = mel["fmax"] or mel["sample_rate"] / 2
+    paragraphs.append(
+        f"Tracks were mixed to mono, resampled to {audio['sample_rate']:,} Hz, brought to {audio['loudness']:g} LUFS "
+        f"(EBU R128) unless that took the true peak above {audio['true_peak']:g} dBTP, and stored as Ogg Vorbis of "
+        f"quality {audio['quality']:g}. Up to {segments['count']} slices of {segments['frames']} frames "
+        f"({slice_s:.2f} s) around the middle of each track were turned into {mel['n_mels']}-band log-mel spectrograms "
+        f"({mel['n_fft']:,}-sample Hann window, hop {mel['hop']:,} samples, {mel['fmin']:g} to {top:,.0f} Hz)."
+    )
+    grouping = "tracks of one group (artist or album) kept together" if folds["group"] else "groups not considered"
+    paragraphs.append(
+        f"Tracks were divided into {folds['count']} folds, stratified by class, {grouping}; statistics count tracks, "
+        f"never slices. Each network was trained for {facts['epochs']} epochs of "
+        f"{facts['steps'] // max(1, facts['epochs'])} steps with {training['optimizer']} on batches of "
+        f"{training['batch']} slices with equal numbers of each class, in {facts['precision']} on {facts['device']}. "
+        "Intervals are 95 % bootstrap intervals over groups, or over tracks where no groups are known."
+    )
+    return paragraphs
+
+
+def _identity(facts: Mapping[str, Any] | None, key: str) -> dict[str, str]:
+    identity = {"Key of this page": key}
+    if facts is not None:
+        identity |= {
+            "Key of the main setting's runs": facts["key"],
+            "Digest of its training tracks": facts["dataset"]["training_tracks"],
+            "Seed": str(facts["training"]["seed"]),
+            "Versions": ", ".join(f"{name} {version}" for name, version in facts["versions"].items()),
+        }
+    return identity

@@ -1,0 +1,29 @@
+"""CSV files that open safely in a spreadsheet."""
+
+import os
+from typing import Any
+
+import pandas as pd
+
+from genreflow.store.atomic import atomic_write
+
+# A spreadsheet takes text that starts so for a formula (CWE-1236).
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def write_csv(path: str | os.PathLike, frame: pd.DataFrame) -> None:
+    """Write `frame` as UTF-8 CSV (RFC 4180), atomically; its index is left out.
+
+    Text that a spreadsheet would run as a formula gets an apostrophe in front (a class named ``-core`` becomes
+    ``'-core``; Parquet tables keep it as it is). Numbers stay numbers, and missing values are empty.
+    """
+    safe = frame.rename(columns=_defuse).copy()
+    for place, kind in enumerate(frame.dtypes):
+        if not pd.api.types.is_numeric_dtype(kind):
+            safe.isetitem(place, frame.iloc[:, place].astype(object).map(_defuse))
+    with atomic_write(path) as temporary:
+        safe.to_csv(temporary, index=False, encoding="utf-8", errors="backslashreplace", lineterminator="\r\n")
+
+
+def _defuse(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value

@@ -1,0 +1,114 @@
+"""Parquet tables with page checksums, and a header that says what they are and which key made them.
+
+Snappy, zstd and plain Parquet all return flipped bits silently unless page checksums are written *and*
+verified, so both are always on.
+"""
+
+import json
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genreflow.errors import UserError
+from genreflow.store.atomic import atomic_write
+
+_HEADER = b"genreflow"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a table is: its kind, the version of that kind's schema, the key that made it, and free facts."""
+
+    kind: str
+    key: str = ""
+    version: int = 1
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def write_table(path: str | os.PathLike, table: pa.Table | pd.DataFrame, header: Header) -> None:
+    """Write a table atomically, with page checksums and its header in the file's metadata."""
+    if isinstance(table, pd.DataFrame):
+        table = pa.Table.from_pandas(table, preserve_index=False)
+    metadata = {
+        _HEADER: json.dumps(
+            {"kind": header.kind, "key": header.key, "version": header.version, "facts": header.facts}
+        ).encode()
+    }
+    # Arrays of noise-like float16 do not compress; text and numbers do.
+    binary = [name for name, kind in zip(table.schema.names, table.schema.types, strict=True) if _is_array(kind)]
+    compression = {name: "none" if name in binary else "zstd" for name in table.schema.names}
+    with atomic_write(path) as temporary:
+        pq.write_table(
+            table.replace_schema_metadata(metadata),
+            temporary,
+            compression=compression,
+            use_dictionary=[name for name in table.schema.names if name not in binary],
+            write_statistics=[name for name in table.schema.names if name not in binary],
+            write_page_checksum=True,
+        )
+
+
+def read_table(path: str | os.PathLike, kind: str, columns: list[str] | None = None) -> pa.Table:
+    """Read a table of the given kind, verifying every page.
+
+    Raises
+    ------
+    UserError
+        When the file is damaged, or is a table of another kind.
+    """
+    read_header(path, kind)
+    try:
+        return pq.read_table(path, columns=columns, page_checksum_verification=True, partitioning=None)
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(f"{path} is damaged ({error}). Delete it and run again: it will be rebuilt.") from error
+
+
+def read_frame(path: str | os.PathLike, kind: str, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a table of the given kind as a data frame."""
+    return read_table(path, kind, columns).to_pandas()
+
+
+def read_header(path: str | os.PathLike, kind: str | None = None) -> Header:
+    """Read what a table says of itself; with `kind`, refuse a table of another kind."""
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist.") from None
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(f"{path} is not a readable Parquet file ({error}). Delete it and run again.") from error
+    if _HEADER not in metadata:
+        raise UserError(f"{path} was not written by genreflow: its header is missing.")
+    header = Header(**json.loads(metadata[_HEADER]))
+    if kind is not None and header.kind != kind:
+        raise UserError(f"{path} is a table of {header.kind!r}, where one of {kind!r} is wanted.")
+    return header
+
+
+def array_column(arrays: np.ndarray) -> pa.Array:
+    """Return `arrays` [n, ...] as a column of n fixed-size binaries; shape and dtype belong into the header."""
+    arrays = np.ascontiguousarray(arrays)
+    width = int(np.prod(arrays.shape[1:])) * arrays.dtype.itemsize
+    return pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(width), len(arrays), [None, pa.py_buffer(arrays.data.cast("B") if arrays.size else b"")]
+    )
+
+
+def column_arrays(column: pa.ChunkedArray, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Return a column of fixed-size binaries as an array [n, *shape]; a single chunk is not copied."""
+    parts = []
+    for chunk in column.chunks:
+        width = chunk.type.byte_width
+        buffer = np.frombuffer(chunk.buffers()[1], np.uint8, count=len(chunk) * width, offset=chunk.offset * width)
+        parts.append(buffer.view(dtype).reshape(len(chunk), *shape))
+    if not parts:
+        return np.empty((0, *shape), dtype)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _is_array(kind: pa.DataType) -> bool:
+    return pa.types.is_fixed_size_binary(kind)

@@ -1,0 +1,19 @@
+"""Class probabilities of slices."""
+
+import numpy as np
+import torch
+from torch import nn
+
+
+def predict_proba(model: nn.Module, arrays: np.ndarray, *, device: torch.device, batch: int = 256) -> np.ndarray:
+    """Return the softmax of the logits of `arrays` [n, *shape], float32 [n, K].
+
+    Computed in float32 whatever the training's precision was; `batch` bounds the memory and changes nothing else.
+    """
+    model = model.to(device).eval()
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, max(len(arrays), 1), batch):
+            inputs = torch.from_numpy(arrays[start : start + batch]).to(device).float()
+            parts.append(model(inputs).softmax(dim=1).cpu())
+    return torch.cat(parts).numpy()

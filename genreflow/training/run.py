@@ -1,0 +1,207 @@
+"""One run: a network, its settings and a fold, from slices to weights, history and predictions."""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import safetensors.torch
+import torch
+from torch import nn
+
+import genreflow
+from genreflow.config.training import TrainingSettings
+from genreflow.errors import UserError
+from genreflow.models import registry
+from genreflow.models.summary import layers
+from genreflow.store.atomic import write_bytes, write_text
+from genreflow.store.digest import digest, file_sha256
+from genreflow.store.parquet import Header, read_frame, write_table
+from genreflow.training.data import SliceSet, load_slices
+from genreflow.training.device import choose_device, choose_precision
+from genreflow.training.loop import train
+from genreflow.training.predict import predict_proba
+
+MODEL, RUN, HISTORY, PREDICTIONS = "model.safetensors", "run.json", "history.parquet", "predictions.parquet"
+RUN_VERSION = 1
+FINAL = "final"
+
+
+def run_fold(
+    *,
+    shards: Sequence[str | os.PathLike],
+    index: str | os.PathLike,
+    folds: str | os.PathLike,
+    fold: str,
+    model: str,
+    options: Mapping[str, Any],
+    training: TrainingSettings,
+    input: Mapping[str, Any],
+    audio: Mapping[str, Any],
+    key: str,
+    folder: str | os.PathLike,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Callable[[dict], None] | None = None,
+) -> dict[str, Any]:
+    """Train on one fold's training tracks, predict its others, and write the four products of a run.
+
+    Parameters
+    ----------
+    shards, index, folds
+        Tables of kind ``slices``, ``index`` and ``folds``.
+    fold
+        ``1`` .. ``n``, predicted on role ``test``; or ``final``, predicted on role ``holdout``, which may be empty.
+    model, options
+        See `genreflow.models.registry`.
+    input, audio
+        The settings that the slices were made with, kept beside the weights.
+    key
+        The name of this run's products.
+    folder
+        Receives ``model.safetensors``, ``history.parquet``, ``predictions.parquet`` and, last, ``run.json``.
+    device, threads
+        ``auto``, ``cpu`` or ``cuda``; CPU threads, torch's own choice if not given.
+    progress
+        Called with each row of the history as it is made.
+
+    Returns
+    -------
+    The content of ``run.json``. On a CPU the same call with the same number of threads writes the same weights
+    and predictions, byte for byte.
+
+    Raises
+    ------
+    UserError
+        When the fold has nothing to train on, the tables do not fit together, or the model refuses its options.
+    """
+    asked = {
+        "kind": "run",
+        "version": RUN_VERSION,
+        "key": key,
+        "fold": fold,
+        "model": model,
+        "options": registry.check_options(model, options),
+        "training": training.model_dump(mode="json"),
+        "input": dict(input),
+        "audio": dict(audio),
+    }
+    begin = time.perf_counter()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    where = choose_device(device)
+    precision = choose_precision(training.precision, where)
+
+    tracks, classes = fold_tracks(folds, index, fold)
+    sets = {role: load_slices(shards, tracks[tracks["role"] == role], classes) for role in ("train", _other_role(fold))}
+    train_set, other_set = sets.values()
+    loaded = time.perf_counter()
+
+    with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
+        torch.manual_seed(training.seed)
+        network = registry.build(
+            model, n_outputs=len(classes), input_shape=train_set.arrays.shape[1:], **asked["options"]
+        )
+        built = time.perf_counter()
+        trained = train(network, train_set, training, device=where, precision=precision, progress=progress)
+    finished = time.perf_counter()
+    probabilities = predict_proba(network, other_set.arrays, device=where)
+    predicted = time.perf_counter()
+
+    folder = Path(folder)
+    write_bytes(folder / MODEL, weights_as_bytes(network))
+    write_table(folder / HISTORY, trained.history, Header("history", key))
+    write_table(
+        folder / PREDICTIONS,
+        prediction_table(other_set, probabilities),
+        Header("predictions", key, facts={"classes": list(classes)}),
+    )
+    facts = asked | {
+        "classes": list(classes),
+        "input_shape": list(train_set.arrays.shape[1:]),
+        "status": trained.status,
+        "epochs": len(trained.history),
+        "kept_epoch": trained.kept_epoch,
+        "steps": int(trained.history["steps"].sum()),
+        "parameters": sum(weights.numel() for weights in network.parameters()),
+        "layers": layers(network.cpu(), train_set.arrays.shape[1:]),
+        "weights_sha256": file_sha256(folder / MODEL),
+        "device": torch.cuda.get_device_name(where) if where.type == "cuda" else where.type,
+        "precision": str(precision).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "dataset": _dataset_facts(tracks, sets),
+        "seconds": {
+            "start_to_first_step": built - begin + trained.first_step_seconds,
+            "load": loaded - begin,
+            "train": finished - built,
+            "predict": predicted - finished,
+            "total": time.perf_counter() - begin,
+        },
+        "versions": _versions(),
+    }
+    write_text(folder / RUN, json.dumps(facts, indent=2) + "\n")
+    return facts
+
+
+def fold_tracks(folds: str | os.PathLike, index: str | os.PathLike, fold: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return the tracks of a fold, and all classes of the study in alphabetical order.
+
+    A row a track: ``track_id, role, label, slices, sha256``.
+
+    Raises
+    ------
+    UserError
+        When there is no such fold, it trains on nothing, or one of its tracks is missing from the index.
+    """
+    table = read_frame(folds, "folds", ["track_id", "fold", "role", "label"])
+    table["fold"] = table["fold"].astype(str)
+    tracks = table.loc[table["fold"] == str(fold), ["track_id", "role", "label"]]
+    if not (tracks["role"] == "train").any():
+        known = ", ".join(table["fold"].unique())
+        raise UserError(f"{folds}: fold {fold!r} has no training tracks. Folds there: {known}.")
+    known = read_frame(index, "index", ["track_id", "slices", "sha256"])
+    joined = tracks.merge(known, on="track_id", how="left", validate="one_to_one")
+    missing = joined.loc[joined["sha256"].isna(), "track_id"]
+    if len(missing):
+        raise UserError(
+            f"{folds}: track {missing.iloc[0]} is not in {index} ({len(missing)} such). Delete the folds and run again."
+        )
+    joined["slices"] = joined["slices"].astype(int)
+    return joined, tuple(sorted(table["label"].unique()))
+
+
+def prediction_table(data: SliceSet, probabilities: np.ndarray) -> pd.DataFrame:
+    """Return a row a slice: ``track_id, slice, start_s, label, p0 .. pK-1`` (float32, in the order of classes)."""
+    columns = [f"p{number}" for number in range(len(data.classes))]
+    return data.frame.join(pd.DataFrame(probabilities, columns=columns, index=data.frame.index))
+
+
+def weights_as_bytes(network: nn.Module) -> bytes:
+    """Return a network's weights and running statistics in the safetensors format, the same bytes every time."""
+    return safetensors.torch.save({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
+
+
+def _other_role(fold: str) -> str:
+    return "holdout" if fold == FINAL else "test"
+
+
+def _dataset_facts(tracks: pd.DataFrame, sets: Mapping[str, SliceSet]) -> dict[str, Any]:
+    return {
+        "tracks": {role: part.n_tracks for role, part in sets.items()},
+        "slices": {role: len(part) for role, part in sets.items()},
+        "training_tracks": digest(sorted(tracks.loc[tracks["role"] == "train", "sha256"])),
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "genreflow": genreflow.__version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }

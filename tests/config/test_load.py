@@ -1,0 +1,66 @@
+import pytest
+
+from genreflow.config.load import read_yaml, settings_from
+from genreflow.config.pipeline import PipelineSettings
+from genreflow.config.study import StudySettings
+from genreflow.errors import Problems, UserError
+
+
+def yaml_of(tmp_path, text):
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    return read_yaml(path)
+
+
+def test_numbers_are_numbers(tmp_path):
+    assert yaml_of(tmp_path, "a: 1e-3\nb: 1.5\nc: 3\nd: 0.001\n") == {"a": 1e-3, "b": 1.5, "c": 3, "d": 0.001}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\na: 2\n", "line 2: the key 'a' is given twice"),
+        ("a: &x [1]\nb: *x\n", "line 2: aliases"),
+        ("\ta: 1\n", "cannot be read as YAML"),
+        ("- 1\n", "key: value"),
+        ("a: !!python/object:os.system x\n", "cannot be read as YAML"),
+    ],
+)
+def test_what_yaml_should_not_hold_is_refused(tmp_path, text, message):
+    with pytest.raises(UserError, match=message):
+        yaml_of(tmp_path, text)
+
+
+def test_all_problems_are_told_at_once_with_their_place_and_a_hint():
+    config = {
+        "studys": [],
+        "audio": {"loudnes": -14, "quality": "six", "sample_rate": True},
+        "datasets": {"mine": {"layout": "folders", "pth": "x"}},
+    }
+    with pytest.raises(Problems) as error:
+        settings_from(PipelineSettings, config, "config")
+    told = str(error.value)
+    assert "studys: this key is not known. Did you mean 'studies'?" in told
+    assert "audio.loudnes: this key is not known. Did you mean 'loudness'?" in told
+    assert "audio.quality" in told and "found 'six'" in told
+    assert "audio.sample_rate" in told
+    assert "pth: this key is not known. Did you mean 'path'?" in told
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"training": {"optimizer": "adm"}}, "training.optimizer"),
+        ({"training": {"epochs": 0}}, "training.epochs"),
+        ({"training": {"learning_rate": float("nan")}}, "training.learning_rate"),
+        ({"inputs": {"slices": {"front_end": {"hop": 0}}}}, "hop"),
+        ({"inputs": {"slices": {"front_end": {"fmax": 30000.0}}}}, "above half the sample rate"),
+        ({"inputs": {"slices": {"front_end": {"hop": 4096}}}}, "longer than n_fft"),
+        ({"folds": {"count": 1}}, "folds.count"),
+        ({"experiments": {"a": {"vary": {"dropout": [0.1]}}}}, "no model to vary"),
+        ({"models": {"psytrance_cnn": {"input": "none"}}}, "'none' is none of slices"),
+    ],
+)
+def test_impossible_studies_are_refused(changes, message):
+    with pytest.raises(Problems, match=message):
+        settings_from(StudySettings, {"dataset": "mine", **changes}, "study")

@@ -1,0 +1,195 @@
+"""The tables of a study, from a list of runs."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_up import CLASSES, PUBLISHED
+
+from genreflow.evaluation import tables
+
+FOLDS = ("1", "2", "3")
+EMPTY = {
+    "runs_table": tables.RUNS,
+    "settings_table": tables.SETTINGS,
+    "confusion_table": tables.CONFUSION,
+    "classes_table": tables.CLASSES,
+}
+
+
+@pytest.fixture
+def runs(make_run):
+    """Two settings in three folds, one fold of which diverged, and a final model."""
+    good = [make_run(fold=fold) for fold in FOLDS]
+    other = [make_run("dropout=0.5", fold, skill=0.4, status=status) for fold, status in
+             zip(FOLDS, ["finished", "diverged", "finished"], strict=True)]  # fmt: skip
+    return [*good, *other, make_run(fold="final")]
+
+
+def test_runs_have_their_own_test_tracks_and_diverged_ones_no_accuracy(runs, folds):
+    found = tables.runs_table(runs, folds)
+    assert tuple(found.columns) == tables.RUNS and len(found) == 7
+    assert found.test_tracks[:3].sum() == 34
+    assert found.train_tracks[0] + found.test_tracks[0] == 34
+    diverged = found[found.status == "diverged"]
+    assert len(diverged) == 1 and diverged.filter(like="accuracy").isna().all(axis=None)
+    final = found[found.fold == "final"].iloc[0]
+    assert (final.train_tracks, final.test_tracks, final.test_slices) == (34, 6, 60)
+    assert (final.train_accuracy, final.epochs, final.seconds, final.device) == (0.7, 2, 12.5, "cpu")
+
+
+def test_predictions_on_tracks_of_another_role_do_not_count(make_run, folds):
+    """Runs may predict the holdout too; the folds say which tracks judge them."""
+    run = make_run(fold="1")
+    assert set(folds[(folds.fold == "1") & (folds.role == "holdout")].track_id) <= set(run["predictions"].track_id)
+    tested = set(folds[(folds.fold == "1") & (folds.role == "test")].track_id)
+    assert tables.runs_table([run], folds).test_tracks.item() == len(tested)
+
+
+def test_settings_pool_their_folds_and_count_what_diverged(runs, folds):
+    found = tables.settings_table(runs, folds).set_index("setting")
+    good, other = found.loc["dropout=0.2"], found.loc["dropout=0.5"]
+    assert (good.folds, good.diverged, good.tracks, good.slices) == (3, 0, 34, 340)
+    assert (other.folds, other.diverged) == (3, 1) and other.tracks < 34
+    per_fold = tables.runs_table(runs, folds).query("setting == 'dropout=0.2' and fold != 'final'")
+    assert good.slice_accuracy == pytest.approx(per_fold.slice_accuracy.mean())
+    assert good.slice_fold_sd == pytest.approx(per_fold.slice_accuracy.std())
+    assert good.track_majority == pytest.approx(
+        np.average(per_fold.track_accuracy_majority, weights=per_fold.test_tracks)
+    )
+    for name in ("slice", "track_majority", "track_mean"):
+        middle = good["slice_accuracy" if name == "slice" else name]
+        assert good[f"{name}_low"] < middle < good[f"{name}_high"]
+    assert good.groups < good.tracks
+    assert 1 / 3 <= good.baseline < 0.4 and good.train_accuracy == pytest.approx(0.7)
+    assert good.batch_sd > 0
+
+
+def test_settings_do_not_depend_on_the_order_of_runs_or_rows(runs, folds):
+    shuffled = [run | {"predictions": run["predictions"].sample(frac=1, random_state=0)} for run in runs]
+    pd.testing.assert_frame_equal(tables.settings_table(shuffled, folds), tables.settings_table(runs, folds))
+
+
+def test_a_setting_that_diverged_in_every_fold_keeps_its_row(make_run, folds):
+    runs = [make_run(fold=fold, status="diverged") for fold in FOLDS]
+    row = tables.settings_table(runs, folds).iloc[0]
+    assert (row.folds, row.diverged) == (3, 3) and row.drop(["model", "setting", "folds", "diverged"]).isna().all()
+    assert tables.confusion_table(runs, folds).empty and tables.classes_table(runs, folds).empty
+
+
+def test_experiments_stand_beside_the_published_numbers(runs, folds):
+    published = pd.read_csv(PUBLISHED / "psytrance.csv")
+    experiments = {
+        "dropout": {
+            "title": "Dropout",
+            "axis": "dropout",
+            "values": [(0.2, "cnn", "dropout=0.2"), ("0.5", "cnn", "dropout=0.5"), (0.9, "cnn", "dropout=0.9")],
+        }
+    }
+    found = tables.experiments_table(experiments, tables.settings_table(runs, folds), published)
+    assert tuple(found.columns) == tables.EXPERIMENTS
+    assert found.value.tolist() == ["0.2", "0.5", "0.9"]
+    first, _, unknown = found.itertuples()
+    assert (first.published_mean, first.published_sd, first.published_train) == (0.6942, 0.1241, 0.8149)
+    assert first.difference == pytest.approx(first.slice_accuracy - 0.6942)
+    assert np.isnan(unknown.slice_accuracy) and np.isnan(unknown.published_mean)
+    alone = tables.experiments_table(experiments, tables.settings_table(runs, folds))
+    assert tuple(alone.columns) == tables.EXPERIMENTS and alone.published_mean.isna().all()
+
+
+def test_history_has_every_epoch_of_every_run(runs):
+    found = tables.history_table(runs)
+    assert tuple(found.columns) == tables.HISTORY
+    assert len(found) == 6 * 2 and found.groupby(["setting", "fold"]).size().max() == 2
+
+
+def test_confusion_and_classes_count_slices_and_tracks(runs, folds):
+    cells, classes = tables.confusion_table(runs, folds), tables.classes_table(runs, folds)
+    assert tuple(cells.columns) == tables.CONFUSION and tuple(classes.columns) == tables.CLASSES
+    for level, total in [("slice", 340), ("track", 34)]:
+        square = cells[(cells.level == level) & (cells.setting == "dropout=0.2")]
+        support = classes[(classes.level == level) & (classes.setting == "dropout=0.2")].set_index("class").support
+        assert len(square) == 9 and square["count"].sum() == support.sum() == total
+        pd.testing.assert_series_equal(square.groupby("true")["count"].sum(), support, check_names=False)
+        assert square.groupby("true").share.sum().to_numpy() == pytest.approx(1)
+
+
+def test_tracks_are_tested_once_a_setting_and_carry_their_titles(runs, folds, index):
+    found = tables.tracks_table(runs, folds, index)
+    assert tuple(found.columns) == tables.TRACKS and "final" not in set(found.fold)
+    assert found.groupby("setting").track_id.nunique()["dropout=0.2"] == 34
+    assert not found.duplicated(["setting", "track_id"]).any()
+    assert (found.title == found.track_id + ".wav").all()
+    assert (found.correct == (found.true == found.predicted_majority)).all() and (found.slices == 10).all()
+    labels = index.set_index("track_id").label
+    assert (found.true.to_numpy() == labels.loc[found.track_id].to_numpy()).all()
+
+
+class TestHoldout:
+    def test_is_judged_by_the_final_model_alone(self, runs, folds, index):
+        found = tables.holdout_table(runs, folds, index)
+        assert len(found) == 6 and set(found.fold) == {"final"}
+
+    def test_sums_up_to_tracks_right_by_either_rule_beside_the_published(self, runs, folds, index):
+        holdout = tables.holdout_table(runs, folds, index)
+        published = pd.read_csv(PUBLISHED / "psytrance_holdout.csv")
+        row = tables.holdout_summary(holdout, published).iloc[0]
+        assert row.tracks == 6 and row.majority_correct == holdout.correct.sum()
+        assert row.majority_low <= row.majority <= row.majority_high
+        assert (row.published_correct, row.published_tracks) == (43, 51)
+        assert row.interval == "bootstrap over groups"
+
+    def test_of_ungrouped_tracks_has_the_exact_interval(self, runs, folds, index):
+        alone = tables.holdout_table(runs, folds.assign(group=folds.track_id), index).assign(true="a")
+        alone["predicted_majority"] = ["a"] * 5 + ["b"]
+        row = tables.holdout_summary(alone).iloc[0]
+        assert row.interval == "exact, over tracks" and np.isnan(row.published)
+        assert (row.majority_low, row.majority_high) == pytest.approx((0.359, 0.996), abs=5e-4)
+
+    def test_confusion_has_all_classes(self, runs, folds, index):
+        holdout = tables.holdout_table(runs, folds, index)
+        cells = tables.holdout_confusion(holdout, CLASSES)
+        assert len(cells) == 9 and cells["count"].sum() == 6 and set(cells.level) == {"holdout"}
+
+    def test_may_be_empty_or_diverged(self, make_run, folds, index):
+        for runs in ([], [make_run(fold="final", status="diverged")]):
+            holdout = tables.holdout_table(runs, folds, index)
+            assert tuple(holdout.columns) == tables.TRACKS and holdout.empty
+            assert tuple(tables.holdout_summary(holdout).columns) == tables.HOLDOUT
+            assert tables.holdout_confusion(holdout, CLASSES).empty
+
+
+def test_the_audit_conserves_files(index):
+    found = tables.audit_table(index).set_index("class")
+    assert (found.tracks == found.accepted + found.warned + found.quarantined).all()
+    assert found.tracks.sum() == len(index)
+    assert (found.quarantined.to_dict(), found.warned.sum()) == ({"a": 0, "b": 1, "c": 1}, 1)
+    assert found.slices.sum() == 400 and found.hours.sum() == pytest.approx(40 * 90 / 3600)
+    assert found.groups.tolist() == [7, 7, 7]
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_no_runs_make_empty_tables_with_all_columns(name, folds):
+    found = getattr(tables, name)([], folds)
+    assert tuple(found.columns) == EMPTY[name] and found.empty
+
+
+def test_no_runs_make_empty_history_tracks_and_experiments(folds, index):
+    assert tables.history_table([]).empty and tables.tracks_table([], folds, index).empty
+    assert tables.experiments_table({}, tables.settings_table([], folds)).empty
+    assert tables.audit_table(index.iloc[:0]).empty
+
+
+def test_published_numbers_of_the_psytrance_study_agree_with_each_other():
+    """Means are those of their folds; the shared run is the same in all three experiments."""
+    published = pd.read_csv(PUBLISHED / "psytrance.csv")
+    folds = published.filter(regex=r"^fold_\d$")
+    assert len(published) == 10 and folds.shape == (10, 5)
+    np.testing.assert_allclose(folds.mean(axis=1), published["mean"], atol=1.1e-4)
+    shared = published[published.value.isin(["0.2", "adam", "maxmean"])]
+    assert (
+        len(shared) == 3 and len(shared.drop(columns=["experiment", "axis", "value", "source"]).drop_duplicates()) == 1
+    )
+    curves = pd.read_csv(PUBLISHED / "psytrance_curves.csv")
+    last = curves[curves.epoch == 20].merge(published, on=["experiment", "value"])
+    assert len(last) == 10
+    np.testing.assert_allclose(last.train_accuracy_x, last.train_accuracy_y, atol=6e-4)

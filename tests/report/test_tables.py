@@ -1,0 +1,53 @@
+"""Numbers are written one way on every page."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from genreflow.report import tables
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        (tables.percent(0.69421), "69.4"),
+        (tables.interval(0.694, 0.661, 0.725), "69.4 [66.1, 72.5]"),
+        (tables.plus_minus(0.6942, 0.1241), "69.4 ± 12.4"),
+        (tables.points(-0.004), "−0.4"),
+        (tables.points(0.021), "+2.1"),
+        (tables.count(27600), "27,600"),
+        (tables.duration(12.34), "12.3 s"),
+        (tables.duration(245), "4 min 05 s"),
+        (tables.duration(3720), "1 h 02 min"),
+        (tables.duration(59.97), "1 min 00 s"),
+        (tables.percent(np.nan), "–"),
+        (tables.interval(np.nan, np.nan, np.nan), "–"),
+        (tables.text(None), "–"),
+        (tables.text("a\x1b[0m\u202e"), "a\ufffd[0m\ufffd"),
+    ],
+)
+def test_formats(written, wanted):
+    assert written == wanted
+
+
+def test_columns_that_are_missing_or_silent_are_left_out():
+    columns = [
+        tables.Column("A", ("a",), tables.count),
+        tables.Column("B", ("b",), tables.count),
+        tables.Column("C", ("c",), tables.count),
+    ]
+    table = tables.table(pd.DataFrame({"a": [1, 2], "b": [np.nan, np.nan]}), columns, caption="t")
+    assert table.headings == ["A"]
+    assert table.rows == [["1"], ["2"]]
+
+
+def test_long_tables_say_how_much_they_leave_out():
+    table = tables.plain(pd.DataFrame({"x": range(250)}), caption="t", limit=200)
+    assert (len(table.rows), table.omitted) == (200, 50)
+
+
+def test_a_confusion_matrix_stands_as_a_square_in_the_order_of_its_classes():
+    rows = pd.DataFrame({"true": list("bbaa"), "predicted": list("baba"), "count": [3, 1, 0, 4], "share": 0.5})
+    square = tables.matrix(rows)
+    assert square.columns.tolist()[1:] == ["b", "a"]
+    assert square.to_numpy().tolist() == [["b", 3, 1], ["a", 0, 4]]

@@ -1,0 +1,66 @@
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genreflow.errors import UserError
+from genreflow.store.parquet import (
+    Header,
+    array_column,
+    column_arrays,
+    read_frame,
+    read_header,
+    read_table,
+    write_table,
+)
+
+
+def test_a_table_comes_back_with_its_header(tmp_path):
+    path = tmp_path / "x.parquet"
+    header = Header("audio", "a-key", facts={"shape": [2, 3]})
+    write_table(path, pd.DataFrame({"label": ["NA", "None", "01"]}), header)
+    assert read_header(path, "audio") == header
+    assert read_frame(path, "audio")["label"].tolist() == ["NA", "None", "01"]
+
+
+def test_the_same_table_is_the_same_bytes(tmp_path):
+    frame = pd.DataFrame({"a": range(100), "b": ["x"] * 100})
+    for name in ("1", "2"):
+        write_table(tmp_path / name, frame, Header("audio"))
+    assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
+
+
+@given(n=st.integers(0, 5), shape=st.tuples(st.integers(1, 4), st.integers(1, 4)))
+def test_arrays_survive_the_column(n, shape):
+    arrays = np.arange(n * shape[0] * shape[1], dtype=np.float16).reshape(n, *shape)
+    column = pa.chunked_array([array_column(arrays), array_column(arrays)])
+    assert np.array_equal(column_arrays(column, shape, "float16"), np.concatenate([arrays, arrays]))
+
+
+def test_every_flipped_bit_in_the_data_is_noticed(tmp_path):
+    path = tmp_path / "x.parquet"
+    arrays = np.random.default_rng(0).normal(size=(20, 16, 16)).astype(np.float16)
+    write_table(path, pa.table({"array": array_column(arrays)}), Header("slices"))
+    content = bytearray(path.read_bytes())
+    for place in range(200, arrays.nbytes, 1_000):
+        damaged = content.copy()
+        damaged[place] ^= 4
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match="damaged"):
+            read_table(path, "slices")
+
+
+def test_other_files_are_refused_in_plain_words(tmp_path):
+    with pytest.raises(UserError, match="does not exist"):
+        read_header(tmp_path / "none")
+    (tmp_path / "text").write_text("text")
+    with pytest.raises(UserError, match="not a readable Parquet file"):
+        read_header(tmp_path / "text")
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "foreign")
+    with pytest.raises(UserError, match="not written by genreflow"):
+        read_header(tmp_path / "foreign")
+    write_table(tmp_path / "audio", pd.DataFrame({"a": [1]}), Header("audio"))
+    with pytest.raises(UserError, match="table of 'audio', where one of 'slices'"):
+        read_table(tmp_path / "audio", "slices")

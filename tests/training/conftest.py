@@ -1,0 +1,40 @@
+import numpy as np
+import pandas as pd
+import pytest
+from small_study import CLASSES, SHAPE, Study, slices_of
+
+from genreflow.models.registry import MODELS, ModelEntry
+from genreflow.training.data import SliceSet
+from genreflow.training.run import run_fold
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """Register the network `tiny` for segments of `SHAPE`; return its name."""
+    entry = ModelEntry("tiny", "small_study", "Tiny", "logmel", SHAPE, source="these tests")
+    monkeypatch.setitem(MODELS, "tiny", entry)
+    return "tiny"
+
+
+@pytest.fixture
+def easy():
+    """Return a set of 30 slices, ten tracks a class, one slice a track."""
+    labels = np.repeat(CLASSES, 10)
+    frame = pd.DataFrame({"track_id": [f"{n:016x}" for n in range(30)], "slice": 0, "start_s": 0.0, "label": labels})
+    arrays = np.concatenate([slices_of(label, 10, seed) for seed, label in enumerate(CLASSES)])
+    return SliceSet(arrays, frame, CLASSES)
+
+
+@pytest.fixture
+def study(tmp_path):
+    return Study(tmp_path)
+
+
+@pytest.fixture
+def run_tiny(study, tiny):
+    """Return a function that runs the network `tiny` on a fold of the small study, into a folder of it."""
+
+    def run(folder="run", **changes):
+        return run_fold(**study.arguments(tiny, folder) | changes)
+
+    return run

@@ -1,0 +1,117 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from small_study import CLASSES
+
+from genreflow.errors import UserError
+from genreflow.store.digest import file_sha256
+from genreflow.store.parquet import read_frame
+from genreflow.training.bundle import load_bundle
+from genreflow.training.predict import predict_proba
+
+
+@pytest.fixture
+def folder(study, run_tiny):
+    run_tiny()
+    return study.folder / "run"
+
+
+def edit(folder, **changes):
+    facts = json.loads((folder / "run.json").read_text()) | changes
+    (folder / "run.json").write_text(json.dumps(facts))
+
+
+def test_a_loaded_network_predicts_what_was_predicted(folder, study):
+    bundle = load_bundle(folder)
+    table = read_frame(folder / "predictions.parquet", "predictions")
+    arrays = np.stack([study.arrays[row.track_id][row.slice] for row in table.itertuples()])
+    again = predict_proba(bundle.model, arrays, device=torch.device("cpu"))
+    np.testing.assert_allclose(again, table[["p0", "p1", "p2"]], atol=1e-6)
+    assert bundle.classes == CLASSES
+    assert bundle.run["audio"] == {"sample_rate": 44_100}
+    assert not bundle.model.training
+
+
+def test_a_bundle_can_be_named_by_its_weights(folder):
+    assert load_bundle(folder / "model.safetensors").run == load_bundle(folder).run
+
+
+def test_every_flipped_bit_is_noticed(folder):
+    path = folder / "model.safetensors"
+    good = path.read_bytes()
+    for place in np.linspace(0, len(good) - 1, 40).astype(int):
+        content = bytearray(good)
+        content[place] ^= 4
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r"damaged|not a safetensors file"):
+            load_bundle(folder)
+
+
+def test_truncated_weights_are_refused(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UserError, match="damaged"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", ["model.pt", "model.pkl", "model.joblib", "model.npy", "model.h5"])
+def test_other_formats_are_refused_by_name_and_stay_closed(tmp_path, name):
+    with pytest.raises(UserError, match="never opened"):
+        load_bundle(tmp_path / name)
+
+
+def test_a_pickle_under_a_false_name_is_refused_and_not_run(folder):
+    bait = folder / "executed"
+    program = f"cbuiltins\nopen\n(V{bait}\nVw\ntR.".encode()
+    for content in (program, b"\x80\x04" + program, b"PK\x03\x04" + bytes(60)):
+        (folder / "model.safetensors").write_bytes(content)
+        with pytest.raises(UserError, match="not a safetensors file"):
+            load_bundle(folder)
+    assert not bait.exists()
+
+
+def test_missing_files_are_named(folder):
+    (folder / "model.safetensors").rename(folder / "elsewhere")
+    with pytest.raises(UserError, match=r"model\.safetensors does not exist"):
+        load_bundle(folder)
+    (folder / "run.json").unlink()
+    with pytest.raises(UserError, match=r"run\.json is missing"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kind": "recipe"}, "does not describe a run"),
+        ({"version": 99}, "version 99"),
+        ({"classes": ["a", "b"]}, "does not hold a 'tiny'"),
+        ({"model": "tinny"}, "Did you mean 'tiny'"),
+        ({"options": {"pool": "max"}}, "no such option"),
+        ({"weights_sha256": "0" * 64}, "belongs to another run"),
+    ],
+)
+def test_facts_that_do_not_fit_the_weights_are_refused(folder, changes, message):
+    edit(folder, **changes)
+    with pytest.raises(UserError, match=message):
+        load_bundle(folder)
+
+
+def test_damaged_facts_are_refused(folder):
+    (folder / "run.json").write_text('{"kind": "run", "version": 1}')
+    with pytest.raises(UserError, match="it lacks model"):
+        load_bundle(folder)
+    (folder / "run.json").write_text("{")
+    with pytest.raises(UserError, match="damaged"):
+        load_bundle(folder)
+
+
+def test_weights_that_are_not_numbers_are_refused(folder):
+    weights = load_file(folder / "model.safetensors")
+    weights["1.bias"][0] = float("nan")
+    save_file(weights, folder / "model.safetensors")
+    edit(folder, weights_sha256=file_sha256(folder / "model.safetensors"))
+    with pytest.raises(UserError, match=r"not numbers \(1.bias\)"):
+        load_bundle(folder)

@@ -1,0 +1,55 @@
+import os
+import sys
+from pathlib import Path
+
+HOME = Path(workflow.basedir)
+sys.path.insert(0, str(HOME))
+
+from genreflow.errors import UserError
+from genreflow.farewell import farewell
+from genreflow.plan.make import make_plan
+
+# Scripts run in processes, and under --sdm conda in environments, of their own.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(HOME), os.environ.get("PYTHONPATH")])
+)
+
+# Only the process that the user started looks at the music; jobs read what it wrote.
+try:
+    PLAN = make_plan(config, home=HOME, refresh=workflow.is_main_process)
+except UserError as error:
+    print(error, file=sys.stderr)
+    sys.exit(2)
+
+
+wildcard_constraints:
+    dataset="[A-Za-z0-9_-]+",
+    study="[A-Za-z0-9_-]+",
+    input="[a-z0-9-]+",
+    shard="s[01]*",
+    model="[a-z0-9_]+",
+    setting="[^/]+",
+    fold="[0-9]+|final",
+    figure="[a-z0-9_-]+",
+
+
+def shard_files(pattern):
+    """Return one file a shard of each dataset."""
+    return [
+        pattern.format(dataset=dataset.name, shard=shard)
+        for dataset in PLAN.datasets.values()
+        for shard in dataset.shards
+    ]
+
+
+def study_files(*names):
+    """Return the files of these names of every study."""
+    return [f"results/{study}/{name}" for study in PLAN.studies for name in names]
+
+
+def indexes_of(study):
+    """Return the index of every input of a study."""
+    return [
+        f"results/{study.dataset.name}/slices/{plan.name}/index.parquet"
+        for plan in study.inputs.values()
+    ]

@@ -1,0 +1,57 @@
+TABLES = [
+    "audit",
+    "runs",
+    "settings",
+    "experiments",
+    "history",
+    "confusion",
+    "classes",
+    "tracks",
+    "holdout",
+]
+
+
+rule tables:
+    input:
+        study_files(
+            *[
+                f"tables/{table}.{kind}"
+                for table in TABLES
+                for kind in ["csv", "parquet"]
+            ],
+            "tables/headline.json",
+        ),
+
+
+rule evaluate_study:
+    input:
+        lambda wildcards: [
+            f"results/{wildcards.study}/{run.path}/{file}"
+            for run in PLAN.studies[wildcards.study].runs
+            for file in ["run.json", "history.parquet", "predictions.parquet"]
+        ],
+        folds=lambda wildcards: (
+            f"results/{wildcards.study}/folds.parquet"
+            if PLAN.studies[wildcards.study].runs
+            else []
+        ),
+        indexes=lambda wildcards: indexes_of(PLAN.studies[wildcards.study]),
+        published=lambda wildcards: list(PLAN.studies[wildcards.study].published),
+    output:
+        csv=[f"results/{{study}}/tables/{table}.csv" for table in TABLES],
+        parquet=[f"results/{{study}}/tables/{table}.parquet" for table in TABLES],
+        headline="results/{study}/tables/headline.json",
+    log:
+        "logs/{study}/evaluate_study.log",
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=0,
+    params:
+        key=lambda wildcards: PLAN.studies[wildcards.study].tables_key,
+        study=lambda wildcards: PLAN.studies[wildcards.study].evaluation,
+    script:
+        "../scripts/evaluate_study.py"

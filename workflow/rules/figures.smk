@@ -1,0 +1,37 @@
+rule figures:
+    input:
+        [
+            f"results/{study.name}/figures/{figure}.{suffix}"
+            for study in PLAN.studies.values()
+            for figure in study.figures
+            for suffix in ["png", "svg"]
+        ],
+
+
+rule draw_figure:
+    input:
+        tables=[f"results/{{study}}/tables/{table}.parquet" for table in TABLES],
+        indexes=lambda wildcards: indexes_of(PLAN.studies[wildcards.study]),
+        published=lambda wildcards: list(PLAN.studies[wildcards.study].published),
+    output:
+        png=report(
+            "results/{study}/figures/{figure}.png",
+            category="{study}",
+            labels={"figure": "{figure}"},
+        ),
+        svg="results/{study}/figures/{figure}.svg",
+    log:
+        "logs/{study}/draw_figure/{figure}.log",
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+        gpu=0,
+    params:
+        key=lambda wildcards: PLAN.studies[wildcards.study].figures_key,
+        figure=lambda wildcards: PLAN.studies[wildcards.study].figures[wildcards.figure],
+        study=lambda wildcards: PLAN.studies[wildcards.study].evaluation,
+    script:
+        "../scripts/draw_figure.py"

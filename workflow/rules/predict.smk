@@ -1,0 +1,27 @@
+rule predict:
+    input:
+        "results/predictions.csv" if PLAN.settings.predict else [],
+
+
+if PLAN.settings.predict:
+
+    rule predict_files:
+        input:
+            model=PLAN.predictor,
+        output:
+            ensure("results/predictions.csv", non_empty=True),
+        log:
+            "logs/predict_files.log",
+        conda:
+            "../../envs/train.yaml"
+        threads: PLAN.settings.limits.train_threads
+        resources:
+            mem_mb=4000,
+            runtime=240,
+            gpu=1,
+        params:
+            key=PLAN.predict_key,
+            files=PLAN.settings.predict.files,
+            device=PLAN.settings.limits.device,
+        script:
+            "../scripts/predict_files.py"

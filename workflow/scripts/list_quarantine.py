@@ -1,0 +1,15 @@
+from pathlib import Path
+
+from genreflow.catalog.index import quarantine_table
+from genreflow.job import job
+from genreflow.store.csvs import write_csv
+
+with job(snakemake.log[0]) as say:
+    table = quarantine_table(
+        [Path(path) for path in snakemake.input.catalogs], snakemake.input.indexes, snakemake.params.datasets
+    )
+    write_csv(snakemake.output[0], table)
+    reasons = table["reason"].value_counts().head(3)
+    if len(table):
+        listed = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
+        say(f"{len(table)} tracks quarantined ({listed}): {snakemake.output[0]}")

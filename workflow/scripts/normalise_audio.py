@@ -1,0 +1,29 @@
+import time
+from pathlib import Path
+
+from genreflow.audio.ingest import ingest
+from genreflow.catalog.catalogue import tracks_of_shard
+from genreflow.config.audio import AudioSettings
+from genreflow.job import job
+from genreflow.store.parquet import Header, write_table
+
+with job(snakemake.log[0]) as say:
+    start = time.monotonic()
+    output = Path(snakemake.output[0])
+    tracks = tracks_of_shard(snakemake.input.catalog, snakemake.wildcards.shard)
+    table = ingest(
+        tracks,
+        audio_folder=output.parent,
+        settings=AudioSettings(**snakemake.params.settings),
+        stage_key=snakemake.params.stage_key,
+        timeout=snakemake.params.timeout,
+        report=lambda row: print(row["track_id"], row["verdict"], row["reason"], row["message"] or ""),
+    )
+    write_table(output, table, Header("audio", snakemake.params.key))
+    hours = sum(filter(None, table["seconds"].to_pylist())) / 3600
+    minutes = (time.monotonic() - start) / 60
+    refused = table["verdict"].to_pylist().count("quarantine")
+    say(
+        f"{snakemake.wildcards.dataset}: shard {snakemake.wildcards.shard}, {len(tracks)} tracks, "
+        f"{len(tracks) / minutes / 60:.1f} tracks/s, {hours / minutes:.2f} h of audio a minute, {refused} quarantined"
+    )

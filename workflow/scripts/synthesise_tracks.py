@@ -1,0 +1,20 @@
+import os
+
+import pandas as pd
+
+from genreflow.catalog.catalogue import root_of, tracks_of_shard
+from genreflow.config.datasets import Synthetic
+from genreflow.demo.corpus import plan, write
+from genreflow.job import job
+from genreflow.store.parquet import Header, write_table
+
+with job(snakemake.log[0]):
+    settings = Synthetic(**snakemake.params.settings)
+    root = root_of(snakemake.input.catalog)
+    corpus = plan(tracks_per_class=settings.tracks_per_class, seconds=settings.seconds, seed=settings.seed)
+    by_path = {os.path.join(root, track.path): track for track in corpus}
+    rows = tracks_of_shard(snakemake.input.catalog, snakemake.wildcards.shard)
+    for row in rows:
+        write(by_path[os.fsdecode(row["path"])], root)
+    made = pd.DataFrame({"track_id": [row["track_id"] for row in rows], "sha256": [row["sha256"] for row in rows]})
+    write_table(snakemake.output[0], made, Header("raw", snakemake.params.key))
