@@ -18,7 +18,7 @@ $(STAMP): envs/requirements.lock pyproject.toml
 install: $(STAMP) ## the environment, in .venv
 
 demo: $(STAMP) ## a synthetic corpus through the whole pipeline, to a report
-	PATH="$(abspath $(BIN)):$$PATH" snakemake --cores $(CORES) --quiet rules
+	PATH="$(abspath $(BIN)):$$PATH" snakemake --cores $(CORES)
 
 test: $(STAMP) ## the tests, without the slow proofs
 	$(BIN)/pytest -n $(CORES) -m "not slow"

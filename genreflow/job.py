@@ -2,6 +2,7 @@
 
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -13,7 +14,7 @@ from genreflow.errors import UserError
 def job(log: str | Path) -> Iterator[Callable[[str], None]]:
     """Send what is printed to `log`; yield a function for lines that belong on the terminal as well.
 
-    A `UserError` ends the process with its text alone; any other error leaves its traceback in the log.
+    A `UserError` ends the process with its text alone; of any other error the traceback goes to the log.
     """
     terminal = sys.stderr
     start = time.monotonic()
@@ -26,11 +27,10 @@ def job(log: str | Path) -> Iterator[Callable[[str], None]]:
         try:
             yield say
         except UserError as error:
-            print(error, file=file)
+            say(str(error))
             raise SystemExit(1) from None
-        except Exception:
-            import traceback
-
+        except Exception as error:
             traceback.print_exc(file=file)
+            print(f"{type(error).__name__}: {error} (the whole story is in {log})", file=terminal, flush=True)
             raise SystemExit(1) from None
         print(f"done in {time.monotonic() - start:.1f} s", file=file)

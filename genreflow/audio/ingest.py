@@ -98,6 +98,8 @@ def _outcome(track: Row, ogg: Path, settings: AudioSettings) -> Row:
         return dataclasses.asdict(record)
     except Refused as refused:
         return _refusal(refused.reason, refused.message)
+    except MemoryError:
+        return _refusal("Q_TOO_BIG", "The audio does not fit into memory.")
 
 
 def _check_unchanged(track: Row) -> None:

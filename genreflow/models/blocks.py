@@ -26,7 +26,7 @@ class InputNorm(nn.BatchNorm2d):
         if self.training:
             self._batches += 1
             self.momentum = max(KERAS_BATCH_NORM["momentum"], 1 / self._batches)
-        return super().forward(x.reshape(len(x), 1, 1, -1)).reshape(x.shape)
+        return super().forward(x.flatten(1)[:, None, None]).reshape(x.shape)
 
 
 class FullHeightConv(nn.Conv1d):

@@ -21,8 +21,8 @@ def layers(network: nn.Module, input_shape: tuple[int, ...]) -> list[dict[str, A
 
     Returns
     -------
-    A list of ``name``, ``shape`` (channels, time, bands) or (features,), ``parameters``, and ``joins``: the place in
-    the list of the layer that is joined to this one's input, or None.
+    A list of ``name``, ``shape`` (channels, time, bands) or (features,), ``parameters``, and ``joins``: for a
+    concatenation, the place in the list of the earlier layer that it takes in; else None.
     """
     found: list[dict[str, Any]] = []
     places: dict[str, int] = {}
@@ -38,8 +38,14 @@ def layers(network: nn.Module, input_shape: tuple[int, ...]) -> list[dict[str, A
     for hook in hooks:
         hook.remove()
     for target, source in getattr(network, "joins", {}).items():
-        found[places[target]]["joins"] = places[source]
+        _insert_concatenation(found, before=places[target], source=places[source])
     return found
+
+
+def _insert_concatenation(found: list[dict[str, Any]], *, before: int, source: int) -> None:
+    channels = found[before - 1]["shape"][0] + found[source]["shape"][0]
+    shape = [channels, *found[before - 1]["shape"][1:]]
+    found.insert(before, {"name": "concat", "shape": shape, "parameters": 0, "joins": source})
 
 
 def _note(found: list, places: dict[str, int], name: str):
@@ -48,7 +54,7 @@ def _note(found: list, places: dict[str, int], name: str):
         found.append(
             {
                 "name": _title(module),
-                "shape": list(_shape(output)),
+                "shape": _shape(module, output),
                 "parameters": sum(weights.numel() for weights in module.parameters()),
                 "joins": None,
             }
@@ -71,10 +77,10 @@ def _title(module: nn.Module) -> str:
     return type(module).__name__
 
 
-def _shape(output: torch.Tensor) -> tuple[int, ...]:
+def _shape(module: nn.Module, output: torch.Tensor) -> list[int]:
     """Return (channels, time, bands) of maps, (features,) of vectors."""
-    if output.ndim == 2:
-        return (output.shape[1],)
-    if isinstance(output, torch.Tensor) and output.ndim == 3:
-        return (output.shape[1], output.shape[2], 1)
-    return tuple(output.shape[1:])
+    _, *sizes = output.shape
+    if isinstance(module, InputNorm):
+        bands, frames = sizes
+        return [1, frames, bands]
+    return sizes if len(sizes) == 1 else [*sizes, 1]

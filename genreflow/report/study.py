@@ -61,6 +61,7 @@ def study_page(
     pictures = {name: _picture(name, shown, frames, study, folder) for name, shown in figures.items()}
     refused = pd.read_csv(quarantine, dtype=str, keep_default_na=False)
     facts = _run_facts(study, folder)
+    main = {name: _of_headline(frames[name], study) for name in ("classes", "tracks")}
     return Study(
         title=study["title"],
         headline=Headline(**told),
@@ -75,8 +76,8 @@ def study_page(
             shown["experiment"]: pictures[name] for name, shown in figures.items() if shown["kind"] == "experiment"
         },
         confusion=[pictures[name] for name, shown in figures.items() if shown.get("level") in ("slice", "track")],
-        classes=frames["classes"],
-        tracks=frames["tracks"],
+        classes=main["classes"],
+        tracks=main["tracks"],
         holdout=Holdout(
             holdout,
             [pictures[name] for name, shown in figures.items() if shown.get("level") == "holdout"],
@@ -109,13 +110,8 @@ def _picture(
     caption = _CAPTIONS[shown["kind"]]
     table = None
     if shown["kind"] == "confusion":
-        rows = frames["confusion"]
-        chosen = study["headline"]
-        rows = rows[
-            (rows["level"] == shown["level"])
-            & (rows["model"] == chosen["model"])
-            & (rows["setting"] == chosen["setting"])
-        ]
+        rows = _of_headline(frames["confusion"], study)
+        rows = rows[rows["level"] == shown["level"]]
         table = tables.matrix(rows) if len(rows) else None
     svg = (folder / "figures" / f"{name}.svg").read_bytes()
     return Picture(title=title, caption=caption, alt=f"{title}. {caption}", svg=svg, table=table)
@@ -123,6 +119,14 @@ def _picture(
 
 def _of_kind(pictures: Mapping[str, Picture], figures: Mapping[str, Mapping[str, str]], kind: str) -> list[Picture]:
     return [pictures[name] for name, shown in figures.items() if shown["kind"] == kind]
+
+
+def _of_headline(frame: pd.DataFrame, study: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the rows of the setting that the page is about."""
+    chosen = study["headline"]
+    if chosen is None:
+        return frame
+    return frame[(frame["model"] == chosen["model"]) & (frame["setting"] == chosen["setting"])]
 
 
 def _shorter(indexes: Sequence[str]) -> pd.DataFrame:

@@ -154,3 +154,8 @@ class TestInputNorm:
         norm(torch.ones(1, 2, 2))
         assert norm.running_mean.item() == pytest.approx(0.01)
         assert norm.eps == 1e-3
+
+
+def test_no_segment_gives_no_logits():
+    network = registry.build("psytrance_cnn", n_outputs=5, input_shape=(128, 128)).eval()
+    assert network(torch.zeros(0, 128, 128)).shape == (0, 5)

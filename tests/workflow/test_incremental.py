@@ -1,0 +1,119 @@
+"""What a change makes run again: counted by real Snakemake."""
+
+import os
+import shutil
+
+BELOW_INDEX = {
+    "index_dataset": 1,
+    "list_quarantine": 1,
+    "assign_folds": 1,
+    "train_run": 5,
+    "evaluate_study": 1,
+    "draw_figure": 6,
+    "write_report": 1,
+}
+ONE_SHARD = {"normalise_audio": 1, "cut_slices": 1}
+
+
+def test_nothing_changed_nothing_runs(project):
+    assert project.jobs() == {}
+
+
+def test_touching_everything_runs_nothing(project):
+    for folder in (project.home, project.work / "music"):
+        for path in folder.rglob("*"):
+            os.utime(path)
+    assert project.jobs() == {}
+
+
+def test_a_copied_project_has_nothing_to_do(project):
+    shutil.rmtree(project.work / ".snakemake")
+    assert project.jobs() == {}
+
+
+def test_an_added_track_runs_its_shard_and_what_depends_on_the_dataset(project):
+    project.add_track("low/new.wav", 77)
+    counts = project.jobs()
+    audio, slices = counts.pop("normalise_audio"), counts.pop("cut_slices")
+    # Where the shard is full it splits in two.
+    assert audio == slices and audio in (1, 2)
+    assert counts == BELOW_INDEX
+
+
+def test_a_removed_track_runs_its_shard(project):
+    (project.work / "music/low/0.wav").unlink()
+    assert project.jobs() == ONE_SHARD | BELOW_INDEX
+
+
+def test_a_replaced_track_of_the_same_size_and_time_runs_its_shard(project):
+    path = project.work / "music/low/0.wav"
+    stamp = path.stat()
+    project.add_track("low/0.wav", 99)
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert path.stat().st_size == stamp.st_size
+    assert project.jobs() == ONE_SHARD | BELOW_INDEX
+
+
+def test_a_track_moved_to_another_class_is_another_track(project):
+    shutil.move(project.work / "music/low/0.wav", project.work / "music/high/moved.wav")
+    counts = project.jobs()
+    assert 1 <= counts.pop("normalise_audio") <= 3 and 1 <= counts.pop("cut_slices") <= 3
+    assert counts == BELOW_INDEX
+
+
+def test_an_added_grid_value_runs_its_runs_alone(project):
+    project.edit("tiny.yaml", "pool: [mean, max]", "pool: [mean, max, maxmean]")
+    assert project.jobs() == {"train_run": 2, "evaluate_study": 1, "draw_figure": 6, "write_report": 1}
+
+
+def test_an_experiment_that_meets_known_settings_trains_nothing(project):
+    project.edit("tiny.yaml", "experiments:", "experiments:\n  again: {vary: {pool: [max]}}")
+    assert project.jobs() == {"evaluate_study": 1, "draw_figure": 7, "write_report": 1}
+
+
+def test_a_training_value_runs_every_run(project):
+    project.edit("tiny.yaml", "batch: 6", "batch: 8")
+    assert project.jobs() == {"train_run": 5, "evaluate_study": 1, "draw_figure": 6, "write_report": 1}
+
+
+def test_a_front_end_value_runs_slices_and_below(project):
+    project.edit("tiny.yaml", "segments: {kind: midpoint, count: 2}", "segments: {kind: midpoint, count: 1}")
+    counts = project.jobs()
+    assert "normalise_audio" not in counts
+    assert counts.pop("cut_slices") > 1
+    assert counts == BELOW_INDEX
+
+
+def test_the_code_of_figures_runs_figures_alone(project):
+    project.edit("genreflow/figures/confusion.py", "Predicted class", "Class predicted")
+    assert project.jobs() == {"draw_figure": 6, "write_report": 1}
+
+
+def test_a_template_of_the_report_runs_the_report_alone(project):
+    project.edit("genreflow/report/templates/page.html", "<body", "<!-- changed --><body")
+    assert project.jobs() == {"write_report": 1}
+
+
+def test_the_code_of_a_network_runs_its_runs_and_below(project):
+    project.edit("genreflow/models/psytrance.py", "DENSE = 2_048", "DENSE = 1_024")
+    assert project.jobs() == {"train_run": 5, "evaluate_study": 1, "draw_figure": 6, "write_report": 1}
+
+
+def test_another_model_in_the_registry_runs_nothing(project):
+    project.edit("genreflow/models/registry.py", "MODELS = {", "MORE = 1\nMODELS = {")
+    assert project.jobs() == {}
+
+
+def test_comments_docstrings_and_layout_of_code_run_nothing(project):
+    for path in ("genreflow/models/psytrance.py", "genreflow/audio/normalise.py", "workflow/scripts/train_run.py"):
+        file = project.home / path
+        file.write_text("# a comment\n\n" + file.read_text().replace('"""', '"""More words. ', 1))
+    assert project.jobs() == {}
+
+
+def test_keys_and_comments_of_the_settings_may_change_place(project):
+    lines = (project.work / "my.yaml").read_text().splitlines()
+    (project.work / "my.yaml").write_text(
+        "# a comment\n" + "\n".join(reversed(lines[:1] + lines[3:])) + "\n" + "\n".join(lines[1:3]) + "\n"
+    )
+    assert project.jobs() == {}
