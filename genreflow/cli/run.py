@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 
 from genreflow.errors import UserError
+from genreflow.store.atomic import TEMPORARY_SUFFIX
 
 SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
 _PATIENCE_S = 5
@@ -50,6 +51,7 @@ def run(arguments: Sequence[str]) -> int:
         )
     if any((folder / ".snakemake" / "locks").glob("*")):
         _stop_orphans(folder)
+        _sweep(folder / "results")
         print("genreflow: the last run here died; taking over from it.", file=sys.stderr)
         subprocess.run([*command, "--unlock"], check=False, capture_output=True)
     sys.stdout.flush()
@@ -115,6 +117,12 @@ def _stop_orphans(folder: Path) -> None:
     _, alive = psutil.wait_procs(orphans, timeout=_PATIENCE_S)
     for process in alive:
         process.kill()
+
+
+def _sweep(results: Path) -> None:
+    """Remove what interrupted writes have left; no one is writing now."""
+    for path in results.rglob(f".*{TEMPORARY_SUFFIX}"):
+        path.unlink(missing_ok=True)
 
 
 def _processes_in(folder: Path) -> Iterator[tuple[psutil.Process, list[str]]]:

@@ -17,6 +17,9 @@ class TrainingSettings(Settings):
 
     optimizer: Optimizer = Field("adam", description="Optimiser.")
     learning_rate: float | None = Field(None, gt=0, le=100, description="Step size; the optimiser's own if not given.")
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="Step size over the training: falling to 0 as a half cosine, or constant."
+    )
     batch: int = Field(100, ge=1, description="Slices a step, in equal numbers a class.")
     epochs: int = Field(20, ge=1, description="Epochs.")
     steps_per_epoch: int | None = Field(

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
+
 from genreflow.catalog import catalogue, scan
 from genreflow.catalog.shards import shard_names
 from genreflow.config.audio import AudioSettings
@@ -34,6 +36,8 @@ class DatasetPlan:
         Shard -> key of the normalised audio.
     labels_key
         Key of what the catalogue says beyond the audio: names, labels, groups, splits.
+    tracks
+        ``track_id, label, group, split`` of the catalogue.
     inputs
         Folder name -> input, for every input that a study asks for.
     """
@@ -43,7 +47,7 @@ class DatasetPlan:
     raw_keys: Mapping[str, str]
     audio_keys: Mapping[str, str]
     labels_key: str
-    has_holdout: bool
+    tracks: pd.DataFrame
     inputs: dict[str, InputPlan] = field(default_factory=dict)
 
     @property
@@ -90,5 +94,6 @@ def plan_dataset(
     made_by = code["synthesise_tracks"] if isinstance(settings, Synthetic) else ""
     raw_keys = {shard: digest(made_by, tracks) for shard, tracks in sorted(members.items())}
     audio_keys = {shard: digest(ogg_key(audio, code), key) for shard, key in raw_keys.items()}
-    labels = tracks.select(["track_id", "path", "label", "group", "split"]).to_pydict()
-    return DatasetPlan(name, settings, raw_keys, audio_keys, digest(labels), "holdout" in labels["split"])
+    labels_key = digest(tracks.select(["track_id", "path", "label", "group", "split"]).to_pydict())
+    labels = tracks.select(["track_id", "label", "group", "split"]).to_pandas()
+    return DatasetPlan(name, settings, raw_keys, audio_keys, labels_key, labels)

@@ -9,6 +9,7 @@ from genreflow.config.load import read_yaml, settings_from
 from genreflow.config.pipeline import PipelineSettings
 from genreflow.config.study import StudySettings
 from genreflow.errors import Problems, UserError, did_you_mean
+from genreflow.folds import feasibility
 from genreflow.models import registry
 from genreflow.plan.code import assets_key, code_key
 from genreflow.plan.datasets import DatasetPlan, ogg_key, plan_dataset
@@ -93,7 +94,7 @@ def make_plan(config: Mapping[str, Any], *, home: Path, refresh: bool) -> Plan:
         dataset = datasets[study.dataset]
         inputs = {key: dataset.add_input(value, code) for key, value in study.inputs.items()}
         plan.studies[name] = StudyPlan(name, study, dataset, inputs, code, _published(study.published, home))
-        _check_size(plan.studies[name], settings.limits.max_runs)
+        _check_runs(plan.studies[name], settings.limits.max_runs)
     _check_predict(plan)
     return plan
 
@@ -140,7 +141,9 @@ def _published(name: str | None, home: Path) -> dict[Path, str]:
     return {path: digest(path.name, file_sha256(path)) for path in files}
 
 
-def _check_size(study: StudyPlan, most: int) -> None:
+def _check_runs(study: StudyPlan, most: int) -> None:
+    if study.runs:
+        feasibility.check(study.dataset.tracks, study.settings.folds)
     if len(study.runs) > most:
         raise UserError(f"study {study.name}: it asks for {len(study.runs):,} runs; limits.max_runs is {most:,}.")
 

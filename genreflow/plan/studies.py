@@ -60,7 +60,10 @@ class StudyPlan:
         """Model -> the sorted names of all that its experiments vary."""
         varied: dict[str, set[str]] = {model: set() for model in self.settings.models}
         for experiment in self.settings.experiments.values():
-            varied[self._model_of(experiment)] |= set(experiment.vary)
+            model = self._model_of(experiment)
+            for axis in experiment.vary:
+                self._kind_of(axis, model)
+            varied[model] |= set(experiment.vary)
         return {model: sorted(names) for model, names in varied.items()}
 
     @cached_property
@@ -116,21 +119,14 @@ class StudyPlan:
             When a value names neither an option of the model, nor a training setting, nor ``input``.
         """
         settings = self.settings.models[model]
-        known_options, known_training = set(registry.describe(model).options), set(TrainingSettings.model_fields)
-        options, training, inputs = dict(settings.options), dict(settings.training), {"input": self._input_of(settings)}
+        chosen = {
+            "option": dict(settings.options),
+            "training": dict(settings.training),
+            "input": {"input": self._input_of(settings)},
+        }
         for axis, value in values.items():
-            if axis in known_options:
-                options[axis] = value
-            elif axis in known_training:
-                training[axis] = value
-            elif axis == "input":
-                inputs[axis] = str(value)
-            else:
-                known = known_options | known_training | {"input"}
-                raise UserError(
-                    f"study {self.name}: {axis!r} is no option of {model} and no training setting."
-                    f"{did_you_mean(axis, known)}"
-                )
+            chosen[self._kind_of(axis, model)][axis] = value
+        options, training, inputs = chosen.values()
         if inputs["input"] not in self.settings.inputs:
             raise UserError(f"study {self.name}: the input {inputs['input']!r} is not among its inputs.")
         self._check_input(model, self.settings.inputs[inputs["input"]])
@@ -145,7 +141,7 @@ class StudyPlan:
     @property
     def has_holdout(self) -> bool:
         """Whether tracks are put aside for the final model."""
-        return self.settings.folds.holdout > 0 or self.dataset.has_holdout
+        return self.settings.folds.holdout > 0 or self.dataset.tracks["split"].eq("holdout").any()
 
     def index_of(self, model: str, setting: str) -> str:
         """Return the index file of the input that a setting is fed."""
@@ -248,6 +244,19 @@ class StudyPlan:
     def report_key(self) -> str:
         """Key of the report."""
         return digest(self.code["write_report"], self.figures_key, self.settings)
+
+    def _kind_of(self, axis: str, model: str) -> str:
+        """Say what an axis varies: an ``option`` of the model, a ``training`` setting, or the ``input``."""
+        kinds = {
+            "option": registry.describe(model).options,
+            "training": TrainingSettings.model_fields,
+            "input": ["input"],
+        }
+        for kind, known in kinds.items():
+            if axis in known:
+                return kind
+        hint = did_you_mean(axis, [name for known in kinds.values() for name in known])
+        raise UserError(f"study {self.name}: {axis!r} is no option of {model} and no training setting.{hint}")
 
     def _check_input(self, model: str, given: InputSettings) -> None:
         wanted = registry.describe(model)

@@ -14,7 +14,7 @@ from torch.nn import functional
 from genreflow.config.training import MIN_STEPS_PER_EPOCH, TrainingSettings
 from genreflow.training.batches import balanced_batches
 from genreflow.training.data import SliceSet
-from genreflow.training.optimisers import make_optimiser
+from genreflow.training.optimisers import make_optimiser, make_schedule
 
 # Asking a GPU for a value makes it wait, so losses are looked at only every so many steps.
 CHECK_EVERY = 10
@@ -110,7 +110,9 @@ class _Trainer:
         self.n_classes, self.classes_of_slices = len(data.classes), data.targets
         self.inputs = torch.from_numpy(data.arrays).to(device)
         self.targets = torch.from_numpy(data.targets).to(device)
+        self.steps = steps_per_epoch(len(data), settings)
         self.optimiser = make_optimiser(settings.optimizer, model.parameters(), learning_rate=settings.learning_rate)
+        self.schedule = make_schedule(settings.schedule, self.optimiser, steps=settings.epochs * self.steps)
 
     def epoch(self, epoch: int) -> dict | None:
         """Train one epoch, counted from 0; return its row of the history, None if it diverged."""
@@ -142,7 +144,7 @@ class _Trainer:
             self.classes_of_slices,
             n_classes=self.n_classes,
             batch=self.settings.batch,
-            steps=steps_per_epoch(len(self.inputs), self.settings),
+            steps=self.steps,
             epoch=epoch,
             seed=self.settings.seed,
         )
@@ -157,6 +159,7 @@ class _Trainer:
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
+        self.schedule.step()
         return loss.detach(), (logits.argmax(dim=1) == targets).sum()
 
     def _note_first_step(self, loss: torch.Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Optimisers with the defaults of Keras 2.2, which the studies used."""
+"""Optimisers with the defaults of Keras 2.2, which the studies used, and schedules of their step size."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,3 +19,10 @@ def make_optimiser(
     """Return the optimiser `name`; `learning_rate` takes the place of its default."""
     kind, defaults = OPTIMISERS[name]
     return kind(parameters, **defaults | ({} if learning_rate is None else {"lr": learning_rate}))
+
+
+def make_schedule(name: str, optimiser: optim.Optimizer, *, steps: int) -> optim.lr_scheduler.LRScheduler:
+    """Return the schedule `name` over `steps` steps, to be advanced after each: ``constant``, or ``cosine`` to 0."""
+    if name == "cosine":
+        return optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=steps)
+    return optim.lr_scheduler.ConstantLR(optimiser, factor=1)

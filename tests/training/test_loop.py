@@ -73,7 +73,7 @@ def best_epoch(history):
     return history.loc[history["accuracy"] == history["accuracy"].max(), "epoch"].iloc[-1]
 
 
-UNSTEADY = {"optimizer": "sgd", "learning_rate": 4.0, "steps_per_epoch": 1}
+UNSTEADY = {"optimizer": "sgd", "learning_rate": 4.0, "steps_per_epoch": 1, "schedule": "constant"}
 
 
 def test_the_weights_of_the_epoch_with_the_best_training_accuracy_are_kept(easy):
@@ -87,13 +87,14 @@ def test_the_weights_of_the_epoch_with_the_best_training_accuracy_are_kept(easy)
 def test_a_run_that_diverges_later_keeps_its_best_finite_epoch(easy):
     """Every update takes the loss further up, until it is no number any more."""
     kept = []
-    model, trained = run(easy, optimizer="sgd", learning_rate=50.0, epochs=200, steps_per_epoch=1, progress=kept.append)
+    growing = UNSTEADY | {"learning_rate": 50.0}
+    model, trained = run(easy, epochs=200, progress=kept.append, **growing)
     assert trained.status == "diverged"
     assert 0 < len(trained.history) == len(kept) < 200
     assert np.isfinite(trained.history["loss"]).all()
     assert trained.kept_epoch == best_epoch(trained.history)
     assert torch.isfinite(weights(model)).all()
-    until_then, _ = run(easy, optimizer="sgd", learning_rate=50.0, epochs=int(trained.kept_epoch), steps_per_epoch=1)
+    until_then, _ = run(easy, epochs=int(trained.kept_epoch), **growing)
     assert torch.equal(weights(model), weights(until_then))
 
 

@@ -2,9 +2,10 @@ from typing import get_args
 
 import pytest
 import torch
+from torch import nn
 
 from genreflow.config.training import Optimizer
-from genreflow.training.optimisers import OPTIMISERS, make_optimiser
+from genreflow.training.optimisers import OPTIMISERS, make_optimiser, make_schedule
 
 # Keras 2.2, documentation of its optimizers.
 KERAS = {
@@ -29,3 +30,27 @@ def test_a_learning_rate_takes_the_place_of_the_default_only(name):
 
 def test_every_optimiser_that_can_be_set_exists():
     assert set(OPTIMISERS) == set(get_args(Optimizer)) == set(KERAS)
+
+
+def steps_of(schedule: str) -> list[float]:
+    weight = nn.Parameter(torch.zeros(1))
+    optimiser = make_optimiser("sgd", [weight])
+    scheduler = make_schedule(schedule, optimiser, steps=10)
+    sizes = []
+    for _ in range(10):
+        sizes.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+    return [*sizes, optimiser.param_groups[0]["lr"]]
+
+
+def test_a_cosine_schedule_falls_from_the_full_step_to_nothing():
+    sizes = steps_of("cosine")
+    assert sizes[0] == 1e-2
+    assert sizes[5] == pytest.approx(0.5e-2)
+    assert sizes[10] == pytest.approx(0, abs=1e-9)
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_a_constant_schedule_stays():
+    assert set(steps_of("constant")) == {1e-2}
