@@ -15,6 +15,8 @@ from genreflow.catalog.names import printable
 from genreflow.config.audio import AudioSettings
 from genreflow.config.inputs import InputSettings
 from genreflow.errors import UserError
+from genreflow.evaluation.predictions import Predictions
+from genreflow.evaluation.votes import majority
 from genreflow.features.slices import STORED, cut
 from genreflow.training.bundle import Bundle, load_bundle
 from genreflow.training.device import choose_device
@@ -93,18 +95,19 @@ def _classify(path: bytes, bundle: Bundle, network, device, ogg: Path) -> tuple[
 
 
 def _vote(file: str, probabilities: np.ndarray, classes: list[str]) -> dict:
-    """Return a track's majority vote; the larger mean probability breaks a tie."""
-    votes = np.bincount(probabilities.argmax(axis=1), minlength=len(classes)) / len(probabilities)
-    mean = probabilities.mean(axis=0)
-    first, second = np.lexsort((-mean, -votes))[:2]
+    """Return a track's majority vote."""
+    n = len(probabilities)
+    # The true class is not known; votes do not look at it.
+    said = Predictions(np.full(n, file, object), np.arange(n), np.zeros(n, int), probabilities, tuple(classes))
+    [vote] = majority(said).to_dict("records")
     return {
         "file": file,
-        "label": classes[first],
-        "share": votes[first],
-        "runner_up": classes[second],
-        "runner_up_share": votes[second],
-        "probability": float(mean[first]),
-        "slices": len(probabilities),
+        "label": classes[vote["predicted"]],
+        "share": vote["share"],
+        "runner_up": classes[vote["runner_up"]],
+        "runner_up_share": vote["runner_up_share"],
+        "probability": vote[f"p{vote['predicted']}"],
+        "slices": n,
     }
 
 

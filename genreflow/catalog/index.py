@@ -14,6 +14,7 @@ from genreflow.errors import UserError
 from genreflow.store.parquet import Header, read_frame, read_header, write_table
 
 KIND = "index"
+_SEVERITY = ["accept", "warn", "quarantine"]
 COLUMNS = [
     "track_id", "title", "label", "group", "split", "shard", "slices", "seconds", "verdict", "reason", "message",
     "sha256", "source_rate", "lufs", "gain_db", "peak_limited", "ogg",
@@ -33,7 +34,8 @@ def build(catalogue: Path, shards: Sequence[str], audio: Sequence[Path], slices:
     Returns
     -------
     DataFrame
-        `COLUMNS`, a row a track of the catalogue. ``verdict`` is the severest of the two stages.
+        `COLUMNS`, a row a track of the catalogue. ``verdict`` is the severer one of the two stages; ``reason`` holds
+        the codes of all warnings, separated by spaces, or the one of the refusal.
 
     Raises
     ------
@@ -53,9 +55,11 @@ def build(catalogue: Path, shards: Sequence[str], audio: Sequence[Path], slices:
     usable = heard.loc[heard["verdict"] != "quarantine", "track_id"]
     _same_tracks(usable, cut["track_id"], catalogue)
     index = tracks.merge(heard, on="track_id").merge(cut, on="track_id", how="left", suffixes=("", "_cut"))
-    worse = index["verdict_cut"].eq("quarantine") | (index["verdict"].eq("accept") & index["verdict_cut"].eq("warn"))
-    for column in ("verdict", "reason", "message"):
-        index[column] = index[column].where(~worse, index[f"{column}_cut"])
+    index["verdict"] = [max(pair, key=_SEVERITY.index) for pair in _pairs(index, "verdict", "accept")]
+    refused = index["verdict_cut"].eq("quarantine")
+    for column in ("reason", "message"):
+        both = pd.Series([" ".join(filter(None, pair)) for pair in _pairs(index, column, "")], dtype=object)
+        index[column] = both.where(~refused, index[f"{column}_cut"])
     index["slices"] = index["slices"].fillna(0).astype(int)
     index["title"] = [printable(path) for path in index["path"]]
     return index[COLUMNS].sort_values("track_id", ignore_index=True)
@@ -96,6 +100,11 @@ def quarantine_table(catalogues: Sequence[Path], indexes: Sequence[Path], datase
     columns = ["dataset", "folder", "title", "reason", "message"]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
     return table[columns].drop_duplicates(["dataset", "title"]).sort_values(["dataset", "title"], ignore_index=True)
+
+
+def _pairs(index: pd.DataFrame, column: str, default: str) -> list[tuple[str, str]]:
+    """Return what the audio and what the cutting says in a column."""
+    return list(zip(index[column].fillna(default), index[f"{column}_cut"].fillna(default), strict=True))
 
 
 def _same_tracks(wanted: pd.Series, found: pd.Series, catalogue: Path) -> None:

@@ -123,9 +123,9 @@ def _fate(slices: int, seconds: float, settings: InputSettings) -> dict[str, Any
     wanted = settings.segments.count
     if slices == 0:
         needed = settings.segments.frames * settings.front_end.hop / settings.front_end.sample_rate
-        message = f"has {seconds:.1f} s, one slice needs {needed:.2f} s"
+        message = f"It lasts {seconds:.1f} s; one slice needs {needed:.2f} s."
         return {"verdict": "quarantine", "reason": "Q_TOO_SHORT", "message": message}
     if slices < wanted:
-        message = f"has {seconds:.1f} s, enough for {slices} slices of {wanted}"
+        message = f"It lasts {seconds:.1f} s, enough for {slices} slices of {wanted}."
         return {"verdict": "warn", "reason": "W_FEWER_SLICES", "message": message}
     return {"verdict": "accept", "reason": "", "message": ""}

@@ -97,7 +97,7 @@ def test_a_shard_keeps_the_order_and_tells_what_became_of_each_track(folder, tmp
     assert [fate["slices"] for fate in fates.values()] == [2, 4, 0]
     assert [fate["verdict"] for fate in fates.values()] == ["warn", "accept", "quarantine"]
     assert [fate["reason"] for fate in fates.values()] == ["W_FEWER_SLICES", "", "Q_TOO_SHORT"]
-    assert fates["id-short"]["message"] == "has 0.5 s, one slice needs 0.64 s"
+    assert fates["id-short"]["message"] == "It lasts 0.5 s; one slice needs 0.64 s."
 
 
 def test_tracks_that_the_audio_index_quarantined_are_passed_over(folder):

@@ -13,6 +13,7 @@ TABLES = [
 
 rule tables:
     input:
+        "results/quarantine.csv",
         study_files(
             *[
                 f"tables/{table}.{kind}"

@@ -1,0 +1,66 @@
+"""The psytrance study as the study file asks for it (models.md-independent facts of the text and its code)."""
+
+from pathlib import Path
+
+import pytest
+
+from genreflow.config.load import read_yaml
+from genreflow.plan.make import make_plan
+
+HOME = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    for label in ("dark", "downtempo", "fullon", "goa", "techno"):
+        for number in range(30):
+            path = tmp_path / "music" / label / f"{number}.mp3"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(f"{label} {number}".encode())
+    monkeypatch.chdir(tmp_path)
+    config = read_yaml(HOME / "config.yaml")
+    config |= {"studies": ["psytrance"], "datasets": {"psytrance": {"layout": "folders", "path": "music"}}}
+    return make_plan(config, home=HOME, refresh=True).studies["psytrance"]
+
+
+def test_ten_published_bars_are_eight_settings_and_forty_runs(study):
+    experiments = study.settings.experiments.values()
+    bars = [setting.name for experiment in experiments for _, setting in study.experiment_settings(experiment)]
+    assert len(bars) == 10
+    assert len(set(bars)) == len(study.settings_of) == 8
+    assert len([run for run in study.runs if run.fold != "final"]) == 40
+
+
+def test_the_final_model_is_the_setting_that_all_three_experiments_share(study):
+    assert study.final.name == "dropout=0.2,optimizer=adam,pool=maxmean"
+    assert study.evaluation["headline"]["setting"] == study.final.name
+    assert [run.setting for run in study.runs if run.fold == "final"] == [study.final.name]
+
+
+def test_training_is_the_published_one(study):
+    training = study.final.training
+    assert (training.batch, training.epochs, training.steps_per_epoch) == (300, 20, 92)
+    assert (training.optimizer, training.schedule, training.learning_rate) == ("adam", "constant", None)
+
+
+def test_a_slice_is_as_long_as_the_text_says(study):
+    [plan] = study.inputs.values()
+    mel, segments = plan.settings.front_end, plan.settings.segments
+    assert segments.frames * mel.hop / mel.sample_rate == 2.56
+    assert (mel.n_mels, segments.frames, segments.count) == (128, 128, 30)
+
+
+def test_every_published_bar_has_its_number(study):
+    import pandas as pd
+
+    [path] = [path for path in study.published if path.stem == "psytrance"]
+    known = set(zip(*pd.read_csv(path, dtype=str)[["experiment", "value"]].to_numpy().T, strict=True))
+    ours = {(name, value) for name, told in study.evaluation["experiments"].items() for value, *_ in told["values"]}
+    assert ours == known
+
+
+def test_settings_with_the_same_values_share_their_runs_whatever_their_order(study):
+    one = study.resolve("psytrance_cnn", {"dropout": 0.5, "pool": "max"})
+    other = study.resolve("psytrance_cnn", {"pool": "max", "dropout": 0.5})
+    assert one == other
+    assert one.name == "dropout=0.5,optimizer=adam,pool=max"
