@@ -1,5 +1,6 @@
 """The frame around the work of one rule: a log, progress lines, and mistakes told in plain words."""
 
+import os
 import sys
 import time
 import traceback
@@ -8,6 +9,12 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from genreflow.errors import UserError
+
+
+def let_jobs_import_from(home: Path) -> None:
+    """Make the package in `home` importable in the processes, and under conda the environments, that jobs run in."""
+    known = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(home), *filter(None, [known])])
 
 
 @contextmanager

@@ -1,4 +1,3 @@
-import os
 import sys
 from pathlib import Path
 
@@ -7,12 +6,10 @@ sys.path.insert(0, str(HOME))
 
 from genreflow.errors import UserError
 from genreflow.farewell import farewell
+from genreflow.job import let_jobs_import_from
 from genreflow.plan.make import make_plan
 
-# Scripts run in processes, and under --sdm conda in environments, of their own.
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(HOME), os.environ.get("PYTHONPATH")])
-)
+let_jobs_import_from(HOME)
 
 # Only the process that the user started looks at the music; jobs read what it wrote.
 try:
