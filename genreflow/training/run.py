@@ -23,7 +23,7 @@ from genreflow.store.atomic import write_bytes, write_text
 from genreflow.store.digest import digest, file_sha256
 from genreflow.store.parquet import Header, read_frame, write_table
 from genreflow.training.data import SliceSet, load_slices
-from genreflow.training.device import choose_device, choose_precision
+from genreflow.training.device import choose_device, choose_precision, choose_threads
 from genreflow.training.loop import train
 from genreflow.training.predict import predict_proba
 
@@ -66,7 +66,7 @@ def run_fold(
     folder
         Receives ``model.safetensors``, ``history.parquet``, ``predictions.parquet`` and, last, ``run.json``.
     device, threads
-        ``auto``, ``cpu`` or ``cuda``; CPU threads, torch's own choice if not given.
+        ``auto``, ``cpu`` or ``cuda``; most CPU threads, all there are if not given.
     progress
         Called with each row of the history as it is made.
 
@@ -92,8 +92,7 @@ def run_fold(
         "audio": dict(audio),
     }
     begin = time.perf_counter()
-    if threads is not None:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(choose_threads(threads))
     where = choose_device(device)
     precision = choose_precision(training.precision, where)
 

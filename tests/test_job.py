@@ -1,0 +1,29 @@
+import pytest
+
+from genreflow.errors import UserError
+from genreflow.job import job
+
+
+def test_a_mistake_ends_the_job_with_its_text_alone(tmp_path, capfd):
+    with pytest.raises(SystemExit) as end, job(tmp_path / "log"):
+        raise UserError("The folder is empty.")
+    assert end.value.code == 1
+    assert capfd.readouterr().err == "The folder is empty.\n"
+    assert (tmp_path / "log").read_text() == "The folder is empty.\n"
+
+
+def test_a_fault_leaves_its_traceback_in_the_log_and_a_line_on_the_terminal(tmp_path, capfd):
+    with pytest.raises(SystemExit), job(tmp_path / "log"):
+        raise ValueError("odd")
+    told = capfd.readouterr().err
+    assert told.startswith("ValueError: odd") and str(tmp_path / "log") in told and "Traceback" not in told
+    assert "Traceback" in (tmp_path / "log").read_text()
+
+
+def test_what_is_printed_goes_to_the_log_and_what_is_said_to_both(tmp_path, capfd):
+    with job(tmp_path / "log") as say:
+        print("a detail")
+        say("a line")
+    assert capfd.readouterr().err == "a line\n"
+    log = (tmp_path / "log").read_text().splitlines()
+    assert log[:2] == ["a detail", "a line"] and log[2].startswith("done in")
