@@ -8,7 +8,6 @@ track added. The peer is Snakemake alone: a dry run of a Snakefile with one job.
 """
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -74,8 +73,6 @@ def main() -> None:
             show("dry run, nothing built", timed(*dry_run, cwd=folder))
         (folder / "music/class-0/album-0/new.mp3").write_bytes(b"new")
         show("dry run, one track added", timed(*dry_run, cwd=folder))
-    limit = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    print(f"(this script itself: {limit:.0f} MB)")
 
 
 if __name__ == "__main__":

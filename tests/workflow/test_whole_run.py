@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from project import RATE, tone
+from project import RATE, Project, tone
 
 from genreflow.catalog.index import read_index
 from genreflow.store.parquet import column_arrays, read_frame, read_header, read_table
@@ -29,18 +29,22 @@ ODD = ["caf\xe9 {x} <gt>.wav".encode("latin-1"), b"new\nline '\"`$HOME;#.wav", "
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory):
-    """A project with bad files, a short, a silent and a stereo track, and odd names, run up to its tables."""
-    from project import Project
+    """A project with bad files, a short, a silent and a stereo track, and odd names, run up to its tables.
 
+    Its study is the as-coded reading of the psytrance study: slices of 1.49 s, kernels along frequency.
+    """
     project = Project.make(tmp_path_factory.mktemp("odd"))
+    as_coded = "{hop: 512, fmax: 12000.0, decibels: doubled, scale: frame_minmax}"
+    project.edit("tiny.yaml", "  slices:\n", f"  slices:\n    front_end: {as_coded}\n")
+    project.edit("tiny.yaml", "{pool: mean}", "{pool: mean, orient: mel}")
     low, high = (os.fsencode(project.work / "music" / label) for label in ("low", "high"))
     for name, (content, _) in BAD.items():
         Path(os.fsdecode(low), name).write_bytes(content)
     for number, name in enumerate(ODD):
         with open(os.path.join(high, name), "wb") as file:
             soundfile.write(file, tone(50 + number), RATE, format="WAV", subtype="PCM_16")
-    soundfile.write(project.work / "music/low/short.wav", tone(60, seconds=1.5), RATE)
-    soundfile.write(project.work / "music/low/one-slice.wav", tone(61, seconds=3), RATE)
+    soundfile.write(project.work / "music/low/short.wav", tone(60, seconds=1.2), RATE)
+    soundfile.write(project.work / "music/low/one-slice.wav", tone(61, seconds=2), RATE)
     soundfile.write(project.work / "music/low/silent.wav", np.zeros(5 * RATE), RATE)
     soundfile.write(project.work / "music/low/stereo.ogg", np.stack([tone(62), tone(63)], 1), RATE)
     (project.work / "music/low/gone.mp3").symlink_to("nowhere")

@@ -1,0 +1,12 @@
+from collections import Counter
+
+from genreflow.cli import main
+
+
+def test_the_demo_corpus_is_a_dataset_of_class_and_album_folders(tmp_path):
+    assert main(["demo", str(tmp_path / "music"), "--tracks-per-class", "1", "--seconds", "4"]) == 0
+    tracks = [path.relative_to(tmp_path / "music") for path in (tmp_path / "music").rglob("*") if path.is_file()]
+    assert Counter(track.parts[0] for track in tracks) == dict.fromkeys(
+        ["dark", "downtempo", "fullon", "goa", "techno"], 1
+    )
+    assert {len(track.parts) for track in tracks} == {3}
