@@ -20,10 +20,10 @@ def read(path):
 @settings(max_examples=60)
 def test_no_text_starts_like_a_formula(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("csv") / "t.csv"
-    write_csv(path, pd.DataFrame({text: [text, "plain"], "n": [1, 2]}))
+    write_csv(path, pd.DataFrame([[text, 1]], columns=pd.Index([text, 2], dtype=object)))
     for cell in [*read(path)[0], read(path)[1][0]]:
         assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
-        assert cell.removeprefix("'") in (text.removeprefix("'"), "n")
+        assert cell in (text, f"'{text}", "2")
 
 
 @pytest.mark.parametrize("kind", ["object", "str", "category"])
