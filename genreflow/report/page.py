@@ -384,8 +384,6 @@ _RUNS = (
 )
 _EXPERIMENT = (
     _name("Value", "value"),
-    _MODEL,
-    _SETTING,
     _SLICE,
     _PUBLISHED,
     _DIFFERENCE,
