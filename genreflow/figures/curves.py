@@ -42,10 +42,12 @@ def draw(axes: Axes, history: pd.DataFrame, column: str, strokes: Mapping[object
     """Draw `column` of `history` (``series, epoch, …``) per epoch: mean over folds, band from lowest to highest."""
     for series, (colour, dash) in strokes.items():
         epochs = history[history.series == series].groupby("epoch")[column].agg(["mean", "min", "max"])
-        axes.fill_between(epochs.index, epochs["min"], epochs["max"], color=colour, alpha=0.15, linewidth=0)
+        epochs = epochs.astype(float)  # a run that diverged at once has no epochs, and nothing no type
+        epoch = epochs.index.to_numpy(float)
+        axes.fill_between(epoch, epochs["min"], epochs["max"], color=colour, alpha=0.15, linewidth=0)
         marker = "o" if len(epochs) == 1 else None
         name = style.label(series, width=44)
-        axes.plot(epochs.index, epochs["mean"], color=colour, linestyle=dash, marker=marker, label=name)
+        axes.plot(epoch, epochs["mean"], color=colour, linestyle=dash, marker=marker, label=name)
     axes.set_xlabel("Epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     axes.grid(axis="y")

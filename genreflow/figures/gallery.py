@@ -158,11 +158,12 @@ def _wrong(row: pd.Series) -> str:
 
 
 def _headline_slices(sources: Sources) -> pd.DataFrame:
-    """Return every test slice of the headline's setting: ``track_id, slice, label, predicted, probability``."""
-    headline = sources.study["headline"]
+    """Return every test slice of the headline's finished runs: ``track_id, slice, label, predicted, probability``."""
+    runs = _folds_only(_rows(sources.tables["runs"], status="finished", **sources.study["headline"]))
+    finished = set(zip(runs["model"], runs["setting"], runs["fold"].astype(str), strict=True))
     parts = []
     for run in sources.study["runs"]:
-        if (run["model"], run["setting"]) != (headline["model"], headline["setting"]) or run["fold"] == "final":
+        if (run["model"], run["setting"], run["fold"]) not in finished:
             continue
         path = sources.folder / run["path"] / "predictions.parquet"
         classes = np.array(read_header(path, "predictions").facts["classes"], dtype=object)
@@ -173,12 +174,13 @@ def _headline_slices(sources: Sources) -> pd.DataFrame:
                 predicted=classes[proba.argmax(axis=1)], probability=proba.max(axis=1)
             )
         )
-    return pd.concat(parts, ignore_index=True)
+    columns = ["track_id", "slice", "label", "predicted", "probability"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
 def _most_telling_pair(slices: pd.DataFrame) -> tuple[pd.Series, pd.Series] | None:
     """Return the surest right and the surest wrong slice of the class that is mistaken most often."""
-    is_right = slices["predicted"] == slices["label"]
+    is_right = (slices["predicted"] == slices["label"]).astype(bool)
     for label in slices.loc[~is_right, "label"].value_counts().index:
         mine = slices[slices["label"] == label].sort_values(["probability", "track_id", "slice"], ascending=False)
         right, wrong = mine[mine["predicted"] == label], mine[mine["predicted"] != label]

@@ -206,3 +206,14 @@ def test_slices_are_those_of_the_front_end(built):
     table = read_table(path.with_name(f"{row['shard']}.parquet"), "slices")
     mine = [place for place, track_id in enumerate(table["track_id"].to_pylist()) if track_id == row["track_id"]]
     assert column_arrays(table["array"], (128, 128), "float16")[mine].shape == (2, 128, 128)
+
+
+def test_diverged_runs_are_told_and_counted_and_the_report_is_made(project):
+    project.edit("tiny.yaml", "epochs: 1, steps_per_epoch: 1", "epochs: 2, steps_per_epoch: 12, learning_rate: 100.0")
+    project.edit("tiny.yaml", "batch: 6", "optimizer: sgd, batch: 6")
+    printed = project.build()
+    assert "diverged" in printed
+    settings = pd.read_csv(project.work / "results/tiny/tables/settings.csv")
+    assert (settings["diverged"] > 0).any()
+    assert settings.loc[settings["diverged"] == settings["folds"], "slice_accuracy"].isna().all()
+    assert (project.work / "results/tiny/report/index.html").exists()
