@@ -1,5 +1,7 @@
 """The settings of one study: `studies/<name>.yaml`."""
 
+import re
+
 from pydantic import Field, model_validator
 
 from genreflow.config.base import Settings
@@ -52,7 +54,12 @@ class StudySettings(Settings):
 
     @model_validator(mode="after")
     def _names_are_known(self) -> "StudySettings":
-        problems = []
+        problems = [
+            f"{place}.{name}: names are letters, digits, '-' and '_'"
+            for place, names in (("inputs", self.inputs), ("experiments", self.experiments))
+            for name in names
+            if not re.fullmatch(r"[A-Za-z0-9_-]+", name)
+        ]
         for name, model in self.models.items():
             if model.input is None and len(self.inputs) > 1:
                 problems.append(f"models.{name}.input: say which of {', '.join(self.inputs)} it is fed")

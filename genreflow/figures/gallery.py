@@ -124,7 +124,9 @@ def _training(sources: Sources) -> Figure:
 
 
 def _confusion(sources: Sources, level: str) -> Figure:
-    rows = _rows(sources.tables["confusion"], level=level, **sources.study["headline"])
+    rows = _rows(sources.tables["confusion"], level=level)
+    if level != "holdout":  # which is of the final model, the only one there
+        rows = _rows(rows, **sources.study["headline"])
     titles = {
         "slice": "Slices of all test folds",
         "track": "Tracks of all test folds, majority vote",

@@ -57,13 +57,20 @@ class StudyPlan:
 
     @cached_property
     def axes(self) -> dict[str, list[str]]:
-        """Model -> the sorted names of all that its experiments vary."""
+        """Model -> the sorted names of all that its experiments vary, and the final model sets.
+
+        They name a setting, so whatever two settings of a model may differ in must be among them.
+        """
         varied: dict[str, set[str]] = {model: set() for model in self.settings.models}
         for experiment in self.settings.experiments.values():
             model = self._model_of(experiment)
-            for axis in experiment.vary:
-                self._kind_of(axis, model)
             varied[model] |= set(experiment.vary)
+        if self._final is not None:
+            model, values = self._final
+            varied[model] |= set(values)
+        for model, names in varied.items():
+            for axis in names:
+                self._kind_of(axis, model)
         return {model: sorted(names) for model, names in varied.items()}
 
     @cached_property
@@ -81,13 +88,19 @@ class StudyPlan:
     @cached_property
     def final(self) -> Setting | None:
         """The setting of the final model, if the study wants one."""
+        return None if self._final is None else self.resolve(*self._final)
+
+    @cached_property
+    def _final(self) -> tuple[str, dict[str, Any]] | None:
+        """The final model, and what it sets differently from the study."""
         if not self.settings.models or self.settings.final is None:
             return None
         values = dict(self.settings.final)
         model = str(values.pop("model", next(iter(self.settings.models))))
         if model not in self.settings.models:
-            raise UserError(f"study {self.name}: final.model {model!r} is not among the models.")
-        return self.resolve(model, values)
+            hint = did_you_mean(model, self.settings.models)
+            raise UserError(f"study {self.name}: final.model {model!r} is not among its models.{hint}")
+        return model, values
 
     @cached_property
     def runs(self) -> list[Run]:
@@ -200,9 +213,9 @@ class StudyPlan:
         if not self.settings.models:
             return figures
         for model in self.settings.models:
-            figures[f"architecture-{model}".lower()] = {"kind": "architecture", "model": model}
+            figures[f"architecture-{model}"] = {"kind": "architecture", "model": model}
         for name in self.settings.experiments:
-            figures[f"experiment-{name}".lower()] = {"kind": "experiment", "experiment": name}
+            figures[f"experiment-{name}"] = {"kind": "experiment", "experiment": name}
         if not self.settings.experiments:
             figures["training"] = {"kind": "training"}
         for level in ("slice", "track"):

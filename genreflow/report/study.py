@@ -110,8 +110,10 @@ def _picture(
     caption = _CAPTIONS[shown["kind"]]
     table = None
     if shown["kind"] == "confusion":
-        rows = _of_headline(frames["confusion"], study)
+        rows = frames["confusion"]
         rows = rows[rows["level"] == shown["level"]]
+        if shown["level"] != "holdout":  # which is of the final model, the only one there
+            rows = _of_headline(rows, study)
         table = tables.matrix(rows) if len(rows) else None
     svg = (folder / "figures" / f"{name}.svg").read_bytes()
     return Picture(title=title, caption=caption, alt=f"{title}. {caption}", svg=svg, table=table)

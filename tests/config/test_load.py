@@ -59,6 +59,7 @@ def test_all_problems_are_told_at_once_with_their_place_and_a_hint():
         ({"folds": {"count": 1}}, "folds.count"),
         ({"experiments": {"a": {"vary": {"dropout": [0.1]}}}}, "no model to vary"),
         ({"models": {"psytrance_cnn": {"input": "none"}}}, "'none' is none of slices"),
+        ({"experiments": {"a b": {"vary": {"dropout": [0.1]}}}}, "experiments.a b: names are letters"),
     ],
 )
 def test_impossible_studies_are_refused(changes, message):

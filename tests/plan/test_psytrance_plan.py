@@ -64,3 +64,12 @@ def test_settings_with_the_same_values_share_their_runs_whatever_their_order(stu
     other = study.resolve("psytrance_cnn", {"pool": "max", "dropout": 0.5})
     assert one == other
     assert one.name == "dropout=0.5,optimizer=adam,pool=max"
+
+
+def test_what_the_final_model_sets_is_its_own_and_not_that_of_the_folds(study):
+    changed = study.settings.model_copy(update={"final": {"epochs": 50}})
+    other = type(study)(study.name, changed, study.dataset, study.inputs, study.code, study.published)
+    assert other.final.training.epochs == 50
+    for run in other.runs:
+        epochs = other.run_params(run.model, run.setting)["training"]["epochs"]
+        assert epochs == (50 if run.fold == "final" else 20)

@@ -27,7 +27,7 @@ wildcard_constraints:
     model="[a-z0-9_]+",
     setting="[^/]+",
     fold="[0-9]+|final",
-    figure="[a-z0-9_-]+",
+    figure="[A-Za-z0-9_-]+",
 
 
 def shard_files(pattern):
