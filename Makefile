@@ -46,7 +46,7 @@ lock: $(STAMP) ## envs/requirements.lock from envs/requirements.in
 	sed -i -E 's/^(torch==[0-9.]+)\+cpu$$/\1/' envs/requirements.lock
 
 docs: $(STAMP) ## docs/study-files.md from the settings classes
-	$(BIN)/python -m genreflow.config.reference > docs/study-files.md
+	$(BIN)/python -m genreflow.cli.reference > docs/study-files.md
 
 clean: ## remove results, logs and the environment
 	rm -rf results logs .snakemake $(VENV)

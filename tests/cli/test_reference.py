@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from genreflow.config.reference import reference
+from genreflow.cli.reference import reference
 
 
 def test_the_documented_keys_are_those_of_the_settings():

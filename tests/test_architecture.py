@@ -1,0 +1,71 @@
+"""The rooms of docs/architecture.md: no import goes upwards, and some things are done in one place only."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+HOME = Path(__file__).parents[1]
+PACKAGE = HOME / "genreflow"
+ROOMS = re.findall(r"^\| ([`\w, ]+) \|", (HOME / "docs/architecture.md").read_text().split("## Products")[0], re.M)
+ORDER = {room: place for place, line in enumerate(ROOMS) for room in re.findall(r"`(\w+)`", line)}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_the_page_names_every_room():
+    assert {room_of(path) for path in MODULES} - {"__init__"} == set(ORDER)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_import_goes_upwards(path):
+    if path == PACKAGE / "__init__.py":
+        return
+    rooms = {name.split(".")[1] for name in imports(path) if name.startswith("genreflow.")} & set(ORDER)
+    assert {room for room in rooms if ORDER[room] > ORDER[room_of(path)]} == set()
+
+
+def test_packages_import_nothing_when_they_are_imported():
+    for path in MODULES:
+        if path.name == "__init__.py" and room_of(path) != "cli":
+            assert imports(path) == set(), path
+
+
+@pytest.mark.parametrize(
+    ("library", "place"),
+    [("av", "audio/decode.py"), ("soxr", "audio"), ("yaml", "config/load.py"), ("pebble", "audio/ingest.py")],
+)
+def test_what_is_done_in_one_place(library, place):
+    users = [path for path in MODULES if library in {name.split(".")[0] for name in imports(path)}]
+    assert users
+    assert all(str(path.relative_to(PACKAGE)).startswith(place) for path in users)
+
+
+def test_evaluation_and_figures_know_nothing_of_torch():
+    for room in ("evaluation", "figures", "report", "plan", "catalog", "folds"):
+        for path in (PACKAGE / room).rglob("*.py"):
+            assert "torch" not in {name.split(".")[0] for name in imports(path)}, path
+
+
+def test_vorbis_is_written_in_one_place():
+    writers = [path for path in MODULES if 'subtype="VORBIS"' in path.read_text(encoding="utf-8")]
+    assert [str(path.relative_to(PACKAGE)) for path in writers] == ["audio/vorbis.py"]
+
+
+def test_scripts_are_thin():
+    for path in (HOME / "workflow/scripts").glob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 40, path
