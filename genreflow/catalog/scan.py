@@ -1,7 +1,7 @@
 """Bringing the catalogue of a dataset up to date, before anything runs.
 
- A file is hashed once and again only when its size or one of its times has
-changed; the change time (ctime) catches edits that keep size and modification time.
+A file is hashed once, and again only when its size or one of its times has changed; the change time (ctime) catches
+edits that keep size and modification time.
 """
 
 import hashlib

@@ -43,7 +43,8 @@ def study_tables(
     study
         What the plan tells of the study: ``experiments``, ``headline``, ``seed``.
     runs, folds, index
-        The study's runs, fold table (None where nothing is trained) and the index of its first input.
+        The study's runs, fold table (None where nothing is trained), and the index of the input that its headline's
+        setting is fed.
     published
         What `read_published` returns.
 

@@ -36,7 +36,7 @@ class Sources:
     published_curves
         ``experiment, value, epoch, train_accuracy``, or None.
     index
-        The index of the study's first input.
+        The index of the input that the headline's model is fed.
     folder
         Folder of the study's results.
     """

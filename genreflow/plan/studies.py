@@ -111,6 +111,20 @@ class StudyPlan:
             runs.append(Run(self.final.model, self.final.name, "final"))
         return runs
 
+    @property
+    def headline(self) -> Setting | None:
+        """The setting that the report is about: the final model's if the folds have it too, else the first."""
+        if self.final is not None and (self.final.model, self.final.name) in self.settings_of:
+            return self.final
+        return next(iter(self.settings_of.values()), None)
+
+    @property
+    def main_index(self) -> str:
+        """The index of the input that the headline's setting is fed; where nothing is trained, of the first."""
+        if self.headline is not None:
+            return self.index_of(self.headline.model, self.headline.name)
+        return self._index_path(next(iter(self.inputs.values())))
+
     def setting(self, model: str, name: str) -> Setting:
         """Return a setting by its name."""
         if self.final is not None and (model, name) == (self.final.model, self.final.name):
@@ -158,7 +172,14 @@ class StudyPlan:
 
     def index_of(self, model: str, setting: str) -> str:
         """Return the index file of the input that a setting is fed."""
-        plan = self.inputs[self.setting(model, setting).input]
+        return self._index_path(self.inputs[self.setting(model, setting).input])
+
+    @property
+    def indexes(self) -> list[str]:
+        """The index file of every input."""
+        return [self._index_path(plan) for plan in self.inputs.values()]
+
+    def _index_path(self, plan: InputPlan) -> str:
         return f"results/{self.dataset.name}/slices/{plan.name}/index.parquet"
 
     def run_params(self, model: str, setting: str) -> dict[str, Any]:
@@ -176,9 +197,7 @@ class StudyPlan:
     @cached_property
     def evaluation(self) -> dict[str, Any]:
         """What tables, figures and the report are told of the study, in plain values."""
-        headline = next(iter(self.settings_of.values()), None)
-        if self.final is not None and (self.final.model, self.final.name) in self.settings_of:
-            headline = self.final
+        headline = self.headline
         return {
             "name": self.name,
             "title": self.settings.title or self.name,

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from genreflow.config.inputs import LogMel
 from genreflow.config.load import read_yaml
+from genreflow.config.study import ModelSettings
 from genreflow.plan.make import make_plan
 
 HOME = Path(__file__).parents[2]
@@ -73,3 +75,15 @@ def test_what_the_final_model_sets_is_its_own_and_not_that_of_the_folds(study):
     for run in other.runs:
         epochs = other.run_params(run.model, run.setting)["training"]["epochs"]
         assert epochs == (50 if run.fold == "final" else 20)
+
+
+def test_the_report_looks_at_the_input_that_its_setting_is_fed(study):
+    as_coded = study.settings.inputs["slices"].model_copy(update={"front_end": LogMel(hop=512)})
+    inputs = {"coded": as_coded, **study.settings.inputs}
+    changed = study.settings.model_copy(
+        update={"inputs": inputs, "models": {"psytrance_cnn": ModelSettings(input="slices")}}
+    )
+    plans = {name: study.dataset.add_input(settings, study.code) for name, settings in inputs.items()}
+    other = type(study)(study.name, changed, study.dataset, plans, study.code, study.published)
+    assert plans["slices"].name in other.main_index
+    assert len(other.indexes) == 2

@@ -42,11 +42,3 @@ def shard_files(pattern):
 def study_files(*names):
     """Return the files of these names of every study."""
     return [f"results/{study}/{name}" for study in PLAN.studies for name in names]
-
-
-def indexes_of(study):
-    """Return the index of every input of a study."""
-    return [
-        f"results/{study.dataset.name}/slices/{plan.name}/index.parquet"
-        for plan in study.inputs.values()
-    ]

@@ -36,7 +36,7 @@ rule evaluate_study:
             if PLAN.studies[wildcards.study].runs
             else []
         ),
-        indexes=lambda wildcards: indexes_of(PLAN.studies[wildcards.study]),
+        index=lambda wildcards: PLAN.studies[wildcards.study].main_index,
         published=lambda wildcards: list(PLAN.studies[wildcards.study].published),
     output:
         csv=[f"results/{{study}}/tables/{table}.csv" for table in TABLES],

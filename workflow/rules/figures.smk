@@ -11,7 +11,7 @@ rule figures:
 rule draw_figure:
     input:
         tables=[f"results/{{study}}/tables/{table}.parquet" for table in TABLES],
-        indexes=lambda wildcards: indexes_of(PLAN.studies[wildcards.study]),
+        index=lambda wildcards: PLAN.studies[wildcards.study].main_index,
         published=lambda wildcards: list(PLAN.studies[wildcards.study].published),
     output:
         png=report(

@@ -9,7 +9,7 @@ rule folds:
 
 rule assign_folds:
     input:
-        indexes=lambda wildcards: indexes_of(PLAN.studies[wildcards.study]),
+        indexes=lambda wildcards: PLAN.studies[wildcards.study].indexes,
     output:
         ensure("results/{study}/folds.parquet", non_empty=True),
     log:

@@ -7,7 +7,7 @@ rule write_report:
     input:
         tables=[f"results/{{study}}/tables/{table}.parquet" for table in TABLES],
         headline="results/{study}/tables/headline.json",
-        indexes=lambda wildcards: indexes_of(PLAN.studies[wildcards.study]),
+        indexes=lambda wildcards: PLAN.studies[wildcards.study].indexes,
         quarantine="results/quarantine.csv",
         figures=lambda wildcards: [
             f"results/{wildcards.study}/figures/{figure}.png"

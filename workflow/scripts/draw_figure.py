@@ -9,7 +9,7 @@ with job(snakemake.log[0]):
         snakemake.params.study,
         tables=snakemake.input.tables,
         published=snakemake.input.get("published", []),
-        index=snakemake.input.indexes[0],
+        index=snakemake.input.index,
         folder=Path("results", snakemake.wildcards.study),
     )
     save(draw(snakemake.params.figure, sources), snakemake.output.png, snakemake.output.svg)

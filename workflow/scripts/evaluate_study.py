@@ -14,7 +14,7 @@ with job(snakemake.log[0]):
         study,
         read_runs(Path("results", study["name"]), study["runs"]),
         read_frame(snakemake.input.folds, "folds") if snakemake.input.folds else None,
-        read_index(snakemake.input.indexes[0]),
+        read_index(snakemake.input.index),
         read_published(snakemake.input.get("published", [])),
     )
     for csv, parquet in zip(output.csv, output.parquet, strict=True):
