@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from genreflow.catalog.catalogue import KIND, MISSING, SCHEMA, read
+from genreflow.catalog.catalogue import KIND, MISSING, SCHEMA, VERSION, read
 from genreflow.catalog.layouts.found import Found
 from genreflow.config.datasets import Dataset
 from genreflow.errors import UserError
@@ -49,17 +49,17 @@ def refresh(settings: Dataset, path: Path, *, raw: Path) -> pa.Table:
     """
     found = find(settings)
     root = found.root or os.fsencode(raw)
-    facts = {"root": os.fsdecode(root), "notices": found.notices}
+    facts = {"root": os.fsdecode(root), "notices": found.notices, "ignored": dict(found.ignored)}
     old = read(path) if path.exists() and _is_current(path) else None
     catalogue = _with_hashes(_listed(found, root), root, old)
     if old is None or not catalogue.equals(old) or read_header(path, KIND).facts != facts:
-        write_table(path, catalogue, Header(KIND, facts=facts))
+        write_table(path, catalogue, Header(KIND, version=VERSION, facts=facts))
     return catalogue
 
 
 def _is_current(path: Path) -> bool:
     try:
-        return read_header(path, KIND).version == Header(KIND).version
+        return read_header(path, KIND).version == VERSION
     except UserError:
         return False
 
@@ -69,8 +69,9 @@ def _listed(found: Found, root: bytes) -> pa.Table:
     for track in found.tracks:
         stamp = (None, None, None) if track.content else _stamp(os.path.join(root, track.path))
         identity = hashlib.sha256(track.path).hexdigest()[:16]
-        rows.append((identity, track.path, track.label, track.group, track.split, *stamp, track.content))
-    rows.sort()
+        names = (track.label, track.tags, track.group, track.artist, track.split, track.reason, track.message)
+        rows.append((identity, track.path, *names, *stamp, track.content))
+    rows.sort(key=lambda row: row[:2])
     columns = zip(*rows, strict=True) if rows else [()] * len(SCHEMA)
     return pa.table([list(column) for column in columns], schema=SCHEMA)
 

@@ -7,29 +7,94 @@ from pydantic import Field
 from genreflow.config.base import Settings
 
 
+class Labels(Settings):
+    """How the labels of a dataset become classes. They are text: `NA`, `01` and `None` are names like any other."""
+
+    classes: list[str] | None = Field(
+        None, min_length=1, description="The classes there may be; any other is an error."
+    )
+    aliases: dict[str, str] = Field(
+        default_factory=dict, description="Label -> class, to merge spellings (`Hip-Hop: hiphop`) or classes."
+    )
+    drop: list[str] = Field(default_factory=list, description="Classes whose tracks are left out.")
+    strict: bool = Field(False, description="Refuse labels that differ only in case or blanks instead of merging them.")
+
+
 class Folders(Settings):
     """One sub-folder a class; a folder below it, if any, is an album and keeps its tracks together in folds."""
 
     layout: Literal["folders"]
     path: str = Field(min_length=1, description="Folder that holds the class folders.")
+    labels: Labels = Field(Labels(), description="How labels become classes.")
+    follow_links: bool = Field(False, description="Accept links to files and folders outside `path`.")
 
 
 class Manifest(Settings):
-    """A CSV file with the columns path, label and, if known, group (artist or album) and split."""
+    """A CSV file with the columns path, label and, if known, group or album, artist and split."""
 
     layout: Literal["manifest"]
     path: str = Field(min_length=1, description="The CSV file.")
     root: str | None = Field(None, description="Folder that paths are relative to; the manifest's own if not given.")
     allow_absolute: bool = Field(False, description="Accept absolute paths, and paths that lead out of the root.")
+    labels: Labels = Field(Labels(), description="How labels become classes.")
+    multilabel: bool = Field(False, description="A label cell holds any number of tags, separated by semicolons.")
+    conflict: Literal["stop", "drop"] = Field("stop", description="What to do with a path that has two labels.")
+    max_missing: float = Field(0.01, ge=0, le=1, description="Share of rows whose file may be missing.")
+
+
+class Gtzan(Settings):
+    """GTZAN: ten folders of 100 clips, ``blues/blues.00000.au`` (or .wav)."""
+
+    layout: Literal["gtzan"]
+    path: str = Field(min_length=1, description="Folder that holds the ten genre folders.")
+    split: Literal["none", "fault_filtered"] = Field(
+        "none",
+        description="fault_filtered: the artist-disjoint 443/197/290 of Kereliuk et al. 2015, without 70 faulty clips.",
+    )
+
+
+class MagnaTagATune(Settings):
+    """MagnaTagATune: clips in folders 0 to f, and annotations_final.csv; a track has any number of tags."""
+
+    layout: Literal["magnatagatune"]
+    path: str = Field(min_length=1, description="Folder that holds the folders 0 to f.")
+    annotations: str | None = Field(None, description="annotations_final.csv; the one in `path` if not given.")
+    top: int = Field(50, ge=1, le=188, description="Only the commonest tags, counted over all clips, are used.")
+    untagged: bool = Field(False, description="Keep clips that have none of these tags.")
+    split: Literal["none", "folders"] = Field("folders", description="folders: train 0-b, valid c, test d-f.")
+
+
+class Emotion4Q(Settings):
+    """4-Quadrant audio emotion: folders Q1 to Q4, and the artists from its metadata where they are there."""
+
+    layout: Literal["emotion4q"]
+    path: str = Field(min_length=1, description="Folder that holds Q1 to Q4.")
+
+
+class Fma(Settings):
+    """Free Music Archive: ``000/000002.mp3``, and tracks.csv with its two header rows."""
+
+    layout: Literal["fma"]
+    path: str = Field(min_length=1, description="Folder that holds the folders 000 to 155.")
+    metadata: str = Field(min_length=1, description="tracks.csv, or the folder it is in.")
+    subset: Literal["small", "medium", "large", "full"] = Field("small", description="Which subset of the archive.")
+    split: Literal["none", "official"] = Field("official", description="official: training, validation and test.")
+    labels: Labels = Field(Labels(), description="How top genres become classes.")
 
 
 class Synthetic(Settings):
-    """A corpus made from scratch: five sub-genres of psychedelic trance, to try everything without music."""
+    """A corpus made from scratch, to try everything without music."""
 
     layout: Literal["synthetic"]
-    tracks_per_class: int = Field(24, ge=1, description="Tracks in each of the five classes.")
+    corpus: Literal["subgenres", "moods", "tags"] = Field(
+        "subgenres",
+        description="subgenres: five of psychedelic trance; moods: four quadrants; tags: clips with several tags each.",
+    )
+    tracks_per_class: int = Field(24, ge=1, description="Tracks in each class; of tags, in each of ten families.")
     seconds: float = Field(35.0, ge=3, le=900, description="Length of a track, s.")
     seed: int = Field(0, ge=0, description="Another seed, another corpus.")
 
 
-Dataset = Annotated[Folders | Manifest | Synthetic, Field(discriminator="layout")]
+Dataset = Annotated[
+    Folders | Manifest | Gtzan | MagnaTagATune | Emotion4Q | Fma | Synthetic, Field(discriminator="layout")
+]

@@ -13,10 +13,28 @@ class Limits(Settings):
     """What one job may use."""
 
     shard_size: int = Field(32, ge=1, le=4096, description="Most tracks in a shard, the unit of one job.")
+    audio_threads: int = Field(4, ge=1, description="Most tracks of a shard that are decoded side by side.")
     track_timeout: float = Field(600.0, gt=0, description="Seconds after which a track is given up, s.")
+    track_memory_gb: float = Field(4.0, gt=0, description="Memory that decoding a track may take, GB.")
+    max_quarantine: float = Field(
+        0.05, ge=0, le=1, description="Share of tracks that may be quarantined; with more, nothing is trained."
+    )
+    max_class_loss: float = Field(0.2, ge=0, le=1, description="The same for the tracks of one class.")
     train_threads: int = Field(8, ge=1, description="Most CPU threads of one training job.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks are trained.")
     max_runs: int = Field(2_000, ge=1, description="Most training runs a study may ask for.")
+
+
+class Duplicates(Settings):
+    """What is done about recordings that are there more than once. Copies are never on two sides of a fold."""
+
+    search: Literal["exact", "recordings"] = Field(
+        "recordings",
+        description="exact: equal bytes or samples; recordings: in another codec, at another level or cut, as well.",
+    )
+    across_classes: Literal["quarantine", "keep_first", "keep"] = Field(
+        "quarantine", description="Copies with different labels: quarantine all, all but the first, or none."
+    )
 
 
 class PredictRequest(Settings):
@@ -32,5 +50,6 @@ class PipelineSettings(Settings):
     studies: list[str] = Field(default_factory=list, description="Names in studies/, or paths to study files.")
     datasets: dict[str, Dataset] = Field(default_factory=dict)
     audio: AudioSettings = AudioSettings()
+    duplicates: Duplicates = Duplicates()
     limits: Limits = Limits()
     predict: PredictRequest | None = None

@@ -87,13 +87,13 @@ def plan_dataset(
     """Bring the catalogue up to date (with `refresh`), or read it as it is, and plan its shards."""
     path = Path("results", name, "catalog.parquet")
     tracks = scan.refresh(settings, path, raw=path.parent / "raw") if refresh else catalogue.read(path)
-    ids, hashes = tracks["track_id"].to_pylist(), tracks["sha256"].to_pylist()
-    members: dict[str, list[tuple[str, str]]] = {}
-    for track_id, sha256, shard in zip(ids, hashes, shard_names(ids, shard_size), strict=True):
-        members.setdefault(shard, []).append((track_id, sha256))
+    rows = tracks.select(["track_id", "sha256", "reason"]).to_pylist()
+    members: dict[str, list[tuple[str, str, bool]]] = {}
+    for row, shard in zip(rows, shard_names([row["track_id"] for row in rows], shard_size), strict=True):
+        members.setdefault(shard, []).append((row["track_id"], row["sha256"], row["reason"].startswith("Q_")))
     made_by = code["synthesise_tracks"] if isinstance(settings, Synthetic) else ""
     raw_keys = {shard: digest(made_by, tracks) for shard, tracks in sorted(members.items())}
     audio_keys = {shard: digest(ogg_key(audio, code), key) for shard, key in raw_keys.items()}
-    labels_key = digest(tracks.select(["track_id", "path", "label", "group", "split"]).to_pydict())
+    labels_key = digest(tracks.drop(["bytes", "mtime_ns", "ctime_ns", "sha256"]).to_pydict())
     labels = tracks.select(["track_id", "label", "group", "split"]).to_pandas()
     return DatasetPlan(name, settings, raw_keys, audio_keys, labels_key, labels)

@@ -33,7 +33,8 @@ def find(settings: Manifest) -> Found:
         if problem:
             problems.append(f"row {number}: {problem}")
             continue
-        track = FoundTrack(os.fsencode(row["path"]), row["label"], row.get("group") or None, row.get("split") or None)
+        path = os.fsencode(row["path"])
+        track = FoundTrack(path, row["label"], group=row.get("group") or None, split=row.get("split") or None)
         known = tracks.setdefault(row["path"], track)
         if known.label != track.label:
             problems.append(f"row {number}: {row['path']!r} is {track.label!r} here and {known.label!r} above")
