@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test test-all bench lint format lock docs clean
+.PHONY: help install demo test test-all fuzz bench lint format lock docs clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -26,6 +26,9 @@ test: $(STAMP) ## the tests, without the slow proofs
 test-all: $(STAMP) ## every test
 	$(BIN)/pytest -n $(CORES)
 
+fuzz: $(STAMP) ## thousands of sound files damaged at random
+	$(BIN)/python tests/fuzz/fuzz.py --cases 2000 --seed 0
+
 bench: $(STAMP) ## the benchmarks of docs/benchmarks.md
 	for script in benchmarks/*.py; do $(BIN)/python $$script; done
 
@@ -43,10 +46,10 @@ format: $(STAMP) ## ruff and snakefmt put the code in order
 lock: $(STAMP) ## envs/requirements.lock from envs/requirements.in
 	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
 		--output-file envs/requirements.lock envs/requirements.in
-	sed -i -E 's/^(torch==[0-9.]+)\+cpu$$/\1/' envs/requirements.lock
+	sed -i -E -e '/^#|^$$/d' -e 's/^(torch==[0-9.]+)\+cpu$$/\1/' envs/requirements.lock
 
-docs: $(STAMP) ## docs/study-files.md from the settings classes
-	$(BIN)/python -m genreflow.cli.reference > docs/study-files.md
+docs: $(STAMP) ## docs/configuration.md and docs/study-files.md from the settings classes
+	$(BIN)/python -m genreflow.cli.reference docs
 
 clean: ## remove results, logs and the environment
 	rm -rf results logs .snakemake $(VENV)

@@ -24,13 +24,13 @@ from genreflow.audio.vorbis import write_ogg
 from genreflow.config.inputs import InputSettings
 from genreflow.demo.corpus import plan, render
 from genreflow.demo.synth import RATE
-from genreflow.features.slices import STORED, cut
+from genreflow.features.slices import cut, to_stored
 
 SETTINGS = InputSettings()
 
 
 def with_genreflow(path: Path) -> np.ndarray:
-    return cut(path, SETTINGS).array
+    return cut(path, SETTINGS, track_id="0").array
 
 
 def with_librosa(path: Path) -> np.ndarray:
@@ -73,7 +73,7 @@ def compare(folder: Path, rounds: int) -> None:
         # These are also the warm-up of both sides and of the disk cache.
         expected, found = with_librosa(path), with_genreflow(path)
         difference.append(np.abs(found - expected).max())
-        stored.append(np.abs(found.astype(STORED).astype(np.float32) - expected).max())
+        stored.append(np.abs(to_stored(found, SETTINGS).astype(np.float32) - expected).max())
         plain.append(best_seconds(with_librosa, path, rounds))
         own.append(best_seconds(with_genreflow, path, rounds))
         print(f"{path.name:20} librosa {plain[-1]:.3f} s   genreflow {own[-1]:.3f} s   {len(found)} slices")

@@ -1,6 +1,7 @@
 """Errors that a user can act on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -17,14 +18,42 @@ class Problems(UserError):
         What was being checked.
     problems
         One sentence each, naming the place (file, row, key).
+    limit
+        So many are shown; of the others, how many there are.
     """
 
-    def __init__(self, title: str, problems: Iterable[str]) -> None:
+    def __init__(self, title: str, problems: Iterable[str], *, limit: int = 50) -> None:
         self.problems = list(problems)
-        super().__init__("\n".join([title, *(f"  - {problem}" for problem in self.problems)]))
+        lines = [f"  - {problem}" for problem in self.problems[:limit]]
+        if len(self.problems) > limit:
+            lines.append(f"  … and {len(self.problems) - limit:,} more.")
+        super().__init__("\n".join([title, *lines]))
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `` Did you mean 'x'?`` for the closest known word, or an empty string."""
-    close = get_close_matches(str(word), [str(k) for k in known], n=1, cutoff=0.6)
-    return f" Did you mean {close[0]!r}?" if close else ""
+class Gathering:
+    """The user errors of several steps, to be raised together."""
+
+    def __init__(self) -> None:
+        self.errors: list[UserError] = []
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """Keep a `UserError` of the enclosed lines and go on after them."""
+        try:
+            yield
+        except UserError as error:
+            self.errors.append(error)
+
+    def raise_any(self) -> None:
+        """Raise what was kept: the error itself, or one with the texts of all."""
+        if len(self.errors) == 1:
+            raise self.errors[0]
+        if self.errors:
+            raise UserError("\n".join(str(error) for error in self.errors))
+
+
+def did_you_mean(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """Return `` Did you mean 'x'?`` for the closest known word, whatever its case, or an empty string."""
+    names = {str(name).casefold(): str(name) for name in known}
+    close = get_close_matches(str(word).casefold(), names, n=1, cutoff=cutoff)
+    return f" Did you mean {names[close[0]]!r}?" if close else ""

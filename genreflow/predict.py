@@ -1,5 +1,6 @@
 """Classifying new music with a finished model, by the model's own front-end, loudness and classes."""
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ from genreflow.config.inputs import InputSettings
 from genreflow.errors import UserError
 from genreflow.evaluation.predictions import Predictions
 from genreflow.evaluation.votes import majority
-from genreflow.features.slices import STORED, cut
+from genreflow.features.slices import cut, to_stored
 from genreflow.training.bundle import Bundle, load_bundle
 from genreflow.training.device import choose_device
 from genreflow.training.predict import predict_proba
@@ -81,11 +82,13 @@ def _classify(path: bytes, bundle: Bundle, network, device, ogg: Path) -> tuple[
         record = normalise(path, ogg, AudioSettings(**bundle.run["audio"]), serial=0)
     except Refused as refused:
         return empty | {"note": f"{refused.message} ({refused.reason})"}, nothing
-    pieces = cut(ogg, InputSettings.model_validate(bundle.run["input"]))
+    # Where cutting is random, it draws from the track; a new one has no id, and any will do.
+    settings = InputSettings.model_validate(bundle.run["input"])
+    pieces = cut(ogg, settings, track_id=hashlib.sha256(path).hexdigest()[:16])
     if not len(pieces.array):
         return empty | {"note": f"It lasts {record.seconds:.1f} s, too short for one slice (Q_TOO_SHORT)."}, nothing
-    # Stored slices are float16; a track must look the same here as it did in training.
-    probabilities = predict_proba(network, pieces.array.astype(STORED), device=device)
+    # A track must look the same here as it did in training, where it was stored.
+    probabilities = predict_proba(network, to_stored(pieces.array, settings), device=device)
     rows = pd.DataFrame(probabilities, columns=classes)
     rows.insert(0, "file", file)
     rows.insert(1, "slice", np.arange(len(rows)))

@@ -47,7 +47,13 @@ def test_packages_import_nothing_when_they_are_imported():
 
 @pytest.mark.parametrize(
     ("library", "place"),
-    [("av", "audio/decode.py"), ("soxr", "audio"), ("yaml", "config/load.py"), ("pebble", "audio/ingest.py")],
+    [
+        ("av", "audio/decode.py"),
+        ("soxr", "audio"),
+        ("yaml", "config/load.py"),
+        ("pebble", "audio/ingest.py"),
+        ("h5py", "store/hdf5.py"),
+    ],
 )
 def test_what_is_done_in_one_place(library, place):
     users = [path for path in MODULES if library in {name.split(".")[0] for name in imports(path)}]

@@ -1,14 +1,16 @@
-"""What kind of file this is, by its first bytes alone, and how long it says it is."""
+"""What kind of file this is, by its bytes alone: where its audio begins and ends, and how long it says it is."""
 
 import os
-import struct
+from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
-from genreflow.audio.verdict import Refused
+from genreflow.audio import chunks, mpeg, ogg
+from genreflow.audio.verdict import Caution, Refused
 
-HEAD_BYTES = 4096
-_OGG_TAIL_BYTES = 65_536  # more than the longest page
-_UNKNOWN_SIZE = 0xFFFFFFFF
+_HEAD_BYTES = 16_384  # more than a sequence of frames takes
+_MOST_TAGS = 16
+_TAG_HEADER = 10
 
 _FOREIGN = {
     b"\x89PNG": "a PNG image",
@@ -25,106 +27,211 @@ _FOREIGN = {
     b"0&\xb2u": "a Windows Media file, which is not supported",
     b"\x00\x05\x16\x07": "an AppleDouble side file",
 }
+_SUFFIXES = {
+    "wav": ("wav", "wave", "bwf", "rf64"),
+    "w64": ("w64",),
+    "aiff": ("aif", "aiff", "aifc", "afc"),
+    "au": ("au", "snd"),
+    "caf": ("caf",),
+    "flac": ("flac",),
+    "ogg": ("ogg", "oga", "ogx", "opus"),
+    "mp4": ("m4a", "mp4", "m4b", "m4p", "m4r", "m4v", "mov", "alac", "3gp"),
+    "mp3": ("mp3", "mp2", "mp1", "mpga", "mpa"),
+    "aac": ("aac", "adts"),
+}
+_UNKNOWN = "not a known audio file"
+FORMAT_CHANGE = Caution("W_FORMAT_CHANGE", "The audio format changes midway; the first part is used.")
+_NAMES = {"w64": "Wave64", "flac": "FLAC", "ogg": "Ogg", "mp4": "MPEG-4", "aac": "AAC (ADTS)"}
 
 
-def identify(head: bytes) -> str:
-    """Return the container (`wav`, `w64`, `aiff`, `au`, `caf`, `flac`, `ogg`, `mp4`, `mp3` or `aac`) of a file's head.
+class Excerpt:
+    """A part of an open file that reads like a file of its own, behind a header that may be given.
+
+    It has no name, since FFmpeg would go by the suffix.
+    """
+
+    def __init__(self, file: BinaryIO, start: int, stop: int | None = None, *, header: bytes = b"") -> None:
+        self._file, self._start, self._header = file, start, header
+        self._size = len(header) + (file.seek(0, os.SEEK_END) if stop is None else stop) - start
+        self._place = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Return at most `size` bytes from here on."""
+        left = max(0, self._size - self._place)
+        if self._place < len(self._header):
+            left = len(self._header) - self._place
+        size = left if size < 0 else min(size, left)
+        if self._place < len(self._header):
+            found = self._header[self._place : self._place + size]
+        else:
+            self._file.seek(self._start + self._place - len(self._header))
+            found = self._file.read(size)
+        self._place += len(found)
+        return found
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place and return it."""
+        self._place = offset + (0, self._place, self._size)[whence]
+        return self._place
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self._place
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a file says of itself.
+
+    Parameters
+    ----------
+    container
+        `wav`, `w64`, `aiff`, `au`, `caf`, `flac`, `ogg`, `mp4`, `mp3` or `aac`.
+    pieces
+        What FFmpeg is to read, one behind the other: without tags and junk, or what is of another format.
+    header_is_exact
+        Whether the length that FFmpeg reads from the header is that of the audio, and no estimate.
+    stretch
+        The bytes that the file claims to have over those that are there: more than 1 if it ends too early.
+    cautions
+        What is odd about the file.
+    """
+
+    container: str
+    pieces: tuple[Excerpt, ...]
+    header_is_exact: bool
+    stretch: float
+    cautions: tuple[Caution, ...]
+
+
+def survey(file: BinaryIO, *, junk_bytes: int) -> Survey:
+    """Examine an open file, whose position is changed; `junk_bytes` are searched for the start of an MPEG stream.
 
     Raises
     ------
     Refused
-        With `Q_NOT_AUDIO` when the first bytes are those of no supported container, whatever the file is called.
+        `Q_NOT_AUDIO` or `Q_NO_AUDIO`, whatever the file is called; and what a header that is no good is refused with.
     """
+    container, start, cautions = _locate(file, junk_bytes)
+    audio = Excerpt(file, start)
+    pieces, header_is_exact, stretch = (audio,), False, 1.0
+    match container:
+        case "wav":
+            chunks.check_wav(audio)
+            stretch = chunks.wav_stretch(audio)
+        case "w64":
+            stretch = chunks.w64_stretch(audio)
+        case "caf":
+            stretch = chunks.caf_stretch(audio)
+        case "aiff":
+            chunks.check_aiff(audio)
+            stretch = chunks.aiff_stretch(audio)
+        case "au":
+            stretch = chunks.au_stretch(audio)
+        case "mp4":
+            stretch, header_is_exact = chunks.mp4_stretch(audio), True
+        case "mp3":
+            header_is_exact = mpeg.counts_its_frames(audio)
+        case "flac":
+            header, begin = chunks.flac_audio(audio)
+            pieces, header_is_exact = (Excerpt(file, start + begin, header=header),), True
+        case "ogg":
+            streams = ogg.survey(audio)
+            bounds = [start + link for link in streams.links or [0]]
+            ends = [*bounds[1:], None if streams.stop is None else start + streams.stop]
+            pieces = tuple(Excerpt(file, begin, end) for begin, end in zip(bounds, ends, strict=True))
+            # Where no page is missing all is there, whatever its position says.
+            header_is_exact = streams.ended and streams.gaps > 0
+            cautions += _ogg_cautions(streams)
+    return Survey(container, pieces, header_is_exact, stretch, cautions)
+
+
+def extension_caution(path: bytes | str, container: str) -> list[Caution]:
+    """Return a caution where the name of a file is that of another container."""
+    suffix = Path(os.fsdecode(path)).suffix[1:].lower()
+    if suffix in _SUFFIXES[container]:
+        return []
+    name = f"ends in .{suffix}" if suffix.isalnum() and suffix.isascii() else "has no extension of audio"
+    message = f"The name of the file {name}, but by its content it is {_NAMES.get(container, container.upper())}."
+    return [Caution("W_EXTENSION", message)]
+
+
+def identify(head: bytes) -> str | None:
+    """Return the container whose files begin with `head`; None for no supported one."""
     form, brand = head[:4], head[8:12]
     if form in (b"RIFF", b"RF64", b"BW64") and brand == b"WAVE":
         return "wav"
     if form == b"FORM" and brand in (b"AIFF", b"AIFC"):
         return "aiff"
-    if head[4:8] in (b"ftyp", b"moov", b"mdat"):
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
         return "mp4"
-    for magic, name in {b"riff": "w64", b".snd": "au", b"caff": "caf", b"fLaC": "flac", b"OggS": "ogg"}.items():
+    for magic, name in {b"riff": "w64", b".snd": "au", b"caff": "caf", b"fLaC": "flac", ogg.CAPTURE: "ogg"}.items():
         if form == magic:
             return name
-    if form[:3] == b"ID3":
-        return "mp3"
-    return _mpeg_stream(head) or _refuse(head)
+    frame = mpeg.frame(head)
+    return frame and frame[0]
 
 
-def declared_seconds(file: BinaryIO, container: str, header_seconds: float | None) -> float | None:
-    """Return the length that a file declares where such a claim is exact, else None.
-
-    Parameters
-    ----------
-    file
-        Open for reading; its position is changed.
-    container
-        As `identify` returns it.
-    header_seconds
-        What the demuxer makes of the header. It is an estimate for MPEG streams without a Xing header, the last
-        page that happens to be there for Ogg, and cut down to the file's size for WAV.
-    """
-    if not header_seconds:
-        return None
-    if container == "wav":
-        return header_seconds * _wav_stretch(file)
-    if container == "mp3" and not _has_xing(file):
-        return None
-    if container == "ogg" and not _has_end_of_stream(file):
-        return None
-    return None if container in ("aac", "w64") else header_seconds
+def _locate(file: BinaryIO, junk_bytes: int) -> tuple[str, int, tuple[Caution, ...]]:
+    """Return the container, the place where it begins, and what is odd about what comes before."""
+    start, head = _behind_tags(file)
+    container = identify(head)
+    if container not in (None, "mp3", "aac") or mpeg.is_sequence(head, 0, is_end=len(head) < _HEAD_BYTES):
+        return container, start, ()
+    if not start and (guess := _guess(head)) != _UNKNOWN:  # no frame is to be found in it
+        raise Refused("Q_NOT_AUDIO", f"By its content this is {guess}.")
+    found = mpeg.find_sequence(file, start, junk_bytes)
+    if found is None and start:  # the tag may be shorter than it says
+        found = mpeg.find_sequence(file, _TAG_HEADER, junk_bytes)
+    if found is None and start:
+        raise Refused("Q_NO_AUDIO", "The file holds a tag, and no audio behind it.")
+    if found is None:
+        raise Refused("Q_NOT_AUDIO", f"By its content this is {_UNKNOWN}.")
+    if start:
+        caution = Caution("W_TAG", "The tag at the start of the file is not as long as it says.")
+    else:
+        caution = Caution("W_LEADING_JUNK", f"The first {found} bytes of the file are no audio, and are skipped.")
+    return mpeg.frame(_read(file, found, _HEAD_BYTES))[0], found, (caution,)
 
 
-def _mpeg_stream(head: bytes) -> str | None:
-    """Return what an MPEG audio frame header announces, if the head begins with a sound one."""
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
-        return None
-    layer, bitrate, rate = head[1] >> 1 & 3, head[2] >> 4, head[2] >> 2 & 3
-    if layer == 0:
-        return "aac" if head[1] & 0xF0 == 0xF0 and head[2] >> 2 & 0xF < 13 else None
-    reserved_version = head[1] >> 3 & 3 == 1
-    return None if reserved_version or bitrate in (0, 15) or rate == 3 else "mp3"
+def _behind_tags(file: BinaryIO) -> tuple[int, bytes]:
+    """Return where the ID3 tags at the start of a file end, and the bytes there."""
+    start = 0
+    for _ in range(_MOST_TAGS):
+        head = _read(file, start, _HEAD_BYTES)
+        length = mpeg.id3_length(head)
+        if not length:
+            break
+        start += length
+    return start, head
 
 
-def _refuse(head: bytes) -> str:
-    guess = "not a known audio file"
+def _read(file: BinaryIO, start: int, size: int) -> bytes:
+    file.seek(start)
+    return file.read(size)
+
+
+def _guess(head: bytes) -> str:
+    """Return what a file that begins with `head` is, other than audio."""
     for magic, name in _FOREIGN.items():
         if head.startswith(magic):
-            guess = name
-    if head.lstrip()[:64].lower().startswith((b"<!doctype html", b"<html")):
-        guess = "a web page"
-    elif not any(byte < 9 or 13 < byte < 32 for byte in head):
-        guess = "a text file"
-    raise Refused("Q_NOT_AUDIO", f"By its content this is {guess}.")
+            return name
+    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
+    text = head.removeprefix(b"\xef\xbb\xbf").decode(encoding, "replace")
+    if text.lstrip()[:64].lower().startswith(("<!doctype html", "<html")):
+        return "a web page"
+    return "a text file" if all(sign >= " " or sign.isspace() for sign in text) else _UNKNOWN
 
 
-def _wav_stretch(file: BinaryIO) -> float:
-    """Return how many times longer the data chunk says it is than what the file still holds of it."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(12)
-    while len(header := file.read(8)) == 8:
-        name, length = struct.unpack("<4sI", header)
-        if name == b"data":
-            present = size - file.tell()
-            return max(1.0, length / present) if present > 0 and length != _UNKNOWN_SIZE else 1.0
-        file.seek(length + length % 2, os.SEEK_CUR)
-    return 1.0
-
-
-def _has_xing(file: BinaryIO) -> bool:
-    file.seek(0)
-    head = file.read(10)
-    if head[:3] == b"ID3" and len(head) == 10:
-        length = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
-        file.seek(10 + length)
-    else:
-        file.seek(0)
-    first_frame = file.read(HEAD_BYTES)
-    return b"Xing" in first_frame or b"Info" in first_frame
-
-
-def _has_end_of_stream(file: BinaryIO) -> bool:
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - _OGG_TAIL_BYTES))
-    tail = file.read()
-    last = tail.rfind(b"OggS")
-    return last >= 0 and last + 6 <= len(tail) and bool(tail[last + 5] & 4)
+def _ogg_cautions(streams: ogg.Streams) -> tuple[Caution, ...]:
+    cautions = []
+    if streams.gaps:
+        message = f"Pages of the Ogg stream are missing or damaged in {streams.gaps} places: audio is lost there."
+        cautions.append(Caution("W_GAP", message))
+    if not streams.has_audio and streams.links:
+        raise Refused("Q_NO_AUDIO", "The Ogg file has no audio stream of a known kind.")
+    if not streams.ended:
+        cautions.append(Caution("W_NO_EOS", "The Ogg stream does not end where it should: it may be cut short."))
+    if streams.stop is not None:
+        cautions.append(FORMAT_CHANGE)
+    return tuple(cautions)

@@ -1,15 +1,22 @@
-"""One shard: its tracks normalised one by one, each in a worker process; every track gives one row."""
+"""One shard: its tracks normalised in worker processes, which are confined; every track gives one row."""
 
 import dataclasses
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+import resource
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, as_completed
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow as pa
 from pebble import ProcessExpired, ProcessPool
+from threadpoolctl import threadpool_limits
 
+from genreflow.audio.container import extension_caution
+from genreflow.audio.decode import regular_file_size
 from genreflow.audio.normalise import normalise, stored_record
 from genreflow.audio.verdict import Refused
 from genreflow.config.audio import AudioSettings
@@ -33,6 +40,9 @@ SCHEMA = pa.schema(
         ("peak_limited", pa.bool_()),
         ("ogg", pa.string()),
         ("frames", pa.int64()),
+        ("samples_sha256", pa.string()),
+        ("bandwidth_hz", pa.float64()),
+        ("fingerprint", pa.string()),
     ]
 )
 
@@ -47,6 +57,8 @@ def ingest(
     stage_key: str,
     report: Callable[[Row], None] | None = None,
     timeout: float = 600.0,
+    workers: int = 1,
+    memory_gb: float = 4.0,
 ) -> pa.Table:
     """Normalise the tracks of a shard and return their `audio` table, one row a track, in the order given.
 
@@ -56,38 +68,118 @@ def ingest(
     ----------
     tracks
         Rows of the catalogue: `track_id`, `path` (as the file system has it), `bytes` (None if not
-        known beforehand), `sha256`.
+        known beforehand), `sha256`; and `reason` and `message`, if the catalogue refuses a track itself (`Q_...`).
     audio_folder
         Receives `ogg/<kk>/<key>.ogg`, where the key is that of the source's content and of the stage.
     stage_key
         Names everything else that the result depends on.
     report
-        Called with each row once it is there.
+        Called with each row once it is there; the largest files come first.
     timeout
         Seconds a track may take. A decoder that hangs or crashes costs one track.
+    workers
+        Tracks that are worked on side by side, each with one thread.
+    memory_gb
+        Memory that a track may take, GB. Where the system itself runs out of it, tracks are tried again one by one.
 
     Raises
     ------
     OSError
         When the results cannot be written; what is wrong with a track is said in its row instead.
     """
-    rows = []
-    with ProcessPool(max_workers=1, context=multiprocessing.get_context("fork")) as pool:
-        for track in tracks:
-            ogg = _ogg_path(track["sha256"], stage_key)
-            work = pool.schedule(_outcome, args=[track, Path(audio_folder) / ogg, settings], timeout=timeout)
+    shard = _Shard(tracks, Path(audio_folder), settings, stage_key, timeout, memory_gb)
+    rows: dict[int, Row] = {}
+
+    def keep(place: int, outcome: Row) -> None:
+        rows[place] = shard.row(place, outcome)
+        if report:
+            report(rows[place])
+
+    for place, track in enumerate(tracks):
+        if (track.get("reason") or "").startswith("Q_"):
+            keep(place, _refusal(track["reason"], track["message"]))
+    left = sorted(set(range(len(tracks))) - set(rows), key=lambda place: -(tracks[place]["bytes"] or 0))
+    killed = []
+    for place, outcome in shard.work(left, workers):
+        if workers > 1 and outcome is _KILLED:
+            killed.append(place)
+        else:
+            keep(place, outcome)
+    for place, outcome in shard.work(killed, workers=1):
+        keep(place, outcome)
+    return pa.Table.from_pylist([rows[place] for place in range(len(tracks))], schema=SCHEMA)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Shard:
+    """What `ingest` was given."""
+
+    tracks: Sequence[Row]
+    audio_folder: Path
+    settings: AudioSettings
+    stage_key: str
+    timeout: float
+    memory_gb: float
+
+    def work(self, places: Sequence[int], workers: int) -> Iterator[tuple[int, Row]]:
+        """Yield place and outcome of some of the tracks as they are done."""
+        if not places:
+            return
+        fork = multiprocessing.get_context("fork")
+        with ProcessPool(
+            min(workers, len(places)), context=fork, initializer=_confine, initargs=[self.memory_gb]
+        ) as pool:
+            futures = {}
+            for place in places:
+                arguments = [self.tracks[place], self.audio_folder / self.ogg(place), self.settings]
+                futures[pool.schedule(_outcome, args=arguments, timeout=self.timeout)] = place
             try:
-                outcome = work.result()
-            except TimeoutError:
-                outcome = _refusal("Q_DECODER_TIMEOUT", f"It could not be decoded within {timeout:g} s.")
-            except ProcessExpired as death:
-                outcome = _refusal("Q_DECODER_CRASH", f"The decoder crashed on it (exit code {death.exitcode}).")
-            rows.append(_row(track, ogg, outcome))
-            if report:
-                report(rows[-1])
-    if len(rows) != len(tracks):
-        raise AssertionError(f"{len(tracks)} tracks gave {len(rows)} rows")
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
+                for future in as_completed(futures):
+                    yield futures[future], self._result(future)
+            except BaseException:
+                pool.stop()
+                raise
+
+    def ogg(self, place: int) -> str:
+        """Return the path of a normalised track below the audio folder."""
+        key = digest(self.tracks[place]["sha256"], self.stage_key)
+        return f"ogg/{key[:2]}/{key}.ogg"
+
+    def row(self, place: int, outcome: Row) -> Row:
+        """Return the row of a track."""
+        ogg = None if outcome["verdict"] == "quarantine" else self.ogg(place)
+        names = {"track_id": self.tracks[place]["track_id"], "sha256": self.tracks[place]["sha256"], "ogg": ogg}
+        return dict.fromkeys(SCHEMA.names) | outcome | names
+
+    def _result(self, future: Future) -> Row:
+        try:
+            return future.result()
+        except TimeoutError:
+            return _refusal("Q_DECODER_TIMEOUT", f"It could not be decoded within {self.timeout:g} s.")
+        except ProcessExpired as death:
+            if death.exitcode == -signal.SIGKILL:
+                return _KILLED
+            return _refusal("Q_DECODER_CRASH", f"The decoder crashed on it ({_cause(death.exitcode)}).")
+        except (OSError, MemoryError):
+            raise  # the results cannot be written: no fault of the track
+        except Exception as error:
+            return _refusal("Q_INTERNAL", f"An error of genreflow itself ({type(error).__name__}); please report it.")
+
+
+def _refusal(reason: str, message: str) -> Row:
+    return {"verdict": "quarantine", "reason": reason, "message": message}
+
+
+_KILLED = _refusal("Q_MEMORY", "The system stopped its decoder (SIGKILL), as it does when memory runs out.")
+
+
+def _confine(memory_gb: float) -> None:
+    """Limit this process, a worker, to some memory beyond what it has now, to one thread, and to no input."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = psutil.Process().memory_info().vms + round(1e9 * memory_gb)
+    resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    threadpool_limits(1)
 
 
 def _outcome(track: Row, ogg: Path, settings: AudioSettings) -> Row:
@@ -95,34 +187,23 @@ def _outcome(track: Row, ogg: Path, settings: AudioSettings) -> Row:
     try:
         _check_unchanged(track)
         record = stored_record(ogg) or normalise(track["path"], ogg, settings, serial=int(ogg.stem[:8], 16))
-        return dataclasses.asdict(record)
     except Refused as refused:
         return _refusal(refused.reason, refused.message)
     except MemoryError:
-        return _refusal("Q_TOO_BIG", "The audio does not fit into memory.")
+        return _refusal("Q_MEMORY", "The memory that a track may take does not suffice for it.")
+    outcome = dataclasses.asdict(record)
+    for caution in extension_caution(track["path"], record.container):  # of this name, not of the content
+        outcome["verdict"] = "warn"
+        outcome["reason"] = f"{caution.reason} {outcome['reason']}".strip()
+        outcome["message"] = f"{caution.message} {outcome['message']}".strip()
+    return outcome
 
 
 def _check_unchanged(track: Row) -> None:
-    try:
-        size = os.stat(track["path"]).st_size
-    except FileNotFoundError:
-        raise Refused("Q_GONE", "The file is no longer there.") from None
-    except OSError as error:
-        raise Refused("Q_UNREADABLE", f"The file cannot be read: {error.strerror}.") from error
+    size = regular_file_size(track["path"])
     if track["bytes"] is not None and size != track["bytes"]:
         raise Refused("Q_CHANGED", f"The file had {track['bytes']} bytes when it was catalogued, and now {size}.")
 
 
-def _ogg_path(sha256: str, stage_key: str) -> str:
-    key = digest(sha256, stage_key)
-    return f"ogg/{key[:2]}/{key}.ogg"
-
-
-def _refusal(reason: str, message: str) -> Row:
-    return {"verdict": "quarantine", "reason": reason, "message": message}
-
-
-def _row(track: Row, ogg: str, outcome: Row) -> Row:
-    used = outcome["verdict"] != "quarantine"
-    names = {"track_id": track["track_id"], "sha256": track["sha256"], "ogg": ogg if used else None}
-    return dict.fromkeys(SCHEMA.names) | outcome | names
+def _cause(exit_code: int) -> str:
+    return signal.Signals(-exit_code).name if exit_code < 0 else f"exit code {exit_code}"

@@ -41,14 +41,14 @@ def true_peak(samples: np.ndarray) -> float:
     highest = max(samples.max(initial=0), -samples.min(initial=0))
     if highest == 0:
         return -np.inf
-    padded = np.pad(samples, _TAPS)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, _TAPS)
-    for start in range(_TAPS, _TAPS + len(samples), _PEAK_CHUNK):
-        around = padded[start - 1 : start + _PEAK_CHUNK + 1]
+    for start in range(0, len(samples), _PEAK_CHUNK):
+        padded = _padded(samples, start - _TAPS, start + _PEAK_CHUNK + _TAPS)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, _TAPS)
+        around = padded[_TAPS - 1 : 1 - _TAPS]
         sharpened = around[:-2] + around[2:]
         sharpened *= -_SHARPENING
         sharpened += (1 + 2 * _SHARPENING) * around[1:-1]
-        candidates = start + np.flatnonzero(np.abs(sharpened) > highest)
+        candidates = _TAPS + np.flatnonzero(np.abs(sharpened) > highest)
         # A window reads between its two middle samples: one for the left side of a candidate, one for the right.
         for first in (candidates - _TAPS // 2, candidates - _TAPS // 2 + 1):
             if len(first):
@@ -89,6 +89,13 @@ def _step_power(channel: np.ndarray, rate: int) -> np.ndarray:
         rows = weighted[: len(weighted) // step * step].reshape(-1, step)
         powers.append(np.einsum("ij,ij->i", rows, rows) / step)
     return np.concatenate(powers)
+
+
+def _padded(samples: np.ndarray, start: int, end: int) -> np.ndarray:
+    """Return `samples` from `start` to `end`, with zeros for what lies outside of them."""
+    before, behind = max(0, -start), max(0, end - len(samples))
+    part = samples[max(0, start) : end]
+    return np.pad(part, (before, behind)) if before or behind else part
 
 
 def _power(loudness: float) -> float:

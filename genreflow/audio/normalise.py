@@ -1,7 +1,7 @@
 """One track: any audio file to mono Ogg Vorbis at one rate and one loudness."""
 
 import dataclasses
-import io
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -10,11 +10,14 @@ import numpy as np
 import soundfile
 import soxr
 
-from genreflow.audio.decode import decode
-from genreflow.audio.gates import check_samples, check_stream, downmix
+from genreflow.audio.decode import Decoded, decode
+from genreflow.audio.fingerprint import fingerprint, to_text
+from genreflow.audio.gates import cancelled, check
 from genreflow.audio.loudness import ABSOLUTE_GATE, integrated_loudness, true_peak
+from genreflow.audio.readback import check_coded
+from genreflow.audio.spectrum import bandwidth
 from genreflow.audio.verdict import Caution, Refused
-from genreflow.audio.vorbis import encode_ogg, ogg_comment, ogg_frames, read_ogg
+from genreflow.audio.vorbis import OggReader, encode_ogg, ogg_comment, ogg_frames
 from genreflow.config.audio import AudioSettings
 from genreflow.store.atomic import write_bytes
 
@@ -45,6 +48,12 @@ class Normalised:
         The gain; add it to either for what the written file has.
     peak_limited
         Whether the true-peak ceiling kept the gain below what the loudness asked for.
+    samples_sha256
+        Digest of the source's rate and of its mono samples as decoded: equal for equal recordings without loss.
+    bandwidth_hz
+        Frequency above which the source has hardly any energy, Hz.
+    fingerprint
+        What it sounds like, see `genreflow.audio.fingerprint`.
     """
 
     verdict: str
@@ -60,30 +69,39 @@ class Normalised:
     true_peak: float
     peak_limited: bool
     frames: int
+    samples_sha256: str
+    bandwidth_hz: float
+    fingerprint: str
 
 
 def normalise(path: bytes | str, ogg: str | os.PathLike, settings: AudioSettings, *, serial: int) -> Normalised:
     """Decode, gate, downmix, resample and level the audio file `path`, and write it to `ogg`, atomically.
 
     The gain is the one that reaches `settings.loudness`, or the highest that keeps the true peak of the file as
-    decoded again at or below `settings.true_peak`. The record is kept within the file too, see `stored_record`.
+    decoded again at or below `settings.true_peak`, but at most that of the gates. What was encoded is decoded again
+    and compared before it is kept. The record is kept within the file too, see `stored_record`.
 
     Raises
     ------
     Refused
         When the track cannot be used; nothing is written.
     """
-    mono, measured, cautions = _measure(path, settings)
+    samples, measured, cautions = _measure(path, settings)
     gain = min(
         settings.loudness - measured.lufs,
         settings.true_peak - CODER_HEADROOM - measured.true_peak,
+        settings.gates.max_gain,
     )
+    applied = 0.0
     while True:
+        samples *= np.float32(10 ** ((gain - applied) / 20))
+        applied = gain
         record = _levelled(measured, gain, cautions, settings)
-        samples = mono * np.float32(10 ** (gain / 20))
         comment = json.dumps(dataclasses.asdict(record))
         content = encode_ogg(samples, settings.sample_rate, quality=settings.quality, serial=serial, comment=comment)
-        excess = _coded_peak(content, samples, record.true_peak + gain, settings) - settings.true_peak
+        coded = OggReader(content)
+        check_coded(coded, samples, settings.sample_rate, snr=settings.gates.encoder_snr)
+        excess = _coded_peak(coded, samples, record.true_peak + gain, settings) - settings.true_peak
         if excess <= 0:
             break
         gain -= excess + _CORRECTION_MARGIN
@@ -102,14 +120,14 @@ def stored_record(ogg: str | os.PathLike) -> Normalised | None:
 
 def _measure(path: bytes | str, settings: AudioSettings) -> tuple[np.ndarray, Normalised, list[Caution]]:
     """Return the mono signal at the target rate, its record as if the gain were 0 dB, and the cautions."""
-    decoded = decode(path, max_seconds=60 * settings.max_minutes)
-    cautions = check_stream(decoded)
-    check_samples(decoded.samples)
-    if decoded.seconds < settings.min_seconds:
-        raise Refused("Q_TOO_SHORT", f"It lasts {decoded.seconds:.2f} s; {settings.min_seconds:g} s are needed.")
-    if decoded.cut:
-        cautions.append(Caution("W_LONG", f"Only the first {decoded.seconds / 60:.3g} minutes are used."))
-    mono, phase = downmix(decoded.samples)
+    decoded, cautions = _decode(path, settings)
+    mono = decoded.mono
+    samples_sha256 = _samples_sha256(mono, decoded.rate)
+    mono -= np.float32(mono.mean(dtype=np.float64))
+    bandwidth_hz = bandwidth(mono, decoded.rate)
+    if bandwidth_hz < settings.gates.no_bandwidth:
+        message = f"There is hardly anything above {bandwidth_hz:.0f} Hz: this can hardly be heard."
+        cautions.append(Caution("W_NO_BANDWIDTH", message))
     if decoded.rate != settings.sample_rate:
         mono = soxr.resample(mono, decoded.rate, settings.sample_rate, quality="HQ")
     loudness = integrated_loudness(mono, settings.sample_rate)
@@ -122,23 +140,53 @@ def _measure(path: bytes | str, settings: AudioSettings) -> tuple[np.ndarray, No
         container=decoded.container,
         codec=decoded.codec,
         source_rate=decoded.rate,
-        channels=decoded.samples.shape[1],
+        channels=decoded.channels,
         seconds=len(mono) / settings.sample_rate,
         lufs=loudness,
         gain_db=0.0,
         true_peak=true_peak(mono),
         peak_limited=False,
         frames=len(mono),
+        samples_sha256=samples_sha256,
+        bandwidth_hz=bandwidth_hz,
+        fingerprint=to_text(fingerprint(mono, settings.sample_rate)),
     )
-    return mono, measured, cautions + phase
+    return mono, measured, cautions
+
+
+def _decode(path: bytes | str, settings: AudioSettings) -> tuple[Decoded, list[Caution]]:
+    """Return a file that has passed the gates; where its channels cancel each other, the loudest one of them."""
+    gates, max_seconds = settings.gates, 60 * settings.max_minutes
+    decoded = decode(path, max_seconds=max_seconds, gates=gates)
+    cautions = check(decoded, settings)
+    channel = cancelled(decoded.levels, gates)
+    if channel is None:
+        return decoded, cautions
+    frames = len(decoded.mono)
+    del decoded  # two of them need not fit into memory
+    decoded = decode(path, max_seconds=max_seconds, gates=gates, channel=channel)
+    if len(decoded.mono) != frames:
+        raise Refused("Q_CHANGED", "The file changed while it was read.")
+    message = f"The channels cancel each other; channel {channel + 1} alone is used."
+    return decoded, [*cautions, Caution("W_PHASE", message)]
+
+
+def _samples_sha256(mono: np.ndarray, rate: int) -> str:
+    sha256 = hashlib.sha256(rate.to_bytes(4, "little"))
+    sha256.update(mono.astype("<f4", copy=False))
+    return sha256.hexdigest()
 
 
 def _levelled(measured: Normalised, gain: float, cautions: list[Caution], settings: AudioSettings) -> Normalised:
-    level = measured.lufs + gain
-    peak_limited = gain < settings.loudness - measured.lufs
+    level, limit = measured.lufs + gain, settings.gates.max_gain
+    wanted = settings.loudness - measured.lufs
+    peak_limited = gain < min(wanted, limit)
     if peak_limited:
         message = f"The true-peak ceiling keeps the loudness at {level:.1f} LUFS."
         cautions = [*cautions, Caution("W_PEAK_LIMITED", message)]
+    elif gain < wanted:
+        message = f"It is so quiet that a gain of {limit:g} dB brings it to {level:.1f} LUFS only."
+        cautions = [*cautions, Caution("W_GAIN_LIMITED", message)]
     return dataclasses.replace(
         measured,
         verdict="warn" if cautions else "accept",
@@ -149,7 +197,7 @@ def _levelled(measured: Normalised, gain: float, cautions: list[Caution], settin
     )
 
 
-def _coded_peak(content: bytes, samples: np.ndarray, peak: float, settings: AudioSettings) -> float:
+def _coded_peak(coded: OggReader, samples: np.ndarray, peak: float, settings: AudioSettings) -> float:
     """Return the true peak (dBTP) of an encoded file as far as it can matter.
 
     It was made from `samples`, whose true peak is `peak`.
@@ -169,7 +217,7 @@ def _coded_peak(content: bytes, samples: np.ndarray, peak: float, settings: Audi
         rise = max(rises) + _RISE_MARGIN if predictable else _LARGEST_RISE
         if levels[second] + rise <= settings.true_peak:
             break
-        coded = true_peak(read_ogg(io.BytesIO(content), start=int(starts[second]), frames=rate))
-        highest = max(highest, coded)
-        rises.append(coded - levels[second])
+        found = true_peak(coded.read(int(starts[second]), rate))
+        highest = max(highest, found)
+        rises.append(found - levels[second])
     return highest

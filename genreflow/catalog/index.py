@@ -5,24 +5,37 @@ It stands between the shards and everything after them, so that later jobs read 
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from genreflow.catalog.catalogue import read, root_of
+from genreflow.catalog.catalogue import ignored_of, notices_of, read, root_of
+from genreflow.catalog.duplicates import PAIRS, resolve
 from genreflow.catalog.names import printable
-from genreflow.errors import UserError
+from genreflow.errors import Problems, UserError
+from genreflow.store import shards as slice_shards
 from genreflow.store.parquet import Header, read_frame, read_header, write_table
 
 KIND = "index"
-_SEVERITY = ["accept", "warn", "quarantine"]
+FEW = 2  # refused tracks that say nothing about a folder
 COLUMNS = [
-    "track_id", "title", "label", "group", "split", "shard", "slices", "seconds", "verdict", "reason", "message",
-    "sha256", "source_rate", "lufs", "gain_db", "peak_limited", "ogg",
+    "track_id", "title", "label", "tags", "group", "artist", "split", "shard", "slices", "seconds", "verdict", "reason",
+    "message", "sha256", "recording", "container", "codec", "source_rate", "channels", "bandwidth_hz", "lufs",
+    "gain_db", "peak_limited", "ogg",
 ]  # fmt: skip
 
 
-def build(catalogue: Path, shards: Sequence[str], audio: Sequence[Path], slices: Sequence[Path]) -> pd.DataFrame:
-    """Join the catalogue with the audio and slice shards.
+def build(
+    catalogue: Path,
+    shards: Sequence[str],
+    audio: Sequence[Path],
+    slices: Sequence[Path],
+    duplicates: Path,
+    *,
+    across_classes: str,
+) -> pd.DataFrame:
+    """Join what the catalogue, the audio and slice shards, and the search for duplicates say of each track.
 
     Parameters
     ----------
@@ -30,44 +43,56 @@ def build(catalogue: Path, shards: Sequence[str], audio: Sequence[Path], slices:
         The catalogue of the dataset.
     shards, audio, slices
         Names of all shards, and their files in the same order.
+    duplicates
+        The pairs of equal recordings.
+    across_classes
+        What becomes of copies with different labels, see `genreflow.catalog.duplicates.resolve`.
 
     Returns
     -------
     DataFrame
-        `COLUMNS`, a row a track of the catalogue. ``verdict`` is the severer one of the two stages; ``reason`` holds
-        the codes of all warnings, separated by spaces, or the one of the refusal.
+        `COLUMNS`, a row a track of the catalogue. ``reason`` holds the codes of all warnings, separated by spaces, or
+        the one of the first refusal, and ``verdict`` follows from it. ``group`` also joins the copies of a recording,
+        which share ``recording``. A refused track has no slices.
 
     Raises
     ------
     UserError
         When a track of the catalogue is in no shard, or in several.
     """
-    tracks = read(catalogue).to_pandas()[["track_id", "path", "label", "group", "split"]]
+    tracks = read(catalogue).drop(["bytes", "mtime_ns", "ctime_ns", "sha256"]).to_pandas()
+    tracks["title"] = [printable(path) for path in tracks["path"]]
     heard = pd.concat(
         [read_frame(path, "audio").assign(shard=shard) for shard, path in zip(shards, audio, strict=True)],
         ignore_index=True,
     )
     _same_tracks(tracks["track_id"], heard["track_id"], catalogue)
-    cut = pd.DataFrame(
-        [row for path in slices for row in read_header(path, "slices").facts["tracks"]],
-        columns=["track_id", "slices", "verdict", "reason", "message"],
-    )
     usable = heard.loc[heard["verdict"] != "quarantine", "track_id"]
+    cut = _fates(slices)
     _same_tracks(usable, cut["track_id"], catalogue)
-    index = tracks.merge(heard, on="track_id").merge(cut, on="track_id", how="left", suffixes=("", "_cut"))
-    index["verdict"] = [max(pair, key=_SEVERITY.index) for pair in _pairs(index, "verdict", "accept")]
-    refused = index["verdict_cut"].eq("quarantine")
-    for column in ("reason", "message"):
-        both = pd.Series([" ".join(filter(None, pair)) for pair in _pairs(index, column, "")], dtype=object)
-        index[column] = both.where(~refused, index[f"{column}_cut"])
-    index["slices"] = index["slices"].fillna(0).astype(int)
-    index["title"] = [printable(path) for path in index["path"]]
+    pairs = read_frame(duplicates, PAIRS)
+    copies = resolve(tracks[tracks["track_id"].isin(usable)], pairs, across_classes)
+    index = tracks.merge(heard.drop(columns=["reason", "message"]), on="track_id")
+    index = index.merge(cut[["track_id", "slices"]], on="track_id", how="left")
+    joined = copies.set_index("track_id")
+    merged = index["track_id"].map(joined["group"]).astype(object)
+    index["group"] = merged.where(merged.notna(), index["group"].astype(object))
+    index["recording"] = index["track_id"].map(joined["recording"])
+    index["reason"], index["message"] = _judgement(index["track_id"], [tracks, heard, copies, cut])
+    refused = index["reason"].str.startswith("Q_")
+    index["verdict"] = np.select([refused, index["reason"] != ""], ["quarantine", "warn"], "accept")
+    index["slices"] = index["slices"].fillna(0).astype(int).where(~refused, 0)
     return index[COLUMNS].sort_values("track_id", ignore_index=True)
 
 
-def write(path: Path, index: pd.DataFrame, *, key: str) -> None:
-    """Write an index."""
-    write_table(path, index, Header(KIND, key))
+def write(path: Path, index: pd.DataFrame, *, catalogue: Path, slices: Sequence[Path], key: str) -> None:
+    """Write an index, with what the catalogue knows of files that are no tracks, and the suffix of its shards."""
+    facts = {
+        "ignored": ignored_of(catalogue),
+        "notices": notices_of(catalogue),
+        "suffix": Path(slices[0]).suffix,
+    }
+    write_table(path, index, Header(KIND, key, facts=facts))
 
 
 def read_index(path: Path) -> pd.DataFrame:
@@ -75,10 +100,16 @@ def read_index(path: Path) -> pd.DataFrame:
     return read_frame(path, KIND)
 
 
+def facts_of(path: Path | str) -> dict[str, Any]:
+    """Return ``ignored`` and ``notices`` of the catalogue behind an index, and the ``suffix`` of its shards."""
+    return read_header(path, KIND).facts
+
+
 def shard_files(path: Path | str) -> list[Path]:
-    """Return the slice tables that an index speaks of, which lie beside it."""
+    """Return the slice shards that an index speaks of, which lie beside it."""
+    suffix = facts_of(path)["suffix"]
     shards = read_frame(path, KIND, ["shard"])["shard"].unique()
-    return [Path(path).with_name(f"{shard}.parquet") for shard in sorted(shards)]
+    return [Path(path).with_name(f"{shard}{suffix}") for shard in sorted(shards)]
 
 
 def usable_tracks(indexes: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -88,6 +119,32 @@ def usable_tracks(indexes: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return first.loc[first["track_id"].isin(keep), ["track_id", "label", "group", "split", "title"]].reset_index(
         drop=True
     )
+
+
+def check_losses(index: pd.DataFrame, *, most: float, most_of_a_class: float) -> None:
+    """Refuse a dataset that has lost so many tracks that its folder, and not some files, must be wrong.
+
+    Up to `FEW` refused tracks are always accepted, of the whole or of a class.
+
+    Raises
+    ------
+    Problems
+        Naming the share lost in all and in each class that lost too many, with the commonest reasons.
+    """
+    refused = index["verdict"] == "quarantine"
+    problems = []
+    if _too_many(refused, most):
+        problems.append(f"{_lost(index, refused)}; limits.max_quarantine is {most:.0%}")
+    for label, rows in index.groupby("label"):
+        if label and _too_many(refused[rows.index], most_of_a_class):
+            lost = _lost(rows, refused[rows.index])
+            problems.append(f"class {label!r}: {lost}; limits.max_class_loss is {most_of_a_class:.0%}")
+    if problems:
+        raise Problems(
+            "Too many tracks were quarantined; results/quarantine.csv names each. Is this the right folder? "
+            "Raise the limits if you want to go on without them:",
+            problems,
+        )
 
 
 def quarantine_table(catalogues: Sequence[Path], indexes: Sequence[Path], datasets: Sequence[str]) -> pd.DataFrame:
@@ -102,9 +159,37 @@ def quarantine_table(catalogues: Sequence[Path], indexes: Sequence[Path], datase
     return table[columns].drop_duplicates(["dataset", "title"]).sort_values(["dataset", "title"], ignore_index=True)
 
 
-def _pairs(index: pd.DataFrame, column: str, default: str) -> list[tuple[str, str]]:
-    """Return what the audio and what the cutting says in a column."""
-    return list(zip(index[column].fillna(default), index[f"{column}_cut"].fillna(default), strict=True))
+def _fates(slices: Sequence[Path]) -> pd.DataFrame:
+    """Return what became of each track by the cutting alone."""
+    return pd.DataFrame(
+        [row for path in slices for row in slice_shards.read_header(path).facts["tracks"]],
+        columns=["track_id", "slices", "verdict", "reason", "message"],
+    )
+
+
+def _judgement(track_ids: pd.Series, stages: Sequence[pd.DataFrame]) -> tuple[list[str], list[str]]:
+    """Return codes and sentences of each track over all stages: the first refusal alone, or all warnings."""
+    said: dict[str, list[tuple[str, str]]] = {track_id: [] for track_id in track_ids}
+    for stage in stages:
+        told = stage.loc[stage["reason"].fillna("") != "", ["track_id", "reason", "message"]]
+        for track_id, reason, message in told.itertuples(index=False):
+            said[track_id].append((reason, message))
+    judged = []
+    for remarks in said.values():
+        refusals = [remark for remark in remarks if remark[0].startswith("Q_")]
+        judged.append([" ".join(texts) for texts in zip(*(refusals[:1] or remarks), strict=True)] or ["", ""])
+    reasons, messages = zip(*judged, strict=True)
+    return list(reasons), list(messages)
+
+
+def _too_many(refused: pd.Series, most: float) -> bool:
+    return refused.sum() > max(FEW, most * len(refused))
+
+
+def _lost(index: pd.DataFrame, refused: pd.Series) -> str:
+    reasons = index.loc[refused, "reason"].value_counts().head(3)
+    listed = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+    return f"{refused.sum():,} of {len(index):,} tracks ({refused.mean():.0%}) were quarantined ({listed})"
 
 
 def _same_tracks(wanted: pd.Series, found: pd.Series, catalogue: Path) -> None:

@@ -2,14 +2,36 @@
 
 import os
 import unicodedata
+from collections.abc import Iterable
+
+# They join letters of Persian and parts of emoji, and do nothing to a terminal.
+_JOINERS = "\u200c\u200d"
 
 
 def printable(path: bytes) -> str:
     """Return `path` as text that any terminal, CSV or page can show: odd bytes become U+FFFD, controls escapes."""
     text = os.fsencode(path).decode("utf-8", "replace")
-    return "".join(c if unicodedata.category(c)[0] != "C" else c.encode("unicode_escape").decode() for c in text)
+    return text if text.isascii() and text.isprintable() else "".join(map(_shown, text))
 
 
-def label_of(name: bytes) -> str:
-    """Return the class that a folder name stands for: printable, NFC, without surrounding blanks."""
-    return unicodedata.normalize("NFC", printable(name)).strip()
+def reading(path: bytes) -> str:
+    """Return what a person reads: NFC, odd bytes as U+FFFD. Names that read the same may differ in their bytes."""
+    return unicodedata.normalize("NFC", path.decode("utf-8", "replace"))
+
+
+def few(names: Iterable[str], most: int = 5) -> str:
+    """Return names for a sentence: the first `most`, and how many more there are."""
+    names = list(names)
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def count(n: int, noun: str) -> str:
+    """Return a number and what is counted: ``1 track``, ``30,000 tracks``."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _shown(char: str) -> str:
+    kind = unicodedata.category(char)
+    hidden = kind[0] == "C" or kind in ("Zl", "Zp")
+    return char.encode("unicode_escape").decode() if hidden and char not in _JOINERS else char

@@ -10,17 +10,22 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
+from genreflow.catalog.artists import merged_spellings
 from genreflow.catalog.catalogue import KIND, MISSING, SCHEMA, VERSION, read
 from genreflow.catalog.layouts.found import Found
+from genreflow.catalog.layouts.paths import MISSING as MISSING_FILE
 from genreflow.config.datasets import Dataset
 from genreflow.errors import UserError
 from genreflow.store.digest import digest, file_sha256
 from genreflow.store.parquet import Header, read_header, write_table
 
+LARGEST_HASHED = 32 * 10**9  # bytes; no music is larger, and a sparse file of a terabyte would be read for an hour
 _STAMP = ["bytes", "mtime_ns", "ctime_ns"]
 
 
@@ -30,30 +35,69 @@ def find(settings: Dataset) -> Found:
     return layout.find(settings)
 
 
-def refresh(settings: Dataset, path: Path, *, raw: Path) -> pa.Table:
-    """Bring the catalogue at `path` up to date and return it; the file is rewritten only when it changes.
+@dataclass(frozen=True)
+class Listing:
+    """The tracks of a dataset before their bytes have been read.
+
+    Attributes
+    ----------
+    tracks
+        `SCHEMA`, sorted by track_id; ``sha256`` is null where it takes a look into the file.
+    facts
+        The facts of the catalogue: ``root``, ``notices``, ``ignored``.
+    """
+
+    tracks: pa.Table
+    facts: dict[str, Any]
+
+
+def survey(settings: Dataset, *, raw: Path) -> Listing:
+    """Find the tracks of a dataset without reading or writing anything else.
 
     Parameters
     ----------
     settings
         The dataset.
-    path
-        The catalogue.
     raw
         Folder for the tracks of a layout that makes its own.
+
+    Raises
+    ------
+    UserError
+        All that is wrong with the dataset.
+    """
+    found = find(settings)
+    root = found.root or os.fsencode(raw)
+    notices = [*found.notices, *_artists_merged(found)]
+    facts = {"root": os.fsdecode(root), "notices": notices, "ignored": dict(found.ignored)}
+    return Listing(_listed(found, root), facts)
+
+
+def _artists_merged(found: Found) -> list[str]:
+    merged = merged_spellings(track.artist for track in found.tracks)
+    return [
+        f"{len(spellings)} spellings are taken for one artist: {', '.join(map(repr, spellings))}."
+        for spellings in merged.values()
+    ]
+
+
+def refresh(settings: Dataset, path: Path, *, raw: Path) -> pa.Table:
+    """Find the tracks of a dataset, see `survey`, and `record` them at `path`."""
+    return record(survey(settings, raw=raw), path)
+
+
+def record(listing: Listing, path: Path) -> pa.Table:
+    """Read what is new of the listed files, and bring the catalogue at `path` up to date if anything has changed.
 
     Returns
     -------
     Table
         `SCHEMA`, sorted by track_id. A track that cannot be read is listed with -1 bytes and the hash ``missing``.
     """
-    found = find(settings)
-    root = found.root or os.fsencode(raw)
-    facts = {"root": os.fsdecode(root), "notices": found.notices, "ignored": dict(found.ignored)}
     old = read(path) if path.exists() and _is_current(path) else None
-    catalogue = _with_hashes(_listed(found, root), root, old)
-    if old is None or not catalogue.equals(old) or read_header(path, KIND).facts != facts:
-        write_table(path, catalogue, Header(KIND, version=VERSION, facts=facts))
+    catalogue = _with_hashes(listing.tracks, os.fsencode(listing.facts["root"]), old)
+    if old is None or not catalogue.equals(old) or read_header(path, KIND).facts != listing.facts:
+        write_table(path, catalogue, Header(KIND, version=VERSION, facts=listing.facts))
     return catalogue
 
 
@@ -67,9 +111,13 @@ def _is_current(path: Path) -> bool:
 def _listed(found: Found, root: bytes) -> pa.Table:
     rows = []
     for track in found.tracks:
-        stamp = (None, None, None) if track.content else _stamp(os.path.join(root, track.path))
+        path = os.path.join(root, track.path)
+        stamp = (None, None, None) if track.content else _stamp(path)
+        reason, message = track.reason, track.message
+        if stamp[0] == -1 and not reason.startswith("Q_") and not os.path.lexists(path):
+            reason, message = MISSING_FILE[0], f"{MISSING_FILE[1]} {message}".strip()
         identity = hashlib.sha256(track.path).hexdigest()[:16]
-        names = (track.label, track.tags, track.group, track.artist, track.split, track.reason, track.message)
+        names = (track.label, track.tags, track.group, track.artist, track.split, reason, message)
         rows.append((identity, track.path, *names, *stamp, track.content))
     rows.sort(key=lambda row: row[:2])
     columns = zip(*rows, strict=True) if rows else [()] * len(SCHEMA)
@@ -125,6 +173,9 @@ def _hash(path: bytes) -> str:
     try:
         if not Path(os.fsdecode(path)).is_file():
             return MISSING
+        status = os.stat(path)
+        if status.st_size > LARGEST_HASHED:
+            return f"unread-{digest(status.st_size, status.st_mtime_ns)}"
         return file_sha256(path)
     except OSError as error:
         return f"{MISSING}-{digest(error.errno)}"

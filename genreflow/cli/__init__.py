@@ -17,6 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"genreflow {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands)
+    _add_check(commands)
     _add_predict(commands)
     _add_demo(commands)
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -52,6 +53,23 @@ def _run(arguments: Sequence[str]) -> int:
     return run(arguments)
 
 
+def _add_check(commands) -> None:
+    parser = commands.add_parser(
+        "check", help="what is wrong with settings, paths and music, and what a run would take"
+    )
+    parser.add_argument("music", nargs="?", help="a folder of class folders or a manifest; else what is configured")
+    parser.add_argument("--configfile", nargs="+", default=[], help="as for snakemake")
+    parser.add_argument("--every", action="store_true", help="look into every file, not into a sample")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.set_defaults(action=_check)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from genreflow.cli.check import run
+
+    return run(options.music, options.configfile, every=options.every, as_json=options.json)
+
+
 def _add_predict(commands) -> None:
     parser = commands.add_parser("predict", help="classify new music with a finished model")
     parser.add_argument("model", help="model.safetensors of a run, or the run's folder")
@@ -75,6 +93,7 @@ def _predict(options: argparse.Namespace) -> int:
 def _add_demo(commands) -> None:
     parser = commands.add_parser("demo", help="write the synthetic corpus into a folder")
     parser.add_argument("folder", help="where the class folders go")
+    parser.add_argument("--corpus", choices=["subgenres", "moods", "tags"], default="subgenres")
     parser.add_argument("--tracks-per-class", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=35.0)
     parser.add_argument("--seed", type=int, default=0)
@@ -84,7 +103,9 @@ def _add_demo(commands) -> None:
 def _demo(options: argparse.Namespace) -> int:
     from genreflow.demo.corpus import plan, write
 
-    tracks = plan(tracks_per_class=options.tracks_per_class, seconds=options.seconds, seed=options.seed)
+    tracks = plan(
+        tracks_per_class=options.tracks_per_class, seconds=options.seconds, seed=options.seed, corpus=options.corpus
+    )
     for number, track in enumerate(tracks, 1):
         write(track, options.folder)
         print(f"\r{number} of {len(tracks)} tracks", end="", file=sys.stderr)

@@ -1,19 +1,24 @@
-"""The reference of every key of a study file, made from the settings classes by `make docs`."""
+"""The reference of every key of config.yaml and of study files, made from the settings classes by `make docs`."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from genreflow.config.audio import AudioSettings, Gates
 from genreflow.config.base import Settings
+from genreflow.config.datasets import LAYOUTS, Labels
 from genreflow.config.folds import FoldSettings
-from genreflow.config.inputs import LogMel, Midpoint
+from genreflow.config.inputs import FRONT_ENDS, SEGMENTS, InputSettings
+from genreflow.config.pipeline import Duplicates, Limits, PipelineSettings, PredictRequest
 from genreflow.config.study import Experiment, ModelSettings, StudySettings
 from genreflow.config.training import TrainingSettings
 from genreflow.models.registry import MODELS, Choice
 
-_INTRODUCTION = """\
+_STUDY_FILES = """\
 # Study files
 
 A study asks something of a dataset: which inputs, which folds, which models, what to vary. Only `dataset` must be
@@ -39,30 +44,62 @@ An experiment compares values of any option of its model, any key of `training`,
 the experiments of its model vary, so that experiments which meet in one setting share its runs.
 """
 
-_SECTIONS: list[tuple[str, type[Settings]]] = [
+_CONFIGURATION = """\
+# Configuration
+
+Every key of `config.yaml`, or of a file of your own that is given with `--configfile` and changes it. Unknown keys,
+wrong types and impossible values are refused before anything runs, all at once; `genreflow check` tells them too, with
+an estimate of what a run would take.
+
+```yaml
+studies: [my_study.yaml]
+datasets:
+  my_music: {layout: folders, path: music}
+```
+"""
+
+_STUDY_SECTIONS: list[tuple[str, type[Settings]]] = [
     ("Top level", StudySettings),
-    ("`inputs.<name>.front_end`", LogMel),
-    ("`inputs.<name>.segments`", Midpoint),
+    ("`inputs.<name>`", InputSettings),
+    *((f"`inputs.<name>.front_end` with `kind: {kind}`", settings) for kind, settings in FRONT_ENDS.items()),
+    *((f"`inputs.<name>.segments` with `kind: {kind}`", settings) for kind, settings in SEGMENTS.items()),
     ("`folds`", FoldSettings),
     ("`models.<name>`", ModelSettings),
     ("`training`", TrainingSettings),
     ("`experiments.<name>`", Experiment),
 ]
 
+_CONFIGURATION_SECTIONS: list[tuple[str, type[Settings]]] = [
+    ("Top level", PipelineSettings),
+    *((f"`datasets.<name>` with `layout: {layout}`", kind) for layout, kind in LAYOUTS.items()),
+    ("`datasets.<name>.labels`", Labels),
+    ("`audio`", AudioSettings),
+    ("`audio.gates`", Gates),
+    ("`duplicates`", Duplicates),
+    ("`limits`", Limits),
+    ("`predict`", PredictRequest),
+]
 
 _SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
 
-def reference() -> str:
-    """Return the reference as Markdown."""
-    return "\n".join([_INTRODUCTION, *(_section(title, kind) for title, kind in _SECTIONS), _models()])
+def pages() -> dict[str, str]:
+    """Return the pages of the reference: file name -> Markdown."""
+    return {
+        "configuration.md": _page(_CONFIGURATION, _CONFIGURATION_SECTIONS),
+        "study-files.md": _page(_STUDY_FILES, _STUDY_SECTIONS) + "\n" + _models(),
+    }
+
+
+def _page(introduction: str, sections: Sequence[tuple[str, type[Settings]]]) -> str:
+    return "\n".join([introduction, *(_section(title, kind) for title, kind in sections)])
 
 
 def _section(title: str, kind: type[Settings]) -> str:
     rows = [
         f"| `{name}` | {_type(field)} | {_default(field)} | {field.description or ''} |"
         for name, field in kind.model_fields.items()
-        if name != "kind"
+        if name not in ("kind", "layout")
     ]
     lines = [f"## {title}", "", (kind.__doc__ or "").split("\n\n")[0].strip(), ""]
     return "\n".join([*lines, "| key | value | default | meaning |", "|---|---|---|---|", *rows, ""])
@@ -120,10 +157,13 @@ def _default(field: FieldInfo) -> str:
         return "see below"
     if isinstance(value, dict):
         return "`{}`" if not value else ", ".join(f"`{key}`" for key in value)
+    if isinstance(value, list):
+        return f"`{value}`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return {None: "null", "": "empty"}.get(value, f"`{value}`")
 
 
 if __name__ == "__main__":
-    print(reference(), end="")
+    for name, page in pages().items():
+        Path(sys.argv[1], name).write_text(page, encoding="utf-8")

@@ -1,6 +1,6 @@
 """Where tracks and their labels come from."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -37,7 +37,9 @@ class Manifest(Settings):
     root: str | None = Field(None, description="Folder that paths are relative to; the manifest's own if not given.")
     allow_absolute: bool = Field(False, description="Accept absolute paths, and paths that lead out of the root.")
     labels: Labels = Field(Labels(), description="How labels become classes.")
-    multilabel: bool = Field(False, description="A label cell holds any number of tags, separated by semicolons.")
+    multilabel: bool = Field(
+        False, description="The column `tags`, in place of label, holds any number of tags, separated by semicolons."
+    )
     conflict: Literal["stop", "drop"] = Field("stop", description="What to do with a path that has two labels.")
     max_missing: float = Field(0.01, ge=0, le=1, description="Share of rows whose file may be missing.")
 
@@ -50,6 +52,9 @@ class Gtzan(Settings):
     split: Literal["none", "fault_filtered"] = Field(
         "none",
         description="fault_filtered: the artist-disjoint 443/197/290 of Kereliuk et al. 2015, without 70 faulty clips.",
+    )
+    known_bad: Literal["quarantine", "keep"] = Field(
+        "quarantine", description="What becomes of reggae.00086, which is noise; most published results kept it."
     )
 
 
@@ -98,3 +103,4 @@ class Synthetic(Settings):
 Dataset = Annotated[
     Folders | Manifest | Gtzan | MagnaTagATune | Emotion4Q | Fma | Synthetic, Field(discriminator="layout")
 ]
+LAYOUTS = {get_args(kind.model_fields["layout"].annotation)[0]: kind for kind in get_args(get_args(Dataset)[0])}

@@ -1,14 +1,20 @@
 """What a model is fed: a front-end (samples to arrays) and a segmentation (where to cut)."""
 
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from genreflow.config.base import Settings
 
 
+def _frames_touch(n_fft: int, hop: int) -> None:
+    if hop > n_fft:
+        raise ValueError(f"hop {hop} is longer than n_fft {n_fft}: samples would be skipped")
+
+
 class LogMel(Settings):
-    """Log-mel spectrogram, librosa-compatible: centred frames, Slaney scale and area normalisation.
+    """Log-mel spectrogram with centred frames, as librosa's, or with `mel: htk` and `padding: reflect` torchaudio's.
 
     The defaults are the reading of the psytrance study's text (128 frames of 20 ms = 2.56 s). Its code differs
     in four values: ``hop: 512, fmax: 12000, decibels: doubled, scale: frame_minmax``.
@@ -16,41 +22,336 @@ class LogMel(Settings):
 
     kind: Literal["logmel"] = "logmel"
     sample_rate: int = Field(44_100, ge=8_000, le=48_000, description="Rate of the audio it reads, Hz.")
-    n_fft: int = Field(2_048, ge=64, description="FFT and Hann window length, samples.")
-    hop: int = Field(882, ge=1, description="Step between frames, samples.")
+    n_fft: int = Field(2_048, ge=64, le=65_536, description="FFT and Hann window length, samples.")
+    hop: int = Field(
+        882,
+        ge=1,
+        description="Step between frames, samples: 882 for 20 ms at 44,100 Hz; 512 in the code of the psytrance study "
+        "and at 22,050 Hz (western8, genre_mood); 256 at 16,000 Hz (tagging).",
+    )
     n_mels: int = Field(128, ge=8, le=512, description="Mel bands.")
     fmin: float = Field(0.0, ge=0, description="Lowest frequency, Hz.")
     fmax: float | None = Field(None, gt=0, description="Highest frequency, Hz; half the sample rate if not given.")
-    decibels: Literal["power", "doubled"] = Field(
+    mel: Literal["slaney", "htk"] = Field(
+        "slaney",
+        description="slaney: linear to 1 kHz, triangles of unit area, as librosa; htk: 2595 log10(1 + f/700), "
+        "triangles of height 1, as torchaudio (tagging: with sample_rate 16000, n_fft 512, hop 256, padding reflect).",
+    )
+    padding: Literal["zeros", "reflect"] = Field(
+        "zeros", description="What frames see beyond the ends: zeros, or the samples mirrored (librosa before 0.10)."
+    )
+    decibels: Literal["power", "doubled", "none"] = Field(
         "power",
-        description="power: 10 log10 of the mel power; doubled: 20 log10 of it, as the study's code did.",
+        description="power: 10 log10 of the mel power; doubled: 20 log10 of it, as the psytrance study's code did; "
+        "none: the mel power itself.",
+    )
+    reference: Literal["one", "max"] = Field(
+        "one", description="What 0 dB is: a power of 1, or the largest of what is transformed together (western8)."
+    )
+    top_db: float | None = Field(
+        None,
+        gt=0,
+        description="Range below the largest of what is transformed together, dB; lower values are raised to it. "
+        "No limit if not given, but 80 with `decibels: doubled`.",
     )
     scale: Literal["none", "frame_minmax"] = Field(
-        "none", description="frame_minmax: each frame scaled to 0..1 over its bands, as the study's code did."
+        "none", description="frame_minmax: each frame scaled to 0..1 over its bands, as the psytrance study's code did."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _doubled_has_a_range(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and values.get("decibels") == "doubled":
+            return {"top_db": 80.0, **values}
+        return values
+
     @model_validator(mode="after")
-    def _frequencies_fit(self) -> "LogMel":
+    def _values_agree(self) -> "LogMel":
         top = self.fmax if self.fmax is not None else self.sample_rate / 2
         if top > self.sample_rate / 2:
             raise ValueError(f"fmax {top:g} Hz is above half the sample rate ({self.sample_rate / 2:g} Hz)")
         if self.fmin >= top:
             raise ValueError(f"fmin {self.fmin:g} Hz is not below fmax {top:g} Hz")
-        if self.hop > self.n_fft:
-            raise ValueError(f"hop {self.hop} is longer than n_fft {self.n_fft}: samples would be skipped")
+        if self.n_mels > self.n_fft / 2:
+            raise ValueError(f"n_mels {self.n_mels} is more than half of n_fft {self.n_fft}: bands would be empty")
+        if self.decibels == "none" and (self.reference == "max" or self.top_db is not None):
+            raise ValueError("reference and top_db are decibels, and decibels is none")
+        _frames_touch(self.n_fft, self.hop)
         return self
 
 
-class Midpoint(Settings):
+class Stft(Settings):
+    """Magnitude spectrogram. The defaults are those of the feature_maps study: 3 s are exactly 128 frames.
+
+    The tagging study's: ``sample_rate: 16000, hop: 1024, window: hann, centred: true, magnitude: log1p``. Only
+    centred frames give its 454 for 464,000 samples; inside them lie 453.
+    """
+
+    kind: Literal["stft"] = "stft"
+    sample_rate: int = Field(22_050, ge=8_000, le=48_000, description="Rate of the audio it reads, Hz.")
+    n_fft: int = Field(1_024, ge=64, le=65_536, description="FFT and window length, samples.")
+    hop: int = Field(512, ge=1, description="Step between frames, samples; 1024 in the tagging study.")
+    window: Literal["hamming", "hann"] = Field("hamming", description="Window (periodic); hann in the tagging study.")
+    centred: bool = Field(
+        False,
+        description="Frames centred on their time, with zeros beyond the ends; if not, only frames that lie inside. "
+        "true in the tagging study: 464,000 samples are 454 frames.",
+    )
+    magnitude: Literal["linear", "log1p"] = Field(
+        "linear", description="log1p: log(1 + magnitude), as in the tagging study."
+    )
+
+    @model_validator(mode="after")
+    def _values_agree(self) -> "Stft":
+        _frames_touch(self.n_fft, self.hop)
+        return self
+
+
+class Waveform(Settings):
+    """The samples themselves."""
+
+    kind: Literal["waveform"] = "waveform"
+    sample_rate: int = Field(16_000, ge=4_000, le=48_000, description="Rate, Hz.")
+
+
+class MusicMaps(Settings):
+    """Eight music features a frame, as curves over time (feature_maps study, section 3)."""
+
+    kind: Literal["maps"] = "maps"
+    sample_rate: int = Field(22_050, ge=8_000, le=48_000, description="Rate of the audio it reads, Hz.")
+    n_fft: int = Field(1_024, ge=64, le=65_536, description="Window length, samples.")
+    hop: int = Field(512, ge=1, description="Step between frames, samples; frames lie inside the excerpt.")
+    brightness_hz: float = Field(
+        1_500.0, gt=0, description="Brightness is the share of magnitude above it; the study's 15,000 gives zeros."
+    )
+    profiles: Literal["gomez", "krumhansl"] = Field("gomez", description="Key profiles of key clarity.")
+    chroma: Literal["frame", "long"] = Field(
+        "frame", description="Window of the chroma behind harmonic change: a frame (46 ms), or 0.74 s."
+    )
+
+    @model_validator(mode="after")
+    def _values_agree(self) -> "MusicMaps":
+        _frames_touch(self.n_fft, self.hop)
+        return self
+
+
+class Descriptors(Settings):
+    """Numbers that sum up a segment: for random forests, and what else wants no pictures (western8 study)."""
+
+    kind: Literal["descriptors"] = "descriptors"
+    set: Literal["means25", "means36", "full"] = Field(
+        "means25",
+        description="means25: means over time of ZCR, centroid, roll-off, 20 MFCC, chroma (one number), and tempo; "
+        "means36: with twelve chroma means; full: seven statistics of 74 features, as in FMA (518).",
+    )
+    sample_rate: int = Field(22_050, ge=8_000, le=48_000, description="Rate of the audio it reads, Hz.")
+    n_fft: int = Field(2_048, ge=64, le=65_536, description="FFT and Hann window length, samples.")
+    hop: int = Field(512, ge=1, description="Step between frames, samples.")
+
+    @model_validator(mode="after")
+    def _values_agree(self) -> "Descriptors":
+        _frames_touch(self.n_fft, self.hop)
+        return self
+
+
+class _InFrames(Settings):
+    """Segments counted in frames of the spectrogram of the whole track."""
+
+    frames: int = Field(128, ge=1, description="Frames in a segment.")
+    count: int = Field(30, ge=1, le=10_000, description="Segments a track; a shorter track gives what it has.")
+
+
+class Midpoint(_InFrames):
     """Consecutive segments around the middle of the track (psytrance study, Data preparation)."""
 
     kind: Literal["midpoint"] = "midpoint"
-    frames: int = Field(128, ge=1, description="Frames in a segment.")
-    count: int = Field(30, ge=1, description="Segments a track; a shorter track gives what it has.")
+
+
+class Beats(_InFrames):
+    """Segments around the middle that start on tracked beats, each near to where `midpoint` would start it."""
+
+    kind: Literal["beats"] = "beats"
+
+
+class Onsets(_InFrames):
+    """Those segments, free of overlap, that hold the most note onsets together."""
+
+    kind: Literal["onsets"] = "onsets"
+
+
+class AvoidBreaks(_InFrames):
+    """As `midpoint`, but passing over quiet segments, such as breakdowns near the middle."""
+
+    kind: Literal["avoid_breaks"] = "avoid_breaks"
+    below: float = Field(
+        6.0, gt=0, description="A segment so much below the track's median is passed over, dB of mean power."
+    )
+
+
+class _InSeconds(Settings):
+    """Segments of a length in seconds; each is cut from the samples and transformed by itself."""
+
+    seconds: float = Field(3.0, gt=0, le=3_600, description="Length of a segment, s.")
+
+
+class RandomOffset(_InSeconds):
+    """One segment that starts at a random whole second (western8 study: 30, 15 or 10 s between 15 and 120 s)."""
+
+    kind: Literal["random_offset"] = "random_offset"
+    seconds: float = Field(30.0, gt=0, le=3_600, description="Length of the segment, s.")
+    earliest: int = Field(15, ge=0, description="First second it may start at.")
+    latest: int = Field(120, ge=0, description="Last second it may start at; in a shorter track, the last that fits.")
+    seed: int = Field(0, ge=0, description="Another seed, other places.")
+
+    @property
+    def count(self) -> int:
+        """Segments a track."""
+        return 1
+
+    @model_validator(mode="after")
+    def _values_agree(self) -> "RandomOffset":
+        if self.earliest > self.latest:
+            raise ValueError(f"earliest {self.earliest} s is after latest {self.latest} s")
+        return self
+
+
+class Sliding(_InSeconds):
+    """The first segments of a window that slides over the track (feature_maps study: 18 of 3 s, every 1.5 s)."""
+
+    kind: Literal["sliding"] = "sliding"
+    hop: float = Field(1.5, gt=0, description="Step from one segment to the next, s.")
+    count: int = Field(18, ge=1, le=10_000, description="Segments a track; a shorter track gives what it has.")
+
+    @model_validator(mode="after")
+    def _values_agree(self) -> "Sliding":
+        if self.hop > self.seconds:
+            raise ValueError(f"hop {self.hop:g} s is longer than a segment of {self.seconds:g} s: music would be lost")
+        return self
+
+
+class Split(_InSeconds):
+    """Segments spread evenly over the whole track (genre_mood study: ten of 3 s in a clip of 30 s)."""
+
+    kind: Literal["split"] = "split"
+    count: int = Field(10, ge=1, le=10_000, description="Segments a track; a shorter track gives what it has.")
+    overlap: float = Field(
+        0.01, ge=0, lt=1, description="Share that neighbours may have in common, for clips a little too short."
+    )
+
+
+class Random(_InSeconds):
+    """Segments at random places, which may overlap (genre_mood study: 100 of 3 s for the histogram of a song)."""
+
+    kind: Literal["random"] = "random"
+    count: int = Field(100, ge=1, le=10_000, description="Segments a track.")
+    seed: int = Field(0, ge=0, description="Another seed, other places.")
+
+
+class Whole(_InSeconds):
+    """One segment from the beginning on, of the length that all clips have (tagging study: 29 s)."""
+
+    kind: Literal["whole"] = "whole"
+    seconds: float = Field(29.0, gt=0, le=3_600, description="Length of the segment, s; shorter tracks give none.")
+
+    @property
+    def count(self) -> int:
+        """Segments a track."""
+        return 1
+
+
+class Chunks(_InSeconds):
+    """Segments at equal steps from the beginning on (evaluation of Won et al. 2020; 59,049 samples are 3.6905625 s)."""
+
+    kind: Literal["chunks"] = "chunks"
+    count: int = Field(16, ge=1, le=10_000, description="Segments a track, i (n - length) / count from its beginning.")
+
+
+FrontEnd = LogMel | Stft | Waveform | MusicMaps | Descriptors
+InFrames = Midpoint | Beats | Onsets | AvoidBreaks
+InSeconds = RandomOffset | Sliding | Split | Random | Whole | Chunks
+Segments = InFrames | InSeconds
+
+FRONT_ENDS = {kind.model_fields["kind"].default: kind for kind in get_args(FrontEnd)}
+SEGMENTS = {kind.model_fields["kind"].default: kind for kind in get_args(Segments)}
+
+
+def _of_kind(kinds: Mapping[str, type[Settings]], usual: str) -> BeforeValidator:
+    """Return a validator that reads a mapping as the settings class its `kind` names.
+
+    Pydantic's own discriminated unions want `kind` to be there, and name it in the place of every error.
+    """
+
+    def read(value: Any) -> Any:
+        if isinstance(value, Settings):
+            return value
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{value!r} is not a mapping; give its kind and settings as `key: value`")
+        kind = value.get("kind", usual)
+        if kind not in list(kinds):
+            raise ValueError(f"kind {kind!r} is none of {', '.join(kinds)}")
+        return kinds[kind].model_validate(value)
+
+    return BeforeValidator(read)
 
 
 class InputSettings(Settings):
     """One named input of a study."""
 
-    front_end: LogMel = LogMel()
-    segments: Midpoint = Midpoint()
+    front_end: Annotated[FrontEnd, _of_kind(FRONT_ENDS, "logmel")] = Field(
+        LogMel(), description=f"Samples to arrays; `kind` is one of {', '.join(FRONT_ENDS)}."
+    )
+    segments: Annotated[Segments, _of_kind(SEGMENTS, "midpoint")] = Field(
+        Midpoint(), description=f"Where to cut; `kind` is one of {', '.join(SEGMENTS)}."
+    )
+    peak: bool = Field(
+        False, description="Bring the samples of each segment to a peak of 1 first (western8; genre_mood's waveforms)."
+    )
+    standardise: Literal["none", "global", "band", "element"] = Field(
+        "none",
+        description="Subtract the mean and divide by the deviation of the training folds: of all values, of each band, "
+        "or of each element of the array.",
+    )
+
+    @model_validator(mode="after")
+    def _values_agree(self) -> "InputSettings":
+        problems = [problem for check in _CHECKS if (problem := check(self))]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+def _frames_need_a_spectrogram(given: InputSettings) -> str | None:
+    front_end, segments = given.front_end, given.segments
+    if isinstance(segments, InFrames) and isinstance(front_end, Waveform | Descriptors):
+        in_seconds = ", ".join(kind.model_fields["kind"].default for kind in get_args(InSeconds))
+        return f"{segments.kind} counts in frames, and {front_end.kind} has none; cut in seconds: {in_seconds}"
+    return None
+
+
+def _a_segment_holds_a_frame(given: InputSettings) -> str | None:
+    front_end, segments = given.front_end, given.segments
+    if isinstance(segments, InSeconds) and not isinstance(front_end, Waveform):
+        samples = round(segments.seconds * front_end.sample_rate)
+        if samples < front_end.n_fft:
+            return f"a segment of {segments.seconds:g} s is {samples} samples, fewer than n_fft {front_end.n_fft}"
+    return None
+
+
+def _peaks_are_of_segments(given: InputSettings) -> str | None:
+    if given.peak and isinstance(given.segments, InFrames):
+        return f"peak is of each segment's samples, and {given.segments.kind} cuts the spectrogram of the track"
+    return None
+
+
+def _bands_are_there(given: InputSettings) -> str | None:
+    if given.standardise == "band" and isinstance(given.front_end, Waveform | Descriptors):
+        return f"standardise: {given.front_end.kind} has no bands; take global or element"
+    return None
+
+
+_CHECKS: tuple[Callable[[InputSettings], str | None], ...] = (
+    _frames_need_a_spectrogram,
+    _a_segment_holds_a_frame,
+    _peaks_are_of_segments,
+    _bands_are_there,
+)

@@ -1,6 +1,6 @@
 """Reading YAML strictly, and turning what is wrong with it into sentences."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,7 +8,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from genreflow.config.base import Settings
-from genreflow.errors import Problems, UserError, did_you_mean
+from genreflow.errors import Gathering, Problems, UserError, did_you_mean
 
 S = TypeVar("S")
 MAX_BYTES = 1_000_000
@@ -67,6 +67,15 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path}: the top level must be `key: value` pairs.")
     return content
+
+
+def check_files(paths: Iterable[str | Path]) -> None:
+    """Refuse files that another reader has taken as YAML and that `read_yaml` would not, all of them at once."""
+    errors = Gathering()
+    for path in paths:
+        with errors.step():
+            read_yaml(path)
+    errors.raise_any()
 
 
 def settings_from(kind: type[S], values: Mapping[str, Any], source: str) -> S:

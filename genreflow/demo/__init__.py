@@ -1,1 +1,1 @@
-"""The synthetic corpus: five sub-genres of psychedelic trance, made from scratch."""
+"""Synthetic corpora made from scratch: sub-genres of psychedelic trance, moods, and clips with tags."""

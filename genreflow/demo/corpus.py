@@ -1,6 +1,7 @@
-"""A corpus of five synthetic sub-genres: what is in it, how it sounds, and its files."""
+"""Synthetic corpora: what is in them, how it sounds, and their files."""
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,78 +11,117 @@ import numpy as np
 import soundfile
 
 from genreflow.audio.vorbis import write_ogg
-from genreflow.demo.performance import perform
-from genreflow.demo.subgenres import SUBGENRES, recipe
+from genreflow.demo import ensemble, moods, performance, subgenres, tags
 from genreflow.demo.synth import RATE
 from genreflow.store.atomic import atomic_write
 from genreflow.store.digest import digest
 
-# A new number is a new corpus: to be raised with any change that can be heard.
-SYNTHESIS = 1
-
 FORMATS = ("flac", "mp3", "ogg", "wav")
 _SUBTYPES = {"flac": "PCM_16", "mp3": "MPEG_LAYER_III", "wav": "PCM_16"}
+
+Recipe = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A kind of corpus.
+
+    Attributes
+    ----------
+    synthesis
+        A new number is a new corpus: to be raised with any change that can be heard.
+    kinds
+        Sub-genres, moods, or families of clips.
+    recipe, perform
+        Draw the recipe of a track of a kind, and play it.
+    tracks_per_album
+        Tracks that share a palette.
+    """
+
+    synthesis: int
+    kinds: Sequence[str]
+    recipe: Callable[..., Recipe]
+    perform: Callable[[Recipe], np.ndarray]
+    tracks_per_album: int
+
+
+CORPORA = {
+    "subgenres": Corpus(1, tuple(subgenres.SUBGENRES), subgenres.recipe, performance.perform, tracks_per_album=4),
+    "moods": Corpus(1, tuple(moods.QUADRANTS), moods.recipe, ensemble.perform, tracks_per_album=4),
+    "tags": Corpus(1, tuple(tags.FAMILIES), tags.recipe, ensemble.perform, tracks_per_album=2),
+}
 
 
 @dataclass(frozen=True)
 class DemoTrack:
-    """A track of the corpus.
+    """A track of a corpus.
 
     Attributes
     ----------
     path
         Below the corpus, with forward slashes: ``goa/album-02/track-07.flac``.
     label
-        The sub-genre.
+        The sub-genre or mood; empty where a track has tags.
     group
         The album: its tracks share a palette.
     recipe
         JSON-like; with the path's suffix it determines the file, so its digest can stand for the content.
+    corpus
+        One of `CORPORA`.
+    tags
+        Tags, the commonest first, or None.
+    split
+        ``train``, ``valid`` or ``test`` where the corpus comes with a split, or None.
     """
 
     path: str
     label: str
     group: str
-    recipe: dict[str, Any]
+    recipe: Recipe
+    corpus: str = "subgenres"
+    tags: tuple[str, ...] | None = None
+    split: str | None = None
 
 
-def plan(*, tracks_per_class: int, seconds: float, seed: int, tracks_per_album: int = 4) -> list[DemoTrack]:
-    """Return the tracks of a corpus, by sub-genre and number.
+def plan(*, tracks_per_class: int, seconds: float, seed: int, corpus: str = "subgenres") -> list[DemoTrack]:
+    """Return the tracks of a corpus, by kind and number.
 
-    A track depends on the seed, its sub-genre and its number alone: a larger corpus contains the smaller one.
+    A track depends on the seed, its kind and its number alone: a larger corpus contains the smaller one.
     Formats alternate, so that none betrays a class.
     """
     return [
-        _track(label, number, seconds=seconds, seed=seed, tracks_per_album=tracks_per_album)
-        for label in SUBGENRES
+        _track(corpus, kind, number, seconds=seconds, seed=seed)
+        for kind in CORPORA[corpus].kinds
         for number in range(tracks_per_class)
     ]
 
 
-def _track(label: str, number: int, *, seconds: float, seed: int, tracks_per_album: int) -> DemoTrack:
-    album, suffix = number // tracks_per_album, FORMATS[number % len(FORMATS)]
-    group = f"{label}/album-{album + 1:02}"
-    own = recipe(
-        label,
+def _track(corpus: str, kind: str, number: int, *, seconds: float, seed: int) -> DemoTrack:
+    made = CORPORA[corpus]
+    album, suffix = number // made.tracks_per_album, FORMATS[number % len(FORMATS)]
+    group = f"{kind}/album-{album + 1:02}"
+    recipe = {"synthesis": made.synthesis, "format": suffix} | made.recipe(
+        kind,
         seconds=seconds,
-        album=_generator(seed, label, "album", album),
-        track=_generator(seed, label, "track", number),
+        album=_generator(seed, kind, "album", album),
+        track=_generator(seed, kind, "track", number),
     )
-    return DemoTrack(
-        path=f"{group}/track-{number + 1:02}.{suffix}",
-        label=label,
-        group=group,
-        recipe={"synthesis": SYNTHESIS, "format": suffix, **own},
-    )
+    file = f"track-{number + 1:02}.{suffix}"
+    if corpus != "tags":
+        return DemoTrack(f"{group}/{file}", kind, group, recipe, corpus)
+    folder = tags.folder_of(kind, album)
+    given = tags.tags_of(recipe, _generator(seed, kind, "listeners", number))
+    path = f"{folder}/{group.replace('/', '-')}-{file}"
+    return DemoTrack(path, "", group, recipe, corpus, given, tags.SPLITS[folder])
 
 
-def _generator(seed: int, label: str, kind: str, number: int) -> np.random.Generator:
-    return np.random.default_rng([seed, crc32(f"{label} {kind}".encode()), number])
+def _generator(seed: int, kind: str, purpose: str, number: int) -> np.random.Generator:
+    return np.random.default_rng([seed, crc32(f"{kind} {purpose}".encode()), number])
 
 
 def render(track: DemoTrack) -> np.ndarray:
     """Return a track's sound, float32 ``[n, 2]`` at 44,100 Hz, below full scale."""
-    return perform(track.recipe)
+    return CORPORA[track.corpus].perform(track.recipe)
 
 
 def write(track: DemoTrack, root: str | os.PathLike) -> Path:

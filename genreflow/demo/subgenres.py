@@ -4,47 +4,14 @@ A sub-genre is a nested mapping whose leaves say what may vary and how far. Draw
 mapping with plain numbers and words, which determines the sound. Tracks of an album share a palette.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-# A track's own part in its sound, the rest being its album's: in a range, a weight; in a choice, a probability.
-STRAY = 0.35
+from genreflow.demo.palette import Choice, Range, draw, stray
+
 # Bars of one round of the sequencer.
 ROUND = 4
-
-
-@dataclass(frozen=True)
-class Range:
-    """A number between two ends."""
-
-    low: float
-    high: float
-
-    def draw(self, rng: np.random.Generator) -> float:
-        """Return a number, all equally likely."""
-        return _plain(rng.uniform(self.low, self.high))
-
-    def stray(self, value: float, rng: np.random.Generator) -> float:
-        """Return a number near `value`."""
-        return _plain((1 - STRAY) * value + STRAY * self.draw(rng))
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A word among weighted ones."""
-
-    weights: dict[str, float]
-
-    def draw(self, rng: np.random.Generator) -> str:
-        """Return a word, likely by its weight."""
-        weights = np.array(list(self.weights.values()))
-        return str(rng.choice(list(self.weights), p=weights / weights.sum()))
-
-    def stray(self, value: str, rng: np.random.Generator) -> str:
-        """Return `value`, or now and then another draw."""
-        return self.draw(rng) if rng.random() < STRAY else value
 
 
 def recipe(label: str, *, seconds: float, album: np.random.Generator, track: np.random.Generator) -> dict[str, Any]:
@@ -66,7 +33,7 @@ def recipe(label: str, *, seconds: float, album: np.random.Generator, track: np.
         ``sections`` (bars and the parts that play in them).
     """
     subgenre = SUBGENRES[label]
-    drawn = _stray(subgenre, _draw(subgenre, album), track)
+    drawn = stray(subgenre, draw(subgenre, album), track)
     # A little more than enough: the sequencer may round the tempo up.
     bars = int(np.ceil(1.002 * seconds * drawn["bpm"] / 240))
     sections = _sections(bars, drawn.pop("breaks"), track)
@@ -92,22 +59,6 @@ def _sections(bars: int, breaks: float, rng: np.random.Generator) -> list[dict[s
 
 def _some(parts: list[str], probability: float, rng: np.random.Generator) -> list[str]:
     return [part for part in parts if rng.random() < probability]
-
-
-def _draw(spec: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-    return {key: _draw(leaf, rng) if isinstance(leaf, dict) else leaf.draw(rng) for key, leaf in spec.items()}
-
-
-def _stray(spec: dict[str, Any], palette: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-    return {
-        key: _stray(leaf, palette[key], rng) if isinstance(leaf, dict) else leaf.stray(palette[key], rng)
-        for key, leaf in spec.items()
-    }
-
-
-def _plain(value: float) -> float:
-    # Five significant digits: a recipe is read by people and written to JSON.
-    return float(f"{value:.5g}")
 
 
 def _subgenre(**changes: Any) -> dict[str, Any]:

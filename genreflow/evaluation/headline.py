@@ -28,7 +28,7 @@ def headline(audit: pd.DataFrame, setting: Mapping[str, Any] | None = None) -> d
         "quarantined": int(audit["quarantined"].sum()),
         "tracks": int(setting["tracks"] if tested else audit["accepted"].sum() + audit["warned"].sum()),
         "slices": int(setting["slices"] if tested else audit["slices"].sum()),
-        "classes": len(audit),
+        "classes": int((audit["tracks"] > 0).sum()),
         "groups": int(setting["groups"]) if tested and setting["groups"] < setting["tracks"] else None,
         "baseline": _number(setting["baseline"]) if tested else None,
         "level": "track" if tested else "",

@@ -34,6 +34,7 @@ def study_tables(
     runs: Sequence[Run],
     folds: pd.DataFrame | None,
     index: pd.DataFrame,
+    ignored: Mapping[str, int],
     published: Mapping[str, pd.DataFrame],
 ) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
     """Build all tables of a study, and its headline.
@@ -45,6 +46,8 @@ def study_tables(
     runs, folds, index
         The study's runs, fold table (None where nothing is trained), and the index of the input that its headline's
         setting is fed.
+    ignored
+        How many files of each class were passed over.
     published
         What `read_published` returns.
 
@@ -58,7 +61,9 @@ def study_tables(
     holdout = tables.holdout_table(runs, folds, index)
     classes = sorted(folds["label"].unique())
     built = {
-        "audit": tables.audit_table(index),
+        "audit": tables.audit_table(index, ignored),
+        "warnings": tables.warnings_table(index),
+        "copies": tables.copies_table(index),
         "runs": tables.runs_table(runs, folds),
         "settings": settings,
         "experiments": tables.experiments_table(study["experiments"], settings, published.get("results")),

@@ -1,4 +1,4 @@
-"""Log-mel spectrograms, with librosa's values.
+"""Log-mel spectrograms, with librosa's values or torchaudio's.
 
 Shapes: samples ``[n]``, spectrograms ``[n_mels, n_frames]``. Frame `f` is centred on sample ``f * hop``.
 """
@@ -11,34 +11,22 @@ from scipy.signal import get_window
 from scipy.sparse import csr_array
 
 from genreflow.config.inputs import LogMel
+from genreflow.features.shapes import margin
 
 # Frames transformed together: their spectra stay in a core's cache.
 BLOCK = 128
-# The floor of librosa's power_to_db, in mel power.
-FLOOR = 1e-10
-# The floor of librosa's amplitude_to_db (the root of the above), and its range below the maximum in decibels.
-DOUBLED_FLOOR = 1e-5
-DOUBLED_RANGE = 80.0
-
-
-def frame_count(n_samples: int, settings: LogMel) -> int:
-    """Return the number of centred frames of a track of `n_samples`."""
-    return 1 + (n_samples + 2 * (settings.n_fft // 2) - settings.n_fft) // settings.hop
-
-
-def frame_span(first: int, count: int, settings: LogMel) -> tuple[int, int]:
-    """Return the samples ``start, stop`` that `count` frames from `first` on look at.
-
-    Near the track's ends `start` is negative or `stop` beyond the last sample: there the frames see zeros.
-    """
-    start = first * settings.hop - settings.n_fft // 2
-    return start, start + (count - 1) * settings.hop + settings.n_fft
+# Decibels for each power of ten of mel power, and the power that lower ones are raised to: librosa's power_to_db,
+# and its amplitude_to_db (which expects no power) as the code of the psytrance study used it.
+DECIBELS = {"power": (10.0, 1e-10), "doubled": (20.0, 1e-5)}
+# What `np.pad` calls the ways of padding.
+PADDING = {"zeros": "constant", "reflect": "reflect"}
 
 
 def log_mel(samples: np.ndarray, settings: LogMel) -> np.ndarray:
-    """Return the log-mel spectrogram of a whole track, with zeros beyond its ends.
+    """Return the log-mel spectrogram of a whole excerpt, padded at its ends.
 
-    librosa's ``melspectrogram(center=True, pad_mode="constant")``, in decibels re 1.
+    With the defaults librosa's ``power_to_db(melspectrogram(center=True, pad_mode="constant"))`` without its limit
+    of range; with ``mel="htk", padding="reflect"`` torchaudio's ``AmplitudeToDB(MelSpectrogram)``.
 
     Parameters
     ----------
@@ -52,15 +40,14 @@ def log_mel(samples: np.ndarray, settings: LogMel) -> np.ndarray:
     np.ndarray
         float32 ``[n_mels, frame_count(n)]``.
     """
-    return log_mel_of_frames(np.pad(samples, settings.n_fft // 2), settings)
+    return log_mel_of_frames(np.pad(samples, margin(settings), mode=PADDING[settings.padding]), settings)
 
 
 def log_mel_of_frames(samples: np.ndarray, settings: LogMel) -> np.ndarray:
     """Return the log-mel spectrogram of the frames that lie wholly inside an excerpt.
 
     The first frame begins with the first sample; what a frame needs either side of its centre is part of the
-    excerpt (see `frame_span`). In the ``doubled`` reading the range of 80 dB hangs from the maximum of the
-    excerpt.
+    excerpt (see `frame_span`). The ``max`` of ``reference`` and what ``top_db`` hangs from are the excerpt's.
 
     Returns
     -------
@@ -72,7 +59,8 @@ def log_mel_of_frames(samples: np.ndarray, settings: LogMel) -> np.ndarray:
     ValueError
         When the excerpt is shorter than one frame.
     """
-    level = _decibels(mel_power(samples, settings), settings.decibels)
+    power = mel_power(samples, settings)
+    level = power if settings.decibels == "none" else _decibels(power, settings)
     return _scaled_by_frame(level) if settings.scale == "frame_minmax" else level
 
 
@@ -92,18 +80,18 @@ def mel_power(samples: np.ndarray, settings: LogMel) -> np.ndarray:
 
 
 def mel_filter_bank(settings: LogMel) -> np.ndarray:
-    """Return triangular filters on Slaney's mel scale, each of unit area over frequency in Hz.
+    """Return triangular filters: on Slaney's mel scale of unit area over frequency in Hz, on HTK's of height 1.
 
     Returns
     -------
     np.ndarray
-        float32 ``[n_mels, 1 + n_fft // 2]``, as ``librosa.filters.mel``.
+        float32 ``[n_mels, 1 + n_fft // 2]``, as ``librosa.filters.mel`` or ``torchaudio.functional.melscale_fbanks``.
     """
     bins = np.fft.rfftfreq(settings.n_fft, 1 / settings.sample_rate)
     corners = _band_edges(settings)
     left, centre, right = (corners[i : i + settings.n_mels, np.newaxis] for i in range(3))
-    triangles = np.minimum((bins - left) / (centre - left), (right - bins) / (right - centre))
-    return (np.maximum(triangles, 0) * 2 / (right - left)).astype(np.float32)
+    triangles = np.maximum(np.minimum((bins - left) / (centre - left), (right - bins) / (right - centre)), 0)
+    return (triangles if settings.mel == "htk" else triangles * 2 / (right - left)).astype(np.float32)
 
 
 def band_centres(settings: LogMel) -> np.ndarray:
@@ -113,7 +101,8 @@ def band_centres(settings: LogMel) -> np.ndarray:
 
 def _band_edges(settings: LogMel) -> np.ndarray:
     top = settings.fmax if settings.fmax is not None else settings.sample_rate / 2
-    return _mel_to_hz(np.linspace(_hz_to_mel(settings.fmin), _hz_to_mel(top), settings.n_mels + 2))
+    to_mel, to_hz = _MEL_SCALES[settings.mel]
+    return to_hz(np.linspace(to_mel(settings.fmin), to_mel(top), settings.n_mels + 2))
 
 
 # Slaney's scale (Auditory Toolbox, 1998): linear to 1 kHz (15 mel), then 27 mel for each factor of 6.4.
@@ -121,13 +110,25 @@ _KNEE_HZ, _KNEE_MEL = 1000.0, 15.0
 _LOG_STEP = np.log(6.4) / 27
 
 
-def _hz_to_mel(hz: float) -> float:
+def _hz_to_slaney(hz: float) -> float:
     return hz * _KNEE_MEL / _KNEE_HZ if hz < _KNEE_HZ else _KNEE_MEL + np.log(hz / _KNEE_HZ) / _LOG_STEP
 
 
-def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
+def _slaney_to_hz(mel: np.ndarray) -> np.ndarray:
     bent = _KNEE_HZ * np.exp(_LOG_STEP * (mel - _KNEE_MEL))
     return np.where(mel < _KNEE_MEL, mel * _KNEE_HZ / _KNEE_MEL, bent)
+
+
+# HTK's scale (O'Shaughnessy, 1987).
+def _hz_to_htk(hz: float) -> float:
+    return 2595 * np.log10(1 + hz / 700)
+
+
+def _htk_to_hz(mel: np.ndarray) -> np.ndarray:
+    return 700 * (10 ** (mel / 2595) - 1)
+
+
+_MEL_SCALES = {"slaney": (_hz_to_slaney, _slaney_to_hz), "htk": (_hz_to_htk, _htk_to_hz)}
 
 
 @lru_cache(maxsize=8)
@@ -136,14 +137,13 @@ def _sparse_filter_bank(settings: LogMel) -> csr_array:
     return csr_array(mel_filter_bank(settings))
 
 
-def _decibels(power: np.ndarray, reading: str) -> np.ndarray:
-    if reading == "power":
-        # Absolute, without librosa's top_db: a track's maximum is unknown where only its middle is decoded.
-        return 10 * np.log10(np.maximum(power, FLOOR))
-    # The study's code gave the power to amplitude_to_db, which cuts it 80 dB below the maximum: here that of the
-    # excerpt, where the code took the track's.
-    level = 20 * np.log10(np.maximum(power, DOUBLED_FLOOR))
-    return np.maximum(level, level.max() - DOUBLED_RANGE)
+def _decibels(power: np.ndarray, settings: LogMel) -> np.ndarray:
+    # Absolute by default, without librosa's top_db: a track's maximum is unknown where only its middle is decoded.
+    factor, floor = DECIBELS[settings.decibels]
+    level = factor * np.log10(np.maximum(power, floor))
+    if settings.reference == "max":
+        level -= level.max()
+    return level if settings.top_db is None else np.maximum(level, level.max() - settings.top_db)
 
 
 def _scaled_by_frame(level: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""From normalised tracks to the `slices` table: decode the middle, transform it, cut it."""
+"""From normalised tracks to the segments that models are fed: decode what is needed, transform it, cut it."""
 
 import os
 from dataclasses import dataclass
@@ -7,60 +7,96 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from genreflow.audio.vorbis import ogg_frames, read_ogg
-from genreflow.config.inputs import InputSettings, LogMel
-from genreflow.errors import UserError
-from genreflow.features.logmel import frame_count, frame_span, log_mel_of_frames
-from genreflow.features.segments import midpoint
-from genreflow.store.parquet import Header, array_column
+from genreflow.audio.excerpts import Track
+from genreflow.config.inputs import Descriptors, InFrames, InputSettings, LogMel, MusicMaps, Stft, Waveform
+from genreflow.features import logmel, stft
+from genreflow.features.descriptors import describe
+from genreflow.features.maps import music_maps
+from genreflow.features.segments import frames_of_segments, peak_normalised, segment_starts
+from genreflow.features.shapes import frame_span, needed_seconds, segment_frames, segment_samples, segment_shape
+from genreflow.store.shards import FULL_SCALE, Shard
 
-# Of values up to 128 dB, float16 keeps every one to within 1/32 dB.
-STORED = np.dtype(np.float16)
+SILENT_LEVEL = -60.0  # dBFS; normalised music is some 45 dB louder
 
 
 @dataclass(frozen=True)
 class Slices:
-    """The slices of one track.
+    """The segments of one track.
 
     Attributes
     ----------
     array
-        float32 ``[n, n_mels, frames]``: rows are mel bands, columns are time.
+        float32 ``[n, *shape]``, see `segment_shape`.
     start_s
-        float64 ``[n]``: the centre of each slice's first frame, seconds from the track's beginning.
+        float64 ``[n]``: where each segment starts, seconds from the track's beginning. Of segments in frames that is
+        the centre of the first frame.
     seconds
         Length of the whole track.
+    silent
+        How many segments were left out because they are silent.
     """
 
     array: np.ndarray
     start_s: np.ndarray
     seconds: float
+    silent: int = 0
 
 
-def cut(path: str | os.PathLike, settings: InputSettings) -> Slices:
-    """Cut a normalised Ogg Vorbis track into slices, decoding no more of it than they need.
+def stored_dtype(settings: InputSettings) -> np.dtype:
+    """Return the type in which segments are stored.
+
+    Of levels up to 128 dB float16 keeps every one to within 1/32 dB, and of magnitudes eleven bits; waveforms are
+    whole numbers up to `FULL_SCALE`; maps and descriptors, whose ranges are wide, stay float32.
+    """
+    front_end = settings.front_end
+    if isinstance(front_end, Waveform):
+        return np.dtype(np.int16)
+    if isinstance(front_end, MusicMaps | Descriptors) or (
+        isinstance(front_end, LogMel) and front_end.decibels == "none"
+    ):
+        return np.dtype(np.float32)
+    return np.dtype(np.float16)
+
+
+def to_stored(array: np.ndarray, settings: InputSettings) -> np.ndarray:
+    """Return segments as they are stored; `genreflow.training.data.to_input` turns them into what a model sees."""
+    dtype = stored_dtype(settings)
+    return np.rint(array.clip(-1, 1) * FULL_SCALE).astype(dtype) if dtype == np.int16 else array.astype(dtype)
+
+
+def cut(path: str | os.PathLike, settings: InputSettings, *, track_id: str) -> Slices:
+    """Cut a normalised Ogg Vorbis track into segments, decoding no more of it than they need.
+
+    Segments below `SILENT_LEVEL` are left out: they carry a label and no music.
+
+    Parameters
+    ----------
+    path
+        The track.
+    settings
+        What to compute and where to cut.
+    track_id
+        Hexadecimal; where cutting is random, it draws from it.
 
     Raises
     ------
     UserError
         When the file ends early.
     """
-    mel, segments = settings.front_end, settings.segments
-    n_samples = ogg_frames(path)
-    starts = midpoint(frame_count(n_samples, mel), segments)
-    array = np.empty((len(starts), mel.n_mels, segments.frames), np.float32)
-    if len(starts):
-        excerpt = _excerpt(path, n_samples, int(starts[0]), len(starts) * segments.frames, mel)
-        spectrogram = log_mel_of_frames(excerpt, mel)
-        array[:] = spectrogram.reshape(mel.n_mels, len(starts), segments.frames).swapaxes(0, 1)
-    return Slices(array, starts * mel.hop / mel.sample_rate, n_samples / mel.sample_rate)
+    track = Track.open(path, settings.front_end.sample_rate)
+    starts = segment_starts(track.n_samples, settings, track_id=track_id, samples=track.read)
+    shape = segment_shape(settings)
+    if not len(starts):
+        return Slices(np.empty((0, *shape), np.float32), np.empty(0), track.seconds)
+    in_frames = isinstance(settings.segments, InFrames)
+    array, levels = (_frames_cut if in_frames else _samples_cut)(track, starts, settings)
+    audible = levels >= SILENT_LEVEL
+    start_s = starts * (settings.front_end.hop if in_frames else 1) / settings.front_end.sample_rate
+    return Slices(array[audible], start_s[audible], track.seconds, silent=int((~audible).sum()))
 
 
-def slice_shard(
-    tracks: pd.DataFrame, *, audio_folder: str | os.PathLike, settings: InputSettings, key: str
-) -> tuple[pa.Table, Header]:
+def slice_shard(tracks: pd.DataFrame, *, audio_folder: str | os.PathLike, settings: InputSettings, key: str) -> Shard:
     """Cut every usable track of a shard's audio index.
 
     Parameters
@@ -76,56 +112,110 @@ def slice_shard(
 
     Returns
     -------
-    table, header
-        The `slices` table (``track_id, slice, start_s, array``), tracks in the order of the index. The header's
-        fact `tracks` tells what became of each, ``track_id, slices, verdict, reason, message``, by the cutting
-        alone.
+    Shard
+        Tracks in the order of the index. The header's fact `tracks` tells what became of each, ``track_id, slices,
+        verdict, reason, message``, by the cutting alone.
     """
-    ids, numbers, starts, arrays, fates = [], [], [], [], []
+    parts, rows, fates = [], [], []
     for row in tracks.loc[tracks["verdict"] != "quarantine"].itertuples():
-        slices = cut(Path(audio_folder) / row.ogg, settings)
+        slices = cut(Path(audio_folder) / row.ogg, settings, track_id=row.track_id)
         n = len(slices.array)
-        ids += [row.track_id] * n
-        numbers += range(n)
-        starts.append(slices.start_s)
-        arrays.append(array_column(slices.array.astype(STORED)))
-        fates.append({"track_id": row.track_id, "slices": n, **_fate(n, slices.seconds, settings)})
-    shape = (settings.front_end.n_mels, settings.segments.frames)
-    table = pa.table(
-        {
-            "track_id": pa.array(ids, pa.string()),
-            "slice": pa.array(numbers, pa.int32()),
-            "start_s": pa.array(np.concatenate([np.empty(0), *starts])),
-            "array": pa.chunked_array(arrays, pa.binary(STORED.itemsize * shape[0] * shape[1])),
-        }
-    )
+        parts.append(to_stored(slices.array, settings))
+        rows.append(pd.DataFrame({"track_id": row.track_id, "slice": np.arange(n), "start_s": slices.start_s}))
+        fates.append({"track_id": row.track_id, "slices": n, **_fate(slices, settings)})
+    shape, dtype = segment_shape(settings), stored_dtype(settings)
     facts = {
         "shape": list(shape),
-        "dtype": STORED.name,
+        "dtype": dtype.name,
         "front_end": settings.front_end.model_dump(mode="json"),
         "segments": settings.segments.model_dump(mode="json"),
+        "peak": settings.peak,
         "tracks": fates,
     }
-    return table, Header("slices", key, facts=facts)
+    return Shard.of(rows, [np.empty((0, *shape), dtype), *parts], key=key, facts=facts)
 
 
-def _excerpt(path: str | os.PathLike, n_samples: int, first: int, count: int, mel: LogMel) -> np.ndarray:
-    """Decode what `count` frames from `first` on look at; beyond the track's ends that is zeros."""
-    start, stop = frame_span(first, count, mel)
-    inside, end = max(start, 0), min(stop, n_samples)
-    samples = read_ogg(path, start=inside, frames=end - inside)
-    if len(samples) != end - inside:
-        raise UserError(f"{path} is damaged: it ends early. Delete it and run again: it will be rebuilt.")
-    return np.pad(samples, (inside - start, stop - end))
+def _frames_cut(track: Track, starts: np.ndarray, settings: InputSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Return segments that are runs of frames of the track's spectrogram, and their levels."""
+    front_end, length = settings.front_end, settings.segments.frames
+    first, count = int(starts[0]), int(starts[-1] - starts[0]) + length
+    begin, end = frame_span(first, count, front_end)
+    excerpt = _padded(track, begin, end, front_end)
+    spectrogram = _of_frames(excerpt, front_end)
+    array = np.stack([spectrogram[:, at : at + length] for at in starts - first])
+    margin = first * front_end.hop - begin
+    places = [slice(margin + at * front_end.hop, margin + (at + length) * front_end.hop) for at in starts - first]
+    return array, _levels([excerpt[place] for place in places])
 
 
-def _fate(slices: int, seconds: float, settings: InputSettings) -> dict[str, Any]:
-    wanted = settings.segments.count
+def _padded(track: Track, begin: int, end: int, front_end: LogMel | Stft | MusicMaps) -> np.ndarray:
+    """Return the samples from `begin` to before `end`; beyond the track's ends what the front-end sees there."""
+    if getattr(front_end, "padding", "zeros") == "zeros":
+        return track.read(begin, end)
+    inside, last = max(begin, 0), min(end, track.n_samples)
+    return np.pad(track.read(inside, last), (inside - begin, end - last), mode=logmel.PADDING[front_end.padding])
+
+
+def _of_frames(excerpt: np.ndarray, front_end: LogMel | Stft | MusicMaps) -> np.ndarray:
+    match front_end:
+        case LogMel():
+            return logmel.log_mel_of_frames(excerpt, front_end)
+        case Stft():
+            return stft.stft_of_frames(excerpt, front_end)
+        case MusicMaps():
+            return music_maps(excerpt, front_end)
+
+
+def _samples_cut(track: Track, starts: np.ndarray, settings: InputSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Return segments that are cut first and then transformed, and their levels; maps are computed before the cut."""
+    front_end, length, first = settings.front_end, segment_samples(settings), int(starts.min())
+    excerpt = track.read(first, int(starts.max()) + length)
+    segments = [excerpt[at : at + length] for at in starts - first]
+    levels = _levels(segments)
+    if isinstance(front_end, MusicMaps):
+        maps = music_maps(peak_normalised(excerpt) if settings.peak else excerpt, front_end)
+        frames = segment_frames(settings)
+        places = frames_of_segments(starts - first, len(excerpt), settings)
+        return np.stack([maps[:, at : at + frames] for at in places]), levels
+    if settings.peak:
+        segments = [peak_normalised(segment) for segment in segments]
+    return np.stack([_of_segment(segment, front_end) for segment in segments]), levels
+
+
+def _of_segment(segment: np.ndarray, front_end: LogMel | Stft | Waveform | Descriptors) -> np.ndarray:
+    match front_end:
+        case LogMel():
+            return logmel.log_mel(segment, front_end)
+        case Stft():
+            return stft.stft_magnitude(segment, front_end)
+        case Waveform():
+            return segment
+        case Descriptors():
+            return describe(segment, front_end)
+
+
+def _levels(segments: list[np.ndarray]) -> np.ndarray:
+    """Return the RMS level of each segment's samples, dBFS."""
+    powers = np.array([np.dot(segment, segment) / max(1, len(segment)) for segment in segments])
+    return 10 * np.log10(np.maximum(powers, 1e-30))
+
+
+def _fate(cut: Slices, settings: InputSettings) -> dict[str, Any]:
+    slices, count = len(cut.array), settings.segments.count
+    if slices == 0 and cut.silent:
+        return _verdict("Q_SILENT", "Where slices are cut, the track is silent.")
+    if slices == 0 and cut.seconds >= needed_seconds(settings):
+        return _verdict("Q_NO_PLACE", f"It has no place to cut a slice: {settings.segments.kind} found none.")
     if slices == 0:
-        needed = settings.segments.frames * settings.front_end.hop / settings.front_end.sample_rate
-        message = f"It lasts {seconds:.1f} s; one slice needs {needed:.2f} s."
-        return {"verdict": "quarantine", "reason": "Q_TOO_SHORT", "message": message}
-    if slices < wanted:
-        message = f"It lasts {seconds:.1f} s, enough for {slices} slices of {wanted}."
-        return {"verdict": "warn", "reason": "W_FEWER_SLICES", "message": message}
+        length = f"It lasts {cut.seconds:.1f} s; one slice needs {needed_seconds(settings):.2f} s."
+        return _verdict("Q_TOO_SHORT", length)
+    if cut.silent:
+        message = f"{cut.silent} of {cut.silent + slices} slices are silent and were left out."
+        return _verdict("W_SILENT_SLICES", message)
+    if slices < count:
+        return _verdict("W_FEWER_SLICES", f"It gives {slices} slices of {count}, lasting {cut.seconds:.1f} s.")
     return {"verdict": "accept", "reason": "", "message": ""}
+
+
+def _verdict(reason: str, message: str) -> dict[str, str]:
+    return {"verdict": "quarantine" if reason.startswith("Q_") else "warn", "reason": reason, "message": message}

@@ -10,17 +10,23 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from genreflow.catalog.index import read_index
-from genreflow.config.inputs import LogMel
+from genreflow.catalog.index import facts_of, read_index
+from genreflow.config.inputs import FRONT_ENDS, Descriptors, FrontEnd, LogMel, MusicMaps, Stft, Waveform
 from genreflow.errors import UserError
+from genreflow.features.descriptors import names
 from genreflow.features.logmel import band_centres
+from genreflow.features.maps import UNITS
 from genreflow.figures import experiments
 from genreflow.figures.architecture import Layer, architecture
 from genreflow.figures.confusion import confusion_matrix
 from genreflow.figures.curves import training
+from genreflow.figures.examples import descriptors, waveform
+from genreflow.figures.maps import music_maps
 from genreflow.figures.spectrogram import mel_example, right_and_wrong
 from genreflow.figures.style import notice
-from genreflow.store.parquet import column_arrays, read_frame, read_header, read_table
+from genreflow.store import parquet
+from genreflow.store.parquet import read_frame
+from genreflow.store.shards import FULL_SCALE, read_arrays, read_header, read_rows
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ def draw(wanted: Mapping[str, str], sources: Sources) -> Figure:
         When there is no such kind.
     """
     kinds = {
-        "mel_example": _mel_example,
+        "input": _input,
         "architecture": _architecture,
         "experiment": _experiment,
         "training": _training,
@@ -83,18 +89,30 @@ def draw(wanted: Mapping[str, str], sources: Sources) -> Figure:
     return kinds[wanted["kind"]](sources, **{key: value for key, value in wanted.items() if key != "kind"})
 
 
-def _mel_example(sources: Sources) -> Figure:
-    index = read_index(sources.index)
+def _input(sources: Sources, input: str) -> Figure:
+    """Draw one segment of the first track that has any, as a model is fed it."""
+    path = Path(sources.study["indexes"][input])
+    index = read_index(path)
     usable = index[index["slices"] > 0]
     if usable.empty:
         return notice("No track is long enough for one slice")
     track = usable.iloc[0]
-    mel = _front_end(sources.index, track)
-    return mel_example(
-        _slice(sources.index, track, int(track["slices"]) // 2),
-        title=f"Log-mel spectrogram of a slice, {track['label']}: {track['title']}",
-        **_axes(mel),
-    )
+    array, start_s = _segment(path, track, int(track["slices"]) // 2)
+    title = f"Input «{input}», {track['label']}: {track['title']}".replace(", :", ":")
+    match _front_end(path, track):
+        case LogMel() as mel:
+            return mel_example(array, title=title, **_axes(mel))
+        case Stft() as stft:
+            levels = 20 * np.log10(np.maximum(array if stft.magnitude == "linear" else np.expm1(array), 1e-5))
+            bins = np.arange(len(array)) * stft.sample_rate / stft.n_fft
+            hop_s, axis = stft.hop / stft.sample_rate, "Frequency (Hz)"
+            return mel_example(levels, title=title, hop_s=hop_s, frequencies=bins, axis=axis)
+        case MusicMaps() as maps:
+            return music_maps(array, units=UNITS, title=title, hop_s=maps.hop / maps.sample_rate, start_s=start_s)
+        case Waveform() as wave:
+            return waveform(array, rate=wave.sample_rate, title=title, start_s=start_s)
+        case Descriptors() as given:
+            return descriptors(array, names(given), title=title)
 
 
 def _architecture(sources: Sources, model: str) -> Figure:
@@ -144,7 +162,7 @@ def _right_and_wrong(sources: Sources) -> Figure:
     index = read_index(sources.index).set_index("track_id", drop=False)
     tracks = [index.loc[row["track_id"]] for row in pair]
     return right_and_wrong(
-        [_slice(sources.index, track, int(row["slice"])) for track, row in zip(tracks, pair, strict=True)],
+        [_segment(sources.index, track, int(row["slice"]))[0] for track, row in zip(tracks, pair, strict=True)],
         [f"{words(row)}\n{track['title']}" for words, track, row in zip((_right, _wrong), tracks, pair, strict=True)],
         title=f"Two slices of {pair[0]['label']}: one right, one wrong",
         **_axes(_front_end(sources.index, tracks[0])),
@@ -168,7 +186,7 @@ def _headline_slices(sources: Sources) -> pd.DataFrame:
         if (run["model"], run["setting"], run["fold"]) not in finished:
             continue
         path = sources.folder / run["path"] / "predictions.parquet"
-        classes = np.array(read_header(path, "predictions").facts["classes"], dtype=object)
+        classes = np.array(parquet.read_header(path, "predictions").facts["classes"], dtype=object)
         frame = read_frame(path, "predictions")
         proba = frame[[f"p{number}" for number in range(len(classes))]].to_numpy()
         parts.append(
@@ -191,22 +209,23 @@ def _most_telling_pair(slices: pd.DataFrame) -> tuple[pd.Series, pd.Series] | No
     return None
 
 
-def _slice(index: Path, track: pd.Series, number: int) -> np.ndarray:
-    """Return one slice of a track, float32 [mel, frame]."""
-    path = index.with_name(f"{track['shard']}.parquet")
-    shape = tuple(read_header(path, "slices").facts["shape"])
-    table = read_table(path, "slices", ["track_id", "slice", "array"])
-    row = next(
-        place
-        for place, key in enumerate(zip(table["track_id"].to_pylist(), table["slice"].to_pylist(), strict=True))
-        if key == (track["track_id"], number)
-    )
-    return column_arrays(table["array"].slice(row, 1), shape, "float16")[0].astype(np.float32)
+def _segment(index: Path, track: pd.Series, number: int) -> tuple[np.ndarray, float]:
+    """Return one segment of a track as a model is fed it, float32, and where it starts, s."""
+    path = _shard(index, track)
+    rows = read_rows(path)
+    [row] = np.flatnonzero((rows["track_id"] == track["track_id"]) & (rows["slice"] == number))
+    stored = read_arrays(path, np.array([row]))[0]
+    array = stored / np.float32(FULL_SCALE) if stored.dtype == np.int16 else stored.astype(np.float32)
+    return array, float(rows["start_s"][row])
 
 
-def _front_end(index: Path, track: pd.Series) -> LogMel:
-    facts = read_header(index.with_name(f"{track['shard']}.parquet"), "slices").facts
-    return LogMel.model_validate(facts["front_end"])
+def _front_end(index: Path, track: pd.Series) -> FrontEnd:
+    given = read_header(_shard(index, track)).facts["front_end"]
+    return FRONT_ENDS[given["kind"]].model_validate(given)
+
+
+def _shard(index: Path, track: pd.Series) -> Path:
+    return index.with_name(f"{track['shard']}{facts_of(index)['suffix']}")
 
 
 def _axes(mel: LogMel) -> dict[str, Any]:

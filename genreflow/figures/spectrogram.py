@@ -14,8 +14,16 @@ _COLOURS = "magma"
 
 
 @style.styled
-def mel_example(array: np.ndarray, *, title: str, hop_s: float, frequencies: np.ndarray, unit: str = "dB") -> Figure:
-    """Draw one slice: time (s) to the right, mel bands upwards with their frequencies (Hz), level as colour.
+def mel_example(
+    array: np.ndarray,
+    *,
+    title: str,
+    hop_s: float,
+    frequencies: np.ndarray,
+    unit: str = "dB",
+    axis: str = "Mel band, centre frequency (Hz)",
+) -> Figure:
+    """Draw one slice: time (s) to the right, bands upwards with their frequencies (Hz), level as colour.
 
     Parameters
     ----------
@@ -27,11 +35,13 @@ def mel_example(array: np.ndarray, *, title: str, hop_s: float, frequencies: np.
         Centre frequencies of the bands [bands], Hz, rising.
     unit
         Unit of the levels: dB, or "0 to 1" for an input scaled per frame.
+    axis
+        What the bands are.
     """
     figure = Figure(figsize=(6.2, 4.2))
     axes = figure.subplots()
     image = _draw(axes, array, hop_s=hop_s, frequencies=frequencies, limits=(np.nanmin(array), np.nanmax(array)))
-    axes.set_ylabel("Mel band, centre frequency (Hz)")
+    axes.set_ylabel(axis)
     figure.colorbar(image, ax=axes, label=f"Level ({unit})", pad=0.02)
     style.title(figure, title)
     return figure

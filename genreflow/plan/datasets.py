@@ -2,98 +2,171 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
-from genreflow.catalog import catalogue, scan
+from genreflow.catalog import catalogue, progress, scan
+from genreflow.catalog.artists import group_of
 from genreflow.catalog.shards import shard_names
 from genreflow.config.audio import AudioSettings
 from genreflow.config.datasets import Dataset, Synthetic
 from genreflow.config.inputs import InputSettings
+from genreflow.config.pipeline import Duplicates, PipelineSettings
 from genreflow.store.digest import digest
 
 
-@dataclass(frozen=True)
+@dataclass
 class InputPlan:
     """One input of one dataset: its folder name, its settings, and the keys of its products."""
 
     name: str
     settings: InputSettings
-    shard_keys: Mapping[str, str]
-    index_key: str
+    dataset: "DatasetPlan"
+
+    @property
+    def folder(self) -> str:
+        """Its folder below that of the dataset."""
+        rooms = {"waveform": "maps", "maps": "maps", "descriptors": "descriptors"}
+        return f"{rooms.get(self.settings.front_end.kind, 'slices')}/{self.name}"
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of its shards: what is large and read in part lies in HDF5."""
+        return "h5" if self.folder.startswith("maps/") else "parquet"
+
+    @property
+    def index(self) -> str:
+        """Its index."""
+        return f"results/{self.dataset.name}/{self.folder}/index.parquet"
+
+    def shard(self, shard: str) -> str:
+        """Return the file of one of its shards."""
+        return f"results/{self.dataset.name}/{self.folder}/{shard}.{self.suffix}"
+
+    @cached_property
+    def shard_keys(self) -> dict[str, str]:
+        """Shard -> key of its slices."""
+        code = self.dataset.code["cut_slices"]
+        return {shard: digest(code, self.settings, key) for shard, key in self.dataset.audio_keys.items()}
+
+    @cached_property
+    def index_key(self) -> str:
+        """Key of the index."""
+        return digest(
+            self.dataset.code["index_dataset"],
+            self.shard_keys,
+            self.dataset.labels_key,
+            self.dataset.duplicates_key,
+            self.dataset.duplicates.across_classes,
+        )
 
 
-@dataclass(frozen=True)
+@dataclass
 class DatasetPlan:
     """One dataset: its shards, and the keys of what is made of them.
 
+    Its tracks are known at once; keys need their bytes, and are to be asked for only when these have been read.
+
     Attributes
     ----------
-    raw_keys
-        Shard -> key of the tracks themselves: which they are and what their bytes are.
-    audio_keys
-        Shard -> key of the normalised audio.
-    labels_key
-        Key of what the catalogue says beyond the audio: names, labels, groups, splits.
-    tracks
-        ``track_id, label, group, split`` of the catalogue.
+    listed
+        The tracks, `catalogue.SCHEMA`; hashes may be missing.
     inputs
         Folder name -> input, for every input that a study asks for.
     """
 
     name: str
     settings: Dataset
-    raw_keys: Mapping[str, str]
-    audio_keys: Mapping[str, str]
-    labels_key: str
-    tracks: pd.DataFrame
+    audio: AudioSettings
+    duplicates: Duplicates
+    shard_size: int
+    code: Mapping[str, str]
+    listed: pa.Table
     inputs: dict[str, InputPlan] = field(default_factory=dict)
-
-    @property
-    def shards(self) -> list[str]:
-        """Names of the shards."""
-        return list(self.audio_keys)
 
     @property
     def is_synthetic(self) -> bool:
         """Whether the tracks are made by the pipeline itself."""
         return isinstance(self.settings, Synthetic)
 
-    def add_input(self, settings: InputSettings, code: Mapping[str, str]) -> InputPlan:
+    @cached_property
+    def tracks(self) -> pd.DataFrame:
+        """What the catalogue says of its tracks, but for the files: ``track_id, label, group, artist, split, …``.
+
+        A track without a group of its own has that of its artist.
+        """
+        tracks = self.listed.drop(["path", "bytes", "mtime_ns", "ctime_ns", "sha256"]).to_pandas()
+        return tracks.assign(group=group_of(tracks))
+
+    @cached_property
+    def members(self) -> dict[str, list[int]]:
+        """Shard -> the rows of its tracks."""
+        members: dict[str, list[int]] = {}
+        for row, shard in enumerate(shard_names(self.listed["track_id"].to_pylist(), self.shard_size)):
+            members.setdefault(shard, []).append(row)
+        return dict(sorted(members.items()))
+
+    @property
+    def shards(self) -> list[str]:
+        """Names of the shards."""
+        return list(self.members)
+
+    @cached_property
+    def raw_keys(self) -> dict[str, str]:
+        """Shard -> key of the tracks themselves: which they are, what their bytes are, which are refused unseen."""
+        made_by = self.code["synthesise_tracks"] if self.is_synthetic else ""
+        rows = [
+            (row["track_id"], row["sha256"], row["reason"].startswith("Q_"))
+            for row in self.listed.select(["track_id", "sha256", "reason"]).to_pylist()
+        ]
+        return {shard: digest(made_by, [rows[row] for row in members]) for shard, members in self.members.items()}
+
+    @cached_property
+    def audio_keys(self) -> dict[str, str]:
+        """Shard -> key of the normalised audio."""
+        return {shard: digest(self.ogg_key, key) for shard, key in self.raw_keys.items()}
+
+    @cached_property
+    def ogg_key(self) -> str:
+        """The key that, with the bytes of a track, names its normalised audio."""
+        return digest(self.code["normalise_audio"], self.audio)
+
+    @cached_property
+    def duplicates_key(self) -> str:
+        """Key of the pairs of equal recordings."""
+        return digest(self.code["find_duplicates"], self.duplicates.search, self.audio_keys)
+
+    @cached_property
+    def labels_key(self) -> str:
+        """Key of what the catalogue says beyond the audio: names, labels, groups, splits."""
+        return digest(self.listed.drop(["bytes", "mtime_ns", "ctime_ns", "sha256"]).to_pydict())
+
+    def add_input(self, settings: InputSettings) -> InputPlan:
         """Plan an input, once for all studies that share it."""
         name = f"{settings.front_end.kind}-{settings.segments.kind}-{digest(settings, length=6)}"
-        if name not in self.inputs:
-            keys = {shard: digest(code["cut_slices"], settings, key) for shard, key in self.audio_keys.items()}
-            index_key = digest(code["index_dataset"], keys, self.labels_key)
-            self.inputs[name] = InputPlan(name, settings, keys, index_key)
-        return self.inputs[name]
+        return self.inputs.setdefault(name, InputPlan(name, settings, self))
+
+    def record(self, listing: scan.Listing) -> None:
+        """Read the bytes of new tracks and bring the catalogue up to date."""
+        self.listed = scan.record(listing, catalogue_path(self.name))
+        progress.expect(Path("logs", self.name, "progress.json"), Path("results", self.name, "audio"), self.audio_keys)
 
 
-def ogg_key(audio: AudioSettings, code: Mapping[str, str]) -> str:
-    """Return the key that, with the bytes of a track, names its normalised audio."""
-    return digest(code["normalise_audio"], audio)
+def catalogue_path(dataset: str) -> Path:
+    """Return where the catalogue of a dataset lies."""
+    return Path("results", dataset, "catalog.parquet")
 
 
-def plan_dataset(
-    name: str,
-    settings: Dataset,
-    *,
-    shard_size: int,
-    audio: AudioSettings,
-    code: Mapping[str, str],
-    refresh: bool,
-) -> DatasetPlan:
-    """Bring the catalogue up to date (with `refresh`), or read it as it is, and plan its shards."""
-    path = Path("results", name, "catalog.parquet")
-    tracks = scan.refresh(settings, path, raw=path.parent / "raw") if refresh else catalogue.read(path)
-    rows = tracks.select(["track_id", "sha256", "reason"]).to_pylist()
-    members: dict[str, list[tuple[str, str, bool]]] = {}
-    for row, shard in zip(rows, shard_names([row["track_id"] for row in rows], shard_size), strict=True):
-        members.setdefault(shard, []).append((row["track_id"], row["sha256"], row["reason"].startswith("Q_")))
-    made_by = code["synthesise_tracks"] if isinstance(settings, Synthetic) else ""
-    raw_keys = {shard: digest(made_by, tracks) for shard, tracks in sorted(members.items())}
-    audio_keys = {shard: digest(ogg_key(audio, code), key) for shard, key in raw_keys.items()}
-    labels_key = digest(tracks.drop(["bytes", "mtime_ns", "ctime_ns", "sha256"]).to_pydict())
-    labels = tracks.select(["track_id", "label", "group", "split"]).to_pandas()
-    return DatasetPlan(name, settings, raw_keys, audio_keys, labels_key, labels)
+def plan_dataset(name: str, listed: pa.Table, settings: PipelineSettings, code: Mapping[str, str]) -> DatasetPlan:
+    """Plan a dataset of which the tracks are known."""
+    return DatasetPlan(
+        name, settings.datasets[name], settings.audio, settings.duplicates, settings.limits.shard_size, code, listed
+    )
+
+
+def listed_before(name: str) -> pa.Table:
+    """Return the tracks of a dataset as its catalogue has them."""
+    return catalogue.read(catalogue_path(name))

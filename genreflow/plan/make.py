@@ -5,14 +5,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
+from genreflow.catalog import scan
+from genreflow.config.datasets import Dataset, Folders, Synthetic
 from genreflow.config.load import read_yaml, settings_from
 from genreflow.config.pipeline import PipelineSettings
 from genreflow.config.study import StudySettings
-from genreflow.errors import Problems, UserError, did_you_mean
+from genreflow.errors import Gathering, Problems, UserError, did_you_mean
 from genreflow.folds import feasibility
 from genreflow.models import registry
 from genreflow.plan.code import assets_key, code_key
-from genreflow.plan.datasets import DatasetPlan, ogg_key, plan_dataset
+from genreflow.plan.datasets import DatasetPlan, InputPlan, catalogue_path, listed_before, plan_dataset
 from genreflow.plan.studies import StudyPlan
 from genreflow.store.digest import digest, file_sha256
 
@@ -27,20 +31,14 @@ class Plan:
     code: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def ogg_key(self) -> str:
-        """The key that, with the bytes of a track, names its normalised audio."""
-        return ogg_key(self.settings.audio, self.code)
-
-    @property
-    def indexes(self) -> list[tuple[str, str]]:
-        """(dataset, input) of every index."""
-        return [(dataset.name, name) for dataset in self.datasets.values() for name in dataset.inputs]
+    def inputs(self) -> list[InputPlan]:
+        """Every input of every dataset."""
+        return [plan for dataset in self.datasets.values() for plan in dataset.inputs.values()]
 
     @property
     def quarantine_key(self) -> str:
         """Key of the list of refused files."""
-        keys = [self.datasets[dataset].inputs[name].index_key for dataset, name in self.indexes]
-        return digest(self.code["list_quarantine"], keys)
+        return digest(self.code["list_quarantine"], [plan.index_key for plan in self.inputs])
 
     @property
     def predictor(self) -> str:
@@ -66,37 +64,97 @@ def make_plan(config: Mapping[str, Any], *, home: Path, refresh: bool) -> Plan:
     home
         Folder of the Snakefile, with studies/, resources/ and workflow/scripts/.
     refresh
-        Scan the datasets; otherwise read the catalogues as they are.
+        Look for the tracks of the datasets; otherwise go by the catalogues as they are.
 
     Raises
     ------
     UserError
-        All that is wrong with the settings, at once where possible.
+        All that is wrong with settings, paths and datasets, at once; nothing has been written then.
     """
-    settings = settings_from(PipelineSettings, config, "config")
-    studies = dict(_read_study(name, home) for name in settings.studies)
-    _check_names(settings, studies)
+    plan, listings = survey(config, home=home, look=refresh)
+    for name, listing in listings.items():
+        plan.datasets[name].record(listing)
+    return plan
+
+
+def survey(config: Mapping[str, Any], *, home: Path, look: bool) -> tuple[Plan, dict[str, scan.Listing]]:
+    """Plan what `config` asks for without reading the bytes of any track, and without writing.
+
+    Returns
+    -------
+    plan, listings
+        The plan, whose keys are not to be asked for before its datasets have recorded the listings (by name).
+
+    Raises
+    ------
+    UserError
+        All that is wrong.
+    """
+    errors = Gathering()
+    studies: dict[str, StudySettings] = {}
+    settings = None
+    with errors.step():
+        settings = settings_from(PipelineSettings, config, "config")
+    for name in settings.studies if settings else _named(config.get("studies")):
+        with errors.step():
+            key, study = _read_study(name, home)
+            studies[key] = study
+    if settings is None:
+        errors.raise_any()
+    with errors.step():
+        _check_names(settings, studies)
+    listings: dict[str, scan.Listing] = {}
+    wanted = sorted({study.dataset for study in studies.values()} & set(settings.datasets))
+    for name in wanted if look else []:
+        with errors.step():
+            _check_place(name, settings.datasets[name])
+            listings[name] = scan.survey(settings.datasets[name], raw=catalogue_path(name).parent / "raw")
+    errors.raise_any()
+    listed = {name: listings[name].tracks if look else listed_before(name) for name in wanted}
+    plan = _plan(settings, studies, listed, home, errors)
+    errors.raise_any()
+    return plan, listings
+
+
+def _plan(
+    settings: PipelineSettings,
+    studies: Mapping[str, StudySettings],
+    listed: Mapping[str, pa.Table],
+    home: Path,
+    errors: Gathering,
+) -> Plan:
     code = {path.stem: code_key(str(path)) for path in sorted((home / "workflow/scripts").glob("*.py"))}
     code["write_report"] = digest(code["write_report"], assets_key("report"))
-    datasets = {
-        name: plan_dataset(
-            name,
-            settings.datasets[name],
-            shard_size=settings.limits.shard_size,
-            audio=settings.audio,
-            code=code,
-            refresh=refresh,
-        )
-        for name in sorted({study.dataset for study in studies.values()})
-    }
+    datasets = {name: plan_dataset(name, tracks, settings, code) for name, tracks in listed.items()}
     plan = Plan(settings, datasets, code=code)
     for name, study in studies.items():
         dataset = datasets[study.dataset]
-        inputs = {key: dataset.add_input(value, code) for key, value in study.inputs.items()}
-        plan.studies[name] = StudyPlan(name, study, dataset, inputs, code, _published(study.published, home))
-        _check_runs(plan.studies[name], settings.limits.max_runs)
-    _check_predict(plan)
+        with errors.step():
+            inputs = {key: dataset.add_input(value) for key, value in study.inputs.items()}
+            planned = StudyPlan(name, study, dataset, inputs, code, _published(study.published, home))
+            _check_runs(planned, settings.limits.max_runs)
+            plan.studies[name] = planned
+    if not errors.errors:
+        _check_predict(plan)
     return plan
+
+
+def _named(studies: Any) -> list[str]:
+    return [name for name in studies if isinstance(name, str)] if isinstance(studies, list) else []
+
+
+def _check_place(name: str, settings: Dataset) -> None:
+    """Refuse music below results/, and a folder of classes in which results/ would be one of them."""
+    if isinstance(settings, Synthetic):
+        return
+    results, music = Path("results").resolve(), Path(settings.path).expanduser().resolve()
+    if music.is_relative_to(results):
+        raise UserError(f"datasets.{name}.path: {settings.path!r} is inside results/, which is the pipeline's own.")
+    if isinstance(settings, Folders) and results.is_relative_to(music):
+        raise UserError(
+            f"datasets.{name}.path: {settings.path!r} holds the results folder, which would be taken for a class. "
+            "Start in another folder, or move the music into one of its own."
+        )
 
 
 def _read_study(name: str, home: Path) -> tuple[str, StudySettings]:
@@ -123,9 +181,9 @@ def _check_names(settings: PipelineSettings, studies: Mapping[str, StudySettings
         )
         problems.extend(
             f"study {name}: inputs.{key}.front_end.sample_rate is {value.front_end.sample_rate} Hz, "
-            f"audio.sample_rate {settings.audio.sample_rate} Hz: they must be equal"
+            f"audio.sample_rate only {settings.audio.sample_rate} Hz: what is not stored cannot be read"
             for key, value in study.inputs.items()
-            if value.front_end.sample_rate != settings.audio.sample_rate
+            if value.front_end.sample_rate > settings.audio.sample_rate
         )
     if problems:
         raise Problems("config:", problems)

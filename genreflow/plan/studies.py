@@ -12,6 +12,7 @@ from genreflow.config.load import settings_from
 from genreflow.config.study import Experiment, ModelSettings, StudySettings
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError, did_you_mean
+from genreflow.features.shapes import segment_shape
 from genreflow.models import registry
 from genreflow.plan.code import code_key
 from genreflow.plan.datasets import DatasetPlan, InputPlan
@@ -123,7 +124,7 @@ class StudyPlan:
         """The index of the input that the headline's setting is fed; where nothing is trained, of the first."""
         if self.headline is not None:
             return self.index_of(self.headline.model, self.headline.name)
-        return self._index_path(next(iter(self.inputs.values())))
+        return next(iter(self.inputs.values())).index
 
     def setting(self, model: str, name: str) -> Setting:
         """Return a setting by its name."""
@@ -172,15 +173,23 @@ class StudyPlan:
 
     def index_of(self, model: str, setting: str) -> str:
         """Return the index file of the input that a setting is fed."""
-        return self._index_path(self.inputs[self.setting(model, setting).input])
+        return self.inputs[self.setting(model, setting).input].index
+
+    @property
+    def fed_inputs(self) -> list[InputPlan]:
+        """The inputs that models are fed; where nothing is trained, all."""
+        fed = {self.setting(run.model, run.setting).input for run in self.runs} or set(self.inputs)
+        return [plan for name, plan in self.inputs.items() if name in fed]
+
+    @property
+    def fed_indexes(self) -> list[str]:
+        """The index file of every input that models are fed."""
+        return [plan.index for plan in self.fed_inputs]
 
     @property
     def indexes(self) -> list[str]:
         """The index file of every input."""
-        return [self._index_path(plan) for plan in self.inputs.values()]
-
-    def _index_path(self, plan: InputPlan) -> str:
-        return f"results/{self.dataset.name}/slices/{plan.name}/index.parquet"
+        return [plan.index for plan in self.inputs.values()]
 
     def run_params(self, model: str, setting: str) -> dict[str, Any]:
         """Return what a training job is told."""
@@ -204,6 +213,8 @@ class StudyPlan:
             "description": self.settings.description,
             "citation": self.settings.citation,
             "dataset": self.dataset.name,
+            "gates": self.dataset.audio.gates.model_dump(),
+            "indexes": {name: plan.index for name, plan in self.inputs.items()},
             "runs": [
                 {"model": r.model, "setting": r.setting, "fold": r.fold, "path": r.path,
                  "axes": dict(self.setting(r.model, r.setting).axes)}
@@ -228,7 +239,7 @@ class StudyPlan:
     @cached_property
     def figures(self) -> dict[str, dict[str, str]]:
         """Figure name -> what it shows, in the order of the report."""
-        figures = {"mel-example": {"kind": "mel_example"}}
+        figures = {f"input-{name}": {"kind": "input", "input": name} for name in self.inputs}
         if not self.settings.models:
             return figures
         for model in self.settings.models:
@@ -241,7 +252,8 @@ class StudyPlan:
             figures[f"confusion-{level}"] = {"kind": "confusion", "level": level}
         if self.final is not None and self.has_holdout:
             figures["confusion-holdout"] = {"kind": "confusion", "level": "holdout"}
-        figures["right-and-wrong"] = {"kind": "right_and_wrong"}
+        if self.inputs[self.headline.input].settings.front_end.kind == "logmel":
+            figures["right-and-wrong"] = {"kind": "right_and_wrong"}
         return figures
 
     # Keys of the products, from the top down.
@@ -249,7 +261,12 @@ class StudyPlan:
     @cached_property
     def folds_key(self) -> str:
         """Key of the fold table."""
-        return digest(self.code["assign_folds"], self.settings.folds, [plan.index_key for plan in self.inputs.values()])
+        return digest(self.code["assign_folds"], self.settings.folds, [plan.index_key for plan in self.fed_inputs])
+
+    @cached_property
+    def leakage_key(self) -> str:
+        """Key of the leakage audit."""
+        return digest(self.code["audit_leakage"], self.folds_key, self.dataset.duplicates_key)
 
     def run_key(self, model: str, setting: str) -> str:
         """Key of the runs of a model in one setting (the fold is in their path)."""
@@ -270,7 +287,8 @@ class StudyPlan:
     @cached_property
     def figures_key(self) -> str:
         """Key of the figures."""
-        return digest(self.code["draw_figure"], self.tables_key)
+        inputs = {name: plan.index_key for name, plan in self.inputs.items()}
+        return digest(self.code["draw_figure"], self.tables_key, inputs)
 
     @cached_property
     def report_key(self) -> str:
@@ -292,11 +310,12 @@ class StudyPlan:
 
     def _check_input(self, model: str, given: InputSettings) -> None:
         wanted = registry.describe(model)
-        shape = (given.front_end.n_mels, given.segments.frames)
+        shape = segment_shape(given)
         if (wanted.input_kind, wanted.input_shape) != (given.front_end.kind, shape):
+            fed, wants = (" x ".join(map(str, sizes)) for sizes in (shape, wanted.input_shape))
             raise UserError(
-                f"study {self.name}: {model} is fed {given.front_end.kind} of {shape[0]} x {shape[1]} and wants "
-                f"{wanted.input_kind} of {wanted.input_shape[0]} x {wanted.input_shape[1]}."
+                f"study {self.name}: {model} is fed {given.front_end.kind} of {fed} and wants "
+                f"{wanted.input_kind} of {wants}."
             )
 
     def _model_of(self, experiment: Experiment) -> str:

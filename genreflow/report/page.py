@@ -67,17 +67,24 @@ class Holdout:
 class Study:
     """What a page is made of; a part that is not given is left out, or said to be missing.
 
-    Frames are the tidy tables of the study: `audit`, `quarantine`, `settings`, `runs`, `experiments`, `classes`,
-    `tracks` as evaluation makes them; `shorter` lists tracks with fewer slices (``title, slices, message``).
-    `experiment_pictures` are keyed by the name in the column ``experiment``. `identity` holds what makes the
-    study reproducible: key, seeds, versions.
+    Frames are the tidy tables of the study: `audit`, `quarantine`, `warnings`, `copies`, `settings`, `runs`,
+    `experiments`, `classes`, `tracks` as evaluation makes them, `leakage` and `bandwidth` as the folds are audited;
+    `warned` lists the tracks with a warning (``title, reason, message``), `notices` are remarks on the dataset as
+    it was found, `gates` the thresholds by which tracks were judged. `experiment_pictures` are keyed by the name in
+    the column ``experiment``. `identity` holds what makes the study reproducible: key, seeds, versions.
     """
 
     title: str
     headline: Headline
     audit: pd.DataFrame | None = None
     quarantine: pd.DataFrame | None = None
-    shorter: pd.DataFrame | None = None
+    warnings: pd.DataFrame | None = None
+    warned: pd.DataFrame | None = None
+    copies: pd.DataFrame | None = None
+    notices: Sequence[str] = ()
+    gates: Mapping[str, str] = field(default_factory=dict)
+    leakage: pd.DataFrame | None = None
+    bandwidth: pd.DataFrame | None = None
     settings: pd.DataFrame | None = None
     runs: pd.DataFrame | None = None
     training: Sequence[Picture] = ()
@@ -188,6 +195,7 @@ def _facts(headline: Headline) -> list[_Fact]:
 
 def _sections(study: Study) -> Iterable[_Section]:
     yield _Section("data", "Data audit", _data(study))
+    yield _Section("leakage", "Leakage audit", _leakage(study))
     yield _Section("results", "Results", _results(study))
     yield _Section("experiments", "Experiments", _experiments(study))
     yield _Section("confusion", "Confusion", _confusion(study))
@@ -207,9 +215,43 @@ def _data(study: Study) -> list[Any]:
         blocks.append(_Folded(tables.table(study.quarantine, _QUARANTINE, caption=caption)))
     else:
         blocks.append(_Text("No file was quarantined."))
-    if _some(study.shorter):
-        caption = f"Tracks with fewer slices than asked for ({len(study.shorter):,})"
-        blocks.append(_Folded(tables.table(study.shorter, _SHORTER, caption=caption)))
+    if _some(study.warnings):
+        blocks.append(_Shown(tables.table(study.warnings, _WARNINGS, caption="Tracks used with a warning, by reason")))
+    if _some(study.warned):
+        caption = f"Every track with a warning ({len(study.warned):,})"
+        blocks.append(_Folded(tables.table(study.warned, _WARNED, caption=caption)))
+    if _some(study.copies):
+        caption = f"Tracks that are there more than once ({len(study.copies):,}, of {_recordings(study)} recordings)"
+        blocks.append(_Folded(tables.table(study.copies, _COPIES, caption=caption)))
+    if study.notices:
+        blocks += [_Heading("The dataset as it was found"), *(_Text(notice) for notice in study.notices)]
+    if study.gates:
+        blocks.append(_Folded(tables.pairs(study.gates, caption="Thresholds by which tracks were judged")))
+    return blocks
+
+
+def _recordings(study: Study) -> str:
+    return tables.count(study.copies["recording"].nunique())
+
+
+def _leakage(study: Study) -> list[Any]:
+    if not _some(study.leakage):
+        return []
+    leaks = int((study.leakage["verdict"] == "leak").sum())
+    verdict = (
+        f"{leaks:,} checks found a leak: accuracies are too high by an unknown amount."
+        if leaks
+        else "Nothing that a model was trained on is, by these checks, also in its test."
+    )
+    found = study.leakage
+    telling = found[(found["verdict"] != "ok") | (found["check"] == "encoding")]
+    caption = f"Every check in every fold ({len(found):,})"
+    blocks: list[Any] = [_Text(verdict)]
+    blocks.append(_Shown(tables.table(telling, _LEAKAGE, caption="What is worth knowing")))
+    blocks.append(_Folded(tables.table(found, _LEAKAGE, caption=caption)))
+    if _some(study.bandwidth):
+        caption = "Bandwidth of each class (kHz): where classes differ, a model may learn the codec and not the music"
+        blocks.append(_Shown(tables.table(study.bandwidth, _BANDWIDTH, caption=caption)))
     return blocks
 
 
@@ -334,6 +376,7 @@ _AUDIT = (
     Column("Accepted", ("accepted",), tables.count),
     Column("With a warning", ("warned",), tables.count),
     Column("Quarantined", ("quarantined",), tables.count),
+    Column("Other files, passed over", ("ignored",), tables.count),
     Column("Slices", ("slices",), tables.count),
     Column("Hours", ("hours",), tables.number),
 )
@@ -343,7 +386,38 @@ _QUARANTINE = (
     _name("Reason", "reason"),
     _name("What is wrong", "message"),
 )
-_SHORTER = (_name("Track", "title"), Column("Slices", ("slices",), tables.count), _name("Why", "message"))
+_WARNINGS = (
+    _name("Reason", "reason"),
+    Column("Tracks", ("tracks",), tables.count),
+    Column("Share (%)", ("share",), tables.percent),
+    _name("For example", "title"),
+    _name("What is odd", "message"),
+)
+_WARNED = (_name("Track", "title"), _name("Reason", "reason"), _name("What is odd", "message"))
+_COPIES = (
+    _name("Recording", "recording"),
+    _name("Track", "title"),
+    _name("Class", "class"),
+    _name("Verdict", "verdict"),
+    _name("What is known", "message"),
+)
+_LEAKAGE = (
+    _name("Check", "check"),
+    _name("Fold", "fold"),
+    _name("What", "what"),
+    Column("Tracks", ("tracks",), tables.count),
+    Column("Share (%)", ("share",), tables.percent),
+    _name("Verdict", "verdict"),
+    _name("Finding", "message"),
+)
+_BANDWIDTH = (
+    _name("Class", "class"),
+    Column("Tracks", ("tracks",), tables.count),
+    Column("10 %", ("p10",), tables.kilo),
+    Column("Median", ("median",), tables.kilo),
+    Column("90 %", ("p90",), tables.kilo),
+    _name("Codecs", "codecs"),
+)
 _SETTINGS = (
     _MODEL,
     _SETTING,

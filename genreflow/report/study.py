@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from genreflow.catalog.index import read_index
+from genreflow.catalog.index import facts_of, read_index
 from genreflow.report import tables
 from genreflow.report.page import Headline, Holdout, Picture, Study
 from genreflow.store.parquet import read_frame
 
 _CAPTIONS = {
-    "mel_example": "What the network sees of one slice of a track: mel bands upwards, time to the right.",
+    "input": "What a model is fed of one track: one segment of it, as it is stored.",
     "architecture": "Each block is a layer's output, the time axis vertical; an arc is a skip connection.",
     "experiment": (
         "Left: mean slice accuracy over folds (bar), its 95 % interval over tracks (black), each fold (dot), the "
@@ -37,6 +37,8 @@ def study_page(
     headline: str,
     indexes: Sequence[str],
     quarantine: str,
+    leakage: str | None,
+    bandwidth: str | None,
     folder: Path,
     key: str,
 ) -> Study:
@@ -50,6 +52,8 @@ def study_page(
         Name of each figure and what it shows; its files are ``<folder>/figures/<name>.svg``.
     table_paths, headline, indexes, quarantine
         The study's tables (Parquet), its headline, the index of each input, and the list of refused files.
+    leakage, bandwidth
+        The audit of its folds, where there are any.
     folder
         The study's results.
     key
@@ -67,7 +71,13 @@ def study_page(
         headline=Headline(**told),
         audit=frames["audit"],
         quarantine=refused[refused["dataset"] == study["dataset"]],
-        shorter=_shorter(indexes),
+        warnings=frames["warnings"],
+        warned=_warned(indexes),
+        copies=frames["copies"],
+        notices=facts_of(indexes[0])["notices"],
+        gates={name.replace("_", " "): value for name, value in study["gates"].items()},
+        leakage=read_frame(leakage, "leakage") if leakage else None,
+        bandwidth=read_frame(bandwidth, "bandwidth") if bandwidth else None,
         settings=frames["settings"],
         runs=frames["runs"],
         training=_of_kind(pictures, figures, "training"),
@@ -85,7 +95,7 @@ def study_page(
         )
         if holdout
         else None,
-        slices=_of_kind(pictures, figures, "mel_example") + _of_kind(pictures, figures, "right_and_wrong"),
+        slices=_of_kind(pictures, figures, "input") + _of_kind(pictures, figures, "right_and_wrong"),
         architecture=_of_kind(pictures, figures, "architecture"),
         methods=_methods(study, facts),
         identity=_identity(facts, key),
@@ -97,7 +107,7 @@ def _picture(
     name: str, shown: Mapping[str, str], frames: Mapping[str, pd.DataFrame], study: Mapping[str, Any], folder: Path
 ) -> Picture:
     titles = {
-        "mel_example": "Log-mel spectrogram",
+        "input": f"Input {shown.get('input')}",
         "architecture": f"Architecture of {shown.get('model')}",
         "training": "Training curves",
         "confusion": f"Confusion at {shown.get('level')} level",
@@ -131,11 +141,11 @@ def _of_headline(frame: pd.DataFrame, study: Mapping[str, Any]) -> pd.DataFrame:
     return frame[(frame["model"] == chosen["model"]) & (frame["setting"] == chosen["setting"])]
 
 
-def _shorter(indexes: Sequence[str]) -> pd.DataFrame:
-    parts = [read_index(path) for path in indexes]
-    index = pd.concat(parts, ignore_index=True)
-    fewer = index[index["reason"].str.contains("W_FEWER_SLICES", na=False) & (index["slices"] > 0)]
-    return fewer[["title", "slices", "message"]].sort_values(["slices", "title"], ignore_index=True)
+def _warned(indexes: Sequence[str]) -> pd.DataFrame:
+    """Return every track that is used with a warning in one of the inputs."""
+    index = pd.concat([read_index(path) for path in indexes], ignore_index=True)
+    warned = index.loc[index["verdict"] == "warn", ["title", "reason", "message"]]
+    return warned.drop_duplicates().sort_values("title", ignore_index=True)
 
 
 def _run_facts(study: Mapping[str, Any], folder: Path) -> dict[str, Any] | None:

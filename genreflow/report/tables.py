@@ -1,6 +1,6 @@
 """Tidy table -> the cells of a table that a person reads."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +82,11 @@ def duration(seconds: Any) -> str:
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def kilo(value: Any) -> str:
+    """Write a number in thousands with one decimal, its unit left to the heading: 16.0."""
+    return NOTHING if _missing(value) else f"{value / 1000:.1f}"
+
+
 def table(frame: pd.DataFrame, columns: Sequence[Column], *, caption: str, limit: int = 200) -> Table:
     """Return the first `limit` rows of `frame` as text.
 
@@ -98,6 +103,12 @@ def table(frame: pd.DataFrame, columns: Sequence[Column], *, caption: str, limit
         rows=[list(row) for row in zip(*(written[i] for i in kept), strict=True)],
         omitted=len(frame) - len(shown),
     )
+
+
+def pairs(values: Mapping[str, Any], *, caption: str) -> Table:
+    """Return names and values as a table of two columns."""
+    rows = [[text(name), text(value)] for name, value in values.items()]
+    return Table(caption, ["Name", "Value"], [False, False], rows)
 
 
 def plain(frame: pd.DataFrame, *, caption: str, limit: int = 200) -> Table:

@@ -18,6 +18,7 @@ from torch import nn
 
 from genreflow.errors import UserError
 from genreflow.models import registry
+from genreflow.models.standardise import standardised
 from genreflow.training.run import MODEL, RUN, RUN_VERSION
 
 _AGAIN = "Delete it and run again, or take a fresh copy."
@@ -103,6 +104,7 @@ def _assemble(path: Path, facts: dict[str, Any], weights: dict[str, torch.Tensor
             input_shape=tuple(facts["input_shape"]),
             **facts["options"],
         )
+        network = standardised(network, tuple(facts["input_shape"]), facts["input"].get("standardise", "none"))
     wanted = {name: (tensor.shape, tensor.dtype) for name, tensor in network.state_dict().items()}
     given = {name: (tensor.shape, tensor.dtype) for name, tensor in weights.items()}
     if wanted != given:

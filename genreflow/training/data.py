@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from genreflow.errors import UserError
-from genreflow.store.parquet import column_arrays, read_frame, read_header, read_table
+from genreflow.store.shards import FULL_SCALE, read_arrays, read_header, read_rows
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class SliceSet:
     Attributes
     ----------
     arrays
-        float16 [n, *shape], one contiguous block.
+        [n, *shape], one contiguous block of the type that is stored: float16, float32, or int16 for waveforms.
     frame
         A row a slice: ``track_id, slice, start_s, label``.
     classes
@@ -43,24 +43,34 @@ class SliceSet:
         return self.frame["track_id"].nunique()
 
 
-def slice_shape(shards: Sequence[str | os.PathLike]) -> tuple[int, ...]:
-    """Return the shape of one slice, which all shards must share; UserError if they do not."""
-    shapes = {tuple(read_header(shard, "slices").facts["shape"]): shard for shard in shards}
-    if len(shapes) != 1:
-        listed = "; ".join(f"{shape} in {shard}" for shape, shard in shapes.items()) or "there are none"
-        raise UserError(f"Slice tables must hold slices of one shape: {listed}. Delete them and run again.")
-    return next(iter(shapes))
+def to_input(stored: np.ndarray) -> np.ndarray:
+    """Return stored slices as a network sees them, float32; waveforms are stored as whole numbers."""
+    return stored.astype(np.float32) / FULL_SCALE if stored.dtype == np.int16 else stored.astype(np.float32)
+
+
+def slice_form(shards: Sequence[str | os.PathLike]) -> tuple[tuple[int, ...], str]:
+    """Return shape and type of one slice, which all shards must share; UserError if they do not."""
+    forms = {}
+    for shard in shards:
+        facts = read_header(shard).facts
+        forms[tuple(facts["shape"]), facts["dtype"]] = shard
+    if len(forms) != 1:
+        listed = "; ".join(f"{shape} {dtype} in {shard}" for (shape, dtype), shard in forms.items())
+        raise UserError(
+            f"Slices must be of one shape and type: {listed or 'there are none'}. Delete them and run again."
+        )
+    return next(iter(forms))
 
 
 def load_slices(shards: Sequence[str | os.PathLike], tracks: pd.DataFrame, classes: Sequence[str]) -> SliceSet:
-    """Read the slices of `tracks` from tables of kind ``slices``.
+    """Read the slices of `tracks` from shards of kind ``slices``.
 
     The result depends neither on how the tracks are spread over the shards nor on the order of either.
 
     Parameters
     ----------
     shards
-        Paths of the slice tables.
+        Paths of the shards.
     tracks
         A row a track: ``track_id, label, slices`` (how many slices it must have).
     classes
@@ -71,14 +81,13 @@ def load_slices(shards: Sequence[str | os.PathLike], tracks: pd.DataFrame, class
     UserError
         When a track has not as many slices as it must, the shards disagree on the shape, or one is damaged.
     """
-    shape = slice_shape(shards)
+    shape, dtype = slice_form(shards)
     frame = _find(shards, tracks)
-    arrays = np.empty((len(frame), *shape), np.float16)
+    arrays = np.empty((len(frame), *shape), dtype)
     for number, shard in enumerate(shards):
         here = frame.index[frame["shard"] == number]
         if len(here):
-            stored = column_arrays(read_table(shard, "slices", ["array"])["array"], shape, "float16")
-            arrays[here] = stored[frame.loc[here, "row"]]
+            arrays[here] = read_arrays(shard, frame.loc[here, "row"].to_numpy())
     return SliceSet(arrays, frame[["track_id", "slice", "start_s", "label"]], tuple(classes))
 
 
@@ -87,7 +96,7 @@ def _find(shards: Sequence[str | os.PathLike], tracks: pd.DataFrame) -> pd.DataF
     labels = tracks.set_index("track_id")["label"]
     parts = []
     for number, shard in enumerate(shards):
-        part = read_frame(shard, "slices", ["track_id", "slice", "start_s"])
+        part = read_rows(shard)
         part = part.assign(shard=number, row=np.arange(len(part)))
         parts.append(part[part["track_id"].isin(labels.index)])
     frame = pd.concat(parts).sort_values(["track_id", "slice"], ignore_index=True)

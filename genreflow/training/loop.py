@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from genreflow.config.training import MIN_STEPS_PER_EPOCH, TrainingSettings
+from genreflow.store.shards import FULL_SCALE
 from genreflow.training.batches import balanced_batches
 from genreflow.training.data import SliceSet
 from genreflow.training.optimisers import make_optimiser, make_schedule
@@ -152,7 +153,7 @@ class _Trainer:
 
     def _step(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Update the weights once; return the mean loss and the number of correct slices, on the device."""
-        inputs, targets = self.inputs[batch].float(), self.targets[batch]
+        inputs, targets = self._inputs(batch), self.targets[batch]
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             logits = self.model(inputs)
         loss = functional.cross_entropy(logits.float(), targets)
@@ -161,6 +162,11 @@ class _Trainer:
         self.optimiser.step()
         self.schedule.step()
         return loss.detach(), (logits.argmax(dim=1) == targets).sum()
+
+    def _inputs(self, batch: torch.Tensor) -> torch.Tensor:
+        """Return stored slices as the network sees them, as `genreflow.training.data.to_input` does."""
+        stored = self.inputs[batch]
+        return stored.float() if stored.is_floating_point() else stored.float() / FULL_SCALE
 
     def _note_first_step(self, loss: torch.Tensor) -> None:
         loss.item()  # waits for the GPU

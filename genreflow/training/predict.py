@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from genreflow.training.data import to_input
+
 
 def predict_proba(model: nn.Module, arrays: np.ndarray, *, device: torch.device, batch: int = 256) -> np.ndarray:
     """Return the softmax of the logits of `arrays` [n, *shape], float32 [n, K].
@@ -14,6 +16,6 @@ def predict_proba(model: nn.Module, arrays: np.ndarray, *, device: torch.device,
     parts = []
     with torch.inference_mode():
         for start in range(0, max(len(arrays), 1), batch):
-            inputs = torch.from_numpy(arrays[start : start + batch]).to(device).float()
+            inputs = torch.from_numpy(to_input(arrays[start : start + batch])).to(device)
             parts.append(model(inputs).softmax(dim=1).cpu())
     return torch.cat(parts).numpy()

@@ -18,11 +18,12 @@ import genreflow
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError
 from genreflow.models import registry
+from genreflow.models.standardise import Standardised, standardised
 from genreflow.models.summary import layers
 from genreflow.store.atomic import write_bytes, write_text
 from genreflow.store.digest import digest, file_sha256
 from genreflow.store.parquet import Header, read_frame, write_table
-from genreflow.training.data import SliceSet, load_slices
+from genreflow.training.data import SliceSet, load_slices, to_input
 from genreflow.training.device import choose_device, choose_precision, choose_threads
 from genreflow.training.loop import train
 from genreflow.training.predict import predict_proba
@@ -106,6 +107,10 @@ def run_fold(
         network = registry.build(
             model, n_outputs=len(classes), input_shape=train_set.arrays.shape[1:], **asked["options"]
         )
+        structure = layers(network, train_set.arrays.shape[1:])
+        network = standardised(network, train_set.arrays.shape[1:], asked["input"].get("standardise", "none"))
+        if isinstance(network, Standardised):
+            network.learn(train_set.arrays, to_input)
         built = time.perf_counter()
         trained = train(network, train_set, training, device=where, precision=precision, progress=progress)
     finished = time.perf_counter()
@@ -128,7 +133,7 @@ def run_fold(
         "kept_epoch": trained.kept_epoch,
         "steps": int(trained.history["steps"].sum()),
         "parameters": sum(weights.numel() for weights in network.parameters()),
-        "layers": layers(network.cpu(), train_set.arrays.shape[1:]),
+        "layers": structure,
         "weights_sha256": file_sha256(folder / MODEL),
         "device": torch.cuda.get_device_name(where) if where.type == "cuda" else where.type,
         "precision": str(precision).removeprefix("torch."),

@@ -1,10 +1,15 @@
 """Made-up music and files of it."""
 
 import hashlib
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import soundfile
+
+from genreflow.audio.normalise import normalise
+from genreflow.audio.verdict import Refused
+from genreflow.config.audio import AudioSettings
 
 RATE = 44_100
 
@@ -39,3 +44,14 @@ def catalogued(path: Path, track_id: str = "t") -> dict:
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
+
+
+def judged(path: Path | bytes, settings: AudioSettings | None = None) -> str:
+    """Return the codes that a file gets, separated by spaces."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return normalise(path, Path(folder, "out.ogg"), settings or AudioSettings(), serial=1).reason
+        except Refused as refused:
+            assert refused.message.endswith(".")
+            assert not list(Path(folder).iterdir())
+            return refused.reason

@@ -43,22 +43,38 @@ def test_the_filter_is_that_of_bs_1770_4_at_48_khz():
     np.testing.assert_allclose(k_weighting(48_000), [shelf, high_pass], atol=1e-8)
 
 
+# EBU Tech 3341, cases 1 to 5: seconds and peak level (dBFS) of the parts of a stereo sine, and what it reads (LUFS).
+TECH_3341 = [
+    ([(20, -23)], -23.0),
+    ([(20, -33)], -33.0),
+    ([(10, -36), (60, -23), (10, -36)], -23.0),
+    ([(10, -72), (10, -36), (60, -23), (10, -36), (10, -72)], -23.0),
+    ([(20, -26), (20.1, -20), (20, -26)], -23.0),
+]
+
+
 @pytest.mark.parametrize("rate", [44_100, 48_000])
-@pytest.mark.parametrize("level", [-23.0, -33.0])
-def test_ebu_tech_3341_stereo_sine(rate, level):
-    """EBU Tech 3341, cases 1 and 2: a stereo sine of -23 dBFS peak reads -23.0 LUFS (1 kHz there, 997 Hz here)."""
-    tone = sine(997, level, rate=rate, seconds=20)
-    assert integrated_loudness(np.stack([tone, tone], axis=1), rate) == pytest.approx(level, abs=0.1)
+@pytest.mark.parametrize("hertz", [997, 1000])
+@pytest.mark.parametrize(("parts", "loudness"), TECH_3341)
+def test_ebu_tech_3341(parts, loudness, hertz, rate):
+    tone = np.concatenate([sine(hertz, level, rate=rate, seconds=seconds) for seconds, level in parts])
+    stereo = np.stack([tone, tone], axis=1)
+    assert integrated_loudness(stereo, rate) == pytest.approx(loudness, abs=0.1)
+    assert integrated_loudness(stereo, rate) == pytest.approx(
+        pyloudnorm.Meter(rate).integrated_loudness(stereo), abs=0.1
+    )
 
 
-def test_ebu_tech_3341_gating():
-    """EBU Tech 3341, case 3: 10 s at -36, 60 s at -23 and 10 s at -36 dBFS read -23.0 LUFS."""
-    tone = np.concatenate([sine(1000, -36, seconds=10), sine(1000, -23, seconds=60), sine(1000, -36, seconds=10)])
-    assert integrated_loudness(np.stack([tone, tone], axis=1), 48_000) == pytest.approx(-23.0, abs=0.1)
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+def test_a_mono_signal_is_one_channel(rate):
+    """The convention for the mono files made here: a full-scale sine reads -3.01 LUFS (BS.1770-4, annex 1).
 
-
-def test_a_mono_signal_is_one_channel():
-    assert integrated_loudness(sine(997, 0.0), 48_000) == pytest.approx(-3.01, abs=0.02)  # BS.1770-4, annex 1
+    Played on two loudspeakers it is 3.01 LU louder, as the same signal in two channels.
+    """
+    tone = sine(997, 0.0, rate=rate)
+    assert integrated_loudness(tone, rate) == pytest.approx(-3.01, abs=0.02)
+    both = integrated_loudness(np.stack([tone, tone], axis=1), rate)
+    assert both - integrated_loudness(tone, rate) == pytest.approx(3.01, abs=0.01)
 
 
 @pytest.mark.parametrize("rate", [22_050, 44_100, 48_000])

@@ -12,6 +12,7 @@ from sounds import RATE, synthesise
 
 from genreflow.audio.vorbis import (
     CHUNK_FRAMES,
+    OggReader,
     encode_ogg,
     ogg_comment,
     ogg_frames,
@@ -137,3 +138,11 @@ def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(soundfile.SoundFileError):
         write_ogg(tmp_path / "x.ogg", np.zeros(10, np.float32), -5, quality=6, serial=0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_reads_of_one_reader_do_not_disturb_each_other():
+    samples = synthesise(20, channels=1)[:, 0]
+    reader = OggReader(encode_ogg(samples, RATE, quality=6, serial=1))
+    whole = reader.read()
+    for start in np.random.default_rng(0).integers(0, len(samples) - 8_192, 100):
+        assert np.array_equal(reader.read(start, 8_192), whole[start : start + 8_192]), start

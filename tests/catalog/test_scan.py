@@ -3,10 +3,10 @@ import os
 import pandas as pd
 import pytest
 
-from genreflow.catalog.catalogue import MISSING, read, root_of, tracks_of_shard
+from genreflow.catalog.catalogue import MISSING, ignored_of, notices_of, read, root_of, tracks_of_shard
 from genreflow.catalog.scan import refresh
 from genreflow.config.datasets import Folders, Manifest
-from genreflow.errors import Problems, UserError
+from genreflow.errors import Problems
 
 
 def make_files(root, *names):
@@ -30,29 +30,6 @@ def frame_of(table):
 def scan(music, tmp_path):
     settings = Folders(layout="folders", path=str(music))
     return frame_of(refresh(settings, tmp_path / "catalog.parquet", raw=tmp_path / "raw"))
-
-
-def test_classes_are_folders_and_groups_the_albums_below(music, tmp_path):
-    catalogue = scan(music, tmp_path).set_index("path")
-    assert catalogue["label"].to_dict() == {
-        b"goa/one.mp3": "goa",
-        b"goa/album/two.mp3": "goa",
-        b"goa/album/cd 1/three.flac": "goa",
-        b"dark/four.wav": "dark",
-    }
-    assert catalogue["group"].to_dict() == {
-        b"goa/one.mp3": None,
-        b"goa/album/two.mp3": "goa/album",
-        b"goa/album/cd 1/three.flac": "goa/album",
-        b"dark/four.wav": None,
-    }
-
-
-def test_side_files_are_passed_over_and_anything_else_is_a_track(music, tmp_path):
-    make_files(music, "goa/cover.JPG", "goa/.DS_Store", "goa/._one.mp3", "goa/no suffix", "goa/odd.xyz", "readme.md")
-    assert set(scan(music, tmp_path)["path"]) - {b"goa/no suffix", b"goa/odd.xyz"} == {
-        b"goa/one.mp3", b"goa/album/two.mp3", b"goa/album/cd 1/three.flac", b"dark/four.wav",
-    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [b"caf\xe9.wav", b"new\nline.wav", b"{x}<gt>'\".wav", b"-rf.wav", b"x" * 250])
@@ -93,60 +70,26 @@ def test_an_edit_that_keeps_size_and_time_is_noticed(music, tmp_path):
 
 
 def test_a_file_that_is_not_there_is_listed_as_missing(tmp_path):
-    (tmp_path / "m.csv").write_text("path,label\ngone.mp3,goa\n")
-    settings = Manifest(layout="manifest", path=str(tmp_path / "m.csv"))
-    row = refresh(settings, tmp_path / "catalog.parquet", raw=tmp_path).to_pylist()[0]
-    assert (row["sha256"], row["bytes"]) == (MISSING, -1)
+    make_files(tmp_path, "one.mp3")
+    (tmp_path / "m.csv").write_text("path,label\none.mp3,goa\ngone.mp3,dark\n")
+    settings = Manifest(layout="manifest", path=str(tmp_path / "m.csv"), max_missing=0.5)
+    rows = refresh(settings, tmp_path / "catalog.parquet", raw=tmp_path).to_pylist()
+    (gone,) = (row for row in rows if row["path"] == b"gone.mp3")
+    assert (gone["sha256"], gone["bytes"], gone["reason"]) == (MISSING, -1, "Q_MISSING")
 
 
-def test_a_missing_folder_is_a_sentence(tmp_path):
-    with pytest.raises(UserError, match="does not exist"):
-        scan(tmp_path / "nowhere", tmp_path)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="no tracks in class folders"):
-        scan(tmp_path / "empty", tmp_path)
+def test_the_catalogue_keeps_what_was_said_and_passed_over(music, tmp_path):
+    make_files(music, "goa/cover.jpg", "Goa/five.mp3", "notes.txt")
+    scan(music, tmp_path)
+    assert ignored_of(tmp_path / "catalog.parquet") == {"": 1, "goa": 1}
+    assert notices_of(tmp_path / "catalog.parquet") == [
+        "1 side file passed over",
+        "'Goa' (1 track), 'goa' (3 tracks) count as 'goa'",
+    ]
 
 
-def read_manifest(tmp_path, content, **settings):
-    path = tmp_path / "m.csv"
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    settings = Manifest(layout="manifest", path=str(path), **settings)
-    return frame_of(refresh(settings, tmp_path / "catalog.parquet", raw=tmp_path))
-
-
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
-@pytest.mark.parametrize("start", ["", "\ufeff"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_manifests_of_any_spreadsheet_are_read(tmp_path, separator, start, end):
-    rows = ["path,label,group,split", "a.mp3,NA,x,holdout", "b.mp3,01,,"]
-    catalogue = read_manifest(tmp_path, start + end.join(row.replace(",", separator) for row in rows))
-    rows = catalogue.set_index("path")[["label", "group", "split"]]
-    assert rows.loc[b"a.mp3"].tolist() == ["NA", "x", "holdout"]
-    assert rows.loc[b"b.mp3"].tolist() == ["01", None, None]
-
-
-def test_all_faults_of_a_manifest_are_listed_at_once(tmp_path):
-    content = "path,label\n../a.mp3,x\n/b.mp3,x\nc.mp3\n,x\nd.mp3,\ne.mp3,x\ne.mp3,y\n"
-    with pytest.raises(Problems) as error:
-        read_manifest(tmp_path, content)
-    assert [problem.split(":")[0] for problem in error.value.problems] == [f"row {n}" for n in (2, 3, 4, 5, 6, 8)]
-
-
-def test_absolute_paths_are_accepted_when_allowed(tmp_path):
-    assert list(read_manifest(tmp_path, "path,label\n/a.mp3,x\n", allow_absolute=True)["path"]) == [b"/a.mp3"]
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("", "is empty"),
-        ("path,label\n", "no rows"),
-        ("path,lable\na,b\n", "Did you mean 'lable'"),
-        ("path,label\na,b\n".encode("utf-16"), "not UTF-8"),
-        (b"path,label\ncaf\xe9,b\n", "byte 14 is not UTF-8"),
-        ("path,label\na\0,b\n", "NUL"),
-    ],
-)
-def test_an_unreadable_manifest_is_a_sentence(tmp_path, content, message):
-    with pytest.raises(UserError, match=message):
-        read_manifest(tmp_path, content)
+def test_a_dataset_that_cannot_be_used_leaves_no_catalogue(tmp_path):
+    make_files(tmp_path / "music", "goa/one.mp3")
+    with pytest.raises(Problems, match="only one class"):
+        scan(tmp_path / "music", tmp_path)
+    assert not (tmp_path / "catalog.parquet").exists()

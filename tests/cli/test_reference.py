@@ -1,8 +1,12 @@
 from pathlib import Path
 
-from genreflow.cli.reference import reference
+import pytest
+
+from genreflow.cli.reference import pages
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_the_documented_keys_are_those_of_the_settings():
-    page = Path(__file__).parents[2] / "docs/study-files.md"
-    assert page.read_text(encoding="utf-8") == reference(), "run `make docs`"
+@pytest.mark.parametrize("name", ["configuration.md", "study-files.md"])
+def test_the_documented_keys_are_those_of_the_settings(name):
+    assert (DOCS / name).read_text(encoding="utf-8") == pages()[name], "run `make docs`"

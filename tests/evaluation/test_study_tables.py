@@ -159,12 +159,26 @@ class TestHoldout:
 
 
 def test_the_audit_conserves_files(index):
-    found = tables.audit_table(index).set_index("class")
+    ignored = {"a": 3, "": 2}
+    found = tables.audit_table(index, ignored).set_index("class")
+    assert found.ignored.to_dict() == {tables.NO_CLASS: 2, "a": 3, "b": 0, "c": 0}
+    found = found.drop(tables.NO_CLASS)
     assert (found.tracks == found.accepted + found.warned + found.quarantined).all()
     assert found.tracks.sum() == len(index)
     assert (found.quarantined.to_dict(), found.warned.sum()) == ({"a": 0, "b": 1, "c": 1}, 1)
     assert found.slices.sum() == 400 and found.hours.sum() == pytest.approx(40 * 90 / 3600)
     assert found.groups.tolist() == [7, 7, 7]
+
+
+def test_warnings_are_counted_by_reason_each_with_its_own_sentence(index):
+    first, second = index.index[index["verdict"] != "quarantine"][:2]
+    index.loc[:, ["verdict", "reason", "message"]] = "accept", "", ""
+    index.loc[first, ["verdict", "reason", "message"]] = "warn", "W_LONG W_DC", "It is 3.5 h long. It has an offset."
+    index.loc[second, ["verdict", "reason", "message"]] = "warn", "W_DC", "It has an offset."
+    found = tables.warnings_table(index).set_index("reason")
+    assert found["tracks"].to_dict() == {"W_DC": 2, "W_LONG": 1} and list(found.index) == ["W_DC", "W_LONG"]
+    assert found.loc["W_LONG", "message"] == "It is 3.5 h long."
+    assert found.loc["W_DC", "message"] == "It has an offset."
 
 
 @pytest.mark.parametrize("name", EMPTY)
@@ -176,7 +190,7 @@ def test_no_runs_make_empty_tables_with_all_columns(name, folds):
 def test_no_runs_make_empty_history_tracks_and_experiments(folds, index):
     assert tables.history_table([]).empty and tables.tracks_table([], folds, index).empty
     assert tables.experiments_table({}, tables.settings_table([], folds)).empty
-    assert tables.audit_table(index.iloc[:0]).empty
+    assert tables.audit_table(index.iloc[:0], {}).empty
 
 
 def test_published_numbers_of_the_psytrance_study_agree_with_each_other():

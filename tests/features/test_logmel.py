@@ -1,4 +1,4 @@
-"""Log-mel spectrograms are librosa's."""
+"""Log-mel spectrograms are librosa's, or torchaudio's."""
 
 import librosa
 import numpy as np
@@ -8,11 +8,18 @@ from hypothesis import strategies as st
 from scipy.signal import chirp, sawtooth
 
 from genreflow.config.inputs import LogMel
-from genreflow.features.logmel import frame_count, frame_span, log_mel, log_mel_of_frames, mel_filter_bank
+from genreflow.features.logmel import log_mel, log_mel_of_frames, mel_filter_bank
+from genreflow.features.shapes import frame_count, frame_span
 
 RATE = 44_100
 AS_WRITTEN = LogMel()
 AS_CODED = LogMel(hop=512, fmax=12_000.0, decibels="doubled", scale="frame_minmax")
+# western8 and genre_mood: librosa's defaults of 2020, in decibels below the loudest.
+BELOW_THE_LOUDEST = LogMel(sample_rate=22_050, hop=512, padding="reflect", reference="max", top_db=80.0)
+# Won et al. 2020: torchaudio's defaults at 16 kHz, with 96 or 128 bands.
+WON_96, WON_128 = (
+    LogMel(sample_rate=16_000, n_fft=512, hop=256, n_mels=n_mels, mel="htk", padding="reflect") for n_mels in (96, 128)
+)
 
 
 def noise() -> np.ndarray:
@@ -42,7 +49,7 @@ def librosa_power(samples: np.ndarray, settings: LogMel) -> np.ndarray:
         fmin=settings.fmin,
         fmax=settings.fmax,
         center=True,
-        pad_mode="constant",
+        pad_mode={"zeros": "constant", "reflect": "reflect"}[settings.padding],
     )
 
 
@@ -65,6 +72,63 @@ def test_the_code_of_the_study_is_amplitude_to_db_of_power_scaled_by_frame(signa
     flat = high == low
     expected = np.where(flat, 0, (level - low) / np.where(flat, 1, high - low))
     np.testing.assert_allclose(log_mel(samples, AS_CODED), expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("signal", [noise, sweep, music])
+def test_western8_and_genre_mood_are_power_to_db_below_the_loudest(signal):
+    samples = signal()
+    expected = librosa.power_to_db(librosa_power(samples, BELOW_THE_LOUDEST), ref=np.max)
+    found = log_mel(samples, BELOW_THE_LOUDEST)
+    assert found.max() == 0
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+
+
+def torchaudio_level(samples: np.ndarray, n_mels: int) -> np.ndarray:
+    """MelSpectrogram(16000, n_fft=512, f_max=8000, n_mels) and AmplitudeToDB(), as documented, frame by frame."""
+    padded = np.pad(samples.astype(np.float64), 256, mode="reflect")
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(512) / 512)
+    starts = range(0, len(padded) - 511, 256)
+    power = np.array([np.abs(np.fft.rfft(window * padded[start : start + 512])) ** 2 for start in starts]).T
+    mels = np.linspace(0, 2595 * np.log10(1 + 8_000 / 700), n_mels + 2)
+    corners = 700 * (10 ** (mels / 2595) - 1)
+    filters = np.zeros((n_mels, 257))
+    for band, (low, centre, high) in enumerate(zip(corners[:-2], corners[1:-1], corners[2:], strict=True)):
+        for place, hz in enumerate(np.linspace(0, 8_000, 257)):
+            filters[band, place] = max(0, min((hz - low) / (centre - low), (high - hz) / (high - centre)))
+    return 10 * np.log10(np.maximum(filters @ power, 1e-10))
+
+
+@pytest.mark.parametrize("settings", [WON_96, WON_128])
+@pytest.mark.parametrize("signal", [noise, sweep, music])
+def test_htk_is_torchaudio(signal, settings):
+    samples = signal()[:48_000]
+    found = log_mel(samples, settings)
+    assert found.shape == (settings.n_mels, 188)
+    np.testing.assert_allclose(found, torchaudio_level(samples, settings.n_mels), rtol=0, atol=1e-3)
+
+
+def test_one_of_the_128_htk_filters_lies_between_two_bins():
+    empty = ~mel_filter_bank(WON_128).any(axis=1)
+    assert empty.sum() == 1
+    np.testing.assert_allclose(log_mel(noise(), WON_128)[empty], -100, rtol=1e-6)
+    assert mel_filter_bank(WON_96).any(axis=1).all()
+
+
+def test_htk_filters_have_a_height_of_one():
+    fine = LogMel(sample_rate=16_000, n_fft=65_536, hop=256, n_mels=96, mel="htk")
+    np.testing.assert_allclose(mel_filter_bank(fine).max(axis=1), 1, atol=0.01)
+
+
+def test_without_decibels_it_is_the_mel_power():
+    settings = AS_WRITTEN.model_copy(update={"decibels": "none"})
+    expected = librosa_power(music(), settings)
+    np.testing.assert_allclose(log_mel(music(), settings), expected, rtol=1e-4, atol=1e-7 * expected.max())
+
+
+def test_a_range_hangs_from_the_loudest_and_not_from_the_reference():
+    level = log_mel(music(), LogMel(top_db=30.0))
+    assert level.max() - level.min() == pytest.approx(30, abs=1e-4)
+    assert level.max() == log_mel(music(), AS_WRITTEN).max()
 
 
 @pytest.mark.parametrize(
@@ -96,7 +160,24 @@ def test_frame_count_is_the_number_of_centres_inside_the_track(n, hop, n_fft):
 
 def test_frames_of_thirty_seconds():
     assert frame_count(30 * RATE, AS_WRITTEN) == 1501
-    assert frame_count(661_500, LogMel(sample_rate=22_050, hop=512)) == 1292  # Giamatti & Smith 2020
+
+
+@pytest.mark.parametrize(
+    ("n", "settings", "frames"),
+    [
+        (661_500, BELOW_THE_LOUDEST, 1292),  # western8, 30 s; 15 s; 10 s
+        (330_750, BELOW_THE_LOUDEST, 646),
+        (220_500, BELOW_THE_LOUDEST, 431),
+        (66_150, BELOW_THE_LOUDEST, 130),  # genre_mood
+        (464_000, WON_96, 1813),  # fcn, crnn
+        (48_000, WON_96, 188),  # musicnn
+        (59_049, WON_128, 231),  # short-chunk
+        (80_000, WON_128, 313),  # harmonic
+        (240_000, WON_128, 938),  # self-attention
+    ],
+)
+def test_frames_of_the_studies(n, settings, frames):
+    assert frame_count(n, settings) == frames
 
 
 @given(first=st.integers(0, 100), count=st.integers(1, 40))

@@ -83,7 +83,7 @@ def test_the_report_looks_at_the_input_that_its_setting_is_fed(study):
     changed = study.settings.model_copy(
         update={"inputs": inputs, "models": {"psytrance_cnn": ModelSettings(input="slices")}}
     )
-    plans = {name: study.dataset.add_input(settings, study.code) for name, settings in inputs.items()}
+    plans = {name: study.dataset.add_input(settings) for name, settings in inputs.items()}
     other = type(study)(study.name, changed, study.dataset, plans, study.code, study.published)
     assert plans["slices"].name in other.main_index
     assert len(other.indexes) == 2

@@ -65,7 +65,27 @@ def study(names: list[str]) -> page.Study:
         quarantine=pd.DataFrame(
             [{"dataset": one, "title": name, "reason": "Q_EMPTY", "message": name} for name in names]
         ),
-        shorter=pd.DataFrame({"title": names, "slices": 12, "message": names}),
+        warnings=pd.DataFrame({"reason": "W_LONG", "tracks": 2, "share": 0.1, "title": names, "message": names}),
+        warned=pd.DataFrame({"title": names, "reason": "W_LONG", "message": names}),
+        copies=pd.DataFrame(
+            {"recording": "0f", "title": names, "class": names, "verdict": "warn", "message": names},
+        ),
+        notices=names,
+        gates={one: 1.5},
+        leakage=pd.DataFrame(
+            {
+                "check": "artists",
+                "fold": "1",
+                "what": names,
+                "tracks": 3,
+                "share": 0.1,
+                "verdict": "leak",
+                "message": one,
+            }
+        ),
+        bandwidth=pd.DataFrame(
+            {"class": names, "tracks": 9, "p10": 15_000.0, "median": 16_000.0, "p90": 20_000.0, "codecs": names}
+        ),
         settings=pd.DataFrame([key | accuracy | {"baseline": 0.2, "folds": 5, "diverged": 0}]),
         runs=pd.DataFrame([key | accuracy | {"fold": "1", "status": "finished", "seconds": 290.0, "device": one}]),
         training=[picture],
@@ -125,7 +145,8 @@ def test_control_and_direction_characters_never_reach_the_page():
 
 def test_sections_come_in_the_promised_order():
     html = page.render(study(TAME))
-    wanted = ["data", "results", "experiments", "confusion", "holdout", "slices", "architecture", "methods", "cost"]
+    wanted = ["data", "leakage", "results", "experiments", "confusion", "holdout", "slices"]
+    wanted += ["architecture", "methods", "cost"]
     assert anchors(html) == wanted
     assert re.findall(r'<a href="#(\w+)"', html) == wanted
 

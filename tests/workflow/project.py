@@ -64,6 +64,7 @@ class Project:
             copy = shutil.copytree if source.is_dir() else shutil.copy
             project.home.mkdir(parents=True, exist_ok=True)
             copy(source, project.home / name, **({"ignore": ignore} if source.is_dir() else {}))
+        project.work.mkdir(parents=True, exist_ok=True)
         for place, label in enumerate(("low", "high")):
             for number in range(tracks_per_class):
                 project.add_track(f"{label}/{number}.wav", 10 * place + number)

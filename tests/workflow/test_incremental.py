@@ -7,12 +7,13 @@ BELOW_INDEX = {
     "index_dataset": 1,
     "list_quarantine": 1,
     "assign_folds": 1,
+    "audit_leakage": 1,
     "train_run": 5,
     "evaluate_study": 1,
     "draw_figure": 6,
     "write_report": 1,
 }
-ONE_SHARD = {"normalise_audio": 1, "cut_slices": 1}
+ONE_SHARD = {"normalise_audio": 1, "cut_slices": 1, "find_duplicates": 1}
 
 
 def test_nothing_changed_nothing_runs(project):
@@ -37,7 +38,7 @@ def test_an_added_track_runs_its_shard_and_what_depends_on_the_dataset(project):
     audio, slices = counts.pop("normalise_audio"), counts.pop("cut_slices")
     # Where the shard is full it splits in two.
     assert audio == slices and audio in (1, 2)
-    assert counts == BELOW_INDEX
+    assert counts == BELOW_INDEX | {"find_duplicates": 1}
 
 
 def test_a_removed_track_runs_its_shard(project):
@@ -58,7 +59,7 @@ def test_a_track_moved_to_another_class_is_another_track(project):
     shutil.move(project.work / "music/low/0.wav", project.work / "music/high/moved.wav")
     counts = project.jobs()
     assert 1 <= counts.pop("normalise_audio") <= 3 and 1 <= counts.pop("cut_slices") <= 3
-    assert counts == BELOW_INDEX
+    assert counts == BELOW_INDEX | {"find_duplicates": 1}
 
 
 def test_an_added_grid_value_runs_its_runs_alone(project):
@@ -82,6 +83,21 @@ def test_a_front_end_value_runs_slices_and_below(project):
     assert "normalise_audio" not in counts
     assert counts.pop("cut_slices") > 1
     assert counts == BELOW_INDEX
+
+
+def with_another_input(project, count):
+    more = f"  maps: {{front_end: {{kind: maps}}, segments: {{kind: sliding, count: {count}}}}}\nfolds:"
+    project.edit("tiny.yaml", "folds:", more)
+    project.edit("tiny.yaml", "psytrance_cnn: {", "psytrance_cnn: {input: slices, ")
+    counts = project.jobs()
+    assert counts.pop("cut_slices") > 1
+    return counts
+
+
+def test_an_added_input_runs_that_input_alone(project):
+    # No model is fed it, so none is trained; figures and report show it.
+    shown = {"evaluate_study": 1, "draw_figure": 7, "write_report": 1}
+    assert with_another_input(project, 2) == {"index_dataset": 1, "list_quarantine": 1} | shown
 
 
 def test_the_code_of_figures_runs_figures_alone(project):

@@ -49,6 +49,7 @@ def odd(tmp_path_factory):
     soundfile.write(project.work / "music/low/stereo.ogg", np.stack([tone(62), tone(63)], 1), RATE)
     (project.work / "music/low/gone.mp3").symlink_to("nowhere")
     (project.work / "music/low/cover.jpg").write_bytes(b"no track")
+    project.edit("my.yaml", "limits: {", "limits: {max_quarantine: 0.5, max_class_loss: 0.7, ")
     project.build("tables")
     return project
 
@@ -70,7 +71,7 @@ def test_bad_files_are_named_with_their_reason(odd):
     with open(odd.work / "results/quarantine.csv", newline="", encoding="utf-8") as file:
         told = {row["title"]: row for row in csv.DictReader(file)}
     wanted = {f"low/{name}": reason for name, (_, reason) in BAD.items()}
-    wanted |= {"low/short.wav": "Q_TOO_SHORT", "low/silent.wav": "Q_SILENT", "low/gone.mp3": "Q_GONE"}
+    wanted |= {"low/short.wav": "Q_TOO_SHORT", "low/silent.wav": "Q_SILENT", "low/gone.mp3": "Q_NOT_FILE"}
     assert {title: row["reason"] for title, row in told.items()} == wanted
     assert all(row["message"].endswith(".") for row in told.values())
 

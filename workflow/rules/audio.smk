@@ -1,6 +1,7 @@
 rule audio:
     input:
         shard_files("results/{dataset}/audio/{shard}.parquet"),
+        expand("results/{dataset}/duplicates.parquet", dataset=PLAN.datasets),
 
 
 rule synthesise_tracks:
@@ -40,17 +41,44 @@ rule normalise_audio:
         "logs/{dataset}/normalise_audio/{shard}.log",
     conda:
         "../../envs/audio.yaml"
-    threads: 1
+    threads: PLAN.settings.limits.audio_threads
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, threads: 1000 * threads + 1000,
         runtime=240,
         gpu=0,
     params:
         key=lambda wildcards: PLAN.datasets[wildcards.dataset].audio_keys[
             wildcards.shard
         ],
-        stage_key=PLAN.ogg_key,
+        stage_key=lambda wildcards: PLAN.datasets[wildcards.dataset].ogg_key,
         settings=PLAN.settings.audio.model_dump(),
         timeout=PLAN.settings.limits.track_timeout,
+        memory_gb=PLAN.settings.limits.track_memory_gb,
     script:
         "../scripts/normalise_audio.py"
+
+
+rule find_duplicates:
+    input:
+        audio=lambda wildcards: expand(
+            "results/{dataset}/audio/{shard}.parquet",
+            dataset=wildcards.dataset,
+            shard=PLAN.datasets[wildcards.dataset].shards,
+        ),
+    output:
+        ensure("results/{dataset}/duplicates.parquet", non_empty=True),
+    log:
+        "logs/{dataset}/find_duplicates.log",
+    localrule: True
+    conda:
+        "../../envs/audio.yaml"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=60,
+        gpu=0,
+    params:
+        key=lambda wildcards: PLAN.datasets[wildcards.dataset].duplicates_key,
+        search=PLAN.settings.duplicates.search,
+    script:
+        "../scripts/find_duplicates.py"

@@ -4,6 +4,7 @@ from pathlib import Path
 HOME = Path(workflow.basedir)
 sys.path.insert(0, str(HOME))
 
+from genreflow.config.load import check_files
 from genreflow.errors import UserError
 from genreflow.farewell import farewell
 from genreflow.job import let_jobs_import_from
@@ -13,6 +14,7 @@ let_jobs_import_from(HOME)
 
 # Only the process that the user started looks at the music; jobs read what it wrote.
 try:
+    check_files(workflow.configfiles)
     PLAN = make_plan(config, home=HOME, refresh=workflow.is_main_process)
 except UserError as error:
     print(error, file=sys.stderr)
@@ -22,7 +24,9 @@ except UserError as error:
 wildcard_constraints:
     dataset="[A-Za-z0-9_-]+",
     study="[A-Za-z0-9_-]+",
-    input="[a-z0-9-]+",
+    room="slices|maps|descriptors",
+    input="[a-z0-9_-]+",
+    suffix="parquet|h5",
     shard="s[01]*",
     model="[a-z0-9_]+",
     setting="[^/]+",
@@ -37,6 +41,11 @@ def shard_files(pattern):
         for dataset in PLAN.datasets.values()
         for shard in dataset.shards
     ]
+
+
+def fold_files(study, name):
+    """Return a product of a study's folds, or nothing where the study trains nothing."""
+    return f"results/{study}/{name}" if PLAN.studies[study].runs else []
 
 
 def study_files(*names):

@@ -1,5 +1,7 @@
 TABLES = [
     "audit",
+    "warnings",
+    "copies",
     "runs",
     "settings",
     "experiments",
@@ -31,11 +33,7 @@ rule evaluate_study:
             for run in PLAN.studies[wildcards.study].runs
             for file in ["run.json", "history.parquet", "predictions.parquet"]
         ],
-        folds=lambda wildcards: (
-            f"results/{wildcards.study}/folds.parquet"
-            if PLAN.studies[wildcards.study].runs
-            else []
-        ),
+        folds=lambda wildcards: fold_files(wildcards.study, "folds.parquet"),
         index=lambda wildcards: PLAN.studies[wildcards.study].main_index,
         published=lambda wildcards: list(PLAN.studies[wildcards.study].published),
     output:

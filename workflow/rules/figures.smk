@@ -12,6 +12,7 @@ rule draw_figure:
     input:
         tables=[f"results/{{study}}/tables/{table}.parquet" for table in TABLES],
         index=lambda wildcards: PLAN.studies[wildcards.study].main_index,
+        indexes=lambda wildcards: PLAN.studies[wildcards.study].indexes,
         published=lambda wildcards: list(PLAN.studies[wildcards.study].published),
     output:
         png=report(

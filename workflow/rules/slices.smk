@@ -1,21 +1,22 @@
 rule slices:
     input:
         [
-            f"results/{dataset.name}/slices/{plan.name}/{file}.parquet"
+            file
             for dataset in PLAN.datasets.values()
             for plan in dataset.inputs.values()
-            for file in [*dataset.shards, "index"]
+            for file in [*map(plan.shard, dataset.shards), plan.index]
         ],
         "results/quarantine.csv",
 
 
+# What is cut from tracks lies in slices/ (spectrograms), maps/ (feature maps, waveforms) or descriptors/.
 rule cut_slices:
     input:
         audio="results/{dataset}/audio/{shard}.parquet",
     output:
-        ensure("results/{dataset}/slices/{input}/{shard}.parquet", non_empty=True),
+        ensure("results/{dataset}/{room}/{input}/{shard}.{suffix}", non_empty=True),
     log:
-        "logs/{dataset}/cut_slices/{input}/{shard}.log",
+        "logs/{dataset}/cut_slices/{room}/{input}/{shard}.{suffix}.log",
     conda:
         "../../envs/audio.yaml"
     threads: 1
@@ -42,16 +43,15 @@ rule index_dataset:
             dataset=wildcards.dataset,
             shard=PLAN.datasets[wildcards.dataset].shards,
         ),
-        slices=lambda wildcards: expand(
-            "results/{dataset}/slices/{input}/{shard}.parquet",
-            dataset=wildcards.dataset,
-            input=wildcards.input,
-            shard=PLAN.datasets[wildcards.dataset].shards,
-        ),
+        slices=lambda wildcards: [
+            PLAN.datasets[wildcards.dataset].inputs[wildcards.input].shard(shard)
+            for shard in PLAN.datasets[wildcards.dataset].shards
+        ],
+        duplicates="results/{dataset}/duplicates.parquet",
     output:
-        ensure("results/{dataset}/slices/{input}/index.parquet", non_empty=True),
+        ensure("results/{dataset}/{room}/{input}/index.parquet", non_empty=True),
     log:
-        "logs/{dataset}/index_dataset/{input}.log",
+        "logs/{dataset}/index_dataset/{room}/{input}.log",
     localrule: True
     conda:
         "../../envs/audio.yaml"
@@ -65,6 +65,7 @@ rule index_dataset:
         .inputs[wildcards.input]
         .index_key,
         shards=lambda wildcards: PLAN.datasets[wildcards.dataset].shards,
+        across_classes=PLAN.settings.duplicates.across_classes,
     script:
         "../scripts/index_dataset.py"
 
@@ -72,12 +73,9 @@ rule index_dataset:
 rule list_quarantine:
     input:
         catalogs=ancient(
-            [f"results/{dataset}/catalog.parquet" for dataset, _ in PLAN.indexes]
+            [f"results/{plan.dataset.name}/catalog.parquet" for plan in PLAN.inputs]
         ),
-        indexes=[
-            f"results/{dataset}/slices/{name}/index.parquet"
-            for dataset, name in PLAN.indexes
-        ],
+        indexes=[plan.index for plan in PLAN.inputs],
     output:
         "results/quarantine.csv",
     log:
@@ -92,6 +90,6 @@ rule list_quarantine:
         gpu=0,
     params:
         key=PLAN.quarantine_key,
-        datasets=[dataset for dataset, _ in PLAN.indexes],
+        datasets=[plan.dataset.name for plan in PLAN.inputs],
     script:
         "../scripts/list_quarantine.py"

@@ -1,4 +1,4 @@
-from genreflow.catalog.index import read_index, usable_tracks
+from genreflow.catalog.index import check_losses, read_index, usable_tracks
 from genreflow.config.folds import FoldSettings
 from genreflow.folds.assign import assign
 from genreflow.folds.audit import verify
@@ -6,7 +6,9 @@ from genreflow.job import job
 from genreflow.store.parquet import Header, write_table
 
 with job(snakemake.log[0]):
-    tracks = usable_tracks([read_index(path) for path in snakemake.input.indexes])
-    folds = assign(tracks, FoldSettings(**snakemake.params.settings))
+    indexes = [read_index(path) for path in snakemake.input.indexes]
+    for index in indexes:
+        check_losses(index, most=snakemake.params.max_quarantine, most_of_a_class=snakemake.params.max_class_loss)
+    folds = assign(usable_tracks(indexes), FoldSettings(**snakemake.params.settings))
     verify(folds)
     write_table(snakemake.output[0], folds, Header("folds", snakemake.params.key))

@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from genreflow.catalog.index import read_index
+from genreflow.catalog.index import facts_of, read_index
 from genreflow.evaluation.study import read_published, read_runs, study_tables
 from genreflow.job import job
 from genreflow.store.atomic import write_text
@@ -15,6 +15,7 @@ with job(snakemake.log[0]):
         read_runs(Path("results", study["name"]), study["runs"]),
         read_frame(snakemake.input.folds, "folds") if snakemake.input.folds else None,
         read_index(snakemake.input.index),
+        facts_of(snakemake.input.index)["ignored"],
         read_published(snakemake.input.get("published", [])),
     )
     for csv, parquet in zip(output.csv, output.parquet, strict=True):

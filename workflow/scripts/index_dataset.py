@@ -5,6 +5,17 @@ from genreflow.job import job
 
 with job(snakemake.log[0]):
     table = index.build(
-        Path(snakemake.input.catalog), snakemake.params.shards, snakemake.input.audio, snakemake.input.slices
+        Path(snakemake.input.catalog),
+        snakemake.params.shards,
+        snakemake.input.audio,
+        snakemake.input.slices,
+        Path(snakemake.input.duplicates),
+        across_classes=snakemake.params.across_classes,
     )
-    index.write(snakemake.output[0], table, key=snakemake.params.key)
+    index.write(
+        snakemake.output[0],
+        table,
+        catalogue=snakemake.input.catalog,
+        slices=snakemake.input.slices,
+        key=snakemake.params.key,
+    )

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from genreflow.audio.ingest import ingest
 from genreflow.catalog.catalogue import tracks_of_shard
+from genreflow.catalog.progress import standing
 from genreflow.config.audio import AudioSettings
 from genreflow.job import job
 from genreflow.store.parquet import Header, write_table
@@ -17,13 +18,18 @@ with job(snakemake.log[0]) as say:
         settings=AudioSettings(**snakemake.params.settings),
         stage_key=snakemake.params.stage_key,
         timeout=snakemake.params.timeout,
+        workers=snakemake.threads,
+        memory_gb=snakemake.params.memory_gb,
         report=lambda row: print(row["track_id"], row["verdict"], row["reason"], row["message"] or ""),
     )
     write_table(output, table, Header("audio", snakemake.params.key))
     hours = sum(filter(None, table["seconds"].to_pylist())) / 3600
     minutes = (time.monotonic() - start) / 60
+    dataset = snakemake.wildcards.dataset
     refused = table["verdict"].to_pylist().count("quarantine")
+    done = standing(Path("logs", dataset, "progress.json"), output.parent)
     say(
-        f"{snakemake.wildcards.dataset}: shard {snakemake.wildcards.shard}, {len(tracks)} tracks, "
-        f"{len(tracks) / minutes / 60:.1f} tracks/s, {hours / minutes:.2f} h of audio a minute, {refused} quarantined"
+        f"{dataset}: shard {snakemake.wildcards.shard} ({done}), "
+        f"{len(tracks)} tracks, {len(tracks) / minutes / 60:.1f} tracks/s, {hours / minutes:.2f} h of audio a minute, "
+        f"{refused} quarantined"
     )

@@ -11,7 +11,7 @@ from genreflow.store.parquet import Header, write_table
 with job(snakemake.log[0]):
     settings = Synthetic(**snakemake.params.settings)
     root = root_of(snakemake.input.catalog)
-    corpus = plan(tracks_per_class=settings.tracks_per_class, seconds=settings.seconds, seed=settings.seed)
+    corpus = plan(**settings.model_dump(exclude={"layout"}))
     by_path = {os.path.join(root, track.path): track for track in corpus}
     rows = tracks_of_shard(snakemake.input.catalog, snakemake.wildcards.shard)
     for row in rows:

@@ -1,0 +1,86 @@
+"""Stretches of a normalised track at any sampling rate, decoding no more than they need."""
+
+import os
+from dataclasses import dataclass
+from math import gcd
+
+import numpy as np
+import soxr
+
+from genreflow.audio.vorbis import ogg_frames, ogg_rate, read_ogg
+from genreflow.errors import UserError
+
+# What soxr's HQ filter looks at around a sample, in samples of the lower of both rates; more than it needs.
+_REACH = 512
+
+
+@dataclass(frozen=True)
+class Track:
+    """A normalised track as if it had been stored at another rate.
+
+    Attributes
+    ----------
+    path
+        An Ogg Vorbis file.
+    rate
+        The rate at which it is read, Hz.
+    stored_rate, stored_frames
+        What the file holds.
+    """
+
+    path: str | os.PathLike
+    rate: int
+    stored_rate: int
+    stored_frames: int
+
+    @classmethod
+    def open(cls, path: str | os.PathLike, rate: int) -> "Track":
+        """Look at a file without decoding it."""
+        return cls(path, rate, ogg_rate(path), ogg_frames(path))
+
+    @property
+    def n_samples(self) -> int:
+        """Samples at `rate`; whole ones only."""
+        return self.stored_frames * self.rate // self.stored_rate
+
+    @property
+    def seconds(self) -> float:
+        """Length."""
+        return self.stored_frames / self.stored_rate
+
+    def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Return the samples from `start` to before `stop` at `rate`, float32 [stop - start].
+
+        Beyond the ends of the track they are zeros. What is resampled depends on where it lies in the track and not
+        on where reading began: to about 1e-6 it is that part of the whole track resampled at once.
+
+        Raises
+        ------
+        UserError
+            When the file ends early.
+        """
+        stop = self.n_samples if stop is None else stop
+        inside, end = max(start, 0), min(stop, self.n_samples)
+        if end <= inside:
+            return np.zeros(stop - start, np.float32)
+        samples = self._stored(inside, end) if self.rate == self.stored_rate else self._resampled(inside, end)
+        return np.pad(samples, (inside - start, stop - end))
+
+    def _resampled(self, start: int, stop: int) -> np.ndarray:
+        # Both rates have a sample in common every so often; from such a place on, phases are those of the whole.
+        common = gcd(self.rate, self.stored_rate)
+        step, stored_step = self.rate // common, self.stored_rate // common
+        reach = _REACH * max(1, -(-self.rate // self.stored_rate))
+        first = max(0, (start - reach) // step)
+        last = -(-(stop + reach) // step)
+        stored = self._stored(first * stored_step, min(last * stored_step, self.stored_frames))
+        resampled = soxr.resample(stored, self.stored_rate, self.rate, quality="HQ")
+        found = resampled[start - first * step : stop - first * step]
+        # At the very end soxr may round the length down.
+        return np.pad(found, (0, stop - start - len(found)))
+
+    def _stored(self, start: int, stop: int) -> np.ndarray:
+        samples = read_ogg(self.path, start=start, frames=stop - start)
+        if len(samples) != stop - start:
+            raise UserError(f"{self.path} is damaged: it ends early. Delete it and run again: it will be rebuilt.")
+        return samples

@@ -1,0 +1,256 @@
+"""Eight music features a frame: dynamics, timbre and tonality as curves over time (feature_maps study, section 3).
+
+Shapes: samples ``[n]``, frames ``[frames, n_fft]``, magnitudes ``[frames, bins]``, maps ``[8, frames]``. Frame `f`
+begins with sample ``f * hop``; there are no frames beyond the ends.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.fft import next_fast_len, rfft
+
+from genreflow.config.inputs import MusicMaps
+from genreflow.features.chroma import harmonic_change, key_clarity, pitch_class_weights
+from genreflow.features.shapes import frame_count
+
+UNITS = {
+    "short-term energy": "mean square",
+    "zero-crossing rate": "crossings/s",
+    "brightness": "share of magnitude",
+    "spectral flatness": "ratio",
+    "spectral entropy": "share of maximum",
+    "roughness": "magnitude²",
+    "key clarity": "correlation",
+    "harmonic change": "distance",
+}
+NAMES = tuple(UNITS)
+
+# Samples transformed together: they and their spectra stay in a core's cache.
+BLOCK = 1 << 17
+# A window whose mean square is lower (-100 dB of full scale) is silent: what is in it, a codec or rounding put there.
+SILENCE = 1e-10
+# Window and step of key clarity, and the window of the chroma called long, seconds.
+KEY_WINDOW_S, KEY_HOP_S = 6.0, 3.0
+LONG_WINDOW_S = 0.743
+
+# Peaks of roughness stand out by this share of the frame's range, or, in a frame that is flat but for the rounding
+# of single precision, of its maximum.
+PROMINENCE, ROUNDING = 0.01, 1e-5
+MOST_PEAKS = 100
+
+
+def music_maps(samples: np.ndarray, settings: MusicMaps) -> np.ndarray:
+    """Return the eight maps of a whole excerpt, which is to be cut afterwards: key clarity looks 6 s around it.
+
+    A silent frame (see `SILENCE`) is 0 in all maps but key clarity, which is that of the 6 s around the frame.
+    Spectra are in single precision: against a Hamming window's leakage its rounding is nothing.
+
+    Parameters
+    ----------
+    samples
+        float32 ``[n]`` at ``settings.sample_rate``.
+    settings
+        The front-end.
+
+    Returns
+    -------
+    np.ndarray
+        float32 ``[8, frame_count(n)]``, in the order of `NAMES`.
+
+    Raises
+    ------
+    ValueError
+        When the excerpt is shorter than one frame.
+    """
+    count, rate = frame_count(len(samples), settings), settings.sample_rate
+    if not count:
+        raise ValueError(f"{len(samples)} samples are shorter than one frame of {settings.n_fft}")
+    frames = np.lib.stride_tricks.sliding_window_view(samples, settings.n_fft)[:: settings.hop]
+    bin_hz, pitches = rate / settings.n_fft, pitch_class_weights(settings.n_fft, rate)
+    maps = np.empty((len(NAMES), count), np.float32)
+    chroma = np.empty((count, 12), np.float32)
+    for place, block, magnitude in _spectra(frames):
+        maps[0, place] = energy(block)
+        maps[1, place] = zero_crossing_rate(block, rate)
+        maps[2, place] = brightness(magnitude, bin_hz, settings.brightness_hz)
+        maps[3, place] = flatness(magnitude)
+        maps[4, place] = entropy(magnitude)
+        maps[5, place] = roughness(magnitude, bin_hz)
+        chroma[place] = magnitude @ pitches
+    silent = maps[0] < SILENCE
+    maps[:6, silent] = 0
+    chroma[silent] = 0
+    maps[6] = _key_clarity(samples, settings)
+    maps[7] = harmonic_change(_long_chroma(samples, settings) if settings.chroma == "long" else chroma)
+    return maps
+
+
+def remarks(settings: MusicMaps) -> list[str]:
+    """Return what a reader should know of the maps that these settings give, one sentence each."""
+    highest = settings.n_fft // 2 * (settings.sample_rate / settings.n_fft)
+    if settings.brightness_hz < highest:
+        return []
+    return [
+        f"Brightness is 0 in every frame, because its cut-off of {settings.brightness_hz:,g} Hz is not below the "
+        f"highest frequency of the spectrum ({highest:,g} Hz): seven of the eight maps tell tracks apart."
+    ]
+
+
+def energy(frames: np.ndarray) -> np.ndarray:
+    """Return the mean square of each frame."""
+    return np.einsum("fn,fn->f", frames, frames) / frames.shape[1]
+
+
+def zero_crossing_rate(frames: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Return how often a second each frame crosses zero in one direction; a sample of 0 is no crossing."""
+    crossings = np.count_nonzero(frames[:, 1:] * frames[:, :-1] < 0, axis=1)
+    return crossings * (sample_rate / 2 / frames.shape[1])
+
+
+def brightness(magnitude: np.ndarray, bin_hz: float, cut_off_hz: float) -> np.ndarray:
+    """Return the share of each frame's magnitude that lies above `cut_off_hz`."""
+    above = np.arange(magnitude.shape[1]) * bin_hz > cut_off_hz
+    return _share(magnitude[:, above].sum(axis=1), magnitude.sum(axis=1))
+
+
+def flatness(magnitude: np.ndarray) -> np.ndarray:
+    """Return the geometric over the arithmetic mean of each frame's power."""
+    power = magnitude**2
+    return np.exp(np.log(power + 1e-10).mean(axis=1)) / (power.mean(axis=1) + 1e-10)
+
+
+def entropy(magnitude: np.ndarray) -> np.ndarray:
+    """Return Shannon's entropy of each frame's magnitudes as a share of the highest there can be."""
+    share = _share(magnitude, magnitude.sum(axis=1, keepdims=True))
+    return -np.einsum("fk,fk->f", share, np.log(share + 1e-12)) / np.log(magnitude.shape[1])
+
+
+def roughness(magnitude: np.ndarray, bin_hz: float) -> np.ndarray:
+    """Return the mean dissonance of all pairs of a frame's peaks, of which at most the `MOST_PEAKS` highest count.
+
+    A pair adds the product of its magnitudes times `dissonance` (Sethares 1993). Peaks are placed between the bins,
+    and their height is estimated, by the parabola through three bins.
+
+    Returns
+    -------
+    np.ndarray
+        float32 ``[frames]``; 0 where a frame has no two peaks.
+    """
+    is_peak = _highest(prominent_peaks(magnitude), magnitude)
+    counts = is_peak.sum(axis=1)
+    frame, bin_ = np.nonzero(is_peak)
+    before, at, after = (magnitude[frame, bin_ + step].astype(np.float64) for step in (-1, 0, 1))
+    shift = (before - after) / (before - 2 * at + after) / 2
+    # A column a frame, its peaks upwards; below the last, zeros at a higher frequency add nothing.
+    rank = np.arange(len(frame)) - np.repeat(np.cumsum(counts) - counts, counts)
+    hz = np.full((counts.max(), len(counts)), magnitude.shape[1] * bin_hz, np.float32)
+    height = np.zeros_like(hz)
+    hz[rank, frame] = (bin_ + shift) * bin_hz
+    height[rank, frame] = at - (before - after) * shift / 4
+    total = np.zeros(len(counts), np.float32)
+    for lower in range(len(hz) - 1):
+        pairs = height[lower + 1 :] * dissonance(hz[lower], hz[lower + 1 :])
+        total += height[lower] * pairs.sum(axis=0)
+    return _share(total, counts * (counts - 1) / 2)
+
+
+def dissonance(low_hz: np.ndarray, high_hz: np.ndarray) -> np.ndarray:
+    """Return the curve of Plomp and Levelt (1965) for two pure tones, in the parameters of Sethares (1993)."""
+    distance = (high_hz - low_hz) * (0.24 / (0.0207 * low_hz + 18.96))
+    return np.exp(-3.51 * distance) - np.exp(-5.75 * distance)
+
+
+def prominent_peaks(magnitude: np.ndarray) -> np.ndarray:
+    """Return where the peaks of each frame are whose prominence is at least `PROMINENCE` of the frame's range.
+
+    Peaks and prominence are those of ``scipy.signal.find_peaks``: going either way from a peak, the level falls by
+    the prominence before it rises above the peak. A plateau is marked where it begins.
+
+    Returns
+    -------
+    np.ndarray
+        bool ``[frames, bins]``.
+    """
+    levels = magnitude.T.astype(np.float64)
+    lowest, highest = levels.min(axis=0), levels.max(axis=0)
+    least = np.maximum(PROMINENCE * (highest - lowest), ROUNDING * highest)
+    # Both ways in one pass: the frames, and beside them the frames with their bins reversed.
+    upwards, downwards = np.hsplit(_risen(np.hstack([levels, levels[::-1]]), np.tile(least, 2)), 2)
+    peaks = upwards & downwards[::-1]
+    peaks[1:] &= levels[1:] > levels[:-1]
+    peaks[:-1] &= levels[:-1] >= levels[1:]
+    return peaks.T
+
+
+def _risen(levels: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """Return whether each level has risen by `least` from an earlier one of its column, none between being higher.
+
+    `base` follows the levels with a slack: it is never above the last one, nor further than `least` below it. A level
+    that has risen pulls it up, one below it pushes it down, and anything between leaves it where it is; so a level
+    is `least` above it exactly when it has risen.
+    """
+    risen = np.zeros(levels.shape, bool)
+    base = levels[0].copy()
+    for level, reach, out in zip(levels[1:], levels[1:] - least, risen[1:], strict=True):
+        np.greater_equal(reach, base, out=out)
+        np.minimum(base, level, out=base)
+        np.maximum(base, reach, out=base)
+    return risen
+
+
+def _highest(peaks: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
+    """Return `peaks` without those of a frame that are lower than its `MOST_PEAKS` highest."""
+    crowded = peaks.sum(axis=1) > MOST_PEAKS
+    if not crowded.any():
+        return peaks
+    height = np.where(peaks[crowded], magnitude[crowded], -1)
+    lowest = np.partition(height, -MOST_PEAKS, axis=1)[:, -MOST_PEAKS, np.newaxis]
+    peaks[crowded] = height >= lowest
+    return peaks
+
+
+def _key_clarity(samples: np.ndarray, settings: MusicMaps) -> np.ndarray:
+    """Return for each frame the key clarity of the window of 6 s, or of all there is, whose centre is nearest."""
+    length = min(round(KEY_WINDOW_S * settings.sample_rate), len(samples))
+    hop = round(KEY_HOP_S * settings.sample_rate)
+    windows = np.lib.stride_tricks.sliding_window_view(samples, length)[::hop]
+    clarity = key_clarity(_chroma(windows, settings.sample_rate), settings.profiles)
+    centres = np.arange(frame_count(len(samples), settings)) * settings.hop + settings.n_fft / 2
+    nearest = np.round((centres - length / 2) / hop).astype(int)
+    return clarity[np.clip(nearest, 0, len(clarity) - 1)]
+
+
+def _long_chroma(samples: np.ndarray, settings: MusicMaps) -> np.ndarray:
+    """Return the chroma of 0.74 s around the centre of each frame, with zeros beyond the ends, ``[frames, 12]``."""
+    length = max(next_fast_len(round(LONG_WINDOW_S * settings.sample_rate), real=True), settings.n_fft)
+    padded = np.pad(samples, ((length - settings.n_fft) // 2, (length - settings.n_fft + 1) // 2))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, length)[:: settings.hop]
+    return _chroma(windows, settings.sample_rate)
+
+
+def _chroma(windows: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Return the chroma of each window, ``[windows, 12]``; 0 for a silent one."""
+    weights = pitch_class_weights(windows.shape[1], sample_rate)
+    chroma = np.empty((len(windows), 12), np.float32)
+    for place, block, magnitude in _spectra(windows):
+        chroma[place] = (magnitude @ weights) * (energy(block) >= SILENCE)[:, np.newaxis]
+    return chroma
+
+
+def _spectra(windows: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Yield place, samples and magnitudes of a block of windows at a time, in single precision."""
+    length = windows.shape[1]
+    taper = np.hamming(length).astype(np.float32)  # symmetric, as MATLAB's
+    step = max(1, BLOCK // length)
+    for begin in range(0, len(windows), step):
+        block = windows[begin : begin + step]
+        spectrum = rfft(block * taper)
+        magnitude = spectrum.real**2
+        magnitude += spectrum.imag**2
+        yield slice(begin, begin + len(block)), block, np.sqrt(magnitude, out=magnitude)
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Return ``part / whole`` in single precision, 0 where the whole is 0."""
+    part = np.asarray(part, np.float32)
+    return np.divide(part, whole, where=whole > 0, out=np.zeros_like(part), casting="same_kind")

@@ -1,0 +1,72 @@
+"""How long frames, segments and their arrays are: arithmetic alone, so that a plan can ask without computing."""
+
+from genreflow.config.inputs import (
+    Descriptors,
+    FrontEnd,
+    InFrames,
+    InputSettings,
+    LogMel,
+    MusicMaps,
+    Stft,
+    Waveform,
+)
+
+_DESCRIPTORS = {"means25": 25, "means36": 36, "full": 518}
+
+
+def segment_shape(settings: InputSettings) -> tuple[int, ...]:
+    """Return the shape of one segment: ``(bands, frames)``, ``(samples,)`` or ``(descriptors,)``."""
+    match settings.front_end:
+        case LogMel() as mel:
+            return mel.n_mels, segment_frames(settings)
+        case Stft() as stft:
+            return 1 + stft.n_fft // 2, segment_frames(settings)
+        case MusicMaps():
+            return 8, segment_frames(settings)
+        case Waveform():
+            return (segment_samples(settings),)
+        case Descriptors() as descriptors:
+            return (_DESCRIPTORS[descriptors.set],)
+
+
+def segment_samples(settings: InputSettings) -> int:
+    """Return the samples of a segment in seconds."""
+    return round(settings.segments.seconds * settings.front_end.sample_rate)
+
+
+def segment_frames(settings: InputSettings) -> int:
+    """Return the frames of a segment, for front-ends that have frames."""
+    if isinstance(settings.segments, InFrames):
+        return settings.segments.frames
+    return frame_count(segment_samples(settings), settings.front_end)
+
+
+def needed_seconds(settings: InputSettings) -> float:
+    """Return the length of a segment: a shorter track gives none."""
+    front_end, segments = settings.front_end, settings.segments
+    if isinstance(segments, InFrames):
+        return segments.frames * front_end.hop / front_end.sample_rate
+    return segments.seconds
+
+
+def frame_count(n_samples: int, front_end: LogMel | Stft | MusicMaps) -> int:
+    """Return the frames of an excerpt of `n_samples`, 0 if it is shorter than one.
+
+    3 s at 22,050 Hz are 128 frames of 1024 samples every 512; 464,000 samples are 454 centred frames of 1024.
+    """
+    return max(0, 1 + (n_samples + 2 * margin(front_end) - front_end.n_fft) // front_end.hop)
+
+
+def frame_span(first: int, count: int, front_end: LogMel | Stft | MusicMaps) -> tuple[int, int]:
+    """Return the samples ``start, stop`` that `count` frames from `first` on look at.
+
+    Centred frames near the track's ends look beyond them: there `start` is negative or `stop` after the last sample.
+    """
+    start = first * front_end.hop - margin(front_end)
+    return start, start + (count - 1) * front_end.hop + front_end.n_fft
+
+
+def margin(front_end: FrontEnd) -> int:
+    """Return how many samples before its place a frame begins."""
+    is_centred = isinstance(front_end, LogMel) or (isinstance(front_end, Stft) and front_end.centred)
+    return front_end.n_fft // 2 if is_centred else 0

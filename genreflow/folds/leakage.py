@@ -1,0 +1,153 @@
+"""What a network could know of the tracks it is tested on without hearing what it should: copies, artists, codecs."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from sklearn.tree import DecisionTreeClassifier
+
+from genreflow.catalog.artists import artist_key
+from genreflow.catalog.duplicates import recordings
+from genreflow.folds.feasibility import is_missing, listing
+from genreflow.folds.roles import TEST, TRAIN
+
+COLUMNS = ["check", "fold", "what", "tracks", "share", "verdict", "message"]
+OK, NOTE, LEAK = "ok", "note", "leak"
+ALL_FOLDS = "all"
+
+_KINDS = {"bytes": "the same bytes", "samples": "the same samples", "recording": "the same recording"}
+_PROPERTIES = {"bandwidth_hz": "bandwidth", "codec": "codec", "source_rate": "sample rate", "channels": "channel count"}
+_FEW_ARTISTS = 0.05  # share of the tested tracks with an artist who is trained on, below which it is only noted
+_HALFWAY = 0.5  # of the way from the commonest class to certainty, from which on a property betrays the class
+_STANDARD_ERRORS = 3
+
+
+def leakage(folds: pd.DataFrame, index: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Look for ways in which the training tracks of a fold betray the classes of the others.
+
+    Parameters
+    ----------
+    folds
+        Columns `track_id, fold, role, label`.
+    index
+        Columns `track_id, title, group, artist, container, codec, source_rate, channels, bandwidth_hz`.
+    pairs
+        Copies, as `genreflow.catalog.duplicates.find_pairs` returns them.
+
+    Returns
+    -------
+    DataFrame
+        `check, fold, what, tracks, share, verdict, message`. Checks `duplicates` (what: the kind of copy), `groups`
+        and `artists` have a row for each fold: how many tracks outside the training set have something in common with
+        one in it, and their share. Check `encoding` has a row for each property (what) of the files: how many tested
+        tracks it alone classifies rightly over all folds, and their share. Verdict is `ok`, `note` or `leak`.
+    """
+    known = index.set_index("track_id").assign(artist=[artist_key(artist) for artist in index["artist"]])
+    rows = [row for fold, tracks in folds.groupby("fold", sort=False) for row in _shared(fold, tracks, known, pairs)]
+    rows += _encoding(folds, known)
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"tracks": int, "share": float})
+
+
+def bandwidth_by_class(index: pd.DataFrame) -> pd.DataFrame:
+    """Show how the files of the classes differ.
+
+    Parameters
+    ----------
+    index
+        Columns `label, tags, verdict, codec, bandwidth_hz`. A track with tags counts for each of them.
+
+    Returns
+    -------
+    DataFrame
+        `class, tracks, p10, median, p90, codecs`: percentiles of the bandwidth, Hz, and how many tracks each codec has,
+        as text. Refused tracks do not count.
+    """
+    used = index[index["verdict"] != "quarantine"]
+    classes = [
+        list(tags) if _is_list(tags) else [label] for label, tags in zip(used["label"], used["tags"], strict=True)
+    ]
+    rows = []
+    classed = used.assign(**{"class": classes}).explode("class")
+    for name, tracks in classed[~is_missing(classed["class"])].groupby("class"):
+        p10, median, p90 = tracks["bandwidth_hz"].astype(float).quantile([0.1, 0.5, 0.9])
+        codecs = ", ".join(f"{codec} {count:,}" for codec, count in tracks["codec"].value_counts().items())
+        rows.append((name, len(tracks), p10, median, p90, codecs))
+    return pd.DataFrame(rows, columns=["class", "tracks", "p10", "median", "p90", "codecs"])
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What tracks on both sides have in common
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def _shared(fold: str, tracks: pd.DataFrame, known: pd.DataFrame, pairs: pd.DataFrame) -> Iterator[tuple]:
+    """Yield the rows of the checks `duplicates`, `groups` and `artists` of one fold; none where nothing is tested."""
+    if (tracks["role"] == TRAIN).all():
+        return
+    tracks = tracks[["track_id", "role"]].join(known[["title", "group", "artist"]], on="track_id")
+    for kind, words in _KINDS.items():
+        copies = tracks.assign(common=recordings(tracks["track_id"], pairs[pairs["kind"] == kind]))
+        yield _verdict("duplicates", fold, kind, copies, f"{words} as a training track")
+    groups = tracks.assign(common=tracks["group"].where(~is_missing(tracks["group"])))
+    yield _verdict("groups", fold, "group", groups, "the group of a training track", name_common=True)
+    artists = tracks.assign(common=tracks["artist"])
+    yield _verdict("artists", fold, "artist", artists, "the artist of a training track", name_common=True)
+
+
+def _verdict(check: str, fold: str, what: str, tracks: pd.DataFrame, words: str, *, name_common: bool = False) -> tuple:
+    """Return the row of a check that asks whether tracks on both sides have the same value in column `common`."""
+    trained = tracks["role"] == TRAIN
+    others = tracks[~trained]
+    seen = others[others["common"].notna() & others["common"].isin(tracks.loc[trained, "common"])]
+    share = len(seen) / len(others)
+    if others["common"].isna().all() and check == "artists":
+        return check, fold, what, 0, np.nan, NOTE, f"Fold {fold}: no artist of a tested or held-out track is known."
+    if seen.empty:
+        return check, fold, what, 0, 0.0, OK, f"Fold {fold}: no tested or held-out track has {words}."
+    names = listing(sorted(seen["common"].unique()) if name_common else seen["title"])
+    message = (
+        f"Fold {fold}: {len(seen):,} of {len(others):,} tested or held-out tracks ({share:.0%}) have {words}: {names}."
+    )
+    verdict = NOTE if check == "artists" and share < _FEW_ARTISTS else LEAK
+    return check, fold, what, len(seen), share, verdict, message
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What the encoding of the files tells
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def _encoding(folds: pd.DataFrame, known: pd.DataFrame) -> Iterator[tuple]:
+    """Yield the rows of the check `encoding`; none where tracks have no classes, or nothing is tested."""
+    tracks = folds.loc[~is_missing(folds["label"]), ["track_id", "fold", "role", "label"]]
+    tracks = tracks[tracks["fold"].isin(tracks.loc[tracks["role"] == TEST, "fold"])]
+    if tracks["label"].nunique() < 2:
+        return
+    facts = known.assign(codec=known["container"].fillna("?") + " " + known["codec"].fillna("?"))
+    numbers = facts[["bandwidth_hz", "source_rate", "channels"]].astype(float)
+    inputs = pd.concat([numbers, pd.get_dummies(facts["codec"], prefix="codec", dtype=float)], axis=1)
+    for what, name in _PROPERTIES.items():
+        columns = [column for column in inputs if column == what or column.startswith(f"{what}_")]
+        yield _predicted(tracks, inputs[columns], what, name)
+
+
+def _predicted(tracks: pd.DataFrame, inputs: pd.DataFrame, what: str, name: str) -> tuple:
+    """Return the row that says how many tested tracks a small tree classifies rightly by `inputs` alone."""
+    right = tested = 0
+    for _, rows in tracks.groupby("fold"):
+        train, test = rows[rows["role"] == TRAIN], rows[rows["role"] == TEST]
+        tree = DecisionTreeClassifier(max_leaf_nodes=2 * tracks["label"].nunique(), min_samples_leaf=3, random_state=0)
+        tree.fit(inputs.loc[train["track_id"]].to_numpy(), train["label"])
+        right += int((tree.predict(inputs.loc[test["track_id"]].to_numpy()) == test["label"]).sum())
+        tested += len(test)
+    commonest = tracks.loc[tracks["role"] == TEST, "label"].value_counts(normalize=True).iloc[0]
+    share = right / tested
+    message = f"The {name} alone predicts the class with {share:.2f} where the commonest class gives {commonest:.2f}"
+    if share <= commonest + _STANDARD_ERRORS * np.sqrt(commonest * (1 - commonest) / tested):
+        return "encoding", ALL_FOLDS, what, right, share, OK, f"{message}."
+    verdict = LEAK if share >= commonest + _HALFWAY * (1 - commonest) else NOTE
+    return "encoding", ALL_FOLDS, what, right, share, verdict, f"{message}: the model may have learnt the {name}."
+
+
+def _is_list(tags: object) -> bool:
+    return isinstance(tags, list | tuple | np.ndarray)

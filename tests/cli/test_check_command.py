@@ -1,0 +1,77 @@
+"""`genreflow check` looks and tells; it writes nothing."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from genreflow.cli import main
+
+CONFIG = "studies: [mine.yaml]\ndatasets:\n  mine: {layout: folders, path: music}\n"
+STUDY = (
+    "dataset: mine\nfolds: {count: 2}\nmodels: {psytrance_cnn: {}}\nexperiments: {a: {vary: {dropout: [0.2, 0.5]}}}\n"
+)
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number in range(6):
+        path = tmp_path / "music" / "ab"[number % 2] / f"{number}.flac"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, 0.1 * np.random.default_rng(number).normal(size=(30 * 8_000)), 8_000)
+    (tmp_path / "music" / "a" / "cover.jpg").write_bytes(b"\xff\xd8\xff")
+    (tmp_path / "my.yaml").write_text(CONFIG)
+    (tmp_path / "mine.yaml").write_text(STUDY)
+    return tmp_path
+
+
+def tree(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_a_sound_setup_is_estimated(work, capsys):
+    before = tree(work)
+    assert main(["check", "--configfile", "my.yaml"]) == 0
+    told = capsys.readouterr().out
+    assert "dataset mine: 6 tracks, about 3.0 min of audio, 1 other files passed over" in told
+    assert "a 3, b 3" in told and "0 of 6 files looked at will be refused." in told
+    assert "study mine on mine: 2 settings in 2 folds: 5 runs, up to 180 slices" in told
+    assert "disk: about 0.2 GB" in told
+    assert tree(work) == before
+
+
+def test_bad_files_of_a_folder_are_named(work, capsys):
+    (work / "music" / "b" / "page.mp3").write_text("<html>")
+    (work / "music" / "b" / "nothing.wav").write_bytes(b"")
+    assert main(["check", "music"]) == 2
+    told = capsys.readouterr().out
+    assert "2 of 8 files looked at will be refused:" in told
+    assert "b/page.mp3  Q_NOT_AUDIO" in told and "b/nothing.wav  Q_EMPTY" in told
+
+
+def test_a_manifest_is_checked_as_well_and_for_programs(work, capsys):
+    Path("list.csv").write_text(
+        "path,label\n" + "".join(f"music/{'ab'[n % 2]}/{n}.flac,{'xy'[n % 2]}\n" for n in range(6))
+    )
+    assert main(["check", "list.csv", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["tracks"], told["classes"], told["refused"]) == (6, {"x": 3, "y": 3}, [])
+    assert told["hours"] == pytest.approx(6 * 30 / 3600)
+
+
+def test_all_that_is_wrong_is_told_at_once(work, capsys):
+    Path("mine.yaml").write_text("dataset: mine\nfolds: {count: 1}\nmodells: {}\n")
+    Path("my.yaml").write_text(CONFIG + "limits: {shard_sise: 3}\n")
+    assert main(["check", "--configfile", "my.yaml"]) == 2
+    told = capsys.readouterr().err
+    for wanted in ("folds.count", "Did you mean 'models'?", "Did you mean 'shard_size'?"):
+        assert wanted in told
+
+
+def test_a_key_that_is_given_twice(work, capsys):
+    Path("my.yaml").write_text(CONFIG + "datasets: {}\n")
+    assert main(["check", "--configfile", "my.yaml"]) == 2
+    assert "the key 'datasets' is given twice" in capsys.readouterr().err

@@ -1,0 +1,15 @@
+from genreflow.catalog.duplicates import PAIRS
+from genreflow.catalog.index import read_index
+from genreflow.folds.leakage import bandwidth_by_class, leakage
+from genreflow.job import job
+from genreflow.store.csvs import write_csv
+from genreflow.store.parquet import Header, read_frame, write_table
+
+with job(snakemake.log[0]) as say:
+    index = read_index(snakemake.input.index)
+    found = leakage(read_frame(snakemake.input.folds, "folds"), index, read_frame(snakemake.input.duplicates, PAIRS))
+    write_csv(snakemake.output.csv, found)
+    write_table(snakemake.output.parquet, found, Header("leakage", snakemake.params.key))
+    write_table(snakemake.output.bandwidth, bandwidth_by_class(index), Header("bandwidth", snakemake.params.key))
+    for message in found.loc[found["verdict"] == "leak", "message"]:
+        say(f"{snakemake.wildcards.study}: {message}")
