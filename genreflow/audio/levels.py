@@ -17,7 +17,8 @@ class Levels:
     frames
         How many there are.
     low, high, mean, rms
-        float64 [channels]; the RMS is that around the mean. Not finite where a sample is not.
+        float64 [channels]; the RMS is that around the mean, to a thousandth of the peak. Not finite where a sample
+        is not.
     mono_rms
         The same of the mean of the channels.
     envelope

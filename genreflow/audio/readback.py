@@ -26,7 +26,8 @@ def check_coded(reader: OggReader, samples: np.ndarray, rate: int, *, snr: float
     signal = np.maximum(signal, _QUIET * signal.max())
     worst = 10 * np.log10((signal / np.maximum(error, np.finfo(float).tiny)).min())
     if worst < snr:
-        raise Refused("Q_ENCODER", f"The encoded audio is {worst:.1f} dB off the original; nothing was written.")
+        message = f"The coding error is {worst:.1f} dB below the signal; {snr:g} dB are needed. Nothing was written."
+        raise Refused("Q_ENCODER", message)
 
 
 def _places(samples: np.ndarray) -> list[slice]:
