@@ -16,7 +16,7 @@ from genreflow.config.inputs import FRONT_ENDS, SEGMENTS, InputSettings
 from genreflow.config.pipeline import Duplicates, Limits, PipelineSettings, PredictRequest
 from genreflow.config.study import Experiment, ModelSettings, StudySettings
 from genreflow.config.training import TrainingSettings
-from genreflow.models.registry import MODELS, Choice
+from genreflow.models.registry import MODELS
 
 _STUDY_FILES = """\
 # Study files
@@ -108,16 +108,14 @@ def _section(title: str, kind: type[Settings]) -> str:
 def _models() -> str:
     lines = ["## Models and their options", ""]
     for name, entry in MODELS.items():
-        shape = " × ".join(map(str, entry.input_shape))
-        lines += [f"### `{name}`", "", f"{entry.source}. It is fed {entry.input_kind} of {shape}.", ""]
+        lines += [f"### `{name}`", "", f"{entry.source}. It is fed {entry.wanted}.", ""]
+        if not entry.options:
+            continue
         lines += ["| option | value | default | meaning |", "|---|---|---|---|"]
-        for option, choice in entry.options.items():
-            allowed = (
-                ", ".join(f"`{word}`" for word in choice.allowed)
-                if isinstance(choice, Choice)
-                else f"number from {choice.low:g}, below {choice.high:g}"
-            )
-            lines.append(f"| `{option}` | {allowed} | `{choice.default}` | {choice.help} |")
+        lines += [
+            f"| `{option}` | {choice.values} | `{choice.default}` | {choice.help} |"
+            for option, choice in entry.options.items()
+        ]
         lines.append("")
     return "\n".join(lines)
 

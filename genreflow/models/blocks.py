@@ -1,6 +1,10 @@
-"""Layers that several networks share."""
+"""Layers that several networks share.
 
-from typing import Literal
+Maps are [batch, channels, bands, time] or [batch, channels, time], sequences [batch, time, features]. A module that
+has a `title` is one block in figures and tables, whatever it is made of.
+"""
+
+from typing import ClassVar, Literal
 
 import torch
 from torch import nn
@@ -27,6 +31,68 @@ class InputNorm(nn.BatchNorm2d):
             self._batches += 1
             self.momentum = max(KERAS_BATCH_NORM["momentum"], 1 / self._batches)
         return super().forward(x.flatten(1)[:, None, None]).reshape(x.shape)
+
+
+class ConvBlock(nn.Sequential):
+    """A convolution; then, as asked, batch normalisation, ReLU, pooling by maximum, dropout.
+
+    Parameters
+    ----------
+    dims
+        1 for [batch, channels, time], 2 for [batch, channels, bands, time].
+    kernel, stride, pool
+        One size for all axes, or one each.
+    padding
+        Zeros before and after; ``same`` for an output as long as the input.
+    norm
+        Batch normalisation before or after the ReLU, or none.
+    norm_settings
+        Of the batch normalisation: `KERAS_BATCH_NORM`, or torch's own.
+    pool
+        None: no pooling. It takes what fits and drops the rest.
+    """
+
+    _CONVOLUTIONS: ClassVar = {1: nn.Conv1d, 2: nn.Conv2d}
+    _NORMS: ClassVar = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
+    _POOLS: ClassVar = {1: nn.MaxPool1d, 2: nn.MaxPool2d}
+
+    def __init__(
+        self,
+        dims: Literal[1, 2],
+        n_in: int,
+        n_out: int,
+        kernel: int | tuple[int, int],
+        *,
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] | Literal["same"] = 0,
+        norm: Literal["none", "before", "after"] = "none",
+        norm_settings: dict[str, float] | None = None,
+        pool: int | tuple[int, int] | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        norm_layers = [] if norm == "none" else [self._NORMS[dims](n_out, **norm_settings or {})]
+        super().__init__(
+            self._CONVOLUTIONS[dims](n_in, n_out, kernel, stride=stride, padding=padding),
+            *(norm_layers if norm == "before" else ()),
+            nn.ReLU(),
+            *(norm_layers if norm == "after" else ()),
+            *([] if pool is None else [self._POOLS[dims](pool)]),
+            *([nn.Dropout(dropout)] if dropout else []),
+        )
+        self._words = [f"conv {n_out} @ {size_text(kernel, dims)}"]
+        self._words += [f"stride {size_text(stride, dims)}"] if stride != 1 else []
+        self._words += ["BN"] if norm_layers else []
+        self._words += [] if pool is None else [f"max {size_text(pool, dims)}"]
+
+    @property
+    def title(self) -> str:
+        """What is drawn."""
+        return ", ".join(self._words)
+
+
+def size_text(size: int | tuple[int, ...], dims: int = 1) -> str:
+    """Write the size of a kernel: ``3 × 3``."""
+    return " × ".join(map(str, (size,) * dims if isinstance(size, int) else size))
 
 
 class FullHeightConv(nn.Conv1d):

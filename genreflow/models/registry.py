@@ -1,119 +1,41 @@
-"""The networks by name: where each lives, what it may be told, what it wants to see.
+"""The models by name: what each is and wants, and how it is built.
 
-This table is read before any job runs, so it imports no torch; a network's own module is imported when it is
-built. A new network is one builder in a module of its study, and one entry here.
+This table is read before any job runs, so it imports no torch; a model's own module is imported when it is built.
+A new model is one builder in a module of its study, and one entry in `genreflow.models.entries`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from genreflow.config.inputs import InputSettings
 from genreflow.errors import Problems, UserError, did_you_mean
+from genreflow.models.entries import classical, feature_maps, genre_mood, psytrance, tagging, western8, won2020
+from genreflow.models.entry import ModelEntry, shape_text
 
 if TYPE_CHECKING:
     from torch import nn
 
-
-@dataclass(frozen=True)
-class Choice:
-    """An option that is one of a few words."""
-
-    default: str
-    allowed: tuple[str, ...]
-    help: str
-
-    def problem(self, value: Any) -> str | None:
-        """Say what is wrong with `value`, if anything is."""
-        if value in self.allowed:
-            return None
-        return f"{value!r} is not one of {', '.join(self.allowed)}.{did_you_mean(value, self.allowed)}"
-
-
-@dataclass(frozen=True)
-class Number:
-    """An option that is a number in [low, high)."""
-
-    default: float
-    low: float
-    high: float
-    help: str
-
-    def problem(self, value: Any) -> str | None:
-        """Say what is wrong with `value`, if anything is."""
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if number and self.low <= value < self.high:
-            return None
-        return f"{value!r} is not a number from {self.low:g} up to, but not including, {self.high:g}."
-
-
-@dataclass(frozen=True)
-class ModelEntry:
-    """What the pipeline knows of a network without building it.
-
-    Attributes
-    ----------
-    module, builder
-        Where the function is that builds it: ``builder(n_outputs, input_shape, **options) -> nn.Module``.
-    input_kind, input_shape
-        The front-end it wants, and the shape of one segment as stored: (mel bands, frames).
-    options
-        What may be set, by name.
-    parameters
-        Trainable parameters as published or derived, by what they hold for.
-    source
-        Paper, and the section or code that was followed.
-    """
-
-    name: str
-    module: str
-    builder: str
-    input_kind: str
-    input_shape: tuple[int, ...]
-    source: str
-    options: Mapping[str, Choice | Number] = field(default_factory=dict)
-    parameters: Mapping[str, int] = field(default_factory=dict)
-
-
-MODELS = {
-    entry.name: entry
-    for entry in (
-        ModelEntry(
-            name="psytrance_cnn",
-            module="genreflow.models.psytrance",
-            builder="PsytranceCNN",
-            input_kind="logmel",
-            input_shape=(128, 128),
-            options={
-                "pool": Choice("maxmean", ("max", "mean", "maxmean"), "Global pooling after the convolutions."),
-                "dropout": Number(0.2, 0, 1, "Share of units dropped (the study calls it keep_prob)."),
-                "orient": Choice(
-                    "time", ("time", "mel"), "Axis the kernels slide along: time as in the text, mel as in the code."
-                ),
-            },
-            parameters={"pool=maxmean, 5 classes": 8_797_703, "pool=max or mean, 5 classes": 7_224_839},
-            source="Trostanovsky (2018), CNN architecture; layers as in its published code",
-        ),
-    )
-}
+_FAMILIES = (psytrance, western8, genre_mood, tagging, won2020, feature_maps, classical)
+MODELS = {entry.name: entry for family in _FAMILIES for entry in family.ENTRIES}
 
 
 def describe(name: str) -> ModelEntry:
-    """Return the entry of a network; UserError if there is none of that name."""
+    """Return the entry of a model; UserError if there is none of that name."""
     if name not in MODELS:
         raise UserError(f"There is no model {name!r}.{did_you_mean(name, MODELS)} Known: {', '.join(sorted(MODELS))}.")
     return MODELS[name]
 
 
 def module_of(name: str) -> str:
-    """Return the dotted name of the module that a network is built by."""
+    """Return the dotted name of the module that a model is built by."""
     return describe(name).module
 
 
 def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all options of a network, the given ones in place of the defaults.
+    """Return all options of a model, the given ones in place of the defaults.
 
     Raises
     ------
@@ -133,31 +55,37 @@ def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def build(name: str, *, n_outputs: int, input_shape: tuple[int, ...], **options: Any) -> nn.Module:
-    """Build a network with fresh weights, drawn from torch's global generator.
+def check_input(name: str, given: InputSettings) -> None:
+    """Raise UserError, with all reasons, if an input does not suit a model."""
+    problems = list(describe(name).input_problems(given))
+    if problems:
+        raise Problems(f"Input of model {name!r}:", problems)
+
+
+def build(name: str, n_outputs: int, *, input_shape: tuple[int, ...] | None = None, **options: Any) -> nn.Module:
+    """Build a model with fresh weights, drawn from torch's global generator.
 
     Parameters
     ----------
     n_outputs
-        Number of classes; the network returns as many logits.
+        Number of classes or tags; the model returns as many logits.
     input_shape
-        Shape of one segment as stored. The network takes float32 [batch, *input_shape].
+        Shape of one segment as stored; that of the study's own input if not given. The model takes float32
+        [batch, *input_shape].
     options
         See `describe`.
 
     Raises
     ------
     UserError
-        When an option, the number of classes or the shape does not suit the network.
+        When an option, the number of outputs or the shape does not suit the model.
     """
     entry = describe(name)
     merged = check_options(name, options)
-    if n_outputs < 2:
-        raise UserError(f"Model {name!r} needs at least 2 classes to tell apart, not {n_outputs}.")
-    if tuple(input_shape) != entry.input_shape:
-        wanted, given = (" x ".join(map(str, shape)) for shape in (entry.input_shape, input_shape))
-        raise UserError(
-            f"Model {name!r} wants segments of {wanted} ({entry.input_kind}), not {given}: change the study's input."
-        )
+    if n_outputs < 1:
+        raise UserError(f"Model {name!r} needs at least 1 output, not {n_outputs}.")
+    shape = entry.input_shape if input_shape is None else tuple(input_shape)
+    if not entry.takes_shape(shape):
+        raise UserError(f"Model {name!r} wants segments of {entry.wanted}, not {shape_text(shape)}.")
     builder = getattr(import_module(entry.module), entry.builder)
-    return builder(n_outputs=n_outputs, input_shape=entry.input_shape, **merged)
+    return builder(n_outputs=n_outputs, input_shape=shape, **merged)

@@ -9,7 +9,7 @@ from genreflow.store.digest import digest, file_sha256
 
 PACKAGE = Path(__file__).parents[1]
 # The registry lists every model; a run depends on the code and options of its own, which its key holds besides.
-_NOT_CODE = frozenset({str(PACKAGE / "models" / "registry.py")})
+_REGISTRY = PACKAGE / "models" / "registry.py"
 
 
 @cache
@@ -22,7 +22,7 @@ def code_key(*sources: str) -> str:
     todo = [Path(source) if source.endswith(".py") else _module_path(source) for source in sources]
     while todo:
         path = todo.pop()
-        if path is None or str(path) in seen or str(path) in _NOT_CODE:
+        if path is None or str(path) in seen or path == _REGISTRY:
             continue
         tree = _without_docstrings(ast.parse(path.read_text(encoding="utf-8")))
         seen[str(path)] = ast.dump(tree)

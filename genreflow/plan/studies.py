@@ -7,12 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from genreflow.config.inputs import InputSettings
 from genreflow.config.load import settings_from
 from genreflow.config.study import Experiment, ModelSettings, StudySettings
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError, did_you_mean
-from genreflow.features.shapes import segment_shape
 from genreflow.models import registry
 from genreflow.plan.code import code_key
 from genreflow.plan.datasets import DatasetPlan, InputPlan
@@ -157,7 +155,7 @@ class StudyPlan:
         options, training, inputs = chosen.values()
         if inputs["input"] not in self.settings.inputs:
             raise UserError(f"study {self.name}: the input {inputs['input']!r} is not among its inputs.")
-        self._check_input(model, self.settings.inputs[inputs["input"]])
+        self._check_input(model, inputs["input"])
         full_options = registry.check_options(model, options)
         full_training = settings_from(
             TrainingSettings, {**self.settings.training.model_dump(), **training}, f"study {self.name}: training"
@@ -308,15 +306,10 @@ class StudyPlan:
         hint = did_you_mean(axis, [name for known in kinds.values() for name in known])
         raise UserError(f"study {self.name}: {axis!r} is no option of {model} and no training setting.{hint}")
 
-    def _check_input(self, model: str, given: InputSettings) -> None:
-        wanted = registry.describe(model)
-        shape = segment_shape(given)
-        if (wanted.input_kind, wanted.input_shape) != (given.front_end.kind, shape):
-            fed, wants = (" x ".join(map(str, sizes)) for sizes in (shape, wanted.input_shape))
-            raise UserError(
-                f"study {self.name}: {model} is fed {given.front_end.kind} of {fed} and wants "
-                f"{wanted.input_kind} of {wants}."
-            )
+    def _check_input(self, model: str, name: str) -> None:
+        problems = list(registry.describe(model).input_problems(self.settings.inputs[name]))
+        if problems:
+            raise UserError(f"study {self.name}: {model} cannot be fed {name!r}: {'; '.join(problems)}.")
 
     def _model_of(self, experiment: Experiment) -> str:
         return experiment.model or next(iter(self.settings.models))

@@ -100,7 +100,7 @@ def _assemble(path: Path, facts: dict[str, Any], weights: dict[str, torch.Tensor
     with torch.random.fork_rng(devices=[]):
         network = registry.build(
             facts["model"],
-            n_outputs=len(facts["classes"]),
+            len(facts["classes"]),
             input_shape=tuple(facts["input_shape"]),
             **facts["options"],
         )

@@ -6,12 +6,17 @@ from torch import nn
 
 from genreflow.training.data import to_input
 
+_BATCH, _VALUES = 256, 2**22
 
-def predict_proba(model: nn.Module, arrays: np.ndarray, *, device: torch.device, batch: int = 256) -> np.ndarray:
+
+def predict_proba(
+    model: nn.Module, arrays: np.ndarray, *, device: torch.device, batch: int | None = None
+) -> np.ndarray:
     """Return the softmax of the logits of `arrays` [n, *shape], float32 [n, K].
 
     Computed in float32 whatever the training's precision was; `batch` bounds the memory and changes nothing else.
     """
+    batch = batch or max(1, min(_BATCH, _VALUES // max(1, arrays[:1].size)))
     model = model.to(device).eval()
     parts = []
     with torch.inference_mode():

@@ -19,7 +19,7 @@ from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError
 from genreflow.models import registry
 from genreflow.models.standardise import Standardised, standardised
-from genreflow.models.summary import layers
+from genreflow.models.summary import layers, trainable_parameters
 from genreflow.store.atomic import write_bytes, write_text
 from genreflow.store.digest import digest, file_sha256
 from genreflow.store.parquet import Header, read_frame, write_table
@@ -104,9 +104,7 @@ def run_fold(
 
     with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
         torch.manual_seed(training.seed)
-        network = registry.build(
-            model, n_outputs=len(classes), input_shape=train_set.arrays.shape[1:], **asked["options"]
-        )
+        network = registry.build(model, len(classes), input_shape=train_set.arrays.shape[1:], **asked["options"])
         structure = layers(network, train_set.arrays.shape[1:])
         network = standardised(network, train_set.arrays.shape[1:], asked["input"].get("standardise", "none"))
         if isinstance(network, Standardised):
@@ -132,7 +130,7 @@ def run_fold(
         "epochs": len(trained.history),
         "kept_epoch": trained.kept_epoch,
         "steps": int(trained.history["steps"].sum()),
-        "parameters": sum(weights.numel() for weights in network.parameters()),
+        "parameters": trainable_parameters(network),
         "layers": structure,
         "weights_sha256": file_sha256(folder / MODEL),
         "device": torch.cuda.get_device_name(where) if where.type == "cuda" else where.type,

@@ -2,44 +2,16 @@ import subprocess
 import sys
 
 import pytest
-import torch
 
+from genreflow.config.inputs import InputSettings
 from genreflow.errors import Problems, UserError
 from genreflow.models import registry
+from genreflow.models.entry import Choice, Count, Number
 
 
 def test_the_registry_is_read_without_torch():
     program = "import sys, genreflow.models.registry; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
-
-
-@pytest.mark.parametrize("name", registry.MODELS)
-class TestEveryModel:
-    """The contract that each entry of the registry keeps."""
-
-    def test_it_builds_with_its_defaults_and_returns_a_logit_a_class(self, name):
-        shape = registry.describe(name).input_shape
-        network = registry.build(name, n_outputs=3, input_shape=shape).eval()
-        with torch.inference_mode():
-            logits = network(torch.randn(2, *shape, generator=torch.Generator().manual_seed(0)))
-        assert logits.shape == (2, 3)
-        assert torch.isfinite(logits).all()
-
-    def test_the_same_seed_gives_the_same_weights(self, name):
-        shape = registry.describe(name).input_shape
-        twins = []
-        for _ in range(2):
-            torch.manual_seed(3)
-            twins.append(registry.build(name, n_outputs=2, input_shape=shape).state_dict())
-        assert all(torch.equal(twins[0][key], twins[1][key]) for key in twins[0])
-
-    def test_another_shape_is_refused(self, name):
-        with pytest.raises(UserError, match=r"wants segments of .* not 1 x 2"):
-            registry.build(name, n_outputs=2, input_shape=(1, 2))
-
-    def test_one_class_is_refused(self, name):
-        with pytest.raises(UserError, match="at least 2 classes"):
-            registry.build(name, n_outputs=1, input_shape=registry.describe(name).input_shape)
 
 
 def test_an_unknown_model_is_named_with_a_suggestion():
@@ -69,3 +41,22 @@ def test_all_wrong_options_are_reported_at_once():
 def test_dropout_must_be_a_number_in_range(value):
     with pytest.raises(Problems, match="dropout"):
         registry.check_options("psytrance_cnn", {"dropout": value})
+
+
+def test_an_input_that_does_not_suit_is_named_with_what_would():
+    given = InputSettings.model_validate({"front_end": {"kind": "stft"}, "segments": {"kind": "sliding"}})
+    with pytest.raises(UserError, match="wants logmel of 128 x 128, and is fed stft"):
+        registry.check_input("psytrance_cnn", given)
+
+
+@pytest.mark.parametrize(
+    ("option", "good", "bad"),
+    [
+        (Choice(96, (96, 128), ""), [96, 128], [64, "96", True, None]),
+        (Number(0.5, 0, 1, ""), [0, 0.99], [1, -0.1, "0.5", True]),
+        (Count(3, 1, 9, ""), [1, 9], [0, 10, 2.5, True, "3"]),
+    ],
+)
+def test_options_say_what_they_may_not_be(option, good, bad):
+    assert not any(option.problem(value) for value in good)
+    assert all(option.problem(value) for value in bad)

@@ -8,7 +8,7 @@ from torch import nn
 from genreflow.config.training import TrainingSettings
 from genreflow.store.parquet import Header, array_column, write_table
 
-SHAPE = (4, 6)
+SHAPE = (8, 6)
 TRAINING = TrainingSettings(batch=9, steps_per_epoch=6, epochs=3, learning_rate=0.02)
 CLASSES = ("dark", "full-on", "goa")
 

@@ -31,7 +31,7 @@ def test_the_four_products_say_what_was_done(study, run_tiny):
     assert facts["classes"] == list(CLASSES)
     assert (facts["status"], facts["epochs"], facts["steps"], facts["threads"]) == ("finished", 3, 18, 1)
     assert 1 <= facts["kept_epoch"] <= 3
-    assert facts["parameters"] == 24 * 16 + 16 + 16 * 3 + 3
+    assert facts["parameters"] == 48 * 16 + 16 + 16 * 3 + 3
     assert facts["weights_sha256"] == file_sha256(folder / "model.safetensors")
     assert facts["dataset"]["tracks"] == {"train": 9, "test": 6}
     assert facts["dataset"]["slices"] == {"train": 27, "test": 18}

@@ -1,0 +1,1 @@
+"""The models of each study, described without torch."""

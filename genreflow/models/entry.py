@@ -1,0 +1,185 @@
+"""What the pipeline knows of a model without building it: no torch is imported here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from genreflow.config.inputs import InputSettings
+from genreflow.errors import did_you_mean
+from genreflow.features.shapes import segment_shape
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An option that is one of a few words or numbers."""
+
+    default: str | int
+    allowed: tuple[str | int, ...]
+    help: str
+
+    def problem(self, value: Any) -> str | None:
+        """Say what is wrong with `value`, if anything is."""
+        if not isinstance(value, bool) and value in self.allowed:
+            return None
+        return f"{value!r} is not one of {self.values}.{did_you_mean(str(value), map(str, self.allowed))}"
+
+    @property
+    def values(self) -> str:
+        """What may be set, in words."""
+        return ", ".join(map(str, self.allowed))
+
+
+@dataclass(frozen=True)
+class Number:
+    """An option that is a number in [low, high)."""
+
+    default: float
+    low: float
+    high: float
+    help: str
+
+    def problem(self, value: Any) -> str | None:
+        """Say what is wrong with `value`, if anything is."""
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return None if number and self.low <= value < self.high else f"{value!r} is not a number {self.values}."
+
+    @property
+    def values(self) -> str:
+        """What may be set, in words."""
+        return f"from {self.low:g} up to, but not including, {self.high:g}"
+
+
+@dataclass(frozen=True)
+class Count:
+    """An option that is a whole number in [low, high]."""
+
+    default: int
+    low: int
+    high: int
+    help: str
+
+    def problem(self, value: Any) -> str | None:
+        """Say what is wrong with `value`, if anything is."""
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return None if whole and self.low <= value <= self.high else f"{value!r} is not a whole number {self.values}."
+
+    @property
+    def values(self) -> str:
+        """What may be set, in words."""
+        return f"from {self.low} to {self.high}"
+
+
+DROPOUT = Number(0.0, 0, 1, "Share of units dropped.")
+
+
+def dropout(default: float, help: str = DROPOUT.help) -> Number:
+    """Return the option of a dropout rate."""
+    return Number(default, 0, 1, help)
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model by name: where it lives, what it may be told, what it wants to be fed.
+
+    Attributes
+    ----------
+    name
+        As study files call it.
+    study
+        The study it is from, or that first names it: ``psytrance``, ``western8``, ``genre_mood``, ``tagging``,
+        ``won2020``, ``feature_maps``, ``classical``.
+    title
+        What it is, in a few words.
+    module, builder
+        Where it is built: ``builder(n_outputs=, input_shape=, **options) -> nn.Module``.
+    input
+        The study's own input, as it would stand in a study file.
+    free
+        Axes of a segment that may have another size than the study's -> the least size.
+    binding
+        Settings of the input that cannot be others without the model being wrong: ``front_end.sample_rate``.
+    options
+        What may be set, by name.
+    parameters, n_outputs
+        Trainable parameters with the default options, the study's input and so many outputs, as published or derived.
+    fits
+        It is fitted to its data at once and not trained by gradient steps.
+    source
+        Paper, and the section or code that was followed.
+    chosen
+        What the sources leave open, and what is done here.
+    """
+
+    name: str
+    study: str
+    title: str
+    module: str
+    builder: str
+    input: Mapping[str, Any]
+    source: str
+    n_outputs: int
+    parameters: int | None = None
+    free: Mapping[int, int] = field(default_factory=dict)
+    binding: tuple[str, ...] = ()
+    options: Mapping[str, Choice | Number | Count] = field(default_factory=dict)
+    fits: bool = False
+    chosen: tuple[str, ...] = ()
+
+    @cached_property
+    def input_settings(self) -> InputSettings:
+        """The study's own input."""
+        return InputSettings.model_validate(self.input)
+
+    @property
+    def input_kind(self) -> str:
+        """The front-end it wants."""
+        return self.input_settings.front_end.kind
+
+    @cached_property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one segment of the study's own input, as stored."""
+        return segment_shape(self.input_settings)
+
+    def takes_shape(self, shape: tuple[int, ...]) -> bool:
+        """Tell whether segments of `shape` suit the model."""
+        return len(shape) == len(self.input_shape) and all(
+            given >= self.free[axis] if axis in self.free else given == wanted
+            for axis, (given, wanted) in enumerate(zip(shape, self.input_shape, strict=True))
+        )
+
+    def input_problems(self, given: InputSettings) -> Iterator[str]:
+        """Say what keeps an input from suiting the model; nothing if it suits."""
+        if given.front_end.kind != self.input_kind:
+            yield f"it wants {self.wanted}, and is fed {given.front_end.kind}: front_end.kind: {self.input_kind}"
+            return
+        shape = segment_shape(given)
+        if not self.takes_shape(shape):
+            yield f"it wants {self.wanted}, and is fed {shape_text(shape)}"
+        for place in self.binding:
+            wanted, found = _setting(self.input_settings, place), _setting(given, place)
+            if wanted != found:
+                yield f"it wants {place}: {wanted}, and is fed {found}"
+
+    @property
+    def wanted(self) -> str:
+        """The input it wants, in words: ``logmel of 128 x (at least 32, in the study 1292)``."""
+        sizes = (
+            f"(at least {self.free[axis]}, in the study {size})" if axis in self.free else str(size)
+            for axis, size in enumerate(self.input_shape)
+        )
+        return f"{self.input_kind} of {' x '.join(sizes)}"
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Write the shape of a segment."""
+    return " x ".join(map(str, shape))
+
+
+def _setting(settings: InputSettings, place: str) -> Any:
+    value: Any = settings
+    for name in place.split("."):
+        value = getattr(value, name)
+    return value
