@@ -1,12 +1,30 @@
 """Errors that a user can act on."""
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class UserError(Exception):
     """Something the user can put right: what is wrong, where, and what to do. Shown without a traceback."""
+
+
+class Damaged(UserError):
+    """A product of the pipeline is not as it was written; it can be made again.
+
+    Parameters
+    ----------
+    path
+        The file.
+    why
+        How it was noticed.
+    """
+
+    def __init__(self, path: str | os.PathLike, why: object) -> None:
+        self.path = Path(path)
+        super().__init__(f"{path} is damaged ({why}).")
 
 
 class Problems(UserError):

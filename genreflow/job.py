@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from genreflow.errors import UserError
+from genreflow.errors import Damaged, UserError
+from genreflow.repair import put_aside
 
 
 def let_jobs_import_from(home: Path) -> None:
@@ -21,7 +22,8 @@ def let_jobs_import_from(home: Path) -> None:
 def job(log: str | Path) -> Iterator[Callable[[str], None]]:
     """Send what is printed to `log`; yield a function for lines that belong on the terminal as well.
 
-    A `UserError` ends the process with its text alone; of any other error the traceback goes to the log.
+    A `UserError` ends the process with its text alone; of any other error the traceback goes to the log. A damaged
+    product is put aside, so that the next run makes it again.
     """
     terminal = sys.stderr
     start = time.monotonic()
@@ -33,6 +35,10 @@ def job(log: str | Path) -> Iterator[Callable[[str], None]]:
 
         try:
             yield say
+        except Damaged as error:
+            gone = put_aside(error.path)
+            say(f"{error} {' and '.join(map(str, gone))} will be made again: run the same command once more.")
+            raise SystemExit(1) from None
         except UserError as error:
             say(str(error))
             raise SystemExit(1) from None

@@ -7,8 +7,8 @@ from math import gcd
 import numpy as np
 import soxr
 
-from genreflow.audio.vorbis import ogg_frames, ogg_rate, read_ogg
-from genreflow.errors import UserError
+from genreflow.audio.vorbis import check_pages, ogg_frames, ogg_rate, read_ogg
+from genreflow.errors import Damaged
 
 # What soxr's HQ filter looks at around a sample, in samples of the lower of both rates; more than it needs.
 _REACH = 512
@@ -35,7 +35,8 @@ class Track:
 
     @classmethod
     def open(cls, path: str | os.PathLike, rate: int) -> "Track":
-        """Look at a file without decoding it."""
+        """Look at a file without decoding it; Damaged if a page of it is not sound."""
+        check_pages(path)
         return cls(path, rate, ogg_rate(path), ogg_frames(path))
 
     @property
@@ -56,7 +57,7 @@ class Track:
 
         Raises
         ------
-        UserError
+        Damaged
             When the file ends early.
         """
         stop = self.n_samples if stop is None else stop
@@ -82,5 +83,5 @@ class Track:
     def _stored(self, start: int, stop: int) -> np.ndarray:
         samples = read_ogg(self.path, start=start, frames=stop - start)
         if len(samples) != stop - start:
-            raise UserError(f"{self.path} is damaged: it ends early. Delete it and run again: it will be rebuilt.")
+            raise Damaged(self.path, "it ends early")
         return samples

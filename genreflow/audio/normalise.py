@@ -17,8 +17,9 @@ from genreflow.audio.loudness import ABSOLUTE_GATE, integrated_loudness, true_pe
 from genreflow.audio.readback import check_coded
 from genreflow.audio.spectrum import bandwidth
 from genreflow.audio.verdict import Caution, Refused
-from genreflow.audio.vorbis import OggReader, encode_ogg, ogg_comment, ogg_frames
+from genreflow.audio.vorbis import OggReader, check_pages, encode_ogg, ogg_comment, ogg_frames
 from genreflow.config.audio import AudioSettings
+from genreflow.errors import UserError
 from genreflow.store.atomic import write_bytes
 
 CODER_HEADROOM = 0.5  # dB left below the ceiling where it caps the gain: coding raises peaks by about that much
@@ -110,11 +111,12 @@ def normalise(path: bytes | str, ogg: str | os.PathLike, settings: AudioSettings
 
 
 def stored_record(ogg: str | os.PathLike) -> Normalised | None:
-    """Return the record within a file that `normalise` wrote; None where there is no such file, or not a whole one."""
+    """Return the record within a file that `normalise` wrote; None where there is no such file, or no sound one."""
     try:
+        check_pages(ogg)
         record = Normalised(**json.loads(ogg_comment(ogg)))
         return record if ogg_frames(ogg) == record.frames else None
-    except (soundfile.SoundFileError, ValueError, TypeError):
+    except (UserError, soundfile.SoundFileError, ValueError, TypeError):
         return None
 
 

@@ -11,7 +11,8 @@ import struct
 import numpy as np
 import soundfile
 
-from genreflow.audio.ogg import HEADER, page_checksum
+from genreflow.audio.ogg import HEADER, page_checksum, survey
+from genreflow.errors import Damaged, UserError
 from genreflow.store.atomic import write_bytes
 
 # libvorbis keeps one write on the stack and dies of about two million frames; and where it is cut changes the
@@ -21,6 +22,20 @@ CHUNK_FRAMES = 65_536
 # Within the last page libsndfile seeks to a place that is off by the part of the last block that is cut away.
 # A page has at most 255 packets of at most 1024 frames; so much before the end, seeking is exact.
 _LAST_PAGE_FRAMES = 2**18
+
+
+def check_pages(path: str | os.PathLike) -> None:
+    """Raise Damaged if a page of a file is missing or not as it was written: libvorbis would pass over it.
+
+    UserError if there is no such file.
+    """
+    try:
+        with open(path, "rb") as file:
+            streams = survey(file)
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist.") from None
+    if streams.gaps or not streams.ended:
+        raise Damaged(path, f"{streams.gaps} pages are not sound" if streams.gaps else "its end is missing")
 
 
 def encode_ogg(samples: np.ndarray, rate: int, *, quality: float, serial: int, comment: str = "") -> bytes:

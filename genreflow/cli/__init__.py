@@ -18,12 +18,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands)
     _add_check(commands)
+    _add_models(commands)
+    _add_verify(commands)
     _add_predict(commands)
     _add_demo(commands)
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["run"]:  # what follows belongs to snakemake, `--help` included
         return _guarded(lambda: _run(given[1:]))
-    options = parser.parse_args(given)
+    options, rest = parser.parse_known_args(given)
+    if rest and options.command != "verify":  # whose other arguments are snakemake's
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    options.rest = rest
     return _guarded(lambda: options.action(options))
 
 
@@ -68,6 +73,36 @@ def _check(options: argparse.Namespace) -> int:
     from genreflow.cli.check import run
 
     return run(options.music, options.configfile, every=options.every, as_json=options.json)
+
+
+def _add_models(commands) -> None:
+    parser = commands.add_parser("models", help="which models there are, and what one of them wants")
+    parser.add_argument("name", nargs="?", help="all of this one")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.set_defaults(action=_models)
+
+
+def _models(options: argparse.Namespace) -> int:
+    from genreflow.cli.models import run
+
+    return run(options.name, as_json=options.json)
+
+
+def _add_verify(commands) -> None:
+    parser = commands.add_parser(
+        "verify",
+        help="whether all products are as they were written",
+        epilog="Other arguments are snakemake's: --directory, --configfile, --cores ...",
+    )
+    parser.add_argument("--repair", action="store_true", help="make again what is damaged, and nothing else")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.set_defaults(action=_verify)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from genreflow.cli.verify import run
+
+    return run(options.rest, mend=options.repair, as_json=options.json)
 
 
 def _add_predict(commands) -> None:

@@ -5,6 +5,7 @@ decided here by two signs: a file lock that the system releases with the process
 processes, in which a plain `snakemake` shows as well.
 """
 
+import argparse
 import fcntl
 import json
 import os
@@ -19,6 +20,7 @@ from pathlib import Path
 import psutil
 
 from genreflow.errors import UserError
+from genreflow.repair import give_back_times, missing_stages, sweep
 from genreflow.store.atomic import TEMPORARY_SUFFIX
 
 SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
@@ -39,7 +41,21 @@ def run(arguments: Sequence[str]) -> int:
     BusyError
         When a live run works there; it says which process, where and since when.
     """
-    folder = _working_folder(arguments)
+    folder, command = _claimed(arguments)
+    if not _is_dry(arguments):
+        _mend(folder, command)
+    sys.stdout.flush()
+    os.execv(command[0], command)
+
+
+def repair(arguments: Sequence[str]) -> int:
+    """Make the products again that were put aside in the folder of these arguments; return snakemake's exit code."""
+    return _mend(*_claimed(arguments))
+
+
+def _claimed(arguments: Sequence[str]) -> tuple[Path, list[str]]:
+    """Return the folder, now held by this process, and the whole command."""
+    folder = working_folder(arguments)
     command = [_snakemake(), *arguments]
     if not _names_snakefile(arguments) and not (folder / "Snakefile").exists():
         command += ["--snakefile", str(SNAKEFILE)]
@@ -54,11 +70,50 @@ def run(arguments: Sequence[str]) -> int:
         _sweep(folder / "results")
         print("genreflow: the last run here died; taking over from it.", file=sys.stderr)
         subprocess.run([*command, "--unlock"], check=False, capture_output=True)
-    sys.stdout.flush()
-    os.execv(command[0], command)
+    return folder, command
 
 
-def _working_folder(arguments: Sequence[str]) -> Path:
+def _mend(folder: Path, command: Sequence[str]) -> int:
+    """Make what was put aside again by itself, so that nothing that was made from it before has to be."""
+    code = 0
+    for missing in missing_stages(folder / "results"):
+        print(f"genreflow: making again what was damaged: {len(missing)} of {_products(missing)}.", file=sys.stderr)
+        targets = [str(product.relative_to(folder)) for product in missing]
+        made = subprocess.run([command[0], *targets, *_without_targets(command[1:])], check=False)
+        give_back_times(missing)
+        code = code or made.returncode
+    sweep(folder / "results")
+    return code
+
+
+def _products(missing: Sequence[Path]) -> str:
+    return ", ".join(sorted({product.parent.name for product in missing}))
+
+
+def _without_targets(arguments: Sequence[str]) -> list[str]:
+    """Return those of snakemake's arguments that say where it works, with which settings and on what."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for names in (("--cores", "-c"), ("--jobs", "-j"), ("--profile",), ("--workflow-profile",), ("--executor", "-e")):
+        parser.add_argument(*names)
+    for names in (("--directory", "-d"), ("--snakefile", "-s"), ("--conda-prefix",)):
+        parser.add_argument(*names)
+    for names in (("--configfile", "--configfiles"), ("--config", "-C"), ("--resources", "--res")):
+        parser.add_argument(*names, nargs="+")
+    parser.add_argument("--software-deployment-method", "--sdm", nargs="+")
+    known, _ = parser.parse_known_args(list(arguments))
+    kept: list[str] = []
+    for name, value in vars(known).items():
+        if value is not None:
+            kept += [f"--{name.replace('_', '-')}", *([value] if isinstance(value, str) else value)]
+    return kept
+
+
+def _is_dry(arguments: Sequence[str]) -> bool:
+    return any(argument in ("-n", "--dry-run", "--dryrun", "--unlock", "--help", "-h") for argument in arguments)
+
+
+def working_folder(arguments: Sequence[str]) -> Path:
+    """Return the folder that snakemake would work in with these arguments."""
     for option, value in zip(arguments, [*arguments[1:], ""], strict=True):
         if option in ("--directory", "-d"):
             return Path(value).resolve()

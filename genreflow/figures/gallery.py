@@ -118,7 +118,7 @@ def _input(sources: Sources, input: str) -> Figure:
 def _architecture(sources: Sources, model: str) -> Figure:
     run = next(run for run in sources.study["runs"] if run["model"] == model)
     facts = json.loads((sources.folder / run["path"] / "run.json").read_text(encoding="utf-8"))
-    return architecture([Layer(**layer) for layer in facts["layers"]], title=model)
+    return architecture([Layer(**layer) for layer in facts["layers"]], title=model, input_shape=facts["input_shape"])
 
 
 def _experiment(sources: Sources, experiment: str) -> Figure:

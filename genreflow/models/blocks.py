@@ -4,6 +4,8 @@ Maps are [batch, channels, bands, time] or [batch, channels, time], sequences [b
 has a `title` is one block in figures and tables, whatever it is made of.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import ClassVar, Literal
 
 import torch
@@ -13,23 +15,43 @@ from torch.nn import functional
 KERAS_BATCH_NORM = {"eps": 1e-3, "momentum": 0.01}
 
 
-class InputNorm(nn.BatchNorm2d):
-    """Batch normalisation of a whole spectrogram as one channel, as Keras would.
+class _EarlyAverage(nn.modules.batchnorm._BatchNorm):
+    """Batch normalisation whose running statistics begin as the plain average of the batches so far.
 
-    Takes and returns [batch, ...]. Keras lets the running statistics start at mean 0 and variance 1, which decibels
-    are far from: after 60 steps more than half of that start would still be left. So the first steps take the plain
-    average of the batches so far, until Keras's momentum of 0.99 is the slower of the two.
+    They start at mean 0 and variance 1, which decibels and the samples of waveforms are far from, and Keras's momentum
+    leaves more than half of that start after 60 steps: a network that has learned its classes would still fail in
+    evaluation. So the average is taken until `momentum` is the slower of the two, and from then on `momentum`.
     """
 
-    def __init__(self) -> None:
-        super().__init__(1, **KERAS_BATCH_NORM)
+    def __init__(self, channels: int, *, eps: float, momentum: float) -> None:
+        super().__init__(channels, eps=eps, momentum=momentum)
+        self._slowest = momentum
         self._batches = 0
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Normalise `x`; in training, also learn its mean and variance."""
         if self.training:
             self._batches += 1
-            self.momentum = max(KERAS_BATCH_NORM["momentum"], 1 / self._batches)
+            self.momentum = max(self._slowest, 1 / self._batches)
+        return super().forward(x)
+
+
+class KerasBatchNorm1d(_EarlyAverage, nn.BatchNorm1d):
+    """For [batch, channels, time]; take `KERAS_BATCH_NORM`."""
+
+
+class KerasBatchNorm2d(_EarlyAverage, nn.BatchNorm2d):
+    """For [batch, channels, bands, time]; take `KERAS_BATCH_NORM`."""
+
+
+class InputNorm(KerasBatchNorm2d):
+    """Batch normalisation of a whole spectrogram as one channel, as Keras would: takes and returns [batch, ...]."""
+
+    def __init__(self) -> None:
+        super().__init__(1, **KERAS_BATCH_NORM)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Normalise `x`; in training, also learn its mean and variance."""
         return super().forward(x.flatten(1)[:, None, None]).reshape(x.shape)
 
 
@@ -54,6 +76,7 @@ class ConvBlock(nn.Sequential):
 
     _CONVOLUTIONS: ClassVar = {1: nn.Conv1d, 2: nn.Conv2d}
     _NORMS: ClassVar = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
+    _KERAS_NORMS: ClassVar = {1: KerasBatchNorm1d, 2: KerasBatchNorm2d}
     _POOLS: ClassVar = {1: nn.MaxPool1d, 2: nn.MaxPool2d}
 
     def __init__(
@@ -70,7 +93,8 @@ class ConvBlock(nn.Sequential):
         pool: int | tuple[int, int] | None = None,
         dropout: float = 0.0,
     ) -> None:
-        norm_layers = [] if norm == "none" else [self._NORMS[dims](n_out, **norm_settings or {})]
+        norms = self._KERAS_NORMS if norm_settings else self._NORMS
+        norm_layers = [] if norm == "none" else [norms[dims](n_out, **norm_settings or {})]
         super().__init__(
             self._CONVOLUTIONS[dims](n_in, n_out, kernel, stride=stride, padding=padding),
             *(norm_layers if norm == "before" else ()),
@@ -137,3 +161,12 @@ class GlobalPool1d(nn.Module):
     def extra_repr(self) -> str:
         """Show the kind in the network's printed form."""
         return self.kind
+
+
+def dense_head(sizes: Sequence[int], dropout: float) -> list[nn.Module]:
+    """Return dense layers from the first of `sizes` to the last: dropout before each, ReLU between."""
+    layers: list[nn.Module] = []
+    for n_in, n_out in pairwise(sizes):
+        layers += [nn.ReLU()] if layers else []
+        layers += [nn.Dropout(dropout), nn.Linear(n_in, n_out)]
+    return layers

@@ -20,9 +20,9 @@ def trainable_parameters(network: nn.Module) -> int:
 
 def multiply_adds(network: nn.Module, input_shape: tuple[int, ...]) -> int:
     """Return the multiplications, each with an addition, that one segment costs; transforms by FFT are not counted."""
-    shadow = _shadow(network)
+    shadow, segment = _shadow(network, input_shape)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        shadow(torch.zeros(1, *input_shape, device="meta"))
+        shadow(segment)
     return counter.get_total_flops() // 2
 
 
@@ -35,33 +35,32 @@ def layers(network: nn.Module, input_shape: tuple[int, ...]) -> list[dict[str, A
     Parameters
     ----------
     network
-        Takes float32 [batch, *input_shape]. Its attribute `joins`, if any, says which module's output is put together
-        with the input of which, by their names: ``{"pool": "conv1"}``; as a concatenation if `joins_by` is not
-        ``"sum"``.
+        Takes float32 [batch, *input_shape]. Its attribute `joins`, if any, says which module's input is put together
+        with the output of which other, by their names: ``{"pool": "conv1"}``; as a concatenation if `joins_by` is not
+        ``"sum"``. Where there is more to say, all of it is listed, in order: ``{"pool": [("sum", "conv2"),
+        ("concat", "conv1", "conv2")]}``. What was added to a module's output counts as part of it from there on.
 
     Returns
     -------
     A list of ``name``, ``shape`` (channels, time, bands) or (features,), ``parameters``, and ``joins``: for a
-    concatenation or sum, the place in the list of the earlier layer that it takes in; else None.
+    concatenation or sum, the place in the list of the earlier layer that it takes in, or a list of places; else None.
     """
-    shadow = _shadow(network)
-    found: list[dict[str, Any]] = []
-    places: dict[str, int] = {}
+    shadow, segment = _shadow(network, input_shape)
+    called: list[tuple[str, dict[str, Any]]] = []
     for name, module in _drawn(shadow):
-        module.register_forward_hook(_note(found, places, name))
+        module.register_forward_hook(_note(called, name))
     with torch.no_grad():
-        shadow(torch.zeros(1, *input_shape, device="meta"))
-    # From the last to the first, so that no insertion moves a place that is still needed.
-    joins = sorted(getattr(network, "joins", {}).items(), key=lambda join: -places[join[0]])
-    by_sum = getattr(network, "joins_by", "concat") == "sum"
-    for target, source in joins:
-        _insert_join(found, before=places[target], source=places[source], by_sum=by_sum)
-    return found
+        shadow(segment)
+    return _with_joins(called, _joins(network))
 
 
-def _shadow(network: nn.Module) -> nn.Module:
-    """Return a copy that has shapes and no numbers, so that nothing is computed."""
-    return copy.deepcopy(network).to("meta").eval()
+def _shadow(network: nn.Module, input_shape: tuple[int, ...]) -> tuple[nn.Module, torch.Tensor]:
+    """Return a copy and a segment that have shapes and no numbers, so that nothing is computed.
+
+    What is fitted asks for numbers on its way to the result, and gets zeros.
+    """
+    device = "cpu" if hasattr(network, "fit") else "meta"
+    return copy.deepcopy(network).to(device).eval(), torch.zeros(1, *input_shape, device=device)
 
 
 def _drawn(module: nn.Module, name: str = ""):
@@ -75,30 +74,51 @@ def _drawn(module: nn.Module, name: str = ""):
         yield from _drawn(child, f"{name}.{child_name}" if name else child_name)
 
 
-def _insert_join(found: list[dict[str, Any]], *, before: int, source: int, by_sum: bool) -> None:
-    channels = found[before - 1]["shape"][0] + (0 if by_sum else found[source]["shape"][0])
-    shape = [channels, *found[before - 1]["shape"][1:]]
-    for later in found[before:]:
-        if later["joins"] is not None and later["joins"] >= before:
-            later["joins"] += 1
-    name = "sum" if by_sum else "concat"
-    found.insert(before, {"name": name, "shape": shape, "parameters": 0, "joins": source})
-
-
-def _note(found: list, places: dict[str, int], name: str):
+def _note(called: list[tuple[str, dict[str, Any]]], name: str):
     def hook(module: nn.Module, _: Any, output: Any) -> None:
-        places[name] = len(found)
         output = output[0] if isinstance(output, tuple) else output
-        found.append(
-            {
-                "name": _title(module),
-                "shape": _shape(module, output),
-                "parameters": trainable_parameters(module),
-                "joins": None,
-            }
-        )
+        # A module that is called again has the same parameters.
+        parameters = 0 if any(name == other for other, _ in called) else trainable_parameters(module)
+        layer = {"name": _title(module), "shape": _shape(module, output), "parameters": parameters, "joins": None}
+        called.append((name, layer))
 
     return hook
+
+
+def _joins(network: nn.Module) -> dict[str, list[tuple[str, ...]]]:
+    """Return what is put together before each module: (how, source, ...)."""
+    by = getattr(network, "joins_by", "concat")
+    return {
+        target: [(by, given)] if isinstance(given, str) else list(given)
+        for target, given in getattr(network, "joins", {}).items()
+    }
+
+
+def _with_joins(called: list[tuple[str, dict[str, Any]]], joins: dict[str, list[tuple[str, ...]]]) -> list[dict]:
+    found: list[dict[str, Any]] = []
+    places: dict[str, int] = {}
+    before = ""
+    for name, layer in called:
+        for by, *sources in joins.get(name, ()):
+            taken = [places[source] for source in sources]
+            found.append(_join(found, by, taken))
+            places[before] = len(found) - 1
+        places[name] = len(found)
+        found.append(layer)
+        before = name
+    return found
+
+
+def _join(found: list[dict[str, Any]], by: str, taken: list[int]) -> dict[str, Any]:
+    channels, *others = found[-1]["shape"]
+    if by == "concat":
+        channels += sum(found[place]["shape"][0] for place in taken)
+    return {
+        "name": by,
+        "shape": [channels, *others],
+        "parameters": 0,
+        "joins": taken if len(taken) > 1 else taken[0],
+    }
 
 
 def _title(module: nn.Module) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from genreflow.catalog.index import facts_of, read_index
 from genreflow.report import tables
+from genreflow.report.methods import methods
 from genreflow.report.page import Headline, Holdout, Picture, Study
 from genreflow.store.parquet import read_frame
 
@@ -97,7 +98,7 @@ def study_page(
         else None,
         slices=_of_kind(pictures, figures, "input") + _of_kind(pictures, figures, "right_and_wrong"),
         architecture=_of_kind(pictures, figures, "architecture"),
-        methods=_methods(study, facts),
+        methods=methods(study, facts),
         identity=_identity(facts, key),
         citation=[study["citation"]] if study["citation"] else [],
     )
@@ -155,32 +156,6 @@ def _run_facts(study: Mapping[str, Any], folder: Path) -> dict[str, Any] | None:
         return None
     run = next(r for r in study["runs"] if (r["model"], r["setting"]) == (chosen["model"], chosen["setting"]))
     return json.loads((folder / run["path"] / "run.json").read_text(encoding="utf-8"))
-
-
-def _methods(study: Mapping[str, Any], facts: Mapping[str, Any] | None) -> list[str]:
-    paragraphs = [study["description"]] if study["description"] else []
-    if facts is None:
-        return paragraphs
-    audio, mel, segments = facts["audio"], facts["input"]["front_end"], facts["input"]["segments"]
-    training, folds = facts["training"], study["folds"]
-    slice_s = segments["frames"] * mel["hop"] / mel["sample_rate"]
-    top = mel["fmax"] or mel["sample_rate"] / 2
-    paragraphs.append(
-        f"Tracks were mixed to mono, resampled to {audio['sample_rate']:,} Hz, brought to {audio['loudness']:g} LUFS "
-        f"(EBU R128) unless that took the true peak above {audio['true_peak']:g} dBTP, and stored as Ogg Vorbis of "
-        f"quality {audio['quality']:g}. Up to {segments['count']} slices of {segments['frames']} frames "
-        f"({slice_s:.2f} s) around the middle of each track were turned into {mel['n_mels']}-band log-mel spectrograms "
-        f"({mel['n_fft']:,}-sample Hann window, hop {mel['hop']:,} samples, {mel['fmin']:g} to {top:,.0f} Hz)."
-    )
-    grouping = "tracks of one group (artist or album) kept together" if folds["group"] else "groups not considered"
-    paragraphs.append(
-        f"Tracks were divided into {folds['count']} folds, stratified by class, {grouping}; statistics count tracks, "
-        f"never slices. Each network was trained for {facts['epochs']} epochs of "
-        f"{facts['steps'] // max(1, facts['epochs'])} steps with {training['optimizer']} on batches of "
-        f"{training['batch']} slices with equal numbers of each class, in {facts['precision']} on {facts['device']}. "
-        "Intervals are 95 % bootstrap intervals over groups, or over tracks where no groups are known."
-    )
-    return paragraphs
 
 
 def _identity(facts: Mapping[str, Any] | None, key: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from itertools import pairwise
 import h5py
 import numpy as np
 
-from genreflow.errors import UserError
+from genreflow.errors import Damaged, UserError
 from genreflow.store.atomic import atomic_write
 from genreflow.store.parquet import Header
 
@@ -69,8 +69,10 @@ def read_shard(
 
     Raises
     ------
+    Damaged
+        When the file is damaged.
     UserError
-        When the file is damaged, is a shard of another kind, or has no such array.
+        When it is a shard of another kind, or has no such array.
     """
     with _opened(path, kind) as file:
         group = file[_ARRAYS]
@@ -133,4 +135,4 @@ def _opened(path: str | os.PathLike, kind: str | None) -> Iterator[h5py.File]:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist.") from None
     except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error}). Delete it and run again: it will be rebuilt.") from error
+        raise Damaged(path, error) from error

@@ -1,11 +1,14 @@
 """Parquet tables with page checksums, and a header that says what they are and which key made them.
 
 Snappy, zstd and plain Parquet all return flipped bits silently unless page checksums are written *and*
-verified, so both are always on.
+verified, so both are always on. The footer, which holds the header and says where columns lie, has no checksum of
+its own: it is sealed with one that is kept within it.
 """
 
 import json
 import os
+import re
+import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +17,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genreflow.errors import UserError
+from genreflow.errors import Damaged, UserError
 from genreflow.store.atomic import atomic_write
 
 _HEADER = b"genreflow"
+# A footer's checksum stands in the footer, and is that of the footer with zeros in its place.
+_SEAL, _NO_SEAL = re.compile(rb"footer crc32 ([0-9a-f]{8})"), b"footer crc32 00000000"
+_TAIL = 8  # bytes at the end of a file: the length of the footer, and the format's name
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,8 @@ def write_table(path: str | os.PathLike, table: pa.Table | pd.DataFrame, header:
     metadata = {
         _HEADER: json.dumps(
             {"kind": header.kind, "key": header.key, "version": header.version, "facts": header.facts}
-        ).encode()
+        ).encode(),
+        b"seal": _NO_SEAL,
     }
     # Arrays of noise-like float16 do not compress; text and numbers do.
     binary = [name for name, kind in zip(table.schema.names, table.schema.types, strict=True) if _is_array(kind)]
@@ -51,6 +58,7 @@ def write_table(path: str | os.PathLike, table: pa.Table | pd.DataFrame, header:
             write_statistics=[name for name in table.schema.names if name not in binary],
             write_page_checksum=True,
         )
+        _seal(temporary)
 
 
 def read_table(path: str | os.PathLike, kind: str, columns: list[str] | None = None) -> pa.Table:
@@ -58,14 +66,16 @@ def read_table(path: str | os.PathLike, kind: str, columns: list[str] | None = N
 
     Raises
     ------
+    Damaged
+        When the file is damaged.
     UserError
-        When the file is damaged, or is a table of another kind.
+        When it is a table of another kind.
     """
     read_header(path, kind)
     try:
         return pq.read_table(path, columns=columns, page_checksum_verification=True, partitioning=None)
     except (OSError, pa.ArrowException) as error:
-        raise UserError(f"{path} is damaged ({error}). Delete it and run again: it will be rebuilt.") from error
+        raise Damaged(path, error) from error
 
 
 def read_frame(path: str | os.PathLike, kind: str, columns: list[str] | None = None) -> pd.DataFrame:
@@ -76,13 +86,18 @@ def read_frame(path: str | os.PathLike, kind: str, columns: list[str] | None = N
 def read_header(path: str | os.PathLike, kind: str | None = None) -> Header:
     """Read what a table says of itself; with `kind`, refuse a table of another kind."""
     try:
+        seal = _is_sealed(_footer(path)[0])
+        if seal is False:
+            raise Damaged(path, "the checksum of its footer is wrong")
         metadata = pq.read_schema(path).metadata or {}
     except FileNotFoundError:
         raise UserError(f"{path} does not exist.") from None
-    except (OSError, pa.ArrowException) as error:
-        raise UserError(f"{path} is not a readable Parquet file ({error}). Delete it and run again.") from error
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise Damaged(path, error) from error
     if _HEADER not in metadata:
         raise UserError(f"{path} was not written by genreflow: its header is missing.")
+    if not seal:
+        raise Damaged(path, "the checksum of its footer is missing")
     header = Header(**json.loads(metadata[_HEADER]))
     if kind is not None and header.kind != kind:
         raise UserError(f"{path} is a table of {header.kind!r}, where one of {kind!r} is wanted.")
@@ -108,6 +123,34 @@ def column_arrays(column: pa.ChunkedArray, shape: tuple[int, ...], dtype: str) -
     if not parts:
         return np.empty((0, *shape), dtype)
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _footer(path: str | os.PathLike) -> tuple[bytes, int]:
+    """Return the footer of a file, and where it begins."""
+    with open(path, "rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(0, end - _TAIL))
+        length = int.from_bytes(file.read(_TAIL)[:4], "little")
+        start = file.seek(max(0, end - _TAIL - length))
+        return file.read(length), start
+
+
+def _seal(path: str | os.PathLike) -> None:
+    footer, start = _footer(path)
+    place = footer.index(_NO_SEAL)
+    checksum = zlib.crc32(footer)
+    with open(path, "r+b") as file:
+        file.seek(start + place + len(_NO_SEAL) - 8)
+        file.write(b"%08x" % checksum)
+
+
+def _is_sealed(footer: bytes) -> bool | None:
+    """Tell whether a footer is as it was written; None if it has no seal."""
+    seal = _SEAL.search(footer)
+    if seal is None:
+        return None
+    unsealed = footer[: seal.start()] + _NO_SEAL + footer[seal.end() :]
+    return int(seal[1], 16) == zlib.crc32(unsealed)
 
 
 def _is_array(kind: pa.DataType) -> bool:

@@ -16,8 +16,8 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from genreflow.errors import UserError
-from genreflow.models import registry
+from genreflow.errors import Problems, UserError
+from genreflow.models import fitted, registry
 from genreflow.models.standardise import standardised
 from genreflow.training.run import MODEL, RUN, RUN_VERSION
 
@@ -105,6 +105,7 @@ def _assemble(path: Path, facts: dict[str, Any], weights: dict[str, torch.Tensor
             **facts["options"],
         )
         network = standardised(network, tuple(facts["input_shape"]), facts["input"].get("standardise", "none"))
+    fitted.make_room(network, weights)
     wanted = {name: (tensor.shape, tensor.dtype) for name, tensor in network.state_dict().items()}
     given = {name: (tensor.shape, tensor.dtype) for name, tensor in weights.items()}
     if wanted != given:
@@ -117,4 +118,6 @@ def _assemble(path: Path, facts: dict[str, Any], weights: dict[str, torch.Tensor
     if broken:
         raise UserError(f"{path} has weights that are not numbers ({', '.join(broken)}). {_AGAIN}")
     network.load_state_dict(weights)
+    if found := list(fitted.problems(network)):
+        raise Problems(f"{path} does not hold a {facts['model']!r} that can be used:", found)
     return network.eval()

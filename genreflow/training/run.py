@@ -25,6 +25,7 @@ from genreflow.store.digest import digest, file_sha256
 from genreflow.store.parquet import Header, read_frame, write_table
 from genreflow.training.data import SliceSet, load_slices, to_input
 from genreflow.training.device import choose_device, choose_precision, choose_threads
+from genreflow.training.fit import fit
 from genreflow.training.loop import train
 from genreflow.training.predict import predict_proba
 
@@ -50,7 +51,7 @@ def run_fold(
     threads: int | None = None,
     progress: Callable[[dict], None] | None = None,
 ) -> dict[str, Any]:
-    """Train on one fold's training tracks, predict its others, and write the four products of a run.
+    """Train or fit on one fold's training tracks, predict its others, and write the four products of a run.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def run_fold(
     folder
         Receives ``model.safetensors``, ``history.parquet``, ``predictions.parquet`` and, last, ``run.json``.
     device, threads
-        ``auto``, ``cpu`` or ``cuda``; most CPU threads, all there are if not given.
+        ``auto``, ``cpu`` or ``cuda``; most CPU threads, all there are if not given. What is fitted runs on the CPU.
     progress
         Called with each row of the history as it is made.
 
@@ -94,8 +95,9 @@ def run_fold(
     }
     begin = time.perf_counter()
     torch.set_num_threads(choose_threads(threads))
-    where = choose_device(device)
-    precision = choose_precision(training.precision, where)
+    is_fitted = registry.describe(model).fits
+    where = choose_device("cpu" if is_fitted else device)
+    precision = choose_precision("float32" if is_fitted else training.precision, where)
 
     tracks, classes = fold_tracks(folds, index, fold)
     sets = {role: load_slices(shards, tracks[tracks["role"] == role], classes) for role in ("train", _other_role(fold))}
@@ -104,13 +106,16 @@ def run_fold(
 
     with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
         torch.manual_seed(training.seed)
-        network = registry.build(model, len(classes), input_shape=train_set.arrays.shape[1:], **asked["options"])
-        structure = layers(network, train_set.arrays.shape[1:])
-        network = standardised(network, train_set.arrays.shape[1:], asked["input"].get("standardise", "none"))
+        core = registry.build(model, len(classes), input_shape=train_set.arrays.shape[1:], **asked["options"])
+        network = standardised(core, train_set.arrays.shape[1:], asked["input"].get("standardise", "none"))
         if isinstance(network, Standardised):
             network.learn(train_set.arrays, to_input)
         built = time.perf_counter()
-        trained = train(network, train_set, training, device=where, precision=precision, progress=progress)
+        if is_fitted:
+            threads = torch.get_num_threads()
+            trained = fit(network, train_set, seed=training.seed, threads=threads, progress=progress)
+        else:
+            trained = train(network, train_set, training, device=where, precision=precision, progress=progress)
     finished = time.perf_counter()
     probabilities = predict_proba(network, other_set.arrays, device=where)
     predicted = time.perf_counter()
@@ -131,7 +136,7 @@ def run_fold(
         "kept_epoch": trained.kept_epoch,
         "steps": int(trained.history["steps"].sum()),
         "parameters": trainable_parameters(network),
-        "layers": structure,
+        "layers": layers(core, train_set.arrays.shape[1:]),
         "weights_sha256": file_sha256(folder / MODEL),
         "device": torch.cuda.get_device_name(where) if where.type == "cuda" else where.type,
         "precision": str(precision).removeprefix("torch."),

@@ -214,7 +214,7 @@ def test_a_change_of_format_keeps_the_first_part(tmp_path, music):
     assert [caution.reason for caution in decoded.cautions] == ["W_FORMAT_CHANGE"]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     suffix=st.sampled_from(["wav", "flac", "ogg", "mp3", "aiff", "au", "caf", "w64"]),
     damage=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=20)), max_size=8),

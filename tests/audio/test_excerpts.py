@@ -29,7 +29,7 @@ def wholes(path):
 
 
 @given(rate=st.sampled_from(RATES), place=st.floats(0, 1), seconds=st.floats(0.001, 3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_part_is_that_part_of_the_whole(path, wholes, rate, place, seconds):
     track = Track.open(path, rate)
     start = int(place * track.n_samples)
@@ -52,5 +52,5 @@ def test_a_file_that_ends_early_is_said_to_be_damaged(path, tmp_path):
     track = Track.open(path, 16_000)
     cut = tmp_path / "cut.ogg"
     cut.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(UserError, match="rebuilt"):
+    with pytest.raises(UserError, match="damaged"):
         Track(cut, track.rate, track.stored_rate, track.stored_frames).read()

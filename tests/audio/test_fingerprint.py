@@ -48,7 +48,7 @@ def test_a_copy_has_nearly_the_same_words(tracks, copy):
         assert wrong_bits(fingerprint(mono, RATE), fingerprint(*COPIES[copy](mono))) < 0.05
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(-12, 6))
 def test_the_level_changes_nothing(tracks, doublings):
     quiet = tracks[0] * np.float32(2.0**doublings)

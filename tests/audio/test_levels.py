@@ -17,7 +17,7 @@ def levels_of(channels: np.ndarray, *, block: int = 40):
     return meter.read()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 99), channels=st.integers(1, 5), frames=st.integers(1, 500), block=st.integers(1, 600))
 def test_statistics_do_not_depend_on_blocks(seed, channels, frames, block):
     samples = np.random.default_rng(seed).normal(0.1, 0.3, (channels, frames)).astype(np.float32)

@@ -86,7 +86,7 @@ def test_agrees_with_two_other_meters(rate, channels):
     assert loudness == pytest.approx(ffmpeg_loudness(music, rate), abs=0.1)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(gain=st.floats(-30, 20))
 def test_gain_moves_loudness_and_peak_alike(gain):
     music = synthesise(1, channels=1)[:, 0]

@@ -113,14 +113,14 @@ def test_both_decoders_accept_the_file(tmp_path, music):
     assert np.abs(by_ffmpeg - by_soundfile).max() < 1e-5
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(serial=st.integers(0, 2**32 - 1), other=st.integers(0, 2**32 - 1))
 def test_a_serial_can_be_replaced_and_put_back(serial, other):
     ogg = encode_ogg(np.zeros(2000, np.float32), RATE, quality=3, serial=serial)
     assert with_serial(with_serial(ogg, other), serial) == ogg
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(frames=st.one_of(st.integers(1, 300), st.integers(CHUNK_FRAMES - 2, CHUNK_FRAMES + 2)))
 def test_the_length_is_kept(tmp_path_factory, frames):
     path = tmp_path_factory.mktemp("length") / "x.ogg"

@@ -140,7 +140,7 @@ class TestFingerprints:
         assert set(recordings(crowd["track_id"], pairs)) == {"000"}
         assert len(pairs) < 100 * 20
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(st.permutations(range(6)), st.integers(0, 100))
     def test_the_order_of_rows_does_not_matter(self, order, seed):
         words = [random_words(seed + i) for i in range(3)]
@@ -311,7 +311,7 @@ class TestConsequences:
         pairs = linked(*(("00", f"{i:02}", "bytes") for i in range(1, 20)))
         assert by_track(tracks, pairs)["00"]["message"].endswith("title of 03 and 16 more.")
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(st.data())
     def test_whatever_belongs_together_stays_together(self, data):
         n = data.draw(st.integers(1, 12))

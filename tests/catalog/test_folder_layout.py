@@ -243,7 +243,7 @@ NAME = st.binary(min_size=1, max_size=40).filter(lambda name: b"/" not in name a
 PLACE = st.sampled_from([b"goa", b"goa/album", b"dark", b"goa/.hidden", b""])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sets(st.tuples(PLACE, NAME | st.sampled_from([b"x.mp3", b"._x.mp3", b"x.jpg", b".x"])), max_size=12))
 def test_every_entry_on_disk_is_one_track_or_counted_as_passed_over(names):
     with tempfile.TemporaryDirectory() as folder:

@@ -244,7 +244,7 @@ def test_no_path_that_is_accepted_leads_out(text):
         assert normalised(path) == path
 
 
-@limits(max_examples=30, deadline=None)
+@limits(max_examples=30)
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0\\"), min_size=1, max_size=20))
 def test_any_text_finds_the_file_of_that_name(name):
     if name in (".", "..", "~"):

@@ -359,7 +359,7 @@ LABEL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0;
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(LABEL, min_size=4, max_size=4))
 def test_any_label_comes_through_a_spreadsheet(labels):
     expected = [unicodedata.normalize("NFC", label).strip() for label in labels]

@@ -20,7 +20,7 @@ def test_concert_pitch():
 
 
 @given(note=st.integers(24, 96), cutoff=st.floats(100, 8_000), resonance=st.floats(0.7, 8), shape=st.floats(0, 1))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_tone_has_energy_at_its_harmonics_and_none_above_14_khz(note, cutoff, resonance, shape):
     sound = synth.tone(note, RATE, shape=shape, cutoff=cutoff, resonance=resonance, sweep=1, decay_s=2)
     magnitude, frequencies = spectrum(sound * np.hanning(RATE))

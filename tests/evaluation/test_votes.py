@@ -45,7 +45,7 @@ def test_no_slices_are_no_tracks():
     assert len(majority(said)) == len(mean_probability(said)) == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(1, 12), st.integers(1, 9), st.sampled_from([2, 4, 100]))
 def test_properties(seed, tracks, slices, grain):
     """Coarse probabilities (`grain`) make ties common."""

@@ -141,7 +141,7 @@ class TestAssign:
         one, two = (assign(tracks, FoldSettings(seed=seed)) for seed in (0, 1))
         assert not one.equals(two)
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(corpora(), st.integers(2, 4), st.integers(0, 4), st.booleans(), st.randoms())
     def test_either_refuses_or_keeps_every_promise_whatever_the_row_order(self, tracks, count, holdout, group, random):
         asked = FoldSettings(count=count, holdout=holdout, group=group)
@@ -154,7 +154,7 @@ class TestAssign:
         random.shuffle(order)
         pd.testing.assert_frame_equal(assign(tracks.iloc[order], asked), folds)
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(st.lists(st.integers(10, 30), min_size=2, max_size=5), st.integers(0, 9))
     def test_without_groups_is_even_to_one_track_and_holds_out_the_very_number(self, sizes, holdout):
         folds = assign(corpus(sizes), FoldSettings(holdout=holdout))

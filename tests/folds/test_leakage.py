@@ -125,7 +125,7 @@ class TestCommonThings:
         index = indexed()
         assert set(leakage(folds_of(index), index, NO_PAIRS)["fold"]) == {"1", "2", "3", "all"}
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(st.data())
     def test_folds_of_resolved_groups_never_leak(self, data):
         """Whatever albums and copies there are; and moving a test copy into the training set is always caught."""
@@ -199,7 +199,7 @@ class TestEncoding:
         folds = folds_of(index).assign(label="")
         assert "encoding" not in set(leakage(folds, index, NO_PAIRS)["check"])
 
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=10)
     @given(st.integers(0, 10_000))
     def test_chance_is_not_taken_for_a_finding(self, seed):
         rng = np.random.default_rng(seed)

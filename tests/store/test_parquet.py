@@ -52,11 +52,31 @@ def test_every_flipped_bit_in_the_data_is_noticed(tmp_path):
             read_table(path, "slices")
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_no_flipped_bit_anywhere_goes_unnoticed(tmp_path, seed):
+    """Either it is told, or it has no effect on anything that is read."""
+    path, header = tmp_path / "x.parquet", Header("slices", "key", facts={"shape": [2, 2]})
+    rows = {"track_id": [f"{n:016x}" for n in range(20)], "label": ["goa", None] * 10, "start_s": np.arange(20.0)}
+    table = pa.table(rows | {"array": array_column(np.arange(80, dtype=np.float16).reshape(20, 2, 2))})
+    write_table(path, table, header)
+    content, told = path.read_bytes(), 0
+    for place in np.random.default_rng(seed).choice(8 * len(content), 400, replace=False):
+        damaged = bytearray(content)
+        damaged[place // 8] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        try:
+            assert read_table(path, "slices").equals(table)
+            assert read_header(path) == header
+        except UserError:
+            told += 1
+    assert told > 350
+
+
 def test_other_files_are_refused_in_plain_words(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         read_header(tmp_path / "none")
     (tmp_path / "text").write_text("text")
-    with pytest.raises(UserError, match="not a readable Parquet file"):
+    with pytest.raises(UserError, match="damaged"):
         read_header(tmp_path / "text")
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "foreign")
     with pytest.raises(UserError, match="not written by genreflow"):

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from genreflow.errors import UserError
@@ -13,7 +13,6 @@ def targets_of(sizes):
     return np.random.default_rng(0).permutation(np.repeat(np.arange(len(sizes)), sizes))
 
 
-@settings(deadline=None)
 @given(sizes=sizes, batch=st.integers(6, 40), steps=st.integers(1, 8), epoch=st.integers(0, 3))
 def test_every_batch_has_equally_many_of_each_class(sizes, batch, steps, epoch):
     targets = targets_of(sizes)
@@ -24,7 +23,6 @@ def test_every_batch_has_equally_many_of_each_class(sizes, batch, steps, epoch):
         assert np.bincount(targets[row], minlength=len(sizes)).tolist() == [each] * len(sizes)
 
 
-@settings(deadline=None)
 @given(sizes=sizes, batch=st.integers(6, 40), steps=st.integers(1, 8), seed=st.integers(0, 2**32))
 def test_no_slice_comes_again_before_all_of_its_class_have_come_over_all_epochs(sizes, batch, steps, seed):
     targets = targets_of(sizes)

@@ -135,5 +135,5 @@ class Project:
         return {
             str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in files
-            if not TIMED.search(str(path)) and path.name != "catalog.parquet"
+            if not TIMED.search(str(path)) and path.name != "catalog.parquet" and not path.name.startswith(".")
         }

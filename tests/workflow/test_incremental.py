@@ -111,7 +111,7 @@ def test_a_template_of_the_report_runs_the_report_alone(project):
 
 
 def test_the_code_of_a_network_runs_its_runs_and_below(project):
-    project.edit("genreflow/models/psytrance.py", "DENSE = 2_048", "DENSE = 1_024")
+    project.edit("genreflow/models/psytrance.py", "FILTERS = 256", "FILTERS = 128")
     assert project.jobs() == {"train_run": 5, "evaluate_study": 1, "draw_figure": 6, "write_report": 1}
 
 

@@ -218,3 +218,27 @@ def test_diverged_runs_are_told_and_counted_and_the_report_is_made(project):
     assert (settings["diverged"] > 0).any()
     assert settings.loc[settings["diverged"] == settings["folds"], "slice_accuracy"].isna().all()
     assert (project.work / "results/tiny/report/index.html").exists()
+
+
+def test_models_fitted_to_descriptors_go_the_same_way_to_the_report(project):
+    study = """\
+title: Fitted
+dataset: tiny
+inputs:
+  numbers:
+    front_end: {kind: descriptors}
+    segments: {kind: split, seconds: 2.0, count: 2}
+    standardise: element
+folds: {count: 2}
+models: {random_forest: {options: {trees: 5}}, svm: {}, ann: {}}
+training: {batch: 6, epochs: 2, steps_per_epoch: 2, precision: float32}
+final: {model: svm}
+"""
+    (project.work / "fitted.yaml").write_text(study)
+    project.edit("my.yaml", "[tiny.yaml]", "[tiny.yaml, fitted.yaml]")
+    project.build()
+    assert project.jobs() == {}
+    page = (project.work / "results/fitted/report/index.html").read_text()
+    assert "25 descriptors each" in page and "fitted to all training slices at once" in page
+    settings = pd.read_csv(project.work / "results/fitted/tables/settings.csv")
+    assert settings["model"].tolist() == ["random_forest", "svm", "ann"]

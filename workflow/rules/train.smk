@@ -1,3 +1,5 @@
+from genreflow.models import registry
+
 RUN_FILES = ["run.json", "model.safetensors", "history.parquet", "predictions.parquet"]
 
 
@@ -44,7 +46,7 @@ rule train_run:
     resources:
         mem_mb=8000,
         runtime=240,
-        gpu=1,
+        gpu=lambda wildcards: 0 if registry.describe(wildcards.model).fits else 1,
     params:
         key=lambda wildcards: PLAN.studies[wildcards.study].run_key(
             wildcards.model, wildcards.setting

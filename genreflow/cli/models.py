@@ -1,0 +1,109 @@
+"""`genreflow models`: which models there are, and what one of them is, wants and may be told."""
+
+import json
+import textwrap
+import warnings
+from typing import Any
+
+from genreflow.models.entry import ModelEntry
+from genreflow.models.registry import MODELS, build, describe
+
+_HEADINGS = ("model", "study", "input", "segment", "parameters", "GMAC")
+_WIDTH = 100
+
+
+def run(name: str | None = None, *, as_json: bool = False) -> int:
+    """Print a row a model, or all that is known of one."""
+    if as_json:
+        entries = MODELS.values() if name is None else [describe(name)]
+        print(json.dumps([_facts(entry) for entry in entries], indent=2))
+    elif name is None:
+        print(table())
+    else:
+        print(card(describe(name)))
+    return 0
+
+
+def table() -> str:
+    """Return a row a model: name, study, front-end, shape of a segment, trainable parameters, cost of a segment."""
+    rows = [_HEADINGS, *(_row(entry) for entry in MODELS.values())]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [_line(row, widths) for row in rows]
+    note = "GMAC: billions of multiplications with an addition that one segment costs, transforms left out."
+    return "\n".join([*lines, "", note, "`genreflow models NAME` tells all of one."])
+
+
+def card(entry: ModelEntry) -> str:
+    """Return what a model is, what it wants, what it may be told, and how it stands in a study file."""
+    facts = _facts(entry)
+    lines = [f"{entry.name}: {entry.title}", "", f"source      {entry.source}", f"wants       {entry.wanted}"]
+    if facts["parameters"] is not None:
+        lines.append(f"parameters  {facts['parameters']:,} with {entry.n_outputs} outputs, {facts['gmac']:.3g} GMAC")
+    if entry.options:
+        lines += ["", "options"]
+        width = max(map(len, entry.options))
+        for name, option in entry.options.items():
+            lines += _hanging(f"  {name:<{width}}  ", f"{option.help} ({option.values}; {option.default} if not given)")
+    if entry.chosen:
+        lines += ["", "what the sources leave open"]
+        for choice in entry.chosen:
+            lines += _hanging("  - ", choice)
+    return "\n".join([*lines, "", "in a study file", textwrap.indent(snippet(entry), "  ")])
+
+
+def snippet(entry: ModelEntry) -> str:
+    """Return the lines of a study file that put the model on the input of its study."""
+    lines = ["inputs:", "  the_input:"]
+    for key, value in entry.input.items():
+        text = ", ".join(f"{name}: {_plain(each)}" for name, each in value.items()) if isinstance(value, dict) else None
+        lines.append(f"    {key}: {_plain(value) if text is None else f'{{{text}}}'}")
+    return "\n".join([*lines, "models:", f"  {entry.name}: {{}}"])
+
+
+def _row(entry: ModelEntry) -> tuple[str, ...]:
+    facts = _facts(entry)
+    size = " x ".join(f"{size:,}" for size in entry.input_shape)
+    parameters = "-" if facts["parameters"] is None else f"{facts['parameters']:,}"
+    cost = "-" if facts["gmac"] is None else f"{facts['gmac']:.3g}"
+    return entry.name, entry.study, entry.input_kind, size, parameters, cost
+
+
+def _line(row: tuple[str, ...], widths: list[int]) -> str:
+    words = _HEADINGS.index("input") + 1
+    cells = [cell.ljust(width) for cell, width in zip(row[:words], widths[:words], strict=True)]
+    cells += [cell.rjust(width) for cell, width in zip(row[words:], widths[words:], strict=True)]
+    return "  ".join(cells).rstrip()
+
+
+def _facts(entry: ModelEntry) -> dict[str, Any]:
+    counted = {"parameters": None, "gmac": None} if entry.fits else _counted(entry)
+    return {
+        "name": entry.name,
+        "study": entry.study,
+        "title": entry.title,
+        "input": entry.input_kind,
+        "segment": list(entry.input_shape),
+        "outputs": entry.n_outputs,
+        **counted,
+        "options": {name: option.default for name, option in entry.options.items()},
+        "source": entry.source,
+        "chosen": list(entry.chosen),
+    }
+
+
+def _counted(entry: ModelEntry) -> dict[str, Any]:
+    from genreflow.models.summary import multiply_adds, trainable_parameters
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        network = build(entry.name, entry.n_outputs)
+        cost = multiply_adds(network, entry.input_shape)
+    return {"parameters": trainable_parameters(network), "gmac": cost / 1e9}
+
+
+def _hanging(start: str, text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,132 @@
+"""The networks of Senac et al. (2017) for spectrograms and music features, and of Zhang et al. (2016) before them.
+
+All are convolutions over time: the first kernels span all rows of the map, be they 513 frequencies or eight features,
+so that their order means nothing. What is left of time is pooled by maximum and mean, and two dense layers classify.
+"""
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import nn
+
+from genreflow.models.blocks import (
+    KERAS_BATCH_NORM,
+    FullHeightConv,
+    GlobalPool1d,
+    KerasBatchNorm1d,
+    SameConv1d,
+    dense_head,
+)
+from genreflow.models.initialise import keras_defaults
+
+KERNEL = 4
+FILTERS = 256
+HIDDEN = (300, 150)
+
+Pool = Literal["max", "mean", "maxmean"]
+Norm = Literal["none", "batch"]
+
+
+class ResidualMapCNN(nn.Module):
+    """Maps [batch, row, frame] to logits [batch, n_outputs], by one residual block: ``net_stft`` and ``net_music``.
+
+    ===========  ====================  =========  ===========================================
+    layer        as published          output     note
+    ===========  ====================  =========  ===========================================
+    ``conv1``    256 @ 4 x rows        256 x 125  valid, ReLU; kept for the shortcut
+    ``conv2``    256 @ 4 x 1           256 x 125  same, ReLU
+    ``conv3``    256 @ 4 x 1           256 x 125  same, ReLU
+    shortcut     element-wise sum      256 x 125  conv3, conv1
+    ``pool``     global max and mean   512        256 with a single pooling
+    ``head``     300, 150, K           K          ReLU between, dropout before each
+    ===========  ====================  =========  ===========================================
+
+    1,250,928 parameters for 513 rows and 10 classes, 733,808 for eight rows; 1,536 more with batch normalisation.
+    Source: Senac et al. 2017, section 3 and Figure 1; 256 filters from Zhang et al. 2016 (nnet2). Chosen: places of
+    the dropout; the sum stands after the third ReLU, or with ``add="before"`` before it, as in He et al. 2015;
+    ``norm="batch"`` normalises what each convolution gives, before its ReLU.
+    """
+
+    joins_by: ClassVar = "sum"
+
+    def __init__(
+        self,
+        *,
+        n_outputs: int,
+        input_shape: tuple[int, int],
+        pool: Pool,
+        dropout: float,
+        norm: Norm,
+        add: Literal["after", "before"],
+    ) -> None:
+        super().__init__()
+        self.add = add
+        self.conv1 = FullHeightConv(input_shape[0], FILTERS, KERNEL)
+        self.norm1 = _norm(norm, FILTERS)
+        self.conv2 = SameConv1d(FILTERS, FILTERS, KERNEL)
+        self.norm2 = _norm(norm, FILTERS)
+        self.conv3 = SameConv1d(FILTERS, FILTERS, KERNEL)
+        self.norm3 = _norm(norm, FILTERS)
+        self.pool = GlobalPool1d(pool)
+        self.head = _head(pool, n_outputs, dropout)
+        self.joins = {"pool": "conv1" if norm == "none" else "norm1"}
+        keras_defaults(self)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the logits of float32 maps."""
+        shortcut = self.norm1(self.conv1(x)).relu()
+        x = self.norm2(self.conv2(shortcut)).relu()
+        x = self.norm3(self.conv3(x))
+        x = x.relu() + shortcut if self.add == "after" else (x + shortcut).relu()
+        return self.head(self.pool(x))
+
+
+class PlainMapCNN(nn.Module):
+    """Maps [batch, row, frame] to logits [batch, n_outputs], without a shortcut: ``nnet1`` of Zhang et al. 2016.
+
+    ===========  ====================  =========  ===========================================
+    layer        as published          output     note
+    ===========  ====================  =========  ===========================================
+    ``conv1``    128 @ 4 x rows        128 x 125  valid, ReLU
+    ``pool1``    max 2                 128 x 62
+    ``conv2``    128 @ 4 x 1           128 x 59   valid, ReLU
+    ``pool2``    max 2                 128 x 29
+    ``conv3``    256 @ 4 x 1           256 x 26   valid, ReLU
+    ``pool``     global max and mean   512        256 with a single pooling
+    ``head``     300, 150, K           K          ReLU between, dropout before each
+    ===========  ====================  =========  ===========================================
+
+    660,336 parameters for 513 rows and 10 classes. Source: re-implementations of the paper. Chosen: as in
+    `ResidualMapCNN`.
+    """
+
+    def __init__(self, *, n_outputs: int, input_shape: tuple[int, int], pool: Pool, dropout: float, norm: Norm) -> None:
+        super().__init__()
+        half = FILTERS // 2
+        self.conv1 = FullHeightConv(input_shape[0], half, KERNEL)
+        self.norm1 = _norm(norm, half)
+        self.pool1 = nn.MaxPool1d(2)
+        self.conv2 = nn.Conv1d(half, half, KERNEL)
+        self.norm2 = _norm(norm, half)
+        self.pool2 = nn.MaxPool1d(2)
+        self.conv3 = nn.Conv1d(half, FILTERS, KERNEL)
+        self.norm3 = _norm(norm, FILTERS)
+        self.pool = GlobalPool1d(pool)
+        self.head = _head(pool, n_outputs, dropout)
+        keras_defaults(self)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the logits of float32 maps."""
+        x = self.pool1(self.norm1(self.conv1(x)).relu())
+        x = self.pool2(self.norm2(self.conv2(x)).relu())
+        x = self.norm3(self.conv3(x)).relu()
+        return self.head(self.pool(x))
+
+
+def _norm(norm: Norm, channels: int) -> nn.Module:
+    return KerasBatchNorm1d(channels, **KERAS_BATCH_NORM) if norm == "batch" else nn.Identity()
+
+
+def _head(pool: Pool, n_outputs: int, dropout: float) -> nn.Sequential:
+    pooled = 2 * FILTERS if pool == "maxmean" else FILTERS
+    return nn.Sequential(*dense_head((pooled, *HIDDEN, n_outputs), dropout))

@@ -1,0 +1,169 @@
+"""Finding products that are not as they were written, and putting them aside so that they are made again.
+
+A damaged product is renamed, not deleted: a hidden name keeps the time at which it was written. Made again from the
+same sources it is the same, so that time is given back to it, and nothing that was made from it runs again.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+
+from genreflow.errors import Damaged, UserError
+from genreflow.store import hdf5, parquet
+from genreflow.store.digest import file_sha256
+
+_SUFFIX = ".damaged"
+# Where products lie below a dataset or study, in the order in which they are made of each other.
+_STAGES = {
+    "catalog.parquet": 0,
+    "raw": 1,
+    "audio": 2,
+    "duplicates.parquet": 3,
+    "descriptors": 3,
+    "maps": 3,
+    "slices": 3,
+    "index.parquet": 4,
+    "folds.parquet": 5,
+    "runs": 6,
+}
+_CHECKED = (".parquet", ".h5", ".safetensors", ".ogg")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A product that is missing or damaged, and how that shows."""
+
+    path: Path
+    problem: str
+
+
+def products(results: Path) -> list[Path]:
+    """Return the files below a results folder that carry checksums, in order."""
+    files = (path for path in results.rglob("*") if path.suffix in _CHECKED and not path.name.startswith("."))
+    return sorted(path for path in files if path.is_file())
+
+
+def find_damage(files: Sequence[Path]) -> Iterator[Finding | None]:
+    """Check products in order, reading all of each; yield what is wrong, None for a sound one.
+
+    Tables and shards have a checksum a page or chunk, normalised tracks one a page, weights the SHA-256 that their
+    ``run.json`` holds. A normalised track that a table names and that is not there is damage of that table.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(_check, files)
+
+
+def put_aside(path: Path) -> list[Path]:
+    """Rename a damaged product, so that it is made again; return the products that are missing now.
+
+    A normalised track is made with its shard's table, so that table goes with it.
+    """
+    tables = _tables_naming(path) if path.suffix == ".ogg" else []
+    gone = [path, *tables]
+    for product in gone:
+        with suppress(FileNotFoundError):
+            product.rename(_aside(product))
+    return gone
+
+
+def missing_stages(results: Path) -> list[list[Path]]:
+    """Return the products that were put aside and not made since, stage by stage; each is made of those before it.
+
+    Normalised tracks are not among them: each is made with its table.
+    """
+    products = map(_product, results.rglob(f".*{_SUFFIX}"))
+    missing = sorted(
+        (_stage(product.relative_to(results)), product)
+        for product in products
+        if product.suffix != ".ogg" and not product.exists()
+    )
+    return [[product for _, product in group] for _, group in groupby(missing, key=itemgetter(0))]
+
+
+def give_back_times(products: Iterable[Path]) -> None:
+    """Give products that were put aside and made again the times of the damaged ones, which are deleted."""
+    for product in products:
+        stamp = _aside(product).stat()
+        if product.exists():
+            os.utime(product, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+        _aside(product).unlink()
+
+
+def sweep(results: Path) -> None:
+    """Delete what is left of damaged products."""
+    for aside in list(results.rglob(f".*{_SUFFIX}")):
+        aside.unlink()
+
+
+def _stage(product: Path) -> int:
+    """Return the place of a product, named below the results folder, on the way from tracks to reports."""
+    places = [name for name in (product.name, product.parts[1]) if name in _STAGES]
+    return _STAGES[places[0]] if places else max(_STAGES.values()) + 1
+
+
+def _check(path: Path) -> Finding | None:
+    try:
+        match path.suffix:
+            case ".parquet":
+                _check_table(path)
+            case ".h5":
+                hdf5.read_shard(path, hdf5.read_header(path).kind)
+            case ".safetensors":
+                _check_weights(path)
+            case ".ogg":
+                _check_track(path)
+    except (UserError, OSError) as error:
+        return Finding(path, str(error))
+    return None
+
+
+def _check_table(path: Path) -> None:
+    header = parquet.read_header(path)
+    table = parquet.read_table(path, header.kind)
+    if header.kind == "audio":
+        missing = [name for name in filter(None, table["ogg"].to_pylist()) if not (path.parent / name).exists()]
+        if missing:
+            raise Damaged(path, f"{len(missing)} of the normalised tracks it names are missing, the first {missing[0]}")
+
+
+def _check_weights(path: Path) -> None:
+    try:
+        facts = json.loads(path.with_name("run.json").read_bytes())
+        expected = facts["weights_sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Damaged(path.with_name("run.json"), error) from error
+    if file_sha256(path) != expected:
+        raise Damaged(path, "its SHA-256 is not the one in run.json")
+
+
+def _check_track(path: Path) -> None:
+    from genreflow.audio.vorbis import check_pages  # which a damaged table or shard is found without
+
+    check_pages(path)
+
+
+def _tables_naming(ogg: Path) -> list[Path]:
+    folder = ogg.parents[2]
+    name = str(ogg.relative_to(folder))
+    return [table for table in folder.glob("*.parquet") if _names(table, name)]
+
+
+def _names(table: Path, ogg: str) -> bool:
+    try:
+        return ogg in parquet.read_table(table, "audio", ["ogg"])["ogg"].to_pylist()
+    except UserError:
+        return True  # damaged itself
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}{_SUFFIX}")
+
+
+def _product(aside: Path) -> Path:
+    return aside.with_name(aside.name.removeprefix(".").removesuffix(_SUFFIX))

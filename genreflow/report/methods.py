@@ -1,0 +1,103 @@
+"""The methods paragraphs of a report: what was done, in sentences that can go into a paper."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from genreflow.config.inputs import Descriptors, InputSettings, LogMel, MusicMaps, Stft, Waveform
+from genreflow.features.shapes import needed_seconds, segment_shape
+from genreflow.models import registry
+
+
+def methods(study: Mapping[str, Any], facts: Mapping[str, Any] | None) -> list[str]:
+    """Return paragraphs on a study: its own description, then, of the run behind `facts`, data and training."""
+    paragraphs = [study["description"]] if study["description"] else []
+    if facts is None:
+        return paragraphs
+    return [*paragraphs, _of_data(facts), _of_training(study["folds"], facts)]
+
+
+def cut(settings: InputSettings) -> str:
+    """Say where segments are cut: the beginning of a sentence."""
+    segments = settings.segments
+    seconds = f"{needed_seconds(settings):.4g} s"
+    if hasattr(segments, "frames"):
+        seconds = f"{segments.frames} frames ({needed_seconds(settings):.2f} s)"
+    count = getattr(segments, "count", 1)
+    return {
+        "midpoint": f"Up to {count} slices of {seconds} around the middle of each track",
+        "beats": f"Up to {count} slices of {seconds} around the middle of each track, each starting on a beat,",
+        "onsets": f"Of each track those {count} slices of {seconds} with the most note onsets",
+        "avoid_breaks": f"Up to {count} slices of {seconds} around the middle of each track, quiet passages left out,",
+        "random_offset": f"One slice of {seconds} of each track, from a random whole second on,",
+        "sliding": f"The first {count} slices of {seconds} of each track, one every {getattr(segments, 'hop', 0):g} s,",
+        "split": f"{count} slices of {seconds}, evenly spread over each track,",
+        "random": f"{count} slices of {seconds} at random places of each track",
+        "whole": f"The first {seconds} of each track",
+        "chunks": f"{count} slices of {seconds} at equal steps of each track",
+    }[segments.kind]
+
+
+def front_end(settings: InputSettings) -> str:
+    """Say what is computed of a segment."""
+    match settings.front_end:
+        case LogMel() as mel:
+            top = mel.fmax or mel.sample_rate / 2
+            scale = "mel" if mel.decibels == "none" else "log-mel"
+            return (
+                f"{mel.n_mels}-band {scale} spectrograms ({mel.n_fft:,}-sample Hann window, hop {mel.hop:,} samples at "
+                f"{mel.sample_rate:,} Hz, {mel.fmin:g} to {top:,.0f} Hz)"
+            )
+        case Stft() as stft:
+            logarithm = "the logarithms of 1 + the " if stft.magnitude == "log1p" else ""
+            return (
+                f"{logarithm}magnitudes of {1 + stft.n_fft // 2} frequencies ({stft.n_fft:,}-sample "
+                f"{stft.window.capitalize()} window, hop {stft.hop:,} samples at {stft.sample_rate:,} Hz)"
+            )
+        case MusicMaps() as maps:
+            return (
+                f"eight music features a frame ({maps.n_fft:,} samples, hop {maps.hop:,}, at {maps.sample_rate:,} Hz)"
+            )
+        case Waveform() as waveform:
+            return f"waveforms at {waveform.sample_rate:,} Hz"
+        case Descriptors() as descriptors:
+            return f"{segment_shape(settings)[0]} descriptors each (set {descriptors.set})"
+
+
+def _of_data(facts: Mapping[str, Any]) -> str:
+    audio, settings = facts["audio"], InputSettings.model_validate(facts["input"])
+    peak = ", each brought to a peak of 1" if settings.peak else ""
+    standardised = {
+        "none": "",
+        "global": " They were standardised by the mean and deviation of the training slices.",
+        "band": " Each band was standardised by its mean and deviation in the training slices.",
+        "element": " Each value was standardised by its mean and deviation in the training slices.",
+    }[settings.standardise]
+    return (
+        f"Tracks were mixed to mono, resampled to {audio['sample_rate']:,} Hz, brought to {audio['loudness']:g} LUFS "
+        f"(EBU R128) unless that took the true peak above {audio['true_peak']:g} dBTP, and stored as Ogg Vorbis of "
+        f"quality {audio['quality']:g}. {cut(settings)} {_verb(settings)} turned into {front_end(settings)}{peak}."
+        f"{standardised}"
+    )
+
+
+def _verb(settings: InputSettings) -> str:
+    return "was" if settings.segments.kind in ("random_offset", "whole") else "were"
+
+
+def _of_training(folds: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+    training = facts["training"]
+    grouping = "tracks of one group (artist or album) kept together" if folds["group"] else "groups not considered"
+    if registry.describe(facts["model"]).fits:
+        how = "Each model was fitted to all training slices at once."
+    else:
+        steps = facts["steps"] // max(1, facts["epochs"])
+        how = (
+            f"Each network was trained for {facts['epochs']} epochs of {steps} steps "
+            f"with {training['optimizer']} on batches of {training['batch']} slices with equal numbers of each class, "
+            f"in {facts['precision']} on {facts['device']}."
+        )
+    return (
+        f"Tracks were divided into {folds['count']} folds, stratified by class, {grouping}; statistics count tracks, "
+        f"never slices. {how} Intervals are 95 % bootstrap intervals over groups, or over tracks where no groups are "
+        "known."
+    )

@@ -1,0 +1,63 @@
+import itertools
+from contextlib import suppress
+
+import pytest
+
+from genreflow.config.inputs import FRONT_ENDS, SEGMENTS, InputSettings
+from genreflow.report.methods import methods
+
+AUDIO = {"sample_rate": 44_100, "loudness": -14.0, "true_peak": -1.0, "quality": 6.0}
+TRAINING = {"optimizer": "adam", "batch": 100}
+STUDY = {"description": "", "folds": {"count": 5, "group": True}}
+
+
+def told(model="psytrance_cnn", **settings):
+    given = InputSettings.model_validate(settings).model_dump()
+    facts = {"model": model, "audio": AUDIO, "input": given, "training": TRAINING, "epochs": 20, "steps": 300}
+    return methods(STUDY, facts | {"precision": "float32", "device": "cpu"})
+
+
+def inputs():
+    """Yield every front-end with every segmentation that goes with it."""
+    for front_end, segments in itertools.product(FRONT_ENDS, SEGMENTS):
+        given = {"front_end": {"kind": front_end}, "segments": {"kind": segments}}
+        with suppress(ValueError):  # frames are counted, and there are none
+            InputSettings.model_validate(given)
+            yield given
+
+
+@pytest.mark.parametrize("given", list(inputs()), ids=lambda given: "-".join(each["kind"] for each in given.values()))
+def test_every_input_can_be_told(given):
+    data, training = told(**given)
+    assert data.endswith(".") and training.endswith(".")
+    assert "None" not in data + training
+
+
+def test_the_words_for_an_input_of_each_study():
+    data, _ = told()
+    assert "Up to 30 slices of 128 frames (2.56 s) around the middle of each track were turned into 128-band" in data
+    data, _ = told(
+        front_end={"kind": "logmel", "sample_rate": 22_050, "hop": 512, "reference": "max"},
+        segments={"kind": "random_offset"},
+        peak=True,
+        standardise="element",
+    )
+    assert "One slice of 30 s of each track, from a random whole second on, was turned into" in data
+    assert data.endswith(
+        "(2,048-sample Hann window, hop 512 samples at 22,050 Hz, 0 to 11,025 Hz), each brought to a peak of 1. "
+        "Each value was standardised by its mean and deviation in the training slices."
+    )
+    data, _ = told(front_end={"kind": "stft"}, segments={"kind": "sliding"})
+    assert "The first 18 slices of 3 s of each track, one every 1.5 s, were turned into magnitudes of 513" in data
+
+
+def test_what_is_fitted_was_not_trained_for_epochs():
+    descriptors = {"front_end": {"kind": "descriptors"}, "segments": {"kind": "whole"}}
+    _, training = told("random_forest", **descriptors)
+    assert "fitted to all training slices at once" in training and "epochs" not in training
+    _, training = told("ann", **descriptors)
+    assert "20 epochs of 15 steps with adam" in training
+
+
+def test_a_study_without_runs_tells_its_description_alone():
+    assert methods(STUDY | {"description": "What it is."}, None) == ["What it is."]

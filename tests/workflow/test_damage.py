@@ -1,0 +1,94 @@
+"""Flipped bits in products: noticed, named, and made good without redoing what was made before."""
+
+import os
+
+import pytest
+
+GENREFLOW = ("genreflow", "run")
+VERIFY = ("genreflow", "verify")
+# What holds how long something took is made anew with a run.
+BELOW_A_RUN = {"evaluate_study": 1, "draw_figure": 6, "write_report": 1}
+KINDS = [
+    "tiny/audio/s*.parquet",
+    "tiny/audio/ogg/*/*.ogg",
+    "tiny/duplicates.parquet",
+    "tiny/slices/*/s*.parquet",
+    "tiny/slices/*/index.parquet",
+    "tiny/folds.parquet",
+    "tiny/runs/*/*/fold-1/model.safetensors",
+    "tiny/runs/*/*/fold-2/predictions.parquet",
+]
+
+
+def flip(path):
+    """Change one bit in the middle of a file, as a disk would: its size and times stay."""
+    stamp, content = path.stat(), bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0b100
+    path.write_bytes(content)
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+
+
+def first(project, pattern):
+    return min((project.work / "results").glob(pattern))
+
+
+def test_a_flipped_bit_in_each_kind_of_product_is_found_and_repaired(project, built):
+    code, printed = project.run(front=VERIFY)
+    assert code == 0, printed
+    assert " 0 damaged" in printed
+
+    broken = [first(project, pattern) for pattern in KINDS]
+    for path in broken:
+        flip(path)
+    code, printed = project.run(front=VERIFY)
+    assert code == 1
+    assert f"{len(broken)} damaged" in printed
+    assert all(f"{path.relative_to(project.work)} is damaged" in printed for path in broken)
+
+    code, printed = project.run("--repair", "--cores", "2", front=VERIFY)
+    assert code == 0, printed
+    assert project.hashes() == built.hashes()
+    assert project.jobs() == BELOW_A_RUN
+    assert not [path for path in project.work.glob("results/**/*") if path.name.startswith(".")]
+
+
+def test_a_repaired_shard_runs_nothing_that_was_made_from_it(project, built):
+    flip(first(project, "tiny/slices/*/s*.parquet"))
+    flip(first(project, "tiny/audio/ogg/*/*.ogg"))
+    code, printed = project.run("--repair", "--cores", "2", front=VERIFY)
+    assert code == 0, printed
+    assert project.hashes() == built.hashes()
+    assert project.jobs() == {}
+
+
+@pytest.mark.parametrize("front", [GENREFLOW, ("snakemake",)])
+@pytest.mark.parametrize(
+    ("pattern", "file", "old", "new"),
+    [
+        ("tiny/slices/*/s*.parquet", "tiny.yaml", "batch: 6", "batch: 8"),
+        ("tiny/audio/ogg/*/*.ogg", "tiny.yaml", "count: 2}\nfolds", "count: 1}\nfolds"),
+    ],
+)
+def test_a_run_that_meets_damage_names_it_and_the_same_command_then_succeeds(project, front, pattern, file, old, new):
+    """Undisturbed, the same change of settings ends in the same products."""
+    undisturbed = project.copy(project.work.parents[1] / "undisturbed")
+    undisturbed.edit(file, old, new)
+    undisturbed.build()
+
+    damaged = first(project, pattern)
+    flip(damaged)
+    project.edit(file, old, new)
+    code, printed = project.run("--cores", "2", front=front)
+    assert code == 1
+    assert f"{damaged.name} is damaged" in printed
+    assert "Traceback" not in printed
+    code, printed = project.run("--cores", "2", front=front)
+    assert code == 0, printed
+    assert project.hashes() == undisturbed.hashes()
+    assert project.jobs() == {}
+
+
+def test_a_damaged_catalogue_is_made_again_as_the_settings_are_read(project, built):
+    flip(project.work / "results/tiny/catalog.parquet")
+    assert project.jobs() == {}
+    assert project.hashes() == built.hashes()
