@@ -5,7 +5,6 @@ Each shard is cut by a process of its own, which tells the most memory it has he
 """
 
 import multiprocessing
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -30,7 +29,13 @@ def cut(path: Path, settings: dict, answer) -> None:
     begin = time.perf_counter()
     shard = slice_shard(tracks, audio_folder=path.parent, settings=InputSettings.model_validate(settings), key="")
     seconds = time.perf_counter() - begin
-    answer.put((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, seconds, shard.array.nbytes / 1e6))
+    answer.put((_peak_gb(), seconds, shard.array.nbytes / 1e6))
+
+
+def _peak_gb() -> float:
+    # getrusage would tell the parent's memory as well, from before the process became another program.
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) / 1e6
 
 
 def main() -> None:

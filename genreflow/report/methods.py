@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genreflow.config.inputs import Descriptors, InputSettings, LogMel, MusicMaps, Stft, Waveform
+from genreflow.features import maps
 from genreflow.features.shapes import needed_seconds, segment_shape
 from genreflow.models import registry
 
@@ -53,10 +54,9 @@ def front_end(settings: InputSettings) -> str:
                 f"{logarithm}magnitudes of {1 + stft.n_fft // 2} frequencies ({stft.n_fft:,}-sample "
                 f"{stft.window.capitalize()} window, hop {stft.hop:,} samples at {stft.sample_rate:,} Hz)"
             )
-        case MusicMaps() as maps:
-            return (
-                f"eight music features a frame ({maps.n_fft:,} samples, hop {maps.hop:,}, at {maps.sample_rate:,} Hz)"
-            )
+        case MusicMaps() as given:
+            frame = f"{given.n_fft:,} samples, hop {given.hop:,}, at {given.sample_rate:,} Hz"
+            return f"eight music features a frame ({frame})"
         case Waveform() as waveform:
             return f"waveforms at {waveform.sample_rate:,} Hz"
         case Descriptors() as descriptors:
@@ -72,11 +72,13 @@ def _of_data(facts: Mapping[str, Any]) -> str:
         "band": " Each band was standardised by its mean and deviation in the training slices.",
         "element": " Each value was standardised by its mean and deviation in the training slices.",
     }[settings.standardise]
+    is_maps = isinstance(settings.front_end, MusicMaps)
+    remarks = "".join(f" {each}" for each in maps.remarks(settings.front_end)) if is_maps else ""
     return (
         f"Tracks were mixed to mono, resampled to {audio['sample_rate']:,} Hz, brought to {audio['loudness']:g} LUFS "
         f"(EBU R128) unless that took the true peak above {audio['true_peak']:g} dBTP, and stored as Ogg Vorbis of "
         f"quality {audio['quality']:g}. {cut(settings)} {_verb(settings)} turned into {front_end(settings)}{peak}."
-        f"{standardised}"
+        f"{standardised}{remarks}"
     )
 
 

@@ -51,6 +51,12 @@ def test_the_words_for_an_input_of_each_study():
     assert "The first 18 slices of 3 s of each track, one every 1.5 s, were turned into magnitudes of 513" in data
 
 
+def test_a_brightness_that_is_always_zero_is_said_to_be():
+    literal, _ = told(front_end={"kind": "maps", "brightness_hz": 15_000}, segments={"kind": "sliding"})
+    usual, _ = told(front_end={"kind": "maps"}, segments={"kind": "sliding"})
+    assert "Brightness is 0" in literal and "Brightness" not in usual
+
+
 def test_what_is_fitted_was_not_trained_for_epochs():
     descriptors = {"front_end": {"kind": "descriptors"}, "segments": {"kind": "whole"}}
     _, training = told("random_forest", **descriptors)

@@ -100,6 +100,17 @@ def test_an_added_input_runs_that_input_alone(project):
     assert with_another_input(project, 2) == {"index_dataset": 1, "list_quarantine": 1} | shown
 
 
+def test_another_value_of_one_input_runs_that_input_alone(project):
+    with_another_input(project, 2)
+    project.build()
+    project.edit("tiny.yaml", "count: 2}}\nfolds:", "count: 1}}\nfolds:")
+    counts = project.jobs()
+    assert counts.pop("cut_slices") == len(list(project.work.glob("results/tiny/maps/*/s*.h5"))) > 1
+    # No model is fed it. Figures and report show it.
+    shown = {"evaluate_study": 1, "draw_figure": 7, "write_report": 1}
+    assert counts == {"index_dataset": 1, "list_quarantine": 1} | shown
+
+
 def test_the_code_of_figures_runs_figures_alone(project):
     project.edit("genreflow/figures/confusion.py", "Predicted class", "Class predicted")
     assert project.jobs() == {"draw_figure": 6, "write_report": 1}
