@@ -88,7 +88,14 @@ def _classify(path: bytes, bundle: Bundle, network, device, ogg: Path) -> tuple[
     if not len(pieces.array):
         return empty | {"note": f"It lasts {record.seconds:.1f} s, too short for one slice (Q_TOO_SHORT)."}, nothing
     # A track must look the same here as it did in training, where it was stored.
-    probabilities = predict_proba(network, to_stored(pieces.array, settings), device=device)
+    training = bundle.run["training"]
+    probabilities = predict_proba(
+        network,
+        to_stored(pieces.array, settings),
+        device=device,
+        crop=training["crop"],
+        windows=training["crop_windows"],
+    )
     rows = pd.DataFrame(probabilities, columns=classes)
     rows.insert(0, "file", file)
     rows.insert(1, "slice", np.arange(len(rows)))

@@ -29,7 +29,7 @@ def standing(note: Path, folder: Path) -> str:
     left = noted["shards"] - done
     if left <= 0 or not done:
         return f"{done} of {max(done, noted['shards'])}"
-    return f"{done} of {noted['shards']}, {_spoken((time.time() - noted['since']) / done * left)} left"
+    return f"{done} of {noted['shards']}, {spoken((time.time() - noted['since']) / done * left)} left"
 
 
 def _is_current(path: Path, key: str) -> bool:
@@ -39,7 +39,8 @@ def _is_current(path: Path, key: str) -> bool:
         return False
 
 
-def _spoken(seconds: float) -> str:
+def spoken(seconds: float) -> str:
+    """Return a length of time in the unit that suits it: ``40 s``, ``12 min``, ``3.5 h``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

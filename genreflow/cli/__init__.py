@@ -18,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands)
     _add_check(commands)
+    _add_status(commands)
     _add_models(commands)
     _add_verify(commands)
     _add_predict(commands)
@@ -73,6 +74,19 @@ def _check(options: argparse.Namespace) -> int:
     from genreflow.cli.check import run
 
     return run(options.music, options.configfile, every=options.every, as_json=options.json)
+
+
+def _add_status(commands) -> None:
+    parser = commands.add_parser("status", help="how far shards and runs have come, and the time left; writes nothing")
+    parser.add_argument("--configfile", nargs="+", default=[], help="as for snakemake")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.set_defaults(action=_status)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from genreflow.cli.status import run
+
+    return run(options.configfile, as_json=options.json)
 
 
 def _add_models(commands) -> None:

@@ -34,12 +34,12 @@ def run(target: str | None, configfiles: Sequence[str], *, every: bool, as_json:
         music = check_music(Path(target).name, _dataset_of(target), every=every)
         print(json.dumps(asdict(music), indent=2) if as_json else "\n".join(_dataset(music)))
         return 2 if music.refused else 0
-    outlook = check(_config_of(configfiles), home=SNAKEFILE.parent, every=every)
+    outlook = check(config_of(configfiles), home=SNAKEFILE.parent, every=every)
     print(json.dumps(asdict(outlook), indent=2) if as_json else _told(outlook))
     return 0 if outlook.fits else 2
 
 
-def _config_of(configfiles: Sequence[str]) -> dict[str, Any]:
+def config_of(configfiles: Sequence[str]) -> dict[str, Any]:
     """Return config.yaml with what other files change, as Snakemake joins them."""
     config = read_yaml(SNAKEFILE.parent / "config.yaml")
     for path in configfiles:

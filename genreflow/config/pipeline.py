@@ -21,6 +21,11 @@ class Limits(Settings):
     )
     max_class_loss: float = Field(0.2, ge=0, le=1, description="The same for the tracks of one class.")
     train_threads: int = Field(8, ge=1, description="Most CPU threads of one training job.")
+    memory_gb: float = Field(
+        16.0,
+        gt=0,
+        description="More slices than so many GB are mapped from a file and not read into memory at once.",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks are trained.")
     max_runs: int = Field(2_000, ge=1, description="Most training runs a study may ask for.")
 

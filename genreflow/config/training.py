@@ -2,32 +2,79 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from genreflow.config.base import Settings
 
 # A small collection has few batches a pass: 900 slices make 9 of 100, too few updates in 20 epochs to learn from.
 MIN_STEPS_PER_EPOCH = 15
 
-Optimizer = Literal["adam", "adadelta", "adamax", "sgd"]
+Optimizer = Literal["adam", "adamw", "adadelta", "adamax", "sgd"]
+Schedule = Literal["cosine", "constant", "plateau", "won2020"]
+Sampling = Literal["balanced", "shuffled", "weighted"]
 
 
 class TrainingSettings(Settings):
-    """The training of one run. Optimiser defaults are those of Keras 2.2, which the study used."""
+    """The training of one run. Optimiser defaults are those of Keras 2.2, which the studies used."""
 
     optimizer: Optimizer = Field("adam", description="Optimiser.")
     learning_rate: float | None = Field(None, gt=0, le=100, description="Step size; the optimiser's own if not given.")
-    schedule: Literal["cosine", "constant"] = Field(
-        "cosine", description="Step size over the training: falling to 0 as a half cosine, or constant."
+    momentum: float = Field(0.0, ge=0, lt=1, description="Of sgd: Nesterov's.")
+    weight_decay: float = Field(0.0, ge=0, le=1, description="L2 penalty on the weights; with adamw, their decay.")
+    schedule: Schedule = Field(
+        "cosine",
+        description="Step size over the training: falling to 0 as a half cosine; constant; plateau: smaller when what "
+        "is watched gets no better; won2020: Adam, then SGD in three steps from the best weights so far, the 200 "
+        "epochs of Won et al. (2020) scaled to `epochs`, with their own step sizes, momentum and weight decay.",
     )
-    batch: int = Field(100, ge=1, description="Slices a step, in equal numbers a class.")
-    epochs: int = Field(20, ge=1, description="Epochs.")
+    plateau_patience: int = Field(5, ge=1, description="plateau: epochs without improvement before a smaller step.")
+    plateau_factor: float = Field(0.1, gt=0, lt=1, description="plateau: the step size is multiplied by it.")
+    sampling: Sampling = Field(
+        "balanced",
+        description="balanced: as many slices of each class in every batch; shuffled: all, before any comes again; "
+        "weighted: drawn with replacement, classes (or tags) alike on average.",
+    )
+    crop: int | None = Field(
+        None,
+        ge=1,
+        description="Train on a random part of each slice, so many samples or frames long, another one each epoch.",
+    )
+    crop_windows: int = Field(
+        16, ge=1, le=1_000, description="Predictions of a slice are the mean over so many parts at equal steps."
+    )
+    shift: float = Field(0.0, ge=0, le=1, description="Shift in time, at random by up to this share of the length.")
+    mask_time: float = Field(
+        0.0, ge=0, le=1, description="Blank a stretch of up to this share of the frames (SpecAugment)."
+    )
+    mask_bands: float = Field(0.0, ge=0, le=1, description="Blank up to this share of the bands (SpecAugment).")
+    mixup: float = Field(0.0, ge=0, le=10, description="Mix pairs of slices; the alpha of the beta distribution.")
+    gain: float = Field(0.0, ge=0, le=24, description="Change the level at random by up to so many dB.")
+    noise: float = Field(
+        0.0, ge=0, le=1, description="Add normal noise, of up to this share of the deviation of a slice."
+    )
+    batch: int = Field(100, ge=1, description="Slices a step.")
+    accumulate: int = Field(1, ge=1, le=1_000, description="Parts that a batch is computed in, to save memory.")
+    epochs: int = Field(20, ge=1, description="Epochs, at most.")
     steps_per_epoch: int | None = Field(
         None,
         ge=1,
         description=f"Steps an epoch; if not given, one pass over the slices, but at least {MIN_STEPS_PER_EPOCH}.",
     )
+    watch: Literal["accuracy", "loss"] = Field(
+        "accuracy",
+        description="What decides which epoch is the best: of the validation tracks if the folds have any, else of the "
+        "training slices. For tags, accuracy is the mean area under the ROC curve.",
+    )
+    keep: Literal["best", "last"] = Field("best", description="The epoch whose weights are kept.")
+    patience: int | None = Field(None, ge=1, description="Stop after so many epochs without improvement.")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 where the hardware has it, float32 elsewhere."
     )
-    seed: int = Field(0, ge=0, description="Seed of initial weights, batches and dropout.")
+    seed: int = Field(0, ge=0, description="Seed of initial weights, batches, augmentation and dropout.")
+    tensorboard: bool = Field(False, description="Also write TensorBoard event files beside the logs.")
+
+    @model_validator(mode="after")
+    def _values_agree(self) -> "TrainingSettings":
+        if self.momentum and self.optimizer != "sgd":
+            raise ValueError(f"momentum is of sgd, and optimizer is {self.optimizer}: leave it out")
+        return self

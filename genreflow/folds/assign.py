@@ -10,7 +10,7 @@ from genreflow.config.folds import FoldSettings
 from genreflow.errors import UserError
 from genreflow.folds.audit import verify
 from genreflow.folds.feasibility import check, even_shares, feasibility, held_out, in_use, spare_tracks
-from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN
+from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN, VALIDATION
 
 _HOLDOUT_ATTEMPTS = 32
 
@@ -44,7 +44,7 @@ def assign(tracks: pd.DataFrame, settings: FoldSettings) -> pd.DataFrame:
     aside = held_out(tracks).to_numpy()
     if settings.holdout and not aside.any():
         aside = _draw_holdout(tracks, settings)
-    folds = _fold_table(tracks, aside, _divide(tracks[~aside], settings), settings.count)
+    folds = _fold_table(tracks, aside, _divide(tracks[~aside], settings), settings)
     verify(folds)
     return folds
 
@@ -92,15 +92,24 @@ def _most_even(divisions: Iterator[np.ndarray], labels: pd.Series, count: int) -
     return best
 
 
-def _fold_table(tracks: pd.DataFrame, aside: np.ndarray, tested_in: np.ndarray, count: int) -> pd.DataFrame:
+def _fold_table(tracks: pd.DataFrame, aside: np.ndarray, tested_in: np.ndarray, settings: FoldSettings) -> pd.DataFrame:
+    """Return the table: each fold tests its tracks; with validation, it watches those that the next one tests.
+
+    The final fold tests none, and watches those of the first.
+    """
     fold_of = np.zeros(len(tracks), int)
     fold_of[~aside] = tested_in
     columns = tracks[["track_id", "label", "group"]]
-    tables = [
-        columns.assign(fold=str(fold), role=np.where(aside, HOLDOUT, np.where(fold_of == fold, TEST, TRAIN)))
-        for fold in range(1, count + 1)
-    ]
-    tables.append(columns.assign(fold=FINAL, role=np.where(aside, HOLDOUT, TRAIN)))
+    tables = []
+    for fold in range(1, settings.count + 2):
+        is_final = fold == settings.count + 1
+        role = np.full(len(tracks), TRAIN, object)
+        if settings.validation:
+            role[fold_of == (1 if fold >= settings.count else fold + 1)] = VALIDATION
+        if not is_final:
+            role[fold_of == fold] = TEST
+        role[aside] = HOLDOUT
+        tables.append(columns.assign(fold=FINAL if is_final else str(fold), role=role))
     return pd.concat(tables, ignore_index=True)[["track_id", "fold", "role", "label", "group"]]
 
 

@@ -1,6 +1,7 @@
 """The words of a fold table."""
 
 TRAIN = "train"
+VALIDATION = "validation"
 TEST = "test"
 HOLDOUT = "holdout"
 

@@ -6,7 +6,7 @@ has a `title` is one block in figures and tables, whatever it is made of.
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import nn
@@ -34,6 +34,10 @@ class _EarlyAverage(nn.modules.batchnorm._BatchNorm):
             self._batches += 1
             self.momentum = max(self._slowest, 1 / self._batches)
         return super().forward(x)
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        super()._load_from_state_dict(*arguments)
+        self._batches = int(self.num_batches_tracked)  # counted beside it, as asking a GPU each step would be slow
 
 
 class KerasBatchNorm1d(_EarlyAverage, nn.BatchNorm1d):

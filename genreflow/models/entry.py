@@ -150,12 +150,15 @@ class ModelEntry:
             for axis, (given, wanted) in enumerate(zip(shape, self.input_shape, strict=True))
         )
 
-    def input_problems(self, given: InputSettings) -> Iterator[str]:
-        """Say what keeps an input from suiting the model; nothing if it suits."""
+    def input_problems(self, given: InputSettings, *, crop: int | None = None) -> Iterator[str]:
+        """Say what keeps an input, or parts of it `crop` long, from suiting the model; nothing if it suits."""
         if given.front_end.kind != self.input_kind:
             yield f"it wants {self.wanted}, and is fed {given.front_end.kind}: front_end.kind: {self.input_kind}"
             return
         shape = segment_shape(given)
+        if crop is not None:
+            yield from _crop_problems(given, shape[-1], crop)
+            shape = (*shape[:-1], crop)
         if not self.takes_shape(shape):
             yield f"it wants {self.wanted}, and is fed {shape_text(shape)}"
         for place in self.binding:
@@ -171,6 +174,15 @@ class ModelEntry:
             for axis, size in enumerate(self.input_shape)
         )
         return f"{self.input_kind} of {' x '.join(sizes)}"
+
+
+def _crop_problems(given: InputSettings, length: int, crop: int) -> Iterator[str]:
+    if given.front_end.kind == "descriptors":
+        yield "crop: descriptors have no length"
+    elif crop > length:
+        yield f"crop: {crop} is longer than a segment of {length}"
+    elif given.standardise == "element":
+        yield "crop: values cannot be standardised one by one (standardise: element) where parts are taken at random"
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

@@ -37,19 +37,19 @@ class Standardised(nn.Module):
         """Return what the network makes of the standardised inputs."""
         return self.network((inputs - self.mean) / self.deviation)
 
-    def learn(self, arrays: np.ndarray, to_input: Callable[[np.ndarray], np.ndarray]) -> None:
-        """Take the statistics of stored slices [n, *shape], which `to_input` turns into what a network sees.
+    def learn(self, arrays: np.ndarray, places: np.ndarray, to_input: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Take the statistics of some of the stored slices [N, *shape], as `to_input` shows them to a network.
 
-        What never varies is left at deviation 1.
+        What never varies is left at deviation 1. Along the last axis slices may be longer than what the network takes.
         """
         axes = (0, *(axis + 1 for axis, size in enumerate(self.mean.shape) if size == 1 and arrays.shape[axis + 1] > 1))
         mean = np.zeros(tuple(self.mean.shape))
         square = np.zeros_like(mean)
-        for start in range(0, len(arrays), _CHUNK):
-            chunk = to_input(arrays[start : start + _CHUNK]).astype(np.float64)
+        for start in range(0, len(places), _CHUNK):
+            chunk = to_input(arrays[places[start : start + _CHUNK]]).astype(np.float64)
             mean += chunk.sum(axis=axes).reshape(mean.shape)
             square += (chunk**2).sum(axis=axes).reshape(mean.shape)
-        count = arrays.size / mean.size
+        count = len(places) * arrays[:1].size / mean.size
         mean /= count
         deviation = np.sqrt(np.maximum(square / count - mean**2, 0))
         self.mean.copy_(torch.from_numpy(mean))

@@ -9,7 +9,8 @@ from genreflow.store.digest import digest, file_sha256
 
 PACKAGE = Path(__file__).parents[1]
 # The registry lists every model; a run depends on the code and options of its own, which its key holds besides.
-_REGISTRY = PACKAGE / "models" / "registry.py"
+# And how a run tells how far it has come has no part in what comes out.
+_APART = frozenset(PACKAGE / name for name in ("models/registry.py", "training/progress.py", "training/tensorboard.py"))
 
 
 @cache
@@ -22,7 +23,7 @@ def code_key(*sources: str) -> str:
     todo = [Path(source) if source.endswith(".py") else _module_path(source) for source in sources]
     while todo:
         path = todo.pop()
-        if path is None or str(path) in seen or path == _REGISTRY:
+        if path is None or str(path) in seen or path in _APART:
             continue
         tree = _without_docstrings(ast.parse(path.read_text(encoding="utf-8")))
         seen[str(path)] = ast.dump(tree)

@@ -97,7 +97,7 @@ def survey(config: Mapping[str, Any], *, home: Path, look: bool) -> tuple[Plan, 
         settings = settings_from(PipelineSettings, config, "config")
     for name in settings.studies if settings else _named(config.get("studies")):
         with errors.step():
-            key, study = _read_study(name, home)
+            key, study = read_study(name, home)
             studies[key] = study
     if settings is None:
         errors.raise_any()
@@ -157,7 +157,8 @@ def _check_place(name: str, settings: Dataset) -> None:
         )
 
 
-def _read_study(name: str, home: Path) -> tuple[str, StudySettings]:
+def read_study(name: str, home: Path) -> tuple[str, StudySettings]:
+    """Return name and settings of a study: a path, or the name of a file in `home`/studies."""
     path = Path(name).expanduser() if name.endswith((".yaml", ".yml")) else home / "studies" / f"{name}.yaml"
     if not path.exists():
         known = [p.stem for p in (home / "studies").glob("*.yaml")]

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from genreflow.config.augmentation import augmentation_problems
 from genreflow.config.load import settings_from
 from genreflow.config.study import Experiment, ModelSettings, StudySettings
 from genreflow.config.training import TrainingSettings
@@ -155,11 +156,11 @@ class StudyPlan:
         options, training, inputs = chosen.values()
         if inputs["input"] not in self.settings.inputs:
             raise UserError(f"study {self.name}: the input {inputs['input']!r} is not among its inputs.")
-        self._check_input(model, inputs["input"])
         full_options = registry.check_options(model, options)
         full_training = settings_from(
             TrainingSettings, {**self.settings.training.model_dump(), **training}, f"study {self.name}: training"
         )
+        self._check_input(model, inputs["input"], full_training)
         everything = {**full_training.model_dump(), **full_options, **inputs}
         axes = {axis: everything[axis] for axis in self.axes.get(model, [])}
         return Setting(model, _setting_name(axes), axes, inputs["input"], full_options, full_training)
@@ -197,7 +198,7 @@ class StudyPlan:
             "model": model,
             "setting": setting,
             "options": dict(chosen.options),
-            "training": chosen.training.model_dump(),
+            "training": _what_matters(chosen.training),
             "input": self.inputs[chosen.input].settings.model_dump(),
         }
 
@@ -271,8 +272,8 @@ class StudyPlan:
         chosen = self.setting(model, setting)
         network = code_key(registry.module_of(model))
         return digest(
-            self.code["train_run"], network, chosen.options, chosen.training, self.inputs[chosen.input].index_key,
-            self.folds_key,
+            self.code["train_run"], network, chosen.options, _what_matters(chosen.training),
+            self.inputs[chosen.input].index_key, self.folds_key,
         )  # fmt: skip
 
     @cached_property
@@ -306,8 +307,10 @@ class StudyPlan:
         hint = did_you_mean(axis, [name for known in kinds.values() for name in known])
         raise UserError(f"study {self.name}: {axis!r} is no option of {model} and no training setting.{hint}")
 
-    def _check_input(self, model: str, name: str) -> None:
-        problems = list(registry.describe(model).input_problems(self.settings.inputs[name]))
+    def _check_input(self, model: str, name: str, training: TrainingSettings) -> None:
+        given = self.settings.inputs[name]
+        problems = list(registry.describe(model).input_problems(given, crop=training.crop))
+        problems += [problem.rstrip(".") for problem in augmentation_problems(training, given.front_end)]
         if problems:
             raise UserError(f"study {self.name}: {model} cannot be fed {name!r}: {'; '.join(problems)}.")
 
@@ -316,6 +319,11 @@ class StudyPlan:
 
     def _input_of(self, model: ModelSettings) -> str:
         return model.input or next(iter(self.settings.inputs))
+
+
+def _what_matters(training: TrainingSettings) -> dict[str, Any]:
+    """Return what a training's result depends on: being watched changes nothing."""
+    return training.model_dump(exclude={"tensorboard"})
 
 
 def _value_name(values: Mapping[str, Any]) -> str:

@@ -1,8 +1,55 @@
-"""Class-balanced batches, drawn the same on every machine."""
+"""Which slices come when, and the random numbers of each: drawn the same on every machine."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal, get_args
 
 import numpy as np
 
+from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError
+
+Purpose = Literal["crop", "shift", "gain", "noise", "mask_time", "mask_bands", "mixup"]
+
+
+def draw(
+    settings: TrainingSettings, targets: np.ndarray, *, n_outputs: int, steps: int, epoch: int
+) -> Sequence[np.ndarray]:
+    """Return the slices of each batch of one epoch, as `settings` wants them drawn.
+
+    Parameters
+    ----------
+    targets
+        Class of each slice, int [n], or its tags, bool [n, K].
+    n_outputs
+        Number of classes or tags.
+    steps
+        Batches wanted. `shuffled` gives one fewer where the last would be a single slice.
+    epoch
+        Counted from 0.
+
+    Returns
+    -------
+    Indices into `targets`, int64 [b] for each batch; b may be smaller, or greater by one, in the last of `shuffled`.
+
+    Raises
+    ------
+    UserError
+        When there are no slices, or they cannot be drawn that way.
+    """
+    if not len(targets):
+        raise UserError("There are no slices to train on. See the fold table.")
+    size = {"batch": settings.batch, "steps": steps, "epoch": epoch, "seed": settings.seed}
+    if settings.sampling == "shuffled":
+        return shuffled_batches(len(targets), **size)
+    if settings.sampling == "weighted":
+        return list(weighted_batches(targets, n_outputs=n_outputs, **size))
+    if targets.ndim != 1:
+        raise UserError(
+            "Balanced batches need one class a slice, and these slices have tags."
+            " Set `sampling` to shuffled or weighted."
+        )
+    return list(balanced_batches(targets, n_classes=n_outputs, **size))
 
 
 def balanced_batches(
@@ -34,13 +81,135 @@ def balanced_batches(
     each = batch // n_classes
     if each == 0:
         raise UserError(f"A batch of {batch} cannot hold {n_classes} classes. Set `batch` to {n_classes} or more.")
+    _check_every_class(targets, n_classes)
     streams = []
     for label in range(n_classes):
         members = np.flatnonzero(targets == label)
-        if not len(members):
-            raise UserError(f"Class {label + 1} of {n_classes} has no slice to train on. See the fold table.")
         streams.append(_stream(members, epoch * steps * each, steps * each, (seed, label)).reshape(steps, each))
     return np.concatenate(streams, axis=1)
+
+
+def shuffled_batches(n: int, *, batch: int, steps: int, epoch: int, seed: int) -> list[np.ndarray]:
+    """Return the slices of one epoch's batches, in random order.
+
+    Where the steps are those of one pass, ceil(n / batch), an epoch is one pass: every slice comes once, and the last
+    batch is what is left (Won et al. 2020). A single slice that is left joins the batch before it, as batch
+    normalisation learns nothing from one. Any other number of steps cuts full batches from an endless stream, all
+    slices in a random order, then all again in another, which the next epoch takes up where this one stops.
+
+    Returns
+    -------
+    Slice numbers 0 .. n - 1, int64 [b] for each batch: `steps` arrays, or one fewer where a single slice was left.
+    """
+    size = n if steps == math.ceil(n / batch) else steps * batch
+    order = _stream(np.arange(n), epoch * size, size, (seed,))
+    ends = list(range(batch, size, batch))
+    if ends and size - ends[-1] == 1 < batch:
+        del ends[-1]
+    return np.split(order, ends)
+
+
+def weighted_batches(
+    targets: np.ndarray, *, n_outputs: int, batch: int, steps: int, epoch: int, seed: int
+) -> np.ndarray:
+    """Return the slices of one epoch's batches, drawn with replacement, all classes equally likely.
+
+    A slice with tags is as likely as the mean of 1 / (slices that have the tag) over its tags, so that rare tags come
+    more often, though not all tags alike: a rare one brings the frequent ones of its slices with it. Having none of
+    the tags counts as a tag.
+
+    Parameters
+    ----------
+    targets
+        Class of each slice, int [n], or its tags, bool [n, K].
+
+    Returns
+    -------
+    Indices into `targets`, int64 [steps, batch].
+
+    Raises
+    ------
+    UserError
+        When a class has no slice. A tag may have none.
+    """
+    if targets.ndim == 1:
+        _check_every_class(targets, n_outputs)
+        targets = targets[:, None] == np.arange(n_outputs)
+    # Summed one after another: a sum in another order may round differently on another machine.
+    weights, count = np.zeros(len(targets)), np.zeros(len(targets))
+    for members in (*targets.T, ~targets.any(axis=1)):
+        weights[members] += 1 / max(1, np.count_nonzero(members))
+        count += members
+    steps_up = np.cumsum(weights / count)
+    numbers = np.random.default_rng([seed, epoch]).random((steps, batch))
+    return np.minimum(np.searchsorted(steps_up, numbers * steps_up[-1], side="right"), len(targets) - 1)
+
+
+def repeats(batches: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return, for each slice in the batches of an epoch, how often it came before in that epoch, int64 [b] each."""
+    order = np.concatenate(batches)
+    by_slice = np.argsort(order, kind="stable")
+    ordered = order[by_slice]
+    before = np.empty_like(order)
+    before[by_slice] = np.arange(len(order)) - np.searchsorted(ordered, ordered)
+    return np.split(before, np.cumsum([len(batch) for batch in batches])[:-1])
+
+
+def uniform(
+    purpose: Purpose, slices: np.ndarray, *, seed: int, epoch: int, repeats: np.ndarray | None = None
+) -> np.ndarray:
+    """Return four numbers a slice, between 0 and 1, for one purpose in one epoch.
+
+    They are a function of the arguments alone, so what else is in a batch, and what is drawn for another purpose,
+    changes nothing.
+
+    Parameters
+    ----------
+    slices
+        Slice numbers below 2**32, int64 [b].
+    epoch
+        Counted from 0.
+    repeats
+        How often each slice came before in the epoch, int64 [b]; with it, a slice that comes again gets new numbers.
+
+    Returns
+    -------
+    Float64 [4, b], 0 and 1 excluded: Philox 4x32 with 10 rounds (Salmon et al. 2011).
+    """
+    slices = slices.astype(np.uint64)
+    before = np.zeros_like(slices) if repeats is None else repeats.astype(np.uint64)
+    number = get_args(Purpose).index(purpose)
+    counter = slices, np.full_like(slices, epoch), np.full_like(slices, number), before
+    return (philox(counter, np.random.SeedSequence(seed).generate_state(2)) + 0.5) / 2**32
+
+
+def philox(counter: Sequence[np.ndarray], key: Sequence[int]) -> np.ndarray:
+    """Return 32 random bits for each word of a counter of four, uint64 [4, n].
+
+    Philox 4x32 with 10 rounds: Salmon, Moraes, Dror and Shaw (2011), Parallel random numbers: as easy as 1, 2, 3.
+
+    Parameters
+    ----------
+    counter
+        Four words of 32 bits, uint64 [n] each.
+    key
+        Two words of 32 bits.
+    """
+    low, half = np.uint64(2**32 - 1), np.uint64(32)
+    a, b, c, d = counter
+    keys = [int(word) for word in key]
+    for _ in range(10):
+        left, right = a * np.uint64(0xD2511F53), c * np.uint64(0xCD9E8D57)
+        first, second = (np.uint64(word) for word in keys)
+        a, b, c, d = (right >> half) ^ b ^ first, right & low, (left >> half) ^ d ^ second, left & low
+        keys = [(word + step) % 2**32 for word, step in zip(keys, (0x9E3779B9, 0xBB67AE85), strict=True)]
+    return np.stack([a, b, c, d])
+
+
+def _check_every_class(targets: np.ndarray, n_classes: int) -> None:
+    missing = np.setdiff1d(np.arange(n_classes), targets)
+    if len(missing):
+        raise UserError(f"Class {missing[0] + 1} of {n_classes} has no slice to train on. See the fold table.")
 
 
 def _stream(members: np.ndarray, start: int, count: int, seed: tuple[int, ...]) -> np.ndarray:

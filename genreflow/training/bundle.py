@@ -23,7 +23,7 @@ from genreflow.training.run import MODEL, RUN, RUN_VERSION
 
 _AGAIN = "Delete it and run again, or take a fresh copy."
 _MAX_HEADER = 4 * 2**20
-_FACTS = ("model", "options", "classes", "input_shape", "input", "audio", "weights_sha256")
+_FACTS = ("model", "options", "classes", "input_shape", "input", "audio", "training", "weights_sha256")
 
 
 @dataclass(frozen=True)

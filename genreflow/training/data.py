@@ -1,13 +1,17 @@
-"""The slices of chosen tracks in one array."""
+"""The slices of chosen tracks in one array, in memory or, where they are too many, mapped from a file."""
 
+import fcntl
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from genreflow.errors import UserError
+from genreflow.store.atomic import atomic_write
+from genreflow.store.digest import digest
 from genreflow.store.shards import FULL_SCALE, read_arrays, read_header, read_rows
 
 
@@ -18,19 +22,38 @@ class SliceSet:
     Attributes
     ----------
     arrays
-        [n, *shape], one contiguous block of the type that is stored: float16, float32, or int16 for waveforms.
+        [N, *shape], one contiguous block of the type that is stored: float16, float32, or int16 for waveforms. Sets
+        of one collection share it.
     frame
         A row a slice: ``track_id, slice, start_s, label``.
     classes
         All labels of the study, in the order of the network's outputs.
+    rows
+        Where the slices of this set are in `arrays`, int64 [n], ascending; all of them if not given.
     """
 
     arrays: np.ndarray
     frame: pd.DataFrame
     classes: tuple[str, ...]
+    rows: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return len(self.arrays)
+        return len(self.frame)
+
+    @property
+    def places(self) -> np.ndarray:
+        """Where the slices are in `arrays`, int64 [n]."""
+        return np.arange(len(self.arrays)) if self.rows is None else self.rows
+
+    @property
+    def stored(self) -> np.ndarray:
+        """The slices of this set alone, [n, *shape]; a copy unless they are all."""
+        return self.arrays if self.rows is None else self.arrays[self.rows]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one slice."""
+        return self.arrays.shape[1:]
 
     @property
     def targets(self) -> np.ndarray:
@@ -41,6 +64,11 @@ class SliceSet:
     def n_tracks(self) -> int:
         """How many tracks the slices are from."""
         return self.frame["track_id"].nunique()
+
+    def of(self, track_ids: Collection[str]) -> "SliceSet":
+        """Return the slices of some of the tracks; the arrays are shared, not copied."""
+        chosen = self.frame["track_id"].isin(track_ids).to_numpy()
+        return replace(self, frame=self.frame[chosen].reset_index(drop=True), rows=self.places[chosen])
 
 
 def to_input(stored: np.ndarray) -> np.ndarray:
@@ -62,7 +90,14 @@ def slice_form(shards: Sequence[str | os.PathLike]) -> tuple[tuple[int, ...], st
     return next(iter(forms))
 
 
-def load_slices(shards: Sequence[str | os.PathLike], tracks: pd.DataFrame, classes: Sequence[str]) -> SliceSet:
+def load_slices(
+    shards: Sequence[str | os.PathLike],
+    tracks: pd.DataFrame,
+    classes: Sequence[str],
+    *,
+    memory_gb: float | None = None,
+    folder: str | os.PathLike | None = None,
+) -> SliceSet:
     """Read the slices of `tracks` from shards of kind ``slices``.
 
     The result depends neither on how the tracks are spread over the shards nor on the order of either.
@@ -75,20 +110,50 @@ def load_slices(shards: Sequence[str | os.PathLike], tracks: pd.DataFrame, class
         A row a track: ``track_id, label, slices`` (how many slices it must have).
     classes
         All labels, in the order of the network's outputs.
+    memory_gb, folder
+        Slices of more than so many GB are put into a file in this folder and mapped from there. Jobs that need the
+        same slices use the same file, and through the system's cache the same memory.
 
     Raises
     ------
     UserError
-        When a track has not as many slices as it must, the shards disagree on the shape, or one is damaged.
+        When a track has not as many slices as it must, or the shards disagree on the shape.
+    Damaged
+        When a shard is damaged.
     """
     shape, dtype = slice_form(shards)
     frame = _find(shards, tracks)
-    arrays = np.empty((len(frame), *shape), dtype)
+    size = len(frame) * int(np.prod(shape)) * np.dtype(dtype).itemsize
+    if memory_gb is None or folder is None or size <= memory_gb * 1e9:
+        arrays = np.empty((len(frame), *shape), dtype)
+        _fill(arrays, shards, frame)
+    else:
+        keys = [read_header(shard).key for shard in shards]
+        name = f".slices-{digest(keys, frame['track_id'].unique().tolist())}.bin"
+        arrays = _mapped(Path(folder, name), (len(frame), *shape), dtype, shards, frame)
+    return SliceSet(arrays, frame[["track_id", "slice", "start_s", "label"]], tuple(classes))
+
+
+def _fill(arrays: np.ndarray, shards: Sequence[str | os.PathLike], frame: pd.DataFrame) -> None:
     for number, shard in enumerate(shards):
         here = frame.index[frame["shard"] == number]
         if len(here):
             arrays[here] = read_arrays(shard, frame.loc[here, "row"].to_numpy())
-    return SliceSet(arrays, frame[["track_id", "slice", "start_s", "label"]], tuple(classes))
+
+
+def _mapped(
+    path: Path, shape: tuple[int, ...], dtype: str, shards: Sequence[str | os.PathLike], frame: pd.DataFrame
+) -> np.ndarray:
+    """Return slices mapped from a file, which the first job that needs it writes."""
+    with open(path.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            with atomic_write(path) as temporary:
+                arrays = np.memmap(temporary, dtype, "w+", shape=shape)
+                _fill(arrays, shards, frame)
+                arrays.flush()
+    # Copy on write, as torch wants arrays that it may write to.
+    return np.memmap(path, dtype, "c", shape=shape)
 
 
 def _find(shards: Sequence[str | os.PathLike], tracks: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,6 @@
 """Fitting a model to all training slices at once, for models that are not trained by gradient steps."""
 
 import time
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,7 @@ from torch import nn
 
 from genreflow.models.standardise import Standardised
 from genreflow.training.data import SliceSet, to_input
-from genreflow.training.loop import Trained
+from genreflow.training.loop import HISTORY, Trained
 from genreflow.training.predict import predict_proba
 
 
@@ -20,7 +19,6 @@ def fit(
     *,
     seed: int,
     threads: int,
-    progress: Callable[[dict], None] | None = None,
 ) -> Trained:
     """Fit `model` in place to all slices of `data`; its history is a single epoch of a single step.
 
@@ -30,23 +28,20 @@ def fit(
         Has a method `fit` (see `genreflow.models.fitted`), or stands for one that has behind its standardisation.
     seed, threads
         Of what is drawn at random; most CPU threads.
-    progress
-        Called with the row of the history.
     """
     begin = time.perf_counter()
-    inputs, core = to_input(data.arrays), model
+    inputs, core = to_input(data.stored), model
     if isinstance(model, Standardised):
         inputs, core = (inputs - model.mean.numpy()) / model.deviation.numpy(), model.network
     core.fit(inputs, data.targets, groups=data.frame["track_id"].to_numpy(), seed=seed, threads=threads)
     seconds = time.perf_counter() - begin
     row = {"epoch": 1, "steps": 1, **_on_training_slices(model, data), "seconds": seconds}
-    if progress is not None:
-        progress(row)
-    return Trained(history=pd.DataFrame([row]), status="finished", kept_epoch=1, first_step_seconds=seconds)
+    history = pd.DataFrame([row]).reindex(columns=HISTORY)
+    return Trained(history=history, status="finished", kept_epoch=1, first_step_seconds=seconds)
 
 
 def _on_training_slices(model: nn.Module, data: SliceSet) -> dict[str, float]:
-    probabilities = predict_proba(model, data.arrays, device=torch.device("cpu"))
+    probabilities = predict_proba(model, data.arrays, device=torch.device("cpu"), places=data.places)
     of_truth = probabilities[np.arange(len(data)), data.targets]
     return {
         "loss": float(-np.log(of_truth).mean(dtype=np.float64)),

@@ -4,9 +4,11 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import pandas as pd
@@ -15,23 +17,41 @@ import torch
 from torch import nn
 
 import genreflow
+from genreflow.config.inputs import InputSettings
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError
+from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN, VALIDATION
 from genreflow.models import registry
 from genreflow.models.standardise import Standardised, standardised
 from genreflow.models.summary import layers, trainable_parameters
 from genreflow.store.atomic import write_bytes, write_text
 from genreflow.store.digest import digest, file_sha256
 from genreflow.store.parquet import Header, read_frame, write_table
+from genreflow.training.checkpoint import Checkpoints
 from genreflow.training.data import SliceSet, load_slices, to_input
 from genreflow.training.device import choose_device, choose_precision, choose_threads
 from genreflow.training.fit import fit
-from genreflow.training.loop import train
+from genreflow.training.interrupt import sigterm_noted
+from genreflow.training.loop import Interrupted, Trained, steps_per_epoch, train
 from genreflow.training.predict import predict_proba
+from genreflow.training.progress import Progress
+from genreflow.training.tensorboard import EventFile
 
 MODEL, RUN, HISTORY, PREDICTIONS = "model.safetensors", "run.json", "history.parquet", "predictions.parquet"
 RUN_VERSION = 1
-FINAL = "final"
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Where a run tells how far it has come: a file, a terminal, and a folder of TensorBoard events if asked for."""
+
+    name: str = ""
+    file: Path | None = None
+    terminal: TextIO | None = None
+    events: Path | None = None
+
+
+NOBODY = Watch()
 
 
 def run_fold(
@@ -49,7 +69,8 @@ def run_fold(
     folder: str | os.PathLike,
     device: str = "auto",
     threads: int | None = None,
-    progress: Callable[[dict], None] | None = None,
+    memory_gb: float | None = None,
+    watch: Watch = NOBODY,
 ) -> dict[str, Any]:
     """Train or fit on one fold's training tracks, predict its others, and write the four products of a run.
 
@@ -69,8 +90,10 @@ def run_fold(
         Receives ``model.safetensors``, ``history.parquet``, ``predictions.parquet`` and, last, ``run.json``.
     device, threads
         ``auto``, ``cpu`` or ``cuda``; most CPU threads, all there are if not given. What is fitted runs on the CPU.
-    progress
-        Called with each row of the history as it is made.
+    memory_gb
+        More slices than that are mapped from a file beside the index instead of being read.
+    watch
+        Who is told how far the training has come.
 
     Returns
     -------
@@ -100,27 +123,42 @@ def run_fold(
     precision = choose_precision("float32" if is_fitted else training.precision, where)
 
     tracks, classes = fold_tracks(folds, index, fold)
-    sets = {role: load_slices(shards, tracks[tracks["role"] == role], classes) for role in ("train", _other_role(fold))}
-    train_set, other_set = sets.values()
+    everything = load_slices(shards, tracks, classes, memory_gb=memory_gb, folder=Path(index).parent)
+    sets = {
+        role: everything.of(tracks.loc[tracks["role"] == role, "track_id"])
+        for role in (TRAIN, VALIDATION, HOLDOUT if fold == FINAL else TEST)
+    }
+    train_set, validation_set, other_set = sets.values()
+    shape = train_set.shape if training.crop is None else (*train_set.shape[:-1], training.crop)
+    checkpoints = Checkpoints(folder, key)
     loaded = time.perf_counter()
 
     with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
         torch.manual_seed(training.seed)
-        core = registry.build(model, len(classes), input_shape=train_set.arrays.shape[1:], **asked["options"])
-        network = standardised(core, train_set.arrays.shape[1:], asked["input"].get("standardise", "none"))
+        core = registry.build(model, len(classes), input_shape=shape, **asked["options"])
+        network = standardised(core, shape, asked["input"].get("standardise", "none"))
         if isinstance(network, Standardised):
-            network.learn(train_set.arrays, to_input)
+            network.learn(train_set.arrays, train_set.places, to_input)
         built = time.perf_counter()
         if is_fitted:
-            threads = torch.get_num_threads()
-            trained = fit(network, train_set, seed=training.seed, threads=threads, progress=progress)
+            trained = fit(network, train_set, seed=training.seed, threads=torch.get_num_threads())
         else:
-            trained = train(network, train_set, training, device=where, precision=precision, progress=progress)
+            trained = _train(
+                network, train_set, validation_set if len(validation_set) else None, training,
+                device=where, precision=precision, front_end=InputSettings.model_validate(asked["input"]).front_end,
+                checkpoints=checkpoints, watch=watch,
+            )  # fmt: skip
     finished = time.perf_counter()
-    probabilities = predict_proba(network, other_set.arrays, device=where)
+    probabilities = predict_proba(
+        network,
+        other_set.arrays,
+        device=where,
+        places=other_set.places,
+        crop=training.crop,
+        windows=training.crop_windows,
+    )
     predicted = time.perf_counter()
 
-    folder = Path(folder)
     write_bytes(folder / MODEL, weights_as_bytes(network))
     write_table(folder / HISTORY, trained.history, Header("history", key))
     write_table(
@@ -130,13 +168,15 @@ def run_fold(
     )
     facts = asked | {
         "classes": list(classes),
-        "input_shape": list(train_set.arrays.shape[1:]),
+        "input_shape": list(shape),
         "status": trained.status,
         "epochs": len(trained.history),
         "kept_epoch": trained.kept_epoch,
+        "resumed": trained.resumed,
+        "parts": trained.parts,
         "steps": int(trained.history["steps"].sum()),
         "parameters": trainable_parameters(network),
-        "layers": layers(core, train_set.arrays.shape[1:]),
+        "layers": layers(core, shape),
         "weights_sha256": file_sha256(folder / MODEL),
         "device": torch.cuda.get_device_name(where) if where.type == "cuda" else where.type,
         "precision": str(precision).removeprefix("torch."),
@@ -152,7 +192,43 @@ def run_fold(
         "versions": _versions(),
     }
     write_text(folder / RUN, json.dumps(facts, indent=2) + "\n")
+    checkpoints.clear()
     return facts
+
+
+def _train(
+    network: nn.Module,
+    data: SliceSet,
+    validation: SliceSet | None,
+    training: TrainingSettings,
+    *,
+    watch: Watch,
+    **how: Any,
+) -> Trained:
+    """Train a network, telling how far it has come, until it is done or the job is asked to stop."""
+    watched = f"{'' if validation is None else 'validation_'}{training.watch}"
+    steps = steps_per_epoch(len(data), training)
+    with ExitStack() as stack:
+        progress = stack.enter_context(
+            Progress(training.epochs, steps, file=watch.file, terminal=watch.terminal, name=watch.name, watched=watched)
+        )
+        listeners = [progress.epoch]
+        if watch.events is not None:
+            listeners.append(stack.enter_context(EventFile(watch.events)).epoch)
+        is_asked_to_stop = stack.enter_context(sigterm_noted())
+        try:
+            return train(
+                network,
+                data,
+                training,
+                validation=validation,
+                on_step=progress.step,
+                on_epoch=lambda row: [listener(row) for listener in listeners],
+                is_asked_to_stop=is_asked_to_stop,
+                **how,
+            )
+        except Interrupted:
+            raise UserError("Asked to stop; where it was is kept, and the next run goes on from there.") from None
 
 
 def fold_tracks(folds: str | os.PathLike, index: str | os.PathLike, fold: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -193,14 +269,10 @@ def weights_as_bytes(network: nn.Module) -> bytes:
     return safetensors.torch.save({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
 
 
-def _other_role(fold: str) -> str:
-    return "holdout" if fold == FINAL else "test"
-
-
 def _dataset_facts(tracks: pd.DataFrame, sets: Mapping[str, SliceSet]) -> dict[str, Any]:
     return {
-        "tracks": {role: part.n_tracks for role, part in sets.items()},
-        "slices": {role: len(part) for role, part in sets.items()},
+        "tracks": {role: part.n_tracks for role, part in sets.items() if role != VALIDATION or len(part)},
+        "slices": {role: len(part) for role, part in sets.items() if role != VALIDATION or len(part)},
         "training_tracks": digest(sorted(tracks.loc[tracks["role"] == "train", "sha256"])),
     }
 

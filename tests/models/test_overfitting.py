@@ -14,7 +14,7 @@ FITTED = [name for name, entry in registry.MODELS.items() if entry.fits]
 
 def shape_of(entry):
     """The study's own segments, as short as the model takes them: a matter of patience alone."""
-    return tuple(min(size, 2 * entry.free.get(axis, size)) for axis, size in enumerate(entry.input_shape))
+    return tuple(min(size, max(64, 2 * entry.free.get(axis, size))) for axis, size in enumerate(entry.input_shape))
 
 
 def easy_segments(entry, seed=0):
@@ -74,7 +74,7 @@ def test_a_network_learns_sixteen_segments(name):
 def test_a_fitted_model_knows_sixteen_segments(name):
     entry = registry.describe(name)
     options = {"neighbours": 3} if name == "knn" else {}
-    model = registry.build(name, N_OUTPUTS, **options)
+    model = registry.build(name, N_OUTPUTS, input_shape=shape_of(entry), **options)
     segments, targets = easy_segments(entry)
     model.fit(segments.numpy(), targets.argmax(dim=1).numpy(), groups=np.arange(N), seed=0, threads=1)
     with torch.inference_mode():

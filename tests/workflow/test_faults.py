@@ -1,5 +1,6 @@
 """Kills, failures and mistakes: nothing stale is left standing, and nothing needs a hand."""
 
+import json
 import os
 import signal
 import subprocess
@@ -67,6 +68,25 @@ def test_a_failed_stage_does_not_let_older_products_stand(project, tmp_path):
     os.utime(shard, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     counts = project.jobs()
     assert counts == {"train_run": 5, "evaluate_study": 1, "draw_figure": 6, "write_report": 1}
+
+
+def test_a_training_killed_midway_goes_on_from_its_checkpoint(project):
+    project.edit("tiny.yaml", "epochs: 1", "epochs: 40")
+    project.edit("tiny.yaml", "[mean, max]", "[mean]")
+    undisturbed = project.copy(project.work.parents[1] / "undisturbed")
+    undisturbed.build("train")
+
+    kill_when(project, "tiny/runs/*/*/fold-*/.checkpoint", "train")
+    trainings = ["pkill", "-9", "-f", f"{project.work}/.snakemake/scripts"]
+    subprocess.run(trainings, check=False)  # snakemake's jobs outlive it
+    assert list((project.work / "results").glob("tiny/runs/*/*/fold-*/.checkpoint"))
+    code, printed = project.run("train", "--cores", "2", front=GENREFLOW)
+    assert code == 0, printed
+    runs = [json.loads(path.read_text()) for path in project.work.glob("results/tiny/runs/*/*/fold-*/run.json")]
+    assert sum(run["resumed"] for run in runs) >= 1
+    weights = {path: sha for path, sha in project.hashes().items() if path.endswith("model.safetensors")}
+    assert weights.items() <= undisturbed.hashes().items()
+    assert not list((project.work / "results").glob("**/.checkpoint*"))
 
 
 def test_a_second_run_is_refused_while_the_first_lives(project):

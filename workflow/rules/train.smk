@@ -46,6 +46,13 @@ rule train_run:
     resources:
         mem_mb=8000,
         runtime=240,
+        # Of no consequence for the result, and so no reason to run again, as parameters would be.
+        slices_mb=int(1000 * PLAN.settings.limits.memory_gb),
+        tensorboard=lambda wildcards: int(
+            PLAN.studies[wildcards.study]
+            .setting(wildcards.model, wildcards.setting)
+            .training.tensorboard
+        ),
         gpu=lambda wildcards: 0 if registry.describe(wildcards.model).fits else 1,
     params:
         key=lambda wildcards: PLAN.studies[wildcards.study].run_key(

@@ -1,0 +1,270 @@
+"""`genreflow status`: how far everything has come, from what is on disk; nothing is written."""
+
+import json
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import psutil
+
+from genreflow.catalog import catalogue
+from genreflow.catalog.progress import spoken
+from genreflow.cli.check import config_of
+from genreflow.cli.run import SNAKEFILE
+from genreflow.config.load import settings_from
+from genreflow.config.pipeline import PipelineSettings
+from genreflow.errors import UserError
+from genreflow.plan.datasets import DatasetPlan, catalogue_path
+from genreflow.plan.make import make_plan, read_study
+from genreflow.plan.studies import Run, StudyPlan
+from genreflow.store import parquet, shards
+
+STATES = ("finished", "diverged", "running", "waiting")
+_SILENT_S = 600  # a run on another machine that has told nothing for so long does not count as running
+_CLOCKS_S = 2.0  # by which the start of a process and the time that it noted itself may differ
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a dataset, and how many of its shards are made."""
+
+    name: str
+    done: int
+    shards: int
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """A run.
+
+    Attributes
+    ----------
+    state
+        One of `STATES`; ``waiting`` as well if it was made with other settings, code or data, or was stopped.
+    took, resumed
+        Seconds that it took, if it has ended; only those since its last interruption if it was resumed.
+    left
+        Seconds that it is expected to take from now on; None where no measurement tells.
+    progress
+        What it last told of itself (`genreflow.training.progress.Progress`), if it is running or was stopped.
+    """
+
+    model: str
+    setting: str
+    fold: str
+    state: str
+    took: float | None = None
+    resumed: bool = False
+    left: float | None = None
+    progress: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class StudyStatus:
+    """A study and its runs, which are not known before its dataset has been catalogued."""
+
+    name: str
+    dataset: str
+    is_catalogued: bool
+    runs: list[RunStatus] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Status:
+    """The stages of every dataset that has been catalogued, and the studies."""
+
+    datasets: dict[str, list[Stage]]
+    studies: list[StudyStatus]
+
+
+def run(configfiles: Sequence[str], *, as_json: bool) -> int:
+    """Print how far everything has come.
+
+    Raises
+    ------
+    UserError
+        All that is wrong with the settings.
+    """
+    status = look(config_of(configfiles), home=SNAKEFILE.parent)
+    print(json.dumps(asdict(status), indent=2) if as_json else "\n".join(_told(status)))
+    return 0
+
+
+def look(config: Mapping[str, Any], *, home: Path) -> Status:
+    """Compare what is planned with what is on disk; the catalogues are taken as they are.
+
+    Parameters
+    ----------
+    config
+        The content of config.yaml, with what other files change.
+    home
+        Folder of the Snakefile.
+
+    Raises
+    ------
+    UserError
+        All that is wrong with the settings.
+    """
+    settings = settings_from(PipelineSettings, config, "config")
+    asked = {name: read_study(name, home) for name in settings.studies}
+    new = {study.dataset for _, study in asked.values() if study.dataset in settings.datasets} - _catalogued(settings)
+    ready = [name for name, (_, study) in asked.items() if study.dataset not in new]
+    plan = make_plan({**config, "studies": ready, "predict": None}, home=home, refresh=False)
+    studies = [
+        _study(plan.studies[name]) if name in plan.studies else StudyStatus(name, study.dataset, is_catalogued=False)
+        for name, study in asked.values()
+    ]
+    return Status({name: list(_stages(dataset)) for name, dataset in plan.datasets.items()}, studies)
+
+
+def _catalogued(settings: PipelineSettings) -> set[str]:
+    """Return the datasets that have a catalogue which the next run will go on from."""
+
+    def is_current(path: Path) -> bool:
+        try:
+            return parquet.read_header(path, catalogue.KIND).version == catalogue.VERSION
+        except UserError:
+            return False
+
+    return {name for name in settings.datasets if is_current(catalogue_path(name))}
+
+
+def _stages(dataset: DatasetPlan) -> Iterator[Stage]:
+    folder = Path("results", dataset.name)
+    if dataset.is_synthetic:
+        yield _stage("raw", dataset.raw_keys, lambda shard: folder / "raw" / f"{shard}.parquet", parquet.read_header)
+    yield _stage("audio", dataset.audio_keys, lambda shard: folder / "audio" / f"{shard}.parquet", parquet.read_header)
+    for plan in dataset.inputs.values():
+        yield _stage(plan.folder, plan.shard_keys, plan.shard, shards.read_header)
+
+
+def _stage(name: str, keys: Mapping[str, str], file_of: Callable, read_header: Callable) -> Stage:
+    """Count the shards that are there and have their key (shard -> key)."""
+
+    def is_made(shard: str, key: str) -> bool:
+        try:
+            return read_header(file_of(shard)).key == key
+        except UserError:
+            return False
+
+    return Stage(name, sum(is_made(shard, key) for shard, key in keys.items()), len(keys))
+
+
+def _study(study: StudyPlan) -> StudyStatus:
+    keys = {place: study.run_key(*place) for place in dict.fromkeys((run.model, run.setting) for run in study.runs)}
+    found = [_found(study.name, run, keys[run.model, run.setting]) for run in study.runs]
+    measured: dict[tuple[str, ...], list[float]] = {}
+    for run in found:
+        if run.state == "finished" and not run.resumed:
+            measured.setdefault((run.model, run.setting), []).append(run.took)
+            measured.setdefault((run.model,), []).append(run.took)
+    runs = [replace(run, left=_left(run, measured)) for run in found]
+    return StudyStatus(study.name, study.dataset.name, is_catalogued=True, runs=runs)
+
+
+def _found(study: str, run: Run, key: str) -> RunStatus:
+    """Return what is on disk of a run."""
+    facts = _read_json(Path("results", study, run.path, "run.json"))
+    if facts.get("key") == key:
+        state = "finished" if facts["status"] == "finished" else "diverged"
+        took, resumed = facts["seconds"]["total"], bool(facts.get("resumed"))
+        return RunStatus(run.model, run.setting, run.fold, state, took=took, resumed=resumed)
+    progress = _read_json(Path("logs", study, "train_run", run.model, run.setting, f"fold-{run.fold}.progress.json"))
+    state = "running" if progress and _is_alive(progress) else "waiting"
+    return RunStatus(run.model, run.setting, run.fold, state, progress=progress or None)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _is_alive(progress: Mapping[str, Any]) -> bool:
+    """Tell whether the process goes on that wrote this; of another machine its silence has to tell."""
+    if progress["host"] != socket.gethostname():
+        return time.time() - progress["told_at"] < _SILENT_S
+    try:
+        process = psutil.Process(progress["pid"])
+        is_same = process.create_time() <= progress["started_at"] + _CLOCKS_S  # else its number was given away again
+        return is_same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _left(run: RunStatus, measured: Mapping[tuple[str, ...], list[float]]) -> float | None:
+    """Return the seconds that a run is expected to take from now on.
+
+    They are what it says itself, or else the mean of those measured of its model and setting, or of its model.
+    """
+    if run.took is not None:
+        return None
+    told = run.progress if run.state == "running" else None
+    since = time.time() - told["told_at"] if told else 0.0
+    if told and told["left"] is not None:
+        return max(0.0, told["left"] - since)
+    alike = measured.get((run.model, run.setting)) or measured.get((run.model,))
+    so_far = told["seconds"] + since if told else 0.0
+    return max(0.0, fmean(alike) - so_far) if alike else None
+
+
+def _told(status: Status) -> Iterator[str]:
+    if not status.studies:
+        yield "The configuration names no studies."
+    names = [stage.name for stages in status.datasets.values() for stage in stages]
+    names += [run.model for study in status.studies for run in study.runs]
+    width = max(map(len, names), default=0)
+    for name, stages in status.datasets.items():
+        yield f"dataset {name}"
+        yield from (f"  {stage.name:<{width}}  {stage.done:>8,} of {stage.shards:,} shards" for stage in stages)
+    for study in status.studies:
+        yield from _study_told(study, width)
+    if any(run.left is not None for study in status.studies for run in study.runs):
+        yield "Time left is that of one run after another, at the pace of those that are finished or running."
+
+
+def _study_told(study: StudyStatus, width: int) -> Iterator[str]:
+    yield f"study {study.name} on {study.dataset}"
+    if not study.is_catalogued:
+        yield "  nothing yet: its dataset has not been catalogued, which `genreflow run` begins with"
+        return
+    if not study.runs:
+        yield "  trains nothing"
+        return
+    yield f"  {'':<{width}}" + "".join(f"  {state:>8}" for state in STATES) + "  time left"
+    for model in dict.fromkeys(run.model for run in study.runs):
+        runs = [run for run in study.runs if run.model == model]
+        counts = Counter(run.state for run in runs)
+        yield f"  {model:<{width}}" + "".join(f"  {counts[state]:>8,}" for state in STATES) + f"  {_time_left(runs)}"
+    yield from (_progress_told(run) for run in study.runs if run.progress)
+
+
+def _time_left(runs: Iterable[RunStatus]) -> str:
+    ahead = [run.left for run in runs if run.took is None]
+    known = [left for left in ahead if left is not None]
+    unknown = len(ahead) - len(known)
+    if not ahead:
+        return "-"
+    if not known:
+        return "unknown"
+    return spoken(sum(known)) + (f", {unknown:,} runs unknown" if unknown else "")
+
+
+def _progress_told(run: RunStatus) -> str:
+    told = run.progress
+    values = {"loss": told["loss"], told["watching"].replace("_", " "): told["watched"]}
+    words = [f"epoch {told['epoch']} of {told['epochs']}"]
+    words += [f"{name} {value:.4f}" for name, value in values.items() if value is not None]
+    if run.state == "running" and run.left is not None:
+        words.append(f"{spoken(run.left)} left")
+    if told["host"] != socket.gethostname():
+        words.append(f"on {told['host']}")
+    state = "running" if run.state == "running" else "stopped"
+    return f"  {state}: {run.model} {run.setting} fold {run.fold}, {', '.join(words)}"

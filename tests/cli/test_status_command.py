@@ -1,0 +1,291 @@
+"""`genreflow status` compares what is planned with what is on disk, and writes nothing."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from genreflow.catalog import catalogue
+from genreflow.cli import main
+from genreflow.config.load import read_yaml
+from genreflow.plan.make import make_plan
+from genreflow.store.hdf5 import write_shard
+from genreflow.store.parquet import Header, read_header, read_table, write_table
+from genreflow.training.progress import Progress
+
+HOME = Path(__file__).parents[2]
+CONFIG = "studies: [mine.yaml]\ndatasets:\n  mine: {layout: folders, path: music}\nlimits: {shard_size: 4}\n"
+STUDY = """\
+dataset: mine
+inputs:
+  slices: {segments: {kind: midpoint, count: 2}}
+  samples: {front_end: {kind: waveform, sample_rate: 16000}, segments: {kind: split, count: 2}}
+folds: {count: 3}
+models: {psytrance_cnn: {input: slices}, psytrance_crnn: {input: slices}}
+experiments: {pooling: {model: psytrance_cnn, vary: {pool: [mean, max]}}}
+"""
+NOBODY = "a-machine-of-another-name"
+
+
+class Work:
+    """A user's folder, and what a run would leave there."""
+
+    def __init__(self):
+        for number in range(12):
+            path = Path("music", "ab"[number % 2], f"{number}.mp3")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(bytes([number]))
+        Path("my.yaml").write_text(CONFIG)
+        Path("mine.yaml").write_text(STUDY)
+
+    def catalogue(self):
+        self.plan = make_plan({**read_yaml(HOME / "config.yaml"), **read_yaml("my.yaml")}, home=HOME, refresh=True)
+        self.study, self.dataset = self.plan.studies["mine"], self.plan.datasets["mine"]
+
+    def end(self, model, setting, fold, *, seconds, status="finished", resumed=False, key=None):
+        """Write the facts of a run that has ended."""
+        path = Path("results/mine/runs", model, setting, f"fold-{fold}", "run.json")
+        path.parent.mkdir(parents=True)
+        facts = {
+            "key": key or self.study.run_key(model, setting),
+            "status": status,
+            "resumed": resumed,
+            "seconds": {"total": seconds},
+        }
+        path.write_text(json.dumps(facts))
+
+    def note(self, model, setting, fold, **changes):
+        """Write what a run tells of itself while it goes on, by default one of this process."""
+        path = Path("logs/mine/train_run", model, setting, f"fold-{fold}.progress.json")
+        progress = Progress(20, 10, file=path, terminal=None, name=model)
+        progress.step(3, 5)
+        progress.epoch({"epoch": 4, "loss": 0.4321, "accuracy": 0.875, "seconds": 1.0})
+        told = json.loads(path.read_text())
+        path.write_text(json.dumps(told | {"left": None} | changes))
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Work()
+
+
+@pytest.fixture
+def status(work, capsys):
+    """Return a function that asks for the status; nothing may be written by that."""
+
+    def tree():
+        return {path: path.stat().st_mtime_ns for path in Path.cwd().rglob("*")}
+
+    def ask(*options):
+        before = tree()
+        capsys.readouterr()
+        assert main(["status", "--configfile", "my.yaml", *options]) == 0
+        assert tree() == before
+        printed = capsys.readouterr().out
+        return json.loads(printed) if "--json" in options else printed
+
+    return ask
+
+
+def runs(told, **wanted):
+    """Return the runs of the only study that have these values."""
+    return [run for run in told["studies"][0]["runs"] if wanted.items() <= run.items()]
+
+
+def test_before_anything_ran_nothing_is_known_and_the_music_is_not_looked_at(status):
+    Path("music").rename("elsewhere")
+    assert "nothing yet" in status()
+    told = status("--json")
+    assert told == {
+        "datasets": {},
+        "studies": [{"name": "mine", "dataset": "mine", "is_catalogued": False, "runs": []}],
+    }
+
+
+def test_one_study_without_a_catalogue_does_not_hide_another(work, status):
+    work.catalogue()
+    Path("other.yaml").write_text("dataset: psytrance\n")
+    Path("my.yaml").write_text(CONFIG.replace("[mine.yaml]", "[other.yaml, mine.yaml]"))
+    other, mine = status("--json")["studies"]
+    assert (other["name"], other["is_catalogued"]) == ("other", False)
+    assert (mine["name"], len(mine["runs"])) == ("mine", len(work.study.runs))
+
+
+def test_a_catalogue_of_another_version_is_as_good_as_none(work, status):
+    work.catalogue()
+    path = Path("results/mine/catalog.parquet")
+    table, header = read_table(path, catalogue.KIND), read_header(path)
+    write_table(path, table.drop(["tags"]), replace(header, version=catalogue.VERSION - 1))
+    assert "nothing yet" in status()
+
+
+def test_what_is_to_be_predicted_does_not_matter(work, status):
+    work.catalogue()
+    Path("my.yaml").write_text(CONFIG + "predict: {study: mine, files: [not/there/yet.mp3]}\n")
+    assert len(status("--json")["studies"][0]["runs"]) == len(work.study.runs)
+
+
+def test_shards_count_when_they_are_those_of_the_plan(work, status):
+    work.catalogue()
+    shards, table = work.dataset.shards, pd.DataFrame({"a": [1]})
+    assert len(shards) > 2
+    for shard in shards:
+        write_table(f"results/mine/audio/{shard}.parquet", table, Header("audio", work.dataset.audio_keys[shard]))
+    slices, samples = sorted(work.dataset.inputs.values(), key=lambda plan: plan.suffix, reverse=True)
+    write_table(slices.shard(shards[0]), table, Header("slices", slices.shard_keys[shards[0]]))
+    write_table(slices.shard(shards[1]), table, Header("slices", "of other settings"))
+    write_shard(samples.shard(shards[0]), {"a": np.zeros(1)}, Header("slices", samples.shard_keys[shards[0]]))
+    Path(samples.shard(shards[1])).write_bytes(b"cut off")
+    told = {stage["name"]: (stage["done"], stage["shards"]) for stage in status("--json")["datasets"]["mine"]}
+    n = len(shards)
+    assert told == {"audio": (n, n), slices.folder: (1, n), samples.folder: (1, n)}
+    assert f"{n} of {n} shards" in status()
+
+
+def test_runs_by_state(work, status):
+    work.catalogue()
+    work.end("psytrance_cnn", "pool=mean", 1, seconds=100)
+    work.end("psytrance_cnn", "pool=mean", 2, seconds=9, status="diverged")
+    work.end("psytrance_cnn", "pool=mean", 3, seconds=1, key="of other settings")
+    work.note("psytrance_cnn", "pool=max", 1)
+    told = status("--json")
+    states = [(run["setting"], run["fold"], run["state"]) for run in runs(told, model="psytrance_cnn")]
+    expected = {("pool=mean", "1"): "finished", ("pool=mean", "2"): "diverged", ("pool=max", "1"): "running"}
+    assert states == [(setting, fold, expected.get((setting, fold), "waiting")) for setting, fold, _ in states]
+    assert len(states) == len({run.path for run in work.study.runs if run.model == "psytrance_cnn"})
+    [row] = [line for line in status().splitlines() if line.startswith("  psytrance_cnn ")]
+    assert row.split()[1:5] == ["1", "1", "1", str(len(states) - 3)]
+    assert "running: psytrance_cnn pool=max fold 1, epoch 4 of 20, loss 0.4321, accuracy 0.8750" in status()
+
+
+def test_what_is_left_is_measured_on_the_nearest_finished_runs(work, status):
+    work.catalogue()
+    work.end("psytrance_cnn", "pool=mean", 1, seconds=100)
+    work.end("psytrance_cnn", "pool=mean", 2, seconds=200)
+    work.end("psytrance_cnn", "pool=max", 1, seconds=600)
+    work.end("psytrance_cnn", "pool=max", 2, seconds=5, status="diverged")
+    told = status("--json")
+    assert [run["left"] for run in runs(told, setting="pool=mean", state="waiting")] == [150]
+    assert [run["left"] for run in runs(told, setting="pool=max", state="waiting")] == [600]
+    assert {run["left"] for run in runs(told, model="psytrance_crnn")} == {None}
+    [row] = [line for line in status().splitlines() if line.startswith("  psytrance_crnn")]
+    assert row.endswith("unknown")
+
+
+def test_a_run_that_was_interrupted_is_no_measure(work, status):
+    work.catalogue()
+    work.end("psytrance_cnn", "pool=mean", 1, seconds=1, resumed=True)
+    assert {run["left"] for run in runs(status("--json"), model="psytrance_cnn")} == {None}
+    work.end("psytrance_cnn", "pool=mean", 2, seconds=100)
+    assert [run["left"] for run in runs(status("--json"), setting="pool=mean", state="waiting")] == [100]
+
+
+def test_a_setting_without_a_finished_run_takes_what_others_of_its_model_took(work, status):
+    work.catalogue()
+    work.end("psytrance_cnn", "pool=mean", 1, seconds=100)
+    work.end("psytrance_cnn", "pool=mean", 2, seconds=200)
+    assert {run["left"] for run in runs(status("--json"), setting="pool=max")} == {150}
+
+
+def test_a_running_run_knows_best_what_it_still_takes(work, status):
+    work.catalogue()
+    work.note("psytrance_cnn", "pool=mean", 1, left=500.0, told_at=time.time() - 100)
+    [run] = runs(status("--json"), state="running")
+    assert run["left"] == pytest.approx(400, abs=20)
+
+
+def test_one_that_does_not_know_yet_takes_what_the_others_took(work, status):
+    work.catalogue()
+    work.end("psytrance_cnn", "pool=mean", 1, seconds=1_000)
+    work.note("psytrance_cnn", "pool=mean", 2, left=None, seconds=300.0, told_at=time.time() - 100)
+    [run] = runs(status("--json"), state="running")
+    assert run["left"] == pytest.approx(600, abs=20)
+
+
+def test_a_run_whose_process_is_gone_was_stopped(work, status):
+    work.catalogue()
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    work.note("psytrance_cnn", "pool=mean", 1, pid=gone.pid)
+    [run] = runs(status("--json"), setting="pool=mean", fold="1")
+    assert run["state"] == "waiting"
+    assert "stopped: psytrance_cnn pool=mean fold 1, epoch 4 of 20" in status()
+
+
+def test_a_process_that_has_ended_and_was_not_asked_for_its_result_is_gone(work, status):
+    work.catalogue()
+    ended = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    ended.stdout.read()  # until it ends
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    work.note("psytrance_cnn", "pool=mean", 1, pid=ended.pid)
+    assert runs(status("--json"), state="running") == []
+    ended.wait()
+
+
+def test_a_process_that_was_given_the_number_of_an_older_one_is_not_the_run(work, status):
+    work.catalogue()
+    work.note("psytrance_cnn", "pool=mean", 1, pid=os.getpid(), started_at=1.0)
+    assert runs(status("--json"), state="running") == []
+
+
+@pytest.mark.parametrize(("silent", "state"), [(60, "running"), (3_600, "waiting")])
+def test_a_run_on_another_machine_is_believed_while_it_is_heard_of(work, status, silent, state):
+    work.catalogue()
+    work.note("psytrance_cnn", "pool=mean", 1, host=NOBODY, told_at=time.time() - silent)
+    [run] = runs(status("--json"), setting="pool=mean", fold="1")
+    assert run["state"] == state
+    assert f"on {NOBODY}" in status()
+
+
+def test_a_finished_run_is_finished_whatever_its_last_note_says(work, status):
+    work.catalogue()
+    work.note("psytrance_cnn", "pool=mean", 1)
+    work.end("psytrance_cnn", "pool=mean", 1, seconds=10)
+    assert "running:" not in status()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "logs/mine/train_run/psytrance_cnn/pool=mean/fold-1.progress.json",
+        "results/mine/runs/psytrance_cnn/pool=mean/fold-1/run.json",
+    ],
+)
+def test_what_cannot_be_read_is_passed_over(work, status, path):
+    work.catalogue()
+    path = Path(path)
+    for content in ("", "[]", "{"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        assert len(runs(status("--json"), state="waiting")) == len(work.study.runs)
+
+
+def test_columns_stand_below_each_other(work, status):
+    work.catalogue()
+    lines = status().splitlines()
+    [header] = [line for line in lines if "diverged" in line]
+    rows = [line for line in lines if line.startswith(("  psytrance_cnn", "  psytrance_crnn"))]
+    assert len(rows) == 2
+    for name in ("finished", "diverged", "running", "waiting"):
+        end = header.index(name) + len(name)
+        assert all(row[end - 1].isdigit() and row[end] == " " for row in rows)
+
+
+def test_mistakes_in_the_settings_are_told(work, capsys):
+    Path("mine.yaml").write_text(STUDY.replace("folds:", "fold:"))
+    assert main(["status", "--configfile", "my.yaml"]) == 2
+    assert "Did you mean 'folds'?" in capsys.readouterr().err
+
+
+def test_a_study_that_trains_nothing(work, status):
+    Path("mine.yaml").write_text("dataset: mine\ninputs: {slices: {}}\nmodels: {}\n")
+    work.catalogue()
+    assert "trains nothing" in status()
