@@ -1,5 +1,6 @@
 """The frame around the work of one rule: a log, progress lines, and mistakes told in plain words."""
 
+import errno
 import os
 import sys
 import time
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from genreflow.errors import Damaged, UserError
 from genreflow.repair import put_aside
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def let_jobs_import_from(home: Path) -> None:
@@ -22,8 +25,8 @@ def let_jobs_import_from(home: Path) -> None:
 def job(log: str | Path) -> Iterator[Callable[[str], None]]:
     """Send what is printed to `log`; yield a function for lines that belong on the terminal as well.
 
-    A `UserError` ends the process with its text alone; of any other error the traceback goes to the log. A damaged
-    product is put aside, so that the next run makes it again.
+    A `UserError` ends the process with its text alone, and so does a full disk; of any other error the traceback goes
+    to the log. A damaged product is put aside, so that the next run makes it again.
     """
     terminal = sys.stderr
     start = time.monotonic()
@@ -44,6 +47,9 @@ def job(log: str | Path) -> Iterator[Callable[[str], None]]:
             raise SystemExit(1) from None
         except Exception as error:
             traceback.print_exc(file=file)
+            if isinstance(error, OSError) and error.errno in _FULL:
+                say(f"The disk is full: {error}. Make room and run the same command again: what is finished stays.")
+                raise SystemExit(1) from None
             print(f"{type(error).__name__}: {error} (the whole story is in {log})", file=terminal, flush=True)
             raise SystemExit(1) from None
         print(f"done in {time.monotonic() - start:.1f} s", file=file)

@@ -30,6 +30,7 @@ _STAGES = {
     "slices": 3,
     "index.parquet": 4,
     "folds.parquet": 5,
+    "protocols": 6,
     "runs": 6,
 }
 _CHECKED = (".parquet", ".h5", ".safetensors", ".ogg")

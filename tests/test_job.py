@@ -1,3 +1,5 @@
+import errno
+
 import pytest
 
 from genreflow.errors import UserError
@@ -18,6 +20,14 @@ def test_a_fault_leaves_its_traceback_in_the_log_and_a_line_on_the_terminal(tmp_
     told = capfd.readouterr().err
     assert told.startswith("ValueError: odd") and str(tmp_path / "log") in told and "Traceback" not in told
     assert "Traceback" in (tmp_path / "log").read_text()
+
+
+def test_a_full_disk_is_said_to_be_full(tmp_path, capfd):
+    with pytest.raises(SystemExit) as end, job(tmp_path / "log"):
+        raise OSError(errno.ENOSPC, "No space left on device", "results/model.safetensors")
+    assert end.value.code == 1
+    told = capfd.readouterr().err
+    assert told.startswith("The disk is full") and "model.safetensors" in told and "run the same command" in told
 
 
 def test_what_is_printed_goes_to_the_log_and_what_is_said_to_both(tmp_path, capfd):

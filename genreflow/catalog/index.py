@@ -113,12 +113,18 @@ def shard_files(path: Path | str) -> list[Path]:
 
 
 def usable_tracks(indexes: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return the tracks (track_id, label, group, split, title) that every one of several inputs can use."""
+    """Return the tracks that every one of several inputs can use.
+
+    Returns
+    -------
+    DataFrame
+        `track_id, label, tags, group, split, title, slices`; the last is 0 where inputs have different numbers.
+    """
     keep = set.intersection(*(set(index.loc[index["slices"] > 0, "track_id"]) for index in indexes))
-    first = indexes[0]
-    return first.loc[first["track_id"].isin(keep), ["track_id", "label", "group", "split", "title"]].reset_index(
-        drop=True
-    )
+    first = indexes[0][indexes[0]["track_id"].isin(keep)].reset_index(drop=True)
+    numbers = [index.set_index("track_id")["slices"].reindex(first["track_id"]).to_numpy() for index in indexes]
+    first["slices"] = np.where(np.all(np.equal(numbers, numbers[0]), axis=0), numbers[0], 0)
+    return first[["track_id", "label", "tags", "group", "split", "title", "slices"]]
 
 
 def check_losses(index: pd.DataFrame, *, most: float, most_of_a_class: float) -> None:

@@ -142,7 +142,7 @@ def _predict(options: argparse.Namespace) -> int:
 def _add_demo(commands) -> None:
     parser = commands.add_parser("demo", help="write the synthetic corpus into a folder")
     parser.add_argument("folder", help="where the class folders go")
-    parser.add_argument("--corpus", choices=["subgenres", "moods", "tags"], default="subgenres")
+    parser.add_argument("--corpus", choices=["subgenres", "genres", "western", "moods", "tags"], default="subgenres")
     parser.add_argument("--tracks-per-class", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=35.0)
     parser.add_argument("--seed", type=int, default=0)

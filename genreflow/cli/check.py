@@ -93,6 +93,7 @@ def _some(lines: list[str]) -> list[str]:
 
 def _study(study: StudyOutlook) -> list[str]:
     return [
-        f"study {study.name} on {study.dataset}: {study.settings:,} settings in {study.folds} folds: "
+        f"study {study.name} on {study.dataset}: {study.settings:,} settings under {study.protocols} "
+        f"protocol{'' if study.protocols == 1 else 's'}: "
         f"{study.runs:,} runs, up to {study.slices:,} slices"
     ]

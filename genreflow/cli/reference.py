@@ -14,7 +14,7 @@ from genreflow.config.datasets import LAYOUTS, Labels
 from genreflow.config.folds import FoldSettings
 from genreflow.config.inputs import FRONT_ENDS, SEGMENTS, InputSettings
 from genreflow.config.pipeline import Duplicates, Limits, PipelineSettings, PredictRequest
-from genreflow.config.study import Experiment, ModelSettings, StudySettings
+from genreflow.config.study import Experiment, Fusion, ModelSettings, Protocol, StudySettings
 from genreflow.config.training import TrainingSettings
 from genreflow.models.registry import MODELS
 
@@ -64,8 +64,10 @@ _STUDY_SECTIONS: list[tuple[str, type[Settings]]] = [
     *((f"`inputs.<name>.front_end` with `kind: {kind}`", settings) for kind, settings in FRONT_ENDS.items()),
     *((f"`inputs.<name>.segments` with `kind: {kind}`", settings) for kind, settings in SEGMENTS.items()),
     ("`folds`", FoldSettings),
+    ("`protocols.<name>`", Protocol),
     ("`models.<name>`", ModelSettings),
     ("`training`", TrainingSettings),
+    ("`fusions.<name>`", Fusion),
     ("`experiments.<name>`", Experiment),
 ]
 

@@ -21,7 +21,7 @@ import psutil
 
 from genreflow.errors import UserError
 from genreflow.repair import give_back_times, missing_stages, sweep
-from genreflow.store.atomic import TEMPORARY_SUFFIX
+from genreflow.store.atomic import MAPPED, TEMPORARY_SUFFIX
 
 SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
 _PATIENCE_S = 5
@@ -176,8 +176,9 @@ def _stop_orphans(folder: Path) -> None:
 
 def _sweep(results: Path) -> None:
     """Remove what interrupted writes have left; no one is writing now."""
-    for path in results.rglob(f".*{TEMPORARY_SUFFIX}"):
-        path.unlink(missing_ok=True)
+    for pattern in (f".*{TEMPORARY_SUFFIX}", f"{MAPPED}*"):
+        for path in results.rglob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def _processes_in(folder: Path) -> Iterator[tuple[psutil.Process, list[str]]]:

@@ -23,6 +23,7 @@ from genreflow.plan.datasets import DatasetPlan, catalogue_path
 from genreflow.plan.make import make_plan, read_study
 from genreflow.plan.studies import Run, StudyPlan
 from genreflow.store import parquet, shards
+from genreflow.store.atomic import waiting_place
 
 STATES = ("finished", "diverged", "running", "waiting")
 _SILENT_S = 600  # a run on another machine that has told nothing for so long does not count as running
@@ -111,12 +112,15 @@ def look(config: Mapping[str, Any], *, home: Path) -> Status:
         All that is wrong with the settings.
     """
     settings = settings_from(PipelineSettings, config, "config")
-    asked = {name: read_study(name, home) for name in settings.studies}
-    new = {study.dataset for _, study in asked.values() if study.dataset in settings.datasets} - _catalogued(settings)
-    ready = [name for name, (_, study) in asked.items() if study.dataset not in new]
+    asked = {name: read_study(name, home, settings.size) for name in settings.studies}
+    new = {name for _, study in asked.values() for name in study.datasets if name in settings.datasets}
+    new -= _catalogued(settings)
+    ready = [name for name, (_, study) in asked.items() if not new & set(study.datasets)]
     plan = make_plan({**config, "studies": ready, "predict": None}, home=home, refresh=False)
     studies = [
-        _study(plan.studies[name]) if name in plan.studies else StudyStatus(name, study.dataset, is_catalogued=False)
+        _study(plan.studies[name])
+        if name in plan.studies
+        else StudyStatus(name, ", ".join(study.datasets), is_catalogued=False)
         for name, study in asked.values()
     ]
     return Status({name: list(_stages(dataset)) for name, dataset in plan.datasets.items()}, studies)
@@ -164,19 +168,24 @@ def _study(study: StudyPlan) -> StudyStatus:
             measured.setdefault((run.model, run.setting), []).append(run.took)
             measured.setdefault((run.model,), []).append(run.took)
     runs = [replace(run, left=_left(run, measured)) for run in found]
-    return StudyStatus(study.name, study.dataset.name, is_catalogued=True, runs=runs)
+    return StudyStatus(study.name, ", ".join(study.settings.datasets), is_catalogued=True, runs=runs)
 
 
 def _found(study: str, run: Run, key: str) -> RunStatus:
     """Return what is on disk of a run."""
-    facts = _read_json(Path("results", study, run.path, "run.json"))
-    if facts.get("key") == key:
-        state = "finished" if facts["status"] == "finished" else "diverged"
+    home = Path("results", study, run.path)
+    facts = next((f for folder in (home, waiting_place(home)) if (f := _run_facts(folder)).get("key") == key), None)
+    if facts is not None:
+        state = "diverged" if facts["status"] == "diverged" else "finished"
         took, resumed = facts["seconds"]["total"], bool(facts.get("resumed"))
-        return RunStatus(run.model, run.setting, run.fold, state, took=took, resumed=resumed)
-    progress = _read_json(Path("logs", study, "train_run", run.model, run.setting, f"fold-{run.fold}.progress.json"))
+        return RunStatus(run.model, run.setting, run.name, state, took=took, resumed=resumed)
+    progress = _read_json(Path("logs", study, "train_run", run.model, run.setting, f"fold-{run.name}.progress.json"))
     state = "running" if progress and _is_alive(progress) else "waiting"
-    return RunStatus(run.model, run.setting, run.fold, state, progress=progress or None)
+    return RunStatus(run.model, run.setting, run.name, state, progress=progress or None)
+
+
+def _run_facts(folder: Path) -> dict[str, Any]:
+    return _read_json(folder / "run.json")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""How tracks are divided into training, test and holdout."""
+"""How tracks are divided into training, validation, test and holdout."""
+
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -6,14 +8,27 @@ from genreflow.config.base import Settings
 
 
 class FoldSettings(Settings):
-    """Stratified cross-validation over whole tracks or whole groups, and a holdout no fold ever sees."""
+    """How tracks, whole groups of them, or their segments are divided; and a holdout that no fold ever sees."""
 
-    count: int = Field(5, ge=2, description="Folds; every track outside the holdout is tested in exactly one.")
+    scheme: Literal["stratified", "random", "given"] = Field(
+        "stratified",
+        description="stratified: `count` folds with all classes alike, every track outside the holdout tested in "
+        "exactly one; random: `count` times a share `test` drawn at random, as scikit-learn's train_test_split draws "
+        "it; given: the split that the dataset comes with.",
+    )
+    unit: Literal["track", "segment"] = Field(
+        "track",
+        description="segment: divide the segments one by one, so that those of one track are trained on and tested. "
+        "Such accuracies are too high; it is there to repeat a study that did so. Needs scheme: random.",
+    )
+    count: int = Field(5, ge=1, description="Folds, or draws of scheme random; of a given split there is one.")
+    test: float = Field(0.2, gt=0, lt=1, description="random: share that is tested.")
+    valid: float = Field(0.0, ge=0, lt=1, description="random: share that the best epoch is chosen by.")
     seed: int = Field(0, ge=0, description="Seed of the shuffling.")
     validation: bool = Field(
         False,
-        description="Of each fold, do not train on the tracks that the next one tests, but choose the best epoch by "
-        "them (feature_maps study: ten folds of 80, 10 and 10 %). Needs three folds.",
+        description="stratified: of each fold, do not train on the tracks that the next one tests, but choose the "
+        "best epoch by them (feature_maps study: ten folds of 80, 10 and 10 %). Needs three folds.",
     )
     holdout: int = Field(
         0, ge=0, description="Tracks put aside for the final model, unless the dataset marks its own (split: holdout)."
@@ -22,6 +37,32 @@ class FoldSettings(Settings):
 
     @model_validator(mode="after")
     def _values_agree(self) -> "FoldSettings":
-        if self.validation and self.count < 3:
-            raise ValueError("validation needs a fold to train on besides: set count to 3 or more")
+        problems = list(self._problems())
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
+
+    def _problems(self) -> list[str]:
+        stratified = self.scheme == "stratified"
+        return [
+            sentence
+            for sentence, is_wrong in (
+                ("count: stratified folds are two or more", stratified and self.count < 2),
+                (
+                    "validation needs a fold to train on besides: set count to 3 or more",
+                    self.validation and self.count < 3,
+                ),
+                ("validation is of stratified folds: set `valid` to a share", self.validation and not stratified),
+                ("test and valid leave nothing to train on", self.scheme == "random" and self.test + self.valid >= 1),
+                ("segments are divided by scheme random only", self.unit == "segment" and self.scheme != "random"),
+                ("segments belong to no group: set group to false", self.unit == "segment" and self.group),
+                ("a holdout of segments cannot be drawn", self.unit == "segment" and self.holdout > 0),
+                ("a given split has its own holdout, or none", self.scheme == "given" and self.holdout > 0),
+            )
+            if is_wrong
+        ]
+
+    @property
+    def names(self) -> list[str]:
+        """The folds that are tested; beside them there is `final`."""
+        return [str(number) for number in range(1, (1 if self.scheme == "given" else self.count) + 1)]

@@ -78,6 +78,17 @@ def check_files(paths: Iterable[str | Path]) -> None:
     errors.raise_any()
 
 
+def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `values` with `changes`: mappings are merged, all else is replaced."""
+    result = dict(values)
+    for key, change in changes.items():
+        if isinstance(change, Mapping) and isinstance(result.get(key), Mapping):
+            result[key] = merged(result[key], change)
+        else:
+            result[key] = change
+    return result
+
+
 def settings_from(kind: type[S], values: Mapping[str, Any], source: str) -> S:
     """Check `values` against a settings class.
 

@@ -26,6 +26,11 @@ class Limits(Settings):
         gt=0,
         description="More slices than so many GB are mapped from a file and not read into memory at once.",
     )
+    folds_per_job: Literal["one", "all"] = Field(
+        "one",
+        description="all: one job trains all folds of a setting, one after another, and reads the slices once. Best "
+        "where jobs cannot run side by side, as on a single GPU.",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks are trained.")
     max_runs: int = Field(2_000, ge=1, description="Most training runs a study may ask for.")
 
@@ -53,6 +58,9 @@ class PipelineSettings(Settings):
     """Everything in `config.yaml`."""
 
     studies: list[str] = Field(default_factory=list, description="Names in studies/, or paths to study files.")
+    size: Literal["full", "small"] = Field(
+        "full", description="small: with what the key `small` of a study file changes: other music, fewer epochs."
+    )
     datasets: dict[str, Dataset] = Field(default_factory=dict)
     audio: AudioSettings = AudioSettings()
     duplicates: Duplicates = Duplicates()

@@ -1,6 +1,7 @@
 """The settings of one study: `studies/<name>.yaml`."""
 
 import re
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -9,15 +10,48 @@ from genreflow.config.folds import FoldSettings
 from genreflow.config.inputs import InputSettings
 from genreflow.config.training import TrainingSettings
 
+ExperimentFigure = Literal[
+    "bars", "ranking", "sweep", "losses", "differences", "grouped", "confusions", "triple", "precision_recall", "roc",
+    "pr", "areas",
+]  # fmt: skip
 Value = str | int | float | bool
+DEFAULT_PROTOCOL = "standard"
+
+
+class Protocol(Settings):
+    """Which tracks take part, and how they are divided."""
+
+    title: str = Field("", description="What it is called in figures and tables; its name if not given.")
+    dataset: str | None = Field(None, description="A dataset in config.yaml; the study's if not given.")
+    classes: list[str] | None = Field(
+        None, min_length=2, description="Only tracks of these classes; of tags, only these, and tracks that have any."
+    )
+    original: bool = Field(
+        False, description="Published numbers were measured so, and stand beside ours; the first one's if none is said."
+    )
+    tracks: int | None = Field(None, ge=2, description="At most so many tracks, as many of each class.")
+    folds: dict[str, Value] = Field(default_factory=dict, description="Where it differs from the study's `folds`.")
 
 
 class ModelSettings(Settings):
-    """One model of a study."""
+    """One model of a study, under a name of its own or that of the network."""
 
+    model: str | None = Field(None, description="The network, see below; that of the same name if not given.")
     input: str | None = Field(None, description="Name of the input it is fed; the study's only one if not given.")
+    protocol: str | None = Field(None, description="Name of its protocol; the study's first if not given.")
     options: dict[str, Value] = Field(default_factory=dict, description="Options of the network.")
     training: dict[str, Value] = Field(default_factory=dict, description="Where it differs from `training` below.")
+
+
+class Fusion(Settings):
+    """Several models asked together. It is judged like a model, and named like one in experiments."""
+
+    models: list[str] = Field(min_length=2, description="Models of the study, fed the same segments.")
+    rule: Literal["mean", "stacking"] = Field(
+        "mean",
+        description="mean: of their probabilities, segment by segment; stacking: a logistic regression on their log "
+        "probabilities, fitted to the validation segments.",
+    )
 
 
 class Experiment(Settings):
@@ -25,11 +59,23 @@ class Experiment(Settings):
 
     title: str = Field("", description="Heading of its figure; its name if not given.")
     model: str | None = Field(None, description="The model it varies; the study's first if not given.")
-    vary: dict[str, list[Value]] = Field(min_length=1, description="Option -> values.")
+    vary: dict[str, list[Value]] = Field(
+        min_length=1,
+        description="What is varied -> its values: options of the model, training settings, or `model`, `input`, "
+        "`protocol`.",
+    )
+    figures: list[ExperimentFigure] = Field(
+        default=["bars"],
+        min_length=1,
+        description="bars: accuracies and training curves; ranking: a point a setting; sweep: over a number; losses: "
+        "by epoch; differences: of pairs; grouped: training, validation and test beside each other; confusions: a "
+        "matrix each; triple: those of two or three in one; precision_recall: of the classes of the first; roc, pr, "
+        "areas: of the tags of up to three.",
+    )
 
 
 class StudySettings(Settings):
-    """What is asked of a dataset: inputs, folds, models, training, experiments."""
+    """What is asked of a dataset: inputs, protocols, models, training, experiments."""
 
     title: str = Field("", description="Heading of the report; the study's name if not given.")
     description: str = Field("", description="A sentence or two below it.")
@@ -41,40 +87,95 @@ class StudySettings(Settings):
         description="What models can be fed, by name.",
     )
     folds: FoldSettings = Field(FoldSettings(), description="How tracks are divided.")
+    protocols: dict[str, Protocol] = Field(
+        default_factory=dict,
+        description="Where there are several ways to divide the tracks, or several sets of them: by name.",
+    )
     models: dict[str, ModelSettings] = Field(
         default_factory=dict, description="Models by their names below; none: the study prepares data only."
     )
+    fusions: dict[str, Fusion] = Field(default_factory=dict, description="Models asked together, by name.")
     training: TrainingSettings = Field(TrainingSettings(), description="How models are trained.")
+    repeats: int = Field(1, ge=1, le=100, description="Train each fold so often, with seeds that follow each other.")
     experiments: dict[str, Experiment] = Field(default_factory=dict, description="What is varied, by name.")
     final: dict[str, Value] | None = Field(
         default_factory=dict,
         description="Setting of the final model, trained on all tracks but the holdout; null for none.",
     )
-    published: str | None = Field(None, description="Published numbers: resources/published/<name>.csv.")
+    analysis: list[str] = Field(
+        default_factory=list, description="Inputs by which the dataset itself is described: tags, spectra, projections."
+    )
+    diagrams: list[Literal["quadrants", "fusion", "workflow"]] = Field(
+        default_factory=list, description="Drawings: of the moods' quadrants, of two ways to fuse, of the steps."
+    )
+    filters: bool = Field(False, description="Show what the filters of the final model respond to.")
+    snippets: int = Field(
+        0, ge=0, le=1_000, description="Show what the final model says of so many random snippets of some tracks."
+    )
+    published: str | None = Field(None, description="Published numbers: resources/published/<name>*.csv.")
 
     @model_validator(mode="after")
     def _names_are_known(self) -> "StudySettings":
         problems = [
             f"{place}.{name}: names are letters, digits, '-' and '_'"
-            for place, names in (("inputs", self.inputs), ("experiments", self.experiments))
-            for name in names
+            for place in ("inputs", "protocols", "fusions", "experiments")
+            for name in getattr(self, place)
             if not re.fullmatch(r"[A-Za-z0-9_-]+", name)
         ]
+        problems += [*self._of_models(), *self._of_fusions(), *self._of_experiments()]
+        problems += [f"analysis: {name!r} is not among the inputs" for name in self.analysis if name not in self.inputs]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def all_protocols(self) -> dict[str, Protocol]:
+        """The protocols; one of all tracks where none are given."""
+        return self.protocols or {DEFAULT_PROTOCOL: Protocol()}
+
+    @property
+    def datasets(self) -> list[str]:
+        """The datasets that its protocols name, each once."""
+        return list(dict.fromkeys(protocol.dataset or self.dataset for protocol in self.all_protocols.values()))
+
+    def _of_models(self) -> list[str]:
+        problems = []
         for name, model in self.models.items():
             if model.input is None and len(self.inputs) > 1:
                 problems.append(f"models.{name}.input: say which of {', '.join(self.inputs)} it is fed")
             elif model.input is not None and model.input not in self.inputs:
                 problems.append(f"models.{name}.input: {model.input!r} is none of {', '.join(self.inputs)}")
+            if model.protocol is not None and model.protocol not in self.all_protocols:
+                known = ", ".join(self.all_protocols)
+                problems.append(f"models.{name}.protocol: {model.protocol!r} is none of {known}")
+        return problems
+
+    def _of_fusions(self) -> list[str]:
+        return [
+            f"fusions.{name}: {what}"
+            for name, fusion in self.fusions.items()
+            for what in [
+                *(f"{model!r} is not among the models" for model in fusion.models if model not in self.models),
+                *(["there is a model of that name"] if name in self.models else []),
+            ]
+        ]
+
+    def _of_experiments(self) -> list[str]:
+        if self.experiments and not self.models:
+            return ["experiments: there is no model to vary; add `models`"]
+        problems = []
         for name, experiment in self.experiments.items():
-            if experiment.model is not None and experiment.model not in self.models:
-                problems.append(f"experiments.{name}.model: {experiment.model!r} is not among the models")
+            named = [*([experiment.model] if experiment.model else []), *experiment.vary.get("model", [])]
+            problems.extend(
+                f"experiments.{name}.model: {model!r} is not among the models"
+                for model in named
+                if model not in self.models and model not in self.fusions
+            )
+            if experiment.model and "model" in experiment.vary:
+                problems.append(f"experiments.{name}: give `model` or vary it, not both")
             problems.extend(
                 f"experiments.{name}.vary.{axis}: give at least one value"
                 for axis, values in experiment.vary.items()
                 if not values
             )
-        if self.experiments and not self.models:
-            problems.append("experiments: there is no model to vary; add `models`")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
+        return problems

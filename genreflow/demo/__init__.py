@@ -1,1 +1,1 @@
-"""Synthetic corpora made from scratch: sub-genres of psychedelic trance, moods, and clips with tags."""
+"""Synthetic corpora made from scratch: sub-genres of psychedelic trance, genres, moods, and clips with tags."""

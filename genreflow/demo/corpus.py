@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 
 from genreflow.audio.vorbis import write_ogg
-from genreflow.demo import ensemble, moods, performance, subgenres, tags
+from genreflow.demo import ensemble, genres, moods, performance, subgenres, tags
 from genreflow.demo.synth import RATE
 from genreflow.store.atomic import atomic_write
 from genreflow.store.digest import digest
@@ -31,7 +31,7 @@ class Corpus:
     synthesis
         A new number is a new corpus: to be raised with any change that can be heard.
     kinds
-        Sub-genres, moods, or families of clips.
+        Sub-genres, moods, genres, or families of clips.
     recipe, perform
         Draw the recipe of a track of a kind, and play it.
     tracks_per_album
@@ -48,6 +48,8 @@ class Corpus:
 CORPORA = {
     "subgenres": Corpus(1, tuple(subgenres.SUBGENRES), subgenres.recipe, performance.perform, tracks_per_album=4),
     "moods": Corpus(1, tuple(moods.QUADRANTS), moods.recipe, ensemble.perform, tracks_per_album=4),
+    "genres": Corpus(1, genres.GTZAN, genres.recipe, ensemble.perform, tracks_per_album=4),
+    "western": Corpus(1, genres.WESTERN, genres.recipe, ensemble.perform, tracks_per_album=4),
     "tags": Corpus(1, tuple(tags.FAMILIES), tags.recipe, ensemble.perform, tracks_per_album=2),
 }
 
@@ -61,7 +63,7 @@ class DemoTrack:
     path
         Below the corpus, with forward slashes: ``goa/album-02/track-07.flac``.
     label
-        The sub-genre or mood; empty where a track has tags.
+        The sub-genre, mood or genre; empty where a track has tags.
     group
         The album: its tracks share a palette.
     recipe

@@ -26,6 +26,12 @@ DRUMS = {
     "double": ((0, 2, 6, 8, 10, 14), (4, 12), tuple(range(0, 16, 2))),
     "brushes": ((0,), (), (4, 7, 12, 15)),
     "tabla": ((0, 3, 6, 10), (8, 13), ()),
+    "disco": ((0, 4, 8, 12), (4, 12), (0, 2, 3, 4, 6, 7, 8, 10, 11, 12, 14, 15)),
+    "boom bap": ((0, 7, 10), (4, 12), tuple(range(0, 16, 2))),
+    "slow jam": ((0, 7, 8), (4, 12), tuple(range(16))),
+    "one drop": ((8,), (8,), (2, 6, 10, 14)),
+    "train": ((0, 8), (2, 4, 6, 10, 12, 14), ()),
+    "ride": ((0,), (), (0, 4, 6, 8, 12, 14)),
 }
 
 
@@ -46,12 +52,13 @@ class Score:
     Parameters
     ----------
     recipe
-        Of the ensemble: ``bpm, root, mode, density, articulation, seed`` and more, see `perform`.
+        Of the ensemble: ``bpm, root, mode, swing, density, articulation, seed`` and more, see `perform`.
     """
 
     def __init__(self, recipe: dict[str, Any]) -> None:
         self.recipe = recipe
         self.mode = MODES[recipe["mode"]]
+        self.swing = recipe.get("swing", 0.0)
         # A multiple of 256 makes the transforms of loops fast; the tempo moves by 0.2 % at most.
         self.bar = 256 * round(240 / recipe["bpm"] * synth.RATE / 256)
         rng = np.random.default_rng([recipe["seed"], 0])
@@ -72,8 +79,9 @@ class Score:
         return max(0.06, note.steps * self.recipe["articulation"] * self.bar / STEPS / synth.RATE)
 
     def position(self, note: Note) -> int:
-        """Return the sample at which a note begins."""
-        return note.at * self.bar // STEPS
+        """Return the sample at which a note begins; the off-beat comes late by the swing, what is near it by less."""
+        late = self.swing * (1 - abs(note.at % 4 - 2) / 2)
+        return int((note.at + late) * self.bar / STEPS)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -119,13 +127,55 @@ def _bass(score: Score, _: np.random.Generator) -> Iterator[Note]:
             yield Note(bar * STEPS + step, steps, chord, 0, 1.0 if step % 8 == 0 else 0.8)
 
 
+def _walking(score: Score, rng: np.random.Generator) -> Iterator[Note]:
+    """Walk in quarters: the root on the first beat, then on and up, and into the next chord."""
+    for bar, (chord, following) in enumerate(zip(score.chords, [*score.chords[1:], 0], strict=True)):
+        degrees = (chord, chord + 2, chord + int(rng.choice([3, 4])), following + int(rng.choice([-1, 1])))
+        for beat, degree in enumerate(degrees):
+            yield Note(bar * STEPS + 4 * beat, 4, degree, 0, 1.0 if beat == 0 else 0.85)
+
+
+def _octaves(score: Score, _: np.random.Generator) -> Iterator[Note]:
+    """Jump between root and octave in eighths."""
+    for bar, chord in enumerate(score.chords):
+        for step in range(0, STEPS, 2):
+            yield Note(bar * STEPS + step, 2, chord, step // 2 % 2, 1.0 if step % 4 == 0 else 0.8)
+
+
+def _skank(score: Score, _: np.random.Generator) -> Iterator[Note]:
+    """Chop the triad on every off-beat."""
+    for bar, chord in enumerate(score.chords):
+        for step in range(2, STEPS, 4):
+            for third in (0, 2, 4):
+                yield Note(bar * STEPS + step, 1, chord + third, 0, 1.0)
+
+
+def _riff(score: Score, rng: np.random.Generator) -> Iterator[Note]:
+    """Play fifths in a rhythm of eighths that every bar repeats, the denser the more of them."""
+    sounding = np.flatnonzero((rng.random(STEPS // 2) < score.recipe["density"]) | (np.arange(STEPS // 2) % 4 == 0))
+    for bar, chord in enumerate(score.chords):
+        for eighth in sounding:
+            for degree in (0, 4, 7):
+                yield Note(bar * STEPS + 2 * int(eighth), 2, chord + degree, -1, 1.0 if eighth % 4 == 0 else 0.8)
+
+
 def _drone(score: Score, _: np.random.Generator) -> Iterator[Note]:
     """Hold root and fifth through the loop."""
     for degree in (0, 4, 7):
         yield Note(0, ROUND * STEPS / max(0.3, score.recipe["articulation"]), degree, -1)
 
 
-ROLES = {"melody": _melody, "chords": _chords, "arpeggio": _arpeggio, "bass": _bass, "drone": _drone}
+ROLES = {
+    "melody": _melody,
+    "chords": _chords,
+    "arpeggio": _arpeggio,
+    "bass": _bass,
+    "walking": _walking,
+    "octaves": _octaves,
+    "skank": _skank,
+    "riff": _riff,
+    "drone": _drone,
+}
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -140,10 +190,10 @@ def perform(recipe: dict[str, Any]) -> np.ndarray:
     ----------
     recipe
         ``seconds, seed``; of the score ``bpm, root, mode, density`` (share of steps that sound), ``articulation``
-        (share of its steps that a note lasts); of the sound ``brightness`` (0 to 1), ``drive``, ``swell`` (dB by
-        which all grows and fades), ``tilt`` (dB an octave), ``room``; and ``parts``, each with a ``role`` of `ROLES`
-        or ``drums``, an ``instrument`` or a pattern of `DRUMS`, a ``level`` (dB) and the share of loops in which it
-        ``plays``.
+        (share of its steps that a note lasts), and ``swing`` if any (sixteenths by which off-beats are late); of the
+        sound ``brightness`` (0 to 1), ``drive``, ``swell`` (dB by which all grows and fades), ``tilt`` (dB an octave),
+        ``room``; and ``parts``, each with a ``role`` of `ROLES` or ``drums``, an ``instrument`` or a pattern of
+        `DRUMS`, a ``level`` (dB) and the share of loops in which it ``plays``.
     """
     score = Score(recipe)
     n = round(recipe["seconds"] * synth.RATE)

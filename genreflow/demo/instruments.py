@@ -159,6 +159,9 @@ INSTRUMENTS: dict[str, Struck | Held] = {
     "female voice": Held(slope=-5, attack_s=0.08, vibrato=35, formants=(800, 1_200, 2_900), octave=1),
     "male voice": Held(slope=-5, attack_s=0.08, vibrato=28, formants=(550, 950, 2_500)),
     "choir": Held(slope=-6, attack_s=0.22, release_s=0.35, vibrato=20, voices=4, formants=(650, 1_080, 2_650)),
+    "saxophone": Held(slope=-5, attack_s=0.04, vibrato=15, breath=0.05, formants=(550, 1_300, 2_400)),
+    "trumpet": Held(slope=-3, attack_s=0.03, vibrato=10, formants=(1_100, 2_300)),
+    "organ": Held(slope=-9, attack_s=0.01, release_s=0.08, vibrato=8, even=1.6),
     "synth": Held(slope=-6, attack_s=0.01, voices=3),
     "square": Held(slope=-5, attack_s=0.005, release_s=0.06, even=0.05),
 }

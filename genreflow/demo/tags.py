@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from genreflow.demo.palette import Choice, Range, draw, stray
+from genreflow.demo.lineup import line_up
+from genreflow.demo.palette import Choice, Range
 
 # Of the tags that fit a clip, the share that its listeners give.
 GIVEN = 0.85
@@ -17,34 +18,13 @@ QUIET, LOUD = 0.35, 0.7  # intensity
 FOLDERS = "0123456789abcdef"
 SPLITS = dict.fromkeys("0123456789ab", "train") | {"c": "valid"} | dict.fromkeys("def", "test")
 
-_LEVELS = {"lead": -2.0, "second": -6.0, "bass": -7.0, "drums": -5.0}
-
 
 def recipe(family: str, *, seconds: float, album: np.random.Generator, track: np.random.Generator) -> dict[str, Any]:
     """Draw the recipe of a clip of a family, see `genreflow.demo.ensemble.perform`.
 
     Clips whose `album` generators are in the same state share a palette.
     """
-    drawn = stray(FAMILIES[family], draw(FAMILIES[family], album), track)
-    roles = {"lead": drawn.pop("role"), "second": drawn.pop("texture"), "bass": "bass", "drums": "drums"}
-    players = {name: drawn.pop(name) for name in roles}
-    parts = [
-        {"role": roles[name], "instrument": player, "level": _LEVELS[name], "plays": 1.0 if name == "lead" else 0.9}
-        for name, player in players.items()
-        if player != "none"
-    ]
-    intensity = drawn["intensity"]
-    return {
-        "family": family,
-        "seconds": seconds,
-        "seed": int(track.integers(2**31)),
-        "parts": parts,
-        "density": 0.25 + 0.65 * intensity,
-        "brightness": 0.15 + 0.75 * intensity,
-        "drive": 0.5 + 2.5 * intensity**2,
-        "swell": 10 - 8 * intensity,
-        **drawn,
-    }
+    return {"family": family, **line_up(FAMILIES[family], seconds=seconds, album=album, track=track)}
 
 
 def tags_of(recipe: dict[str, Any], listeners: np.random.Generator) -> tuple[str, ...]:

@@ -5,8 +5,9 @@ Conventions of this package: K classes are numbered 0..K-1 in the order of `clas
 count. *Slice level* counts slices, *track level* counts tracks: every name says which.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -78,30 +79,17 @@ def from_frame(frame: pd.DataFrame, classes: Sequence[str]) -> Predictions:
     )
 
 
-def select(predictions: Predictions, tracks: Collection[str]) -> Predictions:
-    """Return the slices of some tracks."""
-    keep = pd.Index(predictions.track_id).isin(list(tracks))
-    return Predictions(
-        predictions.track_id[keep],
-        predictions.segment[keep],
-        predictions.label[keep],
-        predictions.proba[keep],
-        predictions.classes,
-    )
+P = TypeVar("P")
 
 
-def pool(parts: Iterable[Predictions]) -> Predictions:
-    """Return predictions on different tracks as one; there must be at least one part."""
+def pool(parts: Iterable[P]) -> P:
+    """Return predictions on different slices, all of classes or all of tags, as one; there must be a part."""
     parts = list(parts)
     if len({part.classes for part in parts}) > 1:
         raise Problems("The predictions do not belong together:", ["their classes differ"])
-    return Predictions(
-        np.concatenate([part.track_id for part in parts]),
-        np.concatenate([part.segment for part in parts]),
-        np.concatenate([part.label for part in parts]),
-        np.concatenate([part.proba for part in parts]),
-        parts[0].classes,
-    )
+    arrays = [field.name for field in fields(parts[0]) if field.name != "classes"]
+    together = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
+    return type(parts[0])(**together, classes=parts[0].classes)
 
 
 def _problems(predictions: Predictions) -> Iterable[str]:

@@ -7,33 +7,41 @@ from typing import Any
 
 import pandas as pd
 
-from genreflow.evaluation import headline, tables
+from genreflow.evaluation import dataset_tables, headline, score_tables, tables
+from genreflow.evaluation.fused_runs import fused_runs
+from genreflow.evaluation.published import published_table
 from genreflow.evaluation.runs import Run
+from genreflow.folds.roles import FINAL
 from genreflow.store.parquet import read_frame
 
-_NO_FOLDS = pd.DataFrame(columns=["track_id", "fold", "role", "label", "group"])
+_NO_FOLDS = pd.DataFrame(columns=["track_id", "fold", "role", "label", "group", "protocol"])
 
 
-def read_runs(folder: Path, named: Sequence[Mapping[str, Any]]) -> list[Run]:
-    """Read the runs of a study: ``model, setting, axes, fold, path``, the path relative to `folder`."""
-    return [_read_run(folder / run["path"], run) for run in named]
+def read_runs(folder: Path, study: Mapping[str, Any]) -> list[Run]:
+    """Read the runs of a study: ``model, setting, protocol, fold, repeat, path``, the path relative to `folder`."""
+    return [_read_run(folder / run["path"], run, study["protocols"][run["protocol"]]) for run in study["runs"]]
 
 
-def read_published(paths: Sequence[str | Path]) -> dict[str, pd.DataFrame]:
-    """Read published numbers: ``results``, ``curves`` and ``holdout``, as far as a study has them."""
-    kinds = {"_curves": "curves", "_holdout": "holdout"}
-    found = {}
-    for path in map(Path, paths):
-        kind = next((name for end, name in kinds.items() if path.stem.endswith(end)), "results")
-        found[kind] = pd.read_csv(path, keep_default_na=False, na_values=[""])
-    return found
+def read_folds(paths: Sequence[str | Path]) -> pd.DataFrame:
+    """Read the fold tables of several protocols, whose names are those of the folders they are in."""
+    parts = [read_frame(path, "folds").assign(protocol=Path(path).parent.name) for path in paths]
+    return pd.concat(parts, ignore_index=True) if parts else _NO_FOLDS
+
+
+def read_published(paths: Sequence[str | Path], name: str | None) -> dict[str, pd.DataFrame]:
+    """Read published numbers, named by what follows `name` in the names of their files."""
+    return {
+        Path(path).stem.removeprefix(f"{name}_"): pd.read_csv(path, keep_default_na=False, na_values=[""])
+        for path in paths
+    }
 
 
 def study_tables(
     study: Mapping[str, Any],
     runs: Sequence[Run],
-    folds: pd.DataFrame | None,
+    folds: pd.DataFrame,
     index: pd.DataFrame,
+    titles: pd.Series,
     ignored: Mapping[str, int],
     published: Mapping[str, pd.DataFrame],
 ) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
@@ -42,10 +50,11 @@ def study_tables(
     Parameters
     ----------
     study
-        What the plan tells of the study: ``experiments``, ``headline``, ``seed``.
+        What the plan tells of the study: ``experiments``, ``settings``, ``fusions``, ``headline``, ``seed``.
     runs, folds, index
-        The study's runs, fold table (None where nothing is trained), and the index of the input that its headline's
-        setting is fed.
+        The study's runs, what `read_folds` returns, and the index of the input that its headline's setting is fed.
+    titles
+        Of tracks of all datasets, by track id.
     ignored
         How many files of each class were passed over.
     published
@@ -56,35 +65,42 @@ def study_tables(
     tables, headline
         Data frames by name, and the content of headline.json.
     """
-    folds = _NO_FOLDS if folds is None else folds
-    settings = tables.settings_table(runs, folds, seed=study["seed"])
-    holdout = tables.holdout_table(runs, folds, index)
-    classes = sorted(folds["label"].unique())
+    seed, experiments = study["seed"], study["experiments"]
+    judged = [*runs, *fused_runs(runs, study["fusions"])]
+    settings = tables.settings_table(judged, folds, seed=seed)
+    known = published_table(experiments, study["settings"], published.get("scores"))
+    trained, tracks = tables.runs_table(judged), tables.tracks_table(judged, folds, titles)
+    holdout = tables.holdout_table(runs, folds, titles)
+    classes = next((run["info"]["classes"] for run in runs if run["fold"] == FINAL), [])
     built = {
-        "audit": tables.audit_table(index, ignored),
-        "warnings": tables.warnings_table(index),
-        "copies": tables.copies_table(index),
-        "runs": tables.runs_table(runs, folds),
+        "audit": dataset_tables.audit_table(index, ignored),
+        "warnings": dataset_tables.warnings_table(index),
+        "copies": dataset_tables.copies_table(index),
+        "runs": trained,
         "settings": settings,
-        "experiments": tables.experiments_table(study["experiments"], settings, published.get("results")),
+        "experiments": tables.experiments_table(experiments, settings, known),
         "history": tables.history_table(runs),
-        "confusion": _stacked(tables.confusion_table(runs, folds), tables.holdout_confusion(holdout, classes)),
-        "classes": tables.classes_table(runs, folds),
-        "tracks": tables.tracks_table(runs, folds, index),
+        "confusion": _stacked(tables.confusion_table(judged), tables.holdout_confusion(holdout, classes)),
+        "classes": tables.classes_table(judged),
+        "tracks": tracks,
         "holdout": holdout,
+        "scores": score_tables.scores_table(judged),
+        "tags": score_tables.tags_table(judged, folds, seed=seed),
+        "curves": score_tables.curves_table(judged),
+        "calibration": score_tables.calibration_table(judged),
+        "comparisons": score_tables.comparisons_table(experiments, study["settings"], trained, tracks, seed=seed),
     }
     told = headline.headline(built["audit"], _headline_row(settings, study["headline"]))
-    summary = tables.holdout_summary(holdout, published.get("holdout"), seed=study["seed"])
+    summary = tables.holdout_summary(holdout, published.get("holdout"), seed=seed)
     told["holdout"] = headline.holdout_sentences(summary.iloc[0]) if len(summary) else []
     return built, told
 
 
-def _read_run(folder: Path, run: Mapping[str, Any]) -> Run:
+def _read_run(folder: Path, run: Mapping[str, Any], protocol: Mapping[str, Any]) -> Run:
+    is_partition = protocol["folds"]["scheme"] == "stratified"
     return Run(
-        model=run["model"],
-        setting=run["setting"],
-        axes=dict(run["axes"]),
-        fold=run["fold"],
+        **{name: run[name] for name in ("model", "setting", "protocol", "fold", "repeat")},
+        round=str(run["repeat"]) if is_partition else f"{run['repeat']} {run['fold']}",
         info=json.loads((folder / "run.json").read_text(encoding="utf-8")),
         history=read_frame(folder / "history.parquet", "history"),
         predictions=read_frame(folder / "predictions.parquet", "predictions"),

@@ -1,8 +1,12 @@
-"""From slices to tracks: two rules by which a track's slices decide.
+"""From slices to tracks: four rules by which a track's slices decide.
 
-*Majority* is the rule of the psytrance study's final model and of Senac et al. 2017; *mean probability* that of
-the network it was adapted from.
+*Majority* is the rule of the psytrance study's final model and of Senac et al. 2017, *mean* that of the network
+the former was adapted from. *Maximum* trusts the one slice that is surest, *weighted* is a majority vote in which
+sure slices count for more (Kittler et al. 1998, On combining classifiers, has the mean, maximum and vote rules).
+Every rule returns the same table, and of equals says which wins.
 """
+
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -32,20 +36,62 @@ def mean_probability(predictions: Predictions) -> pd.DataFrame:
     return _decide(tracks, means, means, tie_break=votes)
 
 
+def maximum(predictions: Predictions) -> pd.DataFrame:
+    """Let the class with the largest probability in any slice win; of equals the one with the larger mean.
+
+    Returns what `majority` does, `share` being that largest probability: shares of two classes may exceed 1.
+    """
+    tracks, _, means = _tally(predictions)
+    return _decide(tracks, _reduced(predictions, predictions.proba, np.maximum), means, tie_break=means)
+
+
+def weighted(predictions: Predictions) -> pd.DataFrame:
+    """Let each slice vote for its most probable class with that probability as its weight.
+
+    Of equals the one with the larger mean probability wins. Returns what `majority` does, `share` being the class's
+    share of all weight.
+    """
+    tracks, _, means = _tally(predictions)
+    confidence = predictions.proba.max(axis=1, keepdims=True)
+    weights = _reduced(predictions, _one_hot(predictions) * confidence, np.add)
+    return _decide(tracks, weights / weights.sum(axis=1, keepdims=True), means, tie_break=means)
+
+
+RULES: Mapping[str, Callable[[Predictions], pd.DataFrame]] = {
+    "majority": majority,
+    "mean": mean_probability,
+    "maximum": maximum,
+    "weighted": weighted,
+}
+
+
+def by_track(track_id: np.ndarray, segment: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the tracks, sorted; the order of rows that puts their slices together; where each track starts in it.
+
+    Sums of floats depend on their order; in the order of slices they do not depend on that of the rows.
+    """
+    track, names = pd.factorize(track_id, sort=True)
+    slices = np.bincount(track, minlength=len(names))
+    return names, np.lexsort((segment, track)), np.cumsum(slices) - slices
+
+
 def _tally(predictions: Predictions) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """Return the tracks, and their shares of votes and mean probabilities, both float64 [tracks, K]."""
-    track, names = pd.factorize(predictions.track_id, sort=True)
-    # Sums of floats depend on their order; in the order of slices they do not depend on that of the rows.
-    order = np.lexsort((predictions.segment, track))
-    segments = np.bincount(track, minlength=len(names))
-    starts = np.cumsum(segments) - segments
-    one_hot = np.eye(len(predictions.classes))[predictions.predicted]
-    if len(names):
-        votes, means = (np.add.reduceat(rows[order], starts) for rows in (one_hot, predictions.proba))
-    else:
-        votes = means = np.empty((0, len(predictions.classes)))
+    names, order, starts = by_track(predictions.track_id, predictions.segment)
+    segments = np.diff(np.append(starts, len(order)))
     tracks = pd.DataFrame({"track_id": names, "label": predictions.label[order][starts], "segments": segments})
-    return tracks, votes / segments[:, None], means / segments[:, None]
+    votes, probabilities = (_reduced(predictions, rows, np.add) for rows in (_one_hot(predictions), predictions.proba))
+    return tracks, votes / segments[:, None], probabilities / segments[:, None]
+
+
+def _one_hot(predictions: Predictions) -> np.ndarray:
+    return np.eye(len(predictions.classes))[predictions.predicted]
+
+
+def _reduced(predictions: Predictions, rows: np.ndarray, how: np.ufunc) -> np.ndarray:
+    """Return the sum, or whatever `how` does, of the rows of each track, float64 [tracks, K]."""
+    _, order, starts = by_track(predictions.track_id, predictions.segment)
+    return how.reduceat(rows[order], starts) if len(starts) else np.empty((0, rows.shape[1]))
 
 
 def _decide(tracks: pd.DataFrame, scores: np.ndarray, means: np.ndarray, *, tie_break: np.ndarray) -> pd.DataFrame:

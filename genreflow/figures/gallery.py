@@ -144,7 +144,7 @@ def _training(sources: Sources) -> Figure:
 def _confusion(sources: Sources, level: str) -> Figure:
     rows = _rows(sources.tables["confusion"], level=level)
     if level != "holdout":  # which is of the final model, the only one there
-        rows = _rows(rows, **sources.study["headline"])
+        rows = _rows(rows, **_place(sources))
     titles = {
         "slice": "Slices of all test folds",
         "track": "Tracks of all test folds, majority vote",
@@ -179,15 +179,16 @@ def _wrong(row: pd.Series) -> str:
 
 def _headline_slices(sources: Sources) -> pd.DataFrame:
     """Return every test slice of the headline's finished runs: ``track_id, slice, label, predicted, probability``."""
-    runs = _folds_only(_rows(sources.tables["runs"], status="finished", **sources.study["headline"]))
-    finished = set(zip(runs["model"], runs["setting"], runs["fold"].astype(str), strict=True))
+    runs = _rows(sources.tables["runs"], **_place(sources))
+    diverged = set(runs.loc[runs["status"] == "diverged", ["fold", "repeat"]].itertuples(index=False, name=None))
     parts = []
     for run in sources.study["runs"]:
-        if (run["model"], run["setting"], run["fold"]) not in finished:
+        is_headline = all(run[name] == value for name, value in _place(sources).items())
+        if not is_headline or run["fold"] == "final" or (run["fold"], run["repeat"]) in diverged:
             continue
         path = sources.folder / run["path"] / "predictions.parquet"
         classes = np.array(parquet.read_header(path, "predictions").facts["classes"], dtype=object)
-        frame = read_frame(path, "predictions")
+        frame = read_frame(path, "predictions").query("role == 'test'")
         proba = frame[[f"p{number}" for number in range(len(classes))]].to_numpy()
         parts.append(
             frame[["track_id", "slice", "label"]].assign(
@@ -196,6 +197,11 @@ def _headline_slices(sources: Sources) -> pd.DataFrame:
         )
     columns = ["track_id", "slice", "label", "predicted", "probability"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def _place(sources: Sources) -> dict[str, str]:
+    """Return model, setting and protocol of the headline."""
+    return dict(sources.study["headline"])
 
 
 def _most_telling_pair(slices: pd.DataFrame) -> tuple[pd.Series, pd.Series] | None:

@@ -17,6 +17,17 @@ DASHES = ("-", "--", ":", "-.")
 INK = "#1A1A1A"
 QUIET = "#6B6B6B"
 PNG_DPI = 160
+PAGE = 10.3
+"""Width of the widest figure, inches: it stands in its own size on a page of 1,000 pixels."""
+PUBLISHED = {
+    "marker": "D",
+    "markersize": 5.5,
+    "markerfacecolor": "white",
+    "markeredgecolor": INK,
+    "color": QUIET,
+    "linestyle": "",
+}
+"""Look of a published value, which is never taken for one of ours."""
 
 RC = {
     "font.family": "sans-serif",

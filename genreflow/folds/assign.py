@@ -1,66 +1,190 @@
-"""Tracks to folds: stratified by class, whole groups, and a holdout."""
+"""Tracks to folds: stratified by class, at random, or as given; whole groups; and a holdout."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import BaseCrossValidator, GroupKFold, StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import BaseCrossValidator, GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from genreflow.config.folds import FoldSettings
 from genreflow.errors import UserError
 from genreflow.folds.audit import verify
-from genreflow.folds.feasibility import check, even_shares, feasibility, held_out, in_use, spare_tracks
+from genreflow.folds.feasibility import (
+    check,
+    even_shares,
+    feasibility,
+    held_out,
+    in_use,
+    indicators,
+    is_tagged,
+    spare_tracks,
+)
 from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN, VALIDATION
 
 _HOLDOUT_ATTEMPTS = 32
+_GIVEN = {"train": TRAIN, "valid": VALIDATION, "test": TEST, "holdout": HOLDOUT}
+_COLUMNS = ["track_id", "fold", "role", "label", "group"]
 
 
 def assign(tracks: pd.DataFrame, settings: FoldSettings) -> pd.DataFrame:
-    """Give every track a role in every fold.
+    """Give every track, or every segment, a role in every fold.
 
     The result depends on the tracks and the settings, not on the order of rows.
 
     Parameters
     ----------
     tracks
-        Columns `track_id, label, group` and, if known, `split`: where it is `holdout`, the dataset's own
-        holdout is used instead of a drawn one.
+        Columns `track_id, label, group` and, if known, `tags` (lists; the label is empty then), `split` (where it is
+        `holdout`, the dataset's own holdout is used instead of a drawn one) and `slices`, which only segments need.
     settings
-        Number of folds, seed, size of the holdout, whether groups count.
+        Scheme, unit, number of folds, seed, size of the holdout, whether groups count.
 
     Returns
     -------
     DataFrame
-        `track_id, fold, role, label, group`; folds `1`..`n` with roles train, test, holdout, and `final` with
-        train and holdout. A track without a group is its own group, as is every track if groups do not count.
+        `track_id, fold, role, label, group`, and `slice` where segments are divided; folds `1`..`n` with roles train,
+        validation, test, holdout, and `final`, which tests nothing. A track without a group is its own group, as is
+        every track if groups do not count.
 
     Raises
     ------
     UserError
-        When the tracks cannot be divided so that every class is in every fold.
+        When the tracks cannot be divided as asked.
     """
     check(tracks, settings)
     tracks = in_use(tracks, settings)
     aside = held_out(tracks).to_numpy()
+    if settings.scheme == "given":
+        tracks = tracks[tracks["split"].isin(_GIVEN)]
+        folds = _fold_table(tracks, [tracks["split"].map(_GIVEN).to_numpy(object)])
+    elif settings.scheme == "random":
+        folds = _random_folds(tracks, aside, settings)
+    else:
+        if settings.holdout and not aside.any():
+            aside = _draw_holdout(tracks, settings)
+        tested_in = np.zeros(len(tracks), int)
+        tested_in[~aside] = _divide(tracks[~aside], settings)
+        folds = _fold_table(tracks, list(_rotated(tested_in, settings)))
+    verify(folds, settings)
+    return folds
+
+
+def select(tracks: pd.DataFrame, *, classes: Sequence[str] | None = None, most: int | None = None) -> pd.DataFrame:
+    """Return the tracks of a protocol.
+
+    Parameters
+    ----------
+    tracks
+        Columns `track_id, label` and, if known, `tags`.
+    classes
+        Keep tracks of these classes; of tags, tracks that have any of them, and of their tags only these.
+    most
+        Keep at most so many, an equal number of each class, and of these the first by a digest of their id: more
+        tracks of a protocol are the fewer and others. Where there are tags, the first of all.
+
+    Raises
+    ------
+    UserError
+        When no track has one of the classes.
+    """
+    tagged = is_tagged(tracks)
+    if classes is not None:
+        if tagged:
+            own = [[tag for tag in tags if tag in classes] for tags in tracks["tags"]]
+            tracks = tracks.assign(tags=own)[[bool(tags) for tags in own]]
+        present = {tag for tags in tracks["tags"] for tag in tags} if tagged else set(tracks["label"])
+        if missing := [name for name in classes if name not in present]:
+            raise UserError(f"protocol: no usable track has the class {', '.join(map(repr, missing))}.")
+        tracks = tracks if tagged else tracks[tracks["label"].isin(classes)]
+    if most is not None and most < len(tracks):
+        tracks = tracks.sort_values("track_id")
+        if tagged:
+            tracks = tracks.head(most)
+        else:
+            sizes = tracks["label"].value_counts().sort_index()
+            wanted = even_shares(most, sizes)
+            tracks = pd.concat([rows.head(wanted[label]) for label, rows in tracks.groupby("label")])
+    return tracks.sort_values("track_id", ignore_index=True)
+
+
+def _random_folds(tracks: pd.DataFrame, aside: np.ndarray, settings: FoldSettings) -> pd.DataFrame:
+    """Return draws of test and validation shares, in which the holdout has no part."""
     if settings.holdout and not aside.any():
         aside = _draw_holdout(tracks, settings)
-    folds = _fold_table(tracks, aside, _divide(tracks[~aside], settings), settings)
-    verify(folds)
-    return folds
+    # In the order of classes, as a collection is read folder by folder: with it, western8's split is the study's.
+    tracks = tracks.assign(aside=aside).sort_values(["label", "track_id"], ignore_index=True)
+    if settings.unit == "segment":
+        if (tracks["slices"] == 0).any():
+            raise UserError("Segments can be divided only where every input cuts as many of a track.")
+        tracks = tracks.loc[tracks.index.repeat(tracks["slices"])].reset_index(drop=True)
+        tracks["slice"] = tracks.groupby("track_id").cumcount()
+        drawn = pd.Series(np.arange(len(tracks)))
+    else:
+        drawn = tracks["group"]
+    aside = tracks["aside"].to_numpy()
+    roles = []
+    for number in range(settings.count):
+        role = np.full(len(tracks), TRAIN, object)
+        role[aside] = HOLDOUT
+        role[~aside] = _random_roles(drawn[~aside], settings, settings.seed + number)
+        roles.append(role)
+    return _fold_table(tracks, roles)
+
+
+def _random_roles(drawn: pd.Series, settings: FoldSettings, seed: int) -> np.ndarray:
+    """Return the role of each item, of which those with the same value of `drawn` stay together."""
+    number, units = pd.factorize(drawn)
+    order = np.random.RandomState(seed).permutation(len(units))
+    n_test, n_valid = (math.ceil(round(share * len(units), 6)) for share in (settings.test, settings.valid))
+    role = np.full(len(units), TRAIN, object)
+    role[order[:n_test]] = TEST
+    role[order[n_test : n_test + n_valid]] = VALIDATION
+    return role[number]
+
+
+def _rotated(tested_in: np.ndarray, settings: FoldSettings) -> Iterator[np.ndarray]:
+    """Yield the roles of each fold: it tests its tracks and, with validation, watches those that the next one tests.
+
+    `tested_in` is the fold that tests each track, 0 for the holdout.
+    """
+    for fold in range(1, settings.count + 1):
+        role = np.full(len(tested_in), TRAIN, object)
+        if settings.validation:
+            role[tested_in == fold % settings.count + 1] = VALIDATION
+        role[tested_in == fold] = TEST
+        role[tested_in == 0] = HOLDOUT
+        yield role
+
+
+def _fold_table(tracks: pd.DataFrame, roles: Sequence[np.ndarray]) -> pd.DataFrame:
+    """Return the table of these folds, and of the final one, which trains on what the first one tests."""
+    columns = [*_COLUMNS, *(["slice"] if "slice" in tracks else [])]
+    final = np.where(roles[0] == TEST, TRAIN, roles[0])
+    return pd.concat(
+        [
+            tracks.assign(fold=FINAL if number > len(roles) else str(number), role=role)[columns]
+            for number, role in enumerate([*roles, final], start=1)
+        ],
+        ignore_index=True,
+    )
 
 
 def _divide(tracks: pd.DataFrame, settings: FoldSettings) -> np.ndarray:
     """Return the number of the fold that tests each track."""
-    if not tracks["group"].duplicated().any():
+    tagged, grouped = is_tagged(tracks), tracks["group"].duplicated().any()
+    if not tagged and not grouped:
         splitter = StratifiedKFold(settings.count, shuffle=True, random_state=_seed(settings.seed, 0))
         return _tested_in(splitter, tracks, groups=None)
     # StratifiedGroupKFold is greedy and hardly varies with its seed: where groups span classes, a class may be
     # absent from each of its answers although it has groups enough. Plain shuffles then find one by luck.
-    for splitter, attempts in [(StratifiedGroupKFold, 32), (GroupKFold, 500)]:
+    # Tags overlap, so there is nothing to stratify by; of plain shuffles the most even one is taken.
+    splitters = [(GroupKFold if grouped else KFold, 64)] if tagged else [(StratifiedGroupKFold, 32), (GroupKFold, 500)]
+    for splitter, attempts in splitters:
         seeds = (_seed(settings.seed, attempt) for attempt in range(attempts))
         shuffles = (splitter(settings.count, shuffle=True, random_state=seed) for seed in seeds)
         divisions = (_tested_in(shuffle, tracks, tracks["group"]) for shuffle in shuffles)
-        best = _most_even(divisions, tracks["label"], settings.count)
+        best = _most_even(divisions, indicators(tracks), settings.count, must_be_full=not tagged)
         if best is not None:
             return best
     raise UserError(
@@ -77,40 +201,23 @@ def _tested_in(splitter: BaseCrossValidator, tracks: pd.DataFrame, groups: pd.Se
     return tested_in
 
 
-def _most_even(divisions: Iterator[np.ndarray], labels: pd.Series, count: int) -> np.ndarray | None:
-    """Return the division with every class in every fold whose classes are spread best, if there is one."""
-    enough = max(1, 0.001 * len(labels))
+def _most_even(
+    divisions: Iterator[np.ndarray], has: np.ndarray, count: int, *, must_be_full: bool
+) -> np.ndarray | None:
+    """Return the division whose classes are spread best over the folds, if there is one.
+
+    `has` [n, K] says which tracks are of which class. If it `must_be_full`, every class is in every fold.
+    """
+    enough = max(1, 0.001 * len(has))
     best, least = None, np.inf
     for tested_in in divisions:
-        folds = pd.Categorical(tested_in, range(1, count + 1))
-        counts = pd.crosstab(labels.to_numpy(), folds, dropna=False).to_numpy()
-        unevenness = np.abs(counts - counts.mean(axis=1, keepdims=True)).max()
-        if counts.all() and unevenness < least:
+        counts = np.stack([has[tested_in == fold].sum(axis=0) for fold in range(1, count + 1)])
+        unevenness = np.abs(counts - counts.mean(axis=0)).max()
+        if (counts.all() or not must_be_full) and unevenness < least:
             best, least = tested_in, unevenness
         if least <= enough:
             break
     return best
-
-
-def _fold_table(tracks: pd.DataFrame, aside: np.ndarray, tested_in: np.ndarray, settings: FoldSettings) -> pd.DataFrame:
-    """Return the table: each fold tests its tracks; with validation, it watches those that the next one tests.
-
-    The final fold tests none, and watches those of the first.
-    """
-    fold_of = np.zeros(len(tracks), int)
-    fold_of[~aside] = tested_in
-    columns = tracks[["track_id", "label", "group"]]
-    tables = []
-    for fold in range(1, settings.count + 2):
-        is_final = fold == settings.count + 1
-        role = np.full(len(tracks), TRAIN, object)
-        if settings.validation:
-            role[fold_of == (1 if fold >= settings.count else fold + 1)] = VALIDATION
-        if not is_final:
-            role[fold_of == fold] = TEST
-        role[aside] = HOLDOUT
-        tables.append(columns.assign(fold=FINAL if is_final else str(fold), role=role))
-    return pd.concat(tables, ignore_index=True)[["track_id", "fold", "role", "label", "group"]]
 
 
 def _draw_holdout(tracks: pd.DataFrame, settings: FoldSettings) -> np.ndarray:

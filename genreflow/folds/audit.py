@@ -2,40 +2,45 @@
 
 import pandas as pd
 
+from genreflow.config.folds import FoldSettings
 from genreflow.errors import Problems
 from genreflow.folds.feasibility import listing
 from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN
 
 
-def verify(folds: pd.DataFrame) -> None:
+def verify(folds: pd.DataFrame, settings: FoldSettings | None = None) -> None:
     """Check that a fold table keeps its promises.
 
-    No track has two roles in a fold. No group is trained on and tested (or held out) in one fold. Every
-    class is in the training and the test part of every numbered fold, and in the training part of `final`.
-    Every track outside the holdout is tested in exactly one fold, and the holdout is one for all folds.
+    No track (or segment) has two roles in a fold. No group is trained on and tested (or held out) in one fold. Every
+    class is in the training part of every fold and, of stratified folds, in every test part; with these, every track
+    outside the holdout is tested in exactly one fold. The holdout is one for all folds.
 
     Parameters
     ----------
     folds
-        Columns `track_id, fold, role, label, group`.
+        Columns `track_id, fold, role, label, group` and, where segments are divided, `slice`.
+    settings
+        How they were made; stratified by default.
 
     Raises
     ------
     Problems
         Naming the tracks, groups, classes and folds that break a promise.
     """
+    settings = FoldSettings() if settings is None else settings
     problems = [
         *_tracks_with_two_roles(folds),
-        *_groups_on_both_sides(folds),
-        *_absent_classes(folds),
-        *_tracks_not_tested_once(folds),
+        *(_groups_on_both_sides(folds) if settings.unit == "track" else []),
+        *_absent_classes(folds, [TRAIN, TEST] if settings.scheme == "stratified" else [TRAIN]),
+        *_tracks_not_tested_once(folds, settings.scheme == "stratified"),
     ]
     if problems:
         raise Problems("The folds cannot be used:", problems)
 
 
 def _tracks_with_two_roles(folds: pd.DataFrame) -> list[str]:
-    twice = folds[folds.duplicated(["fold", "track_id"])]
+    unit = ["track_id", "slice"] if "slice" in folds else ["track_id"]
+    twice = folds[folds.duplicated(["fold", *unit])]
     return [f"fold {fold}: listed twice: {listing(rows['track_id'].unique())}" for fold, rows in twice.groupby("fold")]
 
 
@@ -49,23 +54,25 @@ def _groups_on_both_sides(folds: pd.DataFrame) -> list[str]:
     return problems
 
 
-def _absent_classes(folds: pd.DataFrame) -> list[str]:
+def _absent_classes(folds: pd.DataFrame, everywhere: list[str]) -> list[str]:
     labels = set(folds["label"])
     problems = []
     for fold, rows in folds.groupby("fold"):
-        for role in [TRAIN] if fold == FINAL else [TRAIN, TEST]:
+        for role in [TRAIN] if fold == FINAL else everywhere:
             absent = sorted(labels - set(rows.loc[rows["role"] == role, "label"]))
             if absent:
                 problems.append(f"fold {fold}: no {role} track of class {listing(absent)}")
     return problems
 
 
-def _tracks_not_tested_once(folds: pd.DataFrame) -> list[str]:
+def _tracks_not_tested_once(folds: pd.DataFrame, is_each_tested: bool) -> list[str]:
     held_out = folds.groupby("track_id")["role"].agg(lambda roles: (roles == HOLDOUT).mean())
     tests = folds[folds["role"] == TEST].groupby("track_id").size().reindex(held_out.index, fill_value=0)
     problems = []
     if len(wavering := held_out.index[(held_out > 0) & (held_out < 1)]):
         problems.append(f"held out in some folds only: {listing(wavering)}")
+    if not is_each_tested:
+        return problems
     if len(never := tests.index[(held_out == 0) & (tests == 0)]):
         problems.append(f"never tested: {listing(never)}")
     if len(often := tests.index[tests > 1]):

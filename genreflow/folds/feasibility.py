@@ -10,6 +10,26 @@ from genreflow.errors import UserError
 from genreflow.folds.roles import HOLDOUT
 
 
+def is_tagged(tracks: pd.DataFrame) -> bool:
+    """Return whether tracks have tags instead of a class."""
+    return "tags" in tracks and bool(tracks["tags"].notna().any())
+
+
+def classes_of(tracks: pd.DataFrame) -> list[str]:
+    """Return all classes, or tags, of some tracks, in alphabetical order."""
+    if is_tagged(tracks):
+        return sorted({tag for tags in tracks["tags"] for tag in tags})
+    return sorted(tracks["label"].unique())
+
+
+def indicators(tracks: pd.DataFrame) -> np.ndarray:
+    """Return which tracks are of which class, or have which tag, bool [n, K], classes in alphabetical order."""
+    classes = classes_of(tracks)
+    if is_tagged(tracks):
+        return np.array([[name in tags for name in classes] for tags in tracks["tags"]])
+    return tracks["label"].to_numpy()[:, None] == np.asarray(classes, object)
+
+
 def feasibility(tracks: pd.DataFrame) -> pd.DataFrame:
     """Count tracks and groups of each class.
 
@@ -34,8 +54,8 @@ def feasibility(tracks: pd.DataFrame) -> pd.DataFrame:
 def check(tracks: pd.DataFrame, settings: FoldSettings) -> None:
     """Refuse tracks that cannot be divided as `settings` ask.
 
-    A class needs as many groups as there are folds, or some test fold lacks it. Tracks whose `split` is
-    `holdout` do not count.
+    Of stratified folds, a class needs as many groups as there are folds, or some test fold lacks it. Tracks whose
+    `split` is `holdout` do not count.
 
     Raises
     ------
@@ -47,7 +67,8 @@ def check(tracks: pd.DataFrame, settings: FoldSettings) -> None:
     if tracks["track_id"].duplicated().any():
         names = tracks.loc[tracks["track_id"].duplicated(), "track_id"].unique()
         raise UserError(f"Tracks are listed more than once: {listing(names)}. Keep one row a track.")
-    unlabelled = tracks.loc[is_missing(tracks["label"]), "track_id"]
+    tagged = is_tagged(tracks)
+    unlabelled = tracks.loc[tracks["tags"].isna() if tagged else is_missing(tracks["label"]), "track_id"]
     if len(unlabelled):
         raise UserError(
             f"{len(unlabelled)} tracks have no label: {listing(unlabelled)}. Give each a class, or take it out."
@@ -59,8 +80,13 @@ def check(tracks: pd.DataFrame, settings: FoldSettings) -> None:
             f"The dataset's own holdout parts these groups: {listing(sorted(shared))}. Mark all tracks of a group "
             "as holdout or none, or set folds.group to false."
         )
-    _check_classes(rest, sorted(used["label"].unique()), settings)
-    if not held_out(used).any():
+    if settings.scheme == "given":
+        _check_given(rest)
+    elif tagged:
+        _check_count(rest, settings)
+    else:
+        _check_classes(rest, sorted(used["label"].unique()), settings)
+    if settings.scheme != "given" and not held_out(used).any():
         _check_holdout(rest, settings)
 
 
@@ -118,6 +144,8 @@ def _check_classes(tracks: pd.DataFrame, labels: list[str], settings: FoldSettin
             f"Add tracks of a second class.\n{_plain(table)}"
         )
     unit = "groups" if settings.group and (table["groups"] < table["tracks"]).any() else "tracks"
+    if settings.scheme == "random":
+        return
     small = table.index[table["groups"] < settings.count]
     if len(small):
         fewest = int(table["groups"].min())
@@ -127,6 +155,24 @@ def _check_classes(tracks: pd.DataFrame, labels: list[str], settings: FoldSettin
             f"and there are fewer of: {listing(small, 20)}.\n{_plain(table)}\n"
             f"Either {fewer}add {unit} to these classes, or drop them."
         )
+
+
+def _check_given(tracks: pd.DataFrame) -> None:
+    counts = tracks["split"].value_counts() if "split" in tracks else pd.Series(dtype=int)
+    missing = [part for part in ("train", "test") if not counts.get(part, 0)]
+    if missing:
+        raise UserError(
+            f"The dataset comes with no split that can be used: no track is in the part {' or '.join(missing)}. "
+            "Set folds.scheme to stratified or random, or give the dataset a split."
+        )
+
+
+def _check_count(tracks: pd.DataFrame, settings: FoldSettings) -> None:
+    """Refuse tracks with tags that are too few for the folds."""
+    groups = tracks["group"].nunique()
+    needed = settings.count if settings.scheme == "stratified" else 3
+    if groups < needed:
+        raise UserError(f"{needed} groups of tracks are needed to divide them, and there are {groups}.")
 
 
 def _check_holdout(tracks: pd.DataFrame, settings: FoldSettings) -> None:

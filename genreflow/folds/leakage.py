@@ -28,7 +28,7 @@ def leakage(folds: pd.DataFrame, index: pd.DataFrame, pairs: pd.DataFrame) -> pd
     Parameters
     ----------
     folds
-        Columns `track_id, fold, role, label`.
+        Columns `track_id, fold, role, label`, and `slice` where segments are divided.
     index
         Columns `track_id, title, group, artist, container, codec, source_rate, channels, bandwidth_hz`.
     pairs
@@ -37,14 +37,16 @@ def leakage(folds: pd.DataFrame, index: pd.DataFrame, pairs: pd.DataFrame) -> pd
     Returns
     -------
     DataFrame
-        `check, fold, what, tracks, share, verdict, message`. Checks `duplicates` (what: the kind of copy), `groups`
-        and `artists` have a row for each fold: how many tracks outside the training set have something in common with
-        one in it, and their share. Check `encoding` has a row for each property (what) of the files: how many tested
-        tracks it alone classifies rightly over all folds, and their share. Verdict is `ok`, `note` or `leak`.
+        `check, fold, what, tracks, share, verdict, message`. Checks `tracks` (where segments are divided),
+        `duplicates` (what: the kind of copy), `groups` and `artists` have a row for each fold: how many tracks outside
+        the training set have something in common with one in it, and their share. Check `encoding` has a row for each
+        property (what) of the files: how many tested tracks it alone classifies rightly over all folds, and their
+        share. Verdict is `ok`, `note` or `leak`.
     """
     known = index.set_index("track_id").assign(artist=[artist_key(artist) for artist in index["artist"]])
     rows = [row for fold, tracks in folds.groupby("fold", sort=False) for row in _shared(fold, tracks, known, pairs)]
-    rows += _encoding(folds, known)
+    if "slice" not in folds:  # else a track betrays itself, and what its file tells is no news
+        rows += _encoding(folds, known)
     return pd.DataFrame(rows, columns=COLUMNS).astype({"tracks": int, "share": float})
 
 
@@ -84,7 +86,11 @@ def _shared(fold: str, tracks: pd.DataFrame, known: pd.DataFrame, pairs: pd.Data
     """Yield the rows of the checks `duplicates`, `groups` and `artists` of one fold; none where nothing is tested."""
     if (tracks["role"] == TRAIN).all():
         return
-    tracks = tracks[["track_id", "role"]].join(known[["title", "group", "artist"]], on="track_id")
+    is_divided = "slice" in tracks
+    tracks = tracks[["track_id", "role"]].drop_duplicates().join(known[["title", "group", "artist"]], on="track_id")
+    if is_divided:
+        own = tracks.assign(common=tracks["track_id"])
+        yield _verdict("tracks", fold, "track", own, "other segments of themselves among the training segments")
     for kind, words in _KINDS.items():
         copies = tracks.assign(common=recordings(tracks["track_id"], pairs[pairs["kind"] == kind]))
         yield _verdict("duplicates", fold, kind, copies, f"{words} as a training track")
@@ -119,7 +125,7 @@ def _verdict(check: str, fold: str, what: str, tracks: pd.DataFrame, words: str,
 
 def _encoding(folds: pd.DataFrame, known: pd.DataFrame) -> Iterator[tuple]:
     """Yield the rows of the check `encoding`; none where tracks have no classes, or nothing is tested."""
-    tracks = folds.loc[~is_missing(folds["label"]), ["track_id", "fold", "role", "label"]]
+    tracks = folds.loc[~is_missing(folds["label"]), ["track_id", "fold", "role", "label"]].drop_duplicates()
     tracks = tracks[tracks["fold"].isin(tracks.loc[tracks["role"] == TEST, "fold"])]
     if tracks["label"].nunique() < 2:
         return

@@ -58,12 +58,12 @@ class DatasetOutlook:
 
 @dataclass(frozen=True)
 class StudyOutlook:
-    """What a study will train: settings, folds, runs, and at most so many slices of its main input."""
+    """What a study will train: settings, protocols, runs, and at most so many slices of its main input."""
 
     name: str
     dataset: str
     settings: int
-    folds: int
+    protocols: int
     runs: int
     slices: int
 
@@ -151,9 +151,9 @@ def _look(root: bytes, row: Mapping[str, Any], gates: Gates) -> float | tuple[st
 def _study(study: StudyPlan) -> StudyOutlook:
     return StudyOutlook(
         name=study.name,
-        dataset=study.dataset.name,
+        dataset=", ".join(study.settings.datasets),
         settings=len(study.settings_of),
-        folds=study.settings.folds.count,
+        protocols=len(study.protocols),
         runs=len(study.runs),
         slices=len(study.dataset.listed) * next(iter(study.settings.inputs.values())).segments.count,
     )

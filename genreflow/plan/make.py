@@ -9,15 +9,16 @@ import pyarrow as pa
 
 from genreflow.catalog import scan
 from genreflow.config.datasets import Dataset, Folders, Synthetic
-from genreflow.config.load import read_yaml, settings_from
+from genreflow.config.load import merged, read_yaml, settings_from
 from genreflow.config.pipeline import PipelineSettings
-from genreflow.config.study import StudySettings
+from genreflow.config.study import DEFAULT_PROTOCOL, StudySettings
 from genreflow.errors import Gathering, Problems, UserError, did_you_mean
 from genreflow.folds import feasibility
+from genreflow.folds.assign import select
 from genreflow.models import registry
 from genreflow.plan.code import assets_key, code_key
 from genreflow.plan.datasets import DatasetPlan, InputPlan, catalogue_path, listed_before, plan_dataset
-from genreflow.plan.studies import StudyPlan
+from genreflow.plan.studies import ProtocolPlan, StudyPlan
 from genreflow.store.digest import digest, file_sha256
 
 
@@ -97,14 +98,14 @@ def survey(config: Mapping[str, Any], *, home: Path, look: bool) -> tuple[Plan, 
         settings = settings_from(PipelineSettings, config, "config")
     for name in settings.studies if settings else _named(config.get("studies")):
         with errors.step():
-            key, study = read_study(name, home)
+            key, study = read_study(name, home, settings.size if settings else "full")
             studies[key] = study
     if settings is None:
         errors.raise_any()
     with errors.step():
         _check_names(settings, studies)
     listings: dict[str, scan.Listing] = {}
-    wanted = sorted({study.dataset for study in studies.values()} & set(settings.datasets))
+    wanted = sorted({name for study in studies.values() for name in study.datasets} & set(settings.datasets))
     for name in wanted if look else []:
         with errors.step():
             _check_place(name, settings.datasets[name])
@@ -128,10 +129,9 @@ def _plan(
     datasets = {name: plan_dataset(name, tracks, settings, code) for name, tracks in listed.items()}
     plan = Plan(settings, datasets, code=code)
     for name, study in studies.items():
-        dataset = datasets[study.dataset]
         with errors.step():
-            inputs = {key: dataset.add_input(value) for key, value in study.inputs.items()}
-            planned = StudyPlan(name, study, dataset, inputs, code, _published(study.published, home))
+            mine = {key: datasets[key] for key in study.datasets}
+            planned = StudyPlan(name, study, mine, code, _published(study.published, home))
             _check_runs(planned, settings.limits.max_runs)
             plan.studies[name] = planned
     if not errors.errors:
@@ -157,13 +157,27 @@ def _check_place(name: str, settings: Dataset) -> None:
         )
 
 
-def read_study(name: str, home: Path) -> tuple[str, StudySettings]:
-    """Return name and settings of a study: a path, or the name of a file in `home`/studies."""
+def read_study(name: str, home: Path, size: str = "full") -> tuple[str, StudySettings]:
+    """Return name and settings of a study: a path, or the name of a file in `home`/studies.
+
+    What its key ``small`` says differently holds in the small size alone, whose name ends in ``-small``; a model,
+    input, protocol, fusion or experiment that is null there is left out.
+    """
     path = Path(name).expanduser() if name.endswith((".yaml", ".yml")) else home / "studies" / f"{name}.yaml"
     if not path.exists():
         known = [p.stem for p in (home / "studies").glob("*.yaml")]
         raise UserError(f"studies: {name!r}: there is no file {path}.{did_you_mean(name, known)}")
-    return path.stem, settings_from(StudySettings, read_yaml(path), str(path))
+    values = read_yaml(path)
+    small = values.pop("small", None)
+    if size == "full":
+        return path.stem, settings_from(StudySettings, values, str(path))
+    if not isinstance(small, dict):
+        raise UserError(f"{path}: it has no small size. Give it the key `small`, or run it with size: full.")
+    values = merged(values, small)
+    for section in ("inputs", "protocols", "models", "fusions", "experiments"):
+        if isinstance(values.get(section), dict):
+            values[section] = {key: value for key, value in values[section].items() if value is not None}
+    return f"{path.stem}-small", settings_from(StudySettings, values, f"{path}, size small")
 
 
 def _check_names(settings: PipelineSettings, studies: Mapping[str, StudySettings]) -> None:
@@ -172,13 +186,15 @@ def _check_names(settings: PipelineSettings, studies: Mapping[str, StudySettings
         if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
             problems.append(f"{name!r}: names of datasets and studies are letters, digits, '-' and '_'")
     for name, study in studies.items():
-        if study.dataset not in settings.datasets:
-            hint = did_you_mean(study.dataset, settings.datasets)
-            problems.append(f"study {name}: its dataset {study.dataset!r} is not under `datasets`.{hint}")
         problems.extend(
-            f"study {name}: models.{model}: there is no such model.{did_you_mean(model, registry.MODELS)}"
-            for model in study.models
-            if model not in registry.MODELS
+            f"study {name}: its dataset {key!r} is not under `datasets`.{did_you_mean(key, settings.datasets)}"
+            for key in study.datasets
+            if key not in settings.datasets
+        )
+        problems.extend(
+            f"study {name}: models.{key}: there is no model {network!r}.{did_you_mean(network, registry.MODELS)}"
+            for key, network in ((key, model.model or key) for key, model in study.models.items())
+            if network not in registry.MODELS
         )
         problems.extend(
             f"study {name}: inputs.{key}.front_end.sample_rate is {value.front_end.sample_rate} Hz, "
@@ -201,10 +217,19 @@ def _published(name: str | None, home: Path) -> dict[Path, str]:
 
 
 def _check_runs(study: StudyPlan, most: int) -> None:
-    if study.runs:
-        feasibility.check(study.dataset.tracks, study.settings.folds)
+    for name in study.used_protocols:
+        _check_protocol(study.name, study.protocols[name])
     if len(study.runs) > most:
         raise UserError(f"study {study.name}: it asks for {len(study.runs):,} runs; limits.max_runs is {most:,}.")
+
+
+def _check_protocol(study: str, protocol: ProtocolPlan) -> None:
+    try:
+        tracks = select(protocol.dataset.tracks, classes=protocol.settings.classes, most=protocol.settings.tracks)
+        feasibility.check(tracks, protocol.folds)
+    except UserError as error:
+        where = "" if protocol.name == DEFAULT_PROTOCOL else f"protocols.{protocol.name}: "
+        raise UserError(f"study {study}: {where}{error}") from None
 
 
 def _check_predict(plan: Plan) -> None:

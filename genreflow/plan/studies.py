@@ -1,17 +1,22 @@
 """What is to be built of a study: its settings resolved into runs, tables and figures."""
 
 import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from genreflow.config.augmentation import augmentation_problems
+from genreflow.config.folds import FoldSettings
 from genreflow.config.load import settings_from
-from genreflow.config.study import Experiment, ModelSettings, StudySettings
+from genreflow.config.study import Experiment, Protocol, StudySettings
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError, did_you_mean
+from genreflow.folds.feasibility import classes_of, is_tagged
+from genreflow.folds.roles import FINAL, HOLDOUT
 from genreflow.models import registry
 from genreflow.plan.code import code_key
 from genreflow.plan.datasets import DatasetPlan, InputPlan
@@ -20,69 +25,168 @@ from genreflow.store.digest import digest
 
 @dataclass(frozen=True)
 class Run:
-    """One training: a model in one setting on one fold."""
+    """One training: a model in one setting on one fold, and for which time."""
 
     model: str
     setting: str
     fold: str
+    repeat: int = 0
+
+    @property
+    def name(self) -> str:
+        """What tells it from the others of its setting: the fold, and from the second time on a letter r and number."""
+        return f"{self.fold}r{self.repeat + 1}" if self.repeat else self.fold
 
     @property
     def path(self) -> str:
         """Folder of the run below its study."""
-        return f"runs/{self.model}/{self.setting}/fold-{self.fold}"
+        return f"runs/{self.model}/{self.setting}/fold-{self.name}"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One model with every option and training value settled."""
+    """One model with every option and training value settled; of a fusion, its members are models in settings."""
 
     model: str
     name: str
     axes: Mapping[str, Any]
-    input: str
-    options: Mapping[str, Any]
-    training: TrainingSettings
+    protocol: str
+    input: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    members: tuple["Setting", ...] = ()
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """A job that trains one fold of a setting, or all: what it reads, its key, what it needs, what it is told."""
+
+    index: str
+    folds: str
+    key: str
+    gpu: int
+    tensorboard: int
+    params: Callable[[str | None], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class ProtocolPlan:
+    """One protocol: its tracks, how they are divided, and its dataset."""
+
+    name: str
+    title: str
+    settings: Protocol
+    folds: FoldSettings
+    dataset: DatasetPlan
+
+    @property
+    def has_holdout(self) -> bool:
+        """Whether tracks are put aside for the final model."""
+        return self.folds.holdout > 0 or self.dataset.tracks["split"].eq(HOLDOUT).any()
+
+    @cached_property
+    def is_tagged(self) -> bool:
+        """Whether its tracks have tags instead of classes."""
+        return is_tagged(self.dataset.tracks)
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """The classes, or tags, that its tracks may have."""
+        return sorted(self.settings.classes or classes_of(self.dataset.tracks))
+
+    def told(self) -> dict[str, Any]:
+        """Return what jobs are told of it, in plain values."""
+        return {
+            "classes": self.settings.classes,
+            "tracks": self.settings.tracks,
+            "folds": self.folds.model_dump(),
+        }
 
 
 @dataclass
 class StudyPlan:
-    """One study: its settings resolved into runs, and the keys of its products."""
+    """One study: its settings resolved into runs, and the keys of its products.
+
+    `datasets` are those that its protocols name; `home_dataset` is the study's own.
+    """
 
     name: str
     settings: StudySettings
-    dataset: DatasetPlan
-    inputs: dict[str, InputPlan]
+    datasets: Mapping[str, DatasetPlan]
     code: Mapping[str, str]
     published: Mapping[Path, str]
 
+    def __post_init__(self) -> None:
+        for plan in self.fed_inputs:
+            plan.dataset.add_input(plan.settings)
+
+    @cached_property
+    def protocols(self) -> dict[str, ProtocolPlan]:
+        """The protocols by name, the main one first."""
+        return {
+            name: ProtocolPlan(
+                name,
+                protocol.title or name,
+                protocol,
+                settings_from(
+                    FoldSettings,
+                    {**self.settings.folds.model_dump(exclude_unset=True), **protocol.folds},
+                    f"study {self.name}: protocols.{name}.folds",
+                ),
+                self.datasets[protocol.dataset or self.settings.dataset],
+            )
+            for name, protocol in self.settings.all_protocols.items()
+        }
+
+    @property
+    def dataset(self) -> DatasetPlan:
+        """The dataset of the main protocol."""
+        return next(iter(self.protocols.values())).dataset
+
     @cached_property
     def axes(self) -> dict[str, list[str]]:
-        """Model -> the sorted names of all that its experiments vary, and the final model sets.
+        """Model or fusion -> the sorted names of all that its experiments vary, and the final model sets.
 
         They name a setting, so whatever two settings of a model may differ in must be among them.
         """
-        varied: dict[str, set[str]] = {model: set() for model in self.settings.models}
+        varied: dict[str, set[str]] = {model: set() for model in [*self.settings.models, *self.settings.fusions]}
         for experiment in self.settings.experiments.values():
-            model = self._model_of(experiment)
-            varied[model] |= set(experiment.vary)
+            for model in self._models_of(experiment):
+                varied[model] |= set(experiment.vary) - {"model"}
+        for name, fusion in self.settings.fusions.items():
+            for model in fusion.models:
+                varied[model] |= varied[name]
         if self._final is not None:
             model, values = self._final
             varied[model] |= set(values)
         for model, names in varied.items():
             for axis in names:
-                self._kind_of(axis, model)
+                for member in self._members(model):
+                    self._kind_of(axis, member)
         return {model: sorted(names) for model, names in varied.items()}
 
     @cached_property
     def settings_of(self) -> dict[tuple[str, str], Setting]:
-        """(model, setting name) -> setting, over the base of every model and all experiments."""
+        """(model, setting name) -> setting, over the base of every model and all experiments, without fusions."""
+        return {place: setting for place, setting in self._judged.items() if not setting.members}
+
+    @cached_property
+    def fusions(self) -> list[Setting]:
+        """Every fusion in every setting that experiments ask for."""
+        return [setting for setting in self._judged.values() if setting.members]
+
+    @cached_property
+    def _judged(self) -> dict[tuple[str, str], Setting]:
         found: dict[tuple[str, str], Setting] = {}
-        for model in self.settings.models:
-            setting = self.resolve(model, {})
-            found[model, setting.name] = setting
-        for experiment in self.settings.experiments.values():
-            for _, setting in self.experiment_settings(experiment):
-                found.setdefault((setting.model, setting.name), setting)
+        asked = [self.resolve(model, {}) for model in [*self.settings.models, *self.settings.fusions]]
+        asked += [
+            setting
+            for experiment in self.settings.experiments.values()
+            for _, setting in self.experiment_settings(experiment)
+        ]
+        for setting in asked:
+            for each in [*setting.members, setting]:
+                found.setdefault((each.model, each.name), each)
         return found
 
     @cached_property
@@ -105,11 +209,27 @@ class StudyPlan:
     @cached_property
     def runs(self) -> list[Run]:
         """Every training of the study."""
-        folds = [str(fold) for fold in range(1, self.settings.folds.count + 1)]
-        runs = [Run(model, name, fold) for model, name in self.settings_of for fold in folds]
+        runs = [
+            Run(model, name, fold, repeat)
+            for (model, name), setting in self.settings_of.items()
+            for fold in self.protocols[setting.protocol].folds.names
+            for repeat in range(self.settings.repeats)
+        ]
         if self.final is not None:
-            runs.append(Run(self.final.model, self.final.name, "final"))
+            runs.append(Run(self.final.model, self.final.name, FINAL))
         return runs
+
+    @cached_property
+    def _runs_by_name(self) -> dict[tuple[str, str, str], Run]:
+        return {(run.model, run.setting, run.name): run for run in self.runs}
+
+    @cached_property
+    def _runs_by_setting(self) -> dict[tuple[str, str], list[Run]]:
+        found: dict[tuple[str, str], list[Run]] = {}
+        for run in self.runs:
+            if run.fold != FINAL:
+                found.setdefault((run.model, run.setting), []).append(run)
+        return found
 
     @property
     def headline(self) -> Setting | None:
@@ -122,8 +242,8 @@ class StudyPlan:
     def main_index(self) -> str:
         """The index of the input that the headline's setting is fed; where nothing is trained, of the first."""
         if self.headline is not None:
-            return self.index_of(self.headline.model, self.headline.name)
-        return next(iter(self.inputs.values())).index
+            return self.input_of(self.headline).index
+        return self.indexes[0]
 
     def setting(self, model: str, name: str) -> Setting:
         """Return a setting by its name."""
@@ -135,7 +255,11 @@ class StudyPlan:
         """Return the values an experiment compares, each with its setting, in the order given."""
         grid = itertools.product(*experiment.vary.values())
         combinations = [dict(zip(experiment.vary, values, strict=True)) for values in grid]
-        return [(values, self.resolve(self._model_of(experiment), values)) for values in combinations]
+        [*models] = self._models_of(experiment)
+        return [
+            (values, self.resolve(values.get("model", models[0]), {k: v for k, v in values.items() if k != "model"}))
+            for values in combinations
+        ]
 
     def resolve(self, model: str, values: Mapping[str, Any]) -> Setting:
         """Settle every option of a model, `values` going before the study's own.
@@ -143,63 +267,157 @@ class StudyPlan:
         Raises
         ------
         UserError
-            When a value names neither an option of the model, nor a training setting, nor ``input``.
+            When a value names neither an option of the model, nor a training setting, nor ``input`` or ``protocol``.
         """
+        if model in self.settings.fusions:
+            return self._fused(model, values)
         settings = self.settings.models[model]
         chosen = {
             "option": dict(settings.options),
             "training": dict(settings.training),
-            "input": {"input": self._input_of(settings)},
+            "place": {
+                "input": settings.input or next(iter(self.settings.inputs)),
+                "protocol": settings.protocol or next(iter(self.protocols)),
+            },
         }
         for axis, value in values.items():
             chosen[self._kind_of(axis, model)][axis] = value
-        options, training, inputs = chosen.values()
-        if inputs["input"] not in self.settings.inputs:
-            raise UserError(f"study {self.name}: the input {inputs['input']!r} is not among its inputs.")
-        full_options = registry.check_options(model, options)
+        options, training, place = chosen.values()
+        for kind, known in (("input", self.settings.inputs), ("protocol", self.protocols)):
+            if place[kind] not in known:
+                hint = did_you_mean(str(place[kind]), known)
+                raise UserError(f"study {self.name}: the {kind} {place[kind]!r} is not among its {kind}s.{hint}")
+        full_options = registry.check_options(self.network(model), options)
         full_training = settings_from(
             TrainingSettings, {**self.settings.training.model_dump(), **training}, f"study {self.name}: training"
         )
-        self._check_input(model, inputs["input"], full_training)
-        everything = {**full_training.model_dump(), **full_options, **inputs}
+        self._check(model, place["input"], self.protocols[place["protocol"]], full_training)
+        everything = {**full_training.model_dump(), **full_options, **place}
         axes = {axis: everything[axis] for axis in self.axes.get(model, [])}
-        return Setting(model, _setting_name(axes), axes, inputs["input"], full_options, full_training)
+        return Setting(model, _setting_name(axes), axes, place["protocol"], place["input"], full_options, full_training)
+
+    def _fused(self, name: str, values: Mapping[str, Any]) -> Setting:
+        members = tuple(self.resolve(model, values) for model in self.settings.fusions[name].models)
+        if len(protocols := {member.protocol for member in members}) > 1:
+            raise UserError(f"study {self.name}: fusions.{name}: its models have different protocols, {protocols}.")
+        if self.settings.fusions[name].rule == "stacking" and not self._watches(members[0].protocol):
+            raise UserError(
+                f"study {self.name}: fusions.{name}: stacking learns from validation tracks, and the folds of "
+                f"{members[0].protocol!r} have none. Set folds.validation or folds.valid, or take the rule mean."
+            )
+        axes = {axis: members[0].axes[axis] for axis in self.axes.get(name, [])}
+        return Setting(name, _setting_name(axes), axes, members[0].protocol, members=members)
+
+    def _watches(self, protocol: str) -> bool:
+        folds = self.protocols[protocol].folds
+        is_given = folds.scheme == "given" and self.protocols[protocol].dataset.tracks["split"].eq("valid").any()
+        return bool(folds.validation or folds.valid or is_given)
 
     @property
     def has_holdout(self) -> bool:
         """Whether tracks are put aside for the final model."""
-        return self.settings.folds.holdout > 0 or self.dataset.tracks["split"].eq("holdout").any()
+        return self.final is not None and self.protocols[self.final.protocol].has_holdout
+
+    def input_of(self, setting: Setting) -> InputPlan:
+        """Return the input that a setting is fed."""
+        setting = setting.members[0] if setting.members else setting
+        return self.input_plan(setting.input, self.protocols[setting.protocol].dataset)
+
+    def input_plan(self, name: str, dataset: DatasetPlan | None = None) -> InputPlan:
+        """Return an input by its name in the study, of the main dataset if none is given."""
+        return (dataset or self.dataset).add_input(self.settings.inputs[name])
 
     def index_of(self, model: str, setting: str) -> str:
         """Return the index file of the input that a setting is fed."""
-        return self.inputs[self.setting(model, setting).input].index
+        return self.input_of(self.setting(model, setting)).index
+
+    @property
+    def inputs(self) -> dict[str, InputPlan]:
+        """Every input by its name in the study, of the main dataset."""
+        return {name: self.input_plan(name) for name in self.settings.inputs}
+
+    def fed_inputs_of(self, protocol: str) -> list[InputPlan]:
+        """Return the inputs that models are fed under a protocol, each once."""
+        fed = [self.input_of(self.setting(run.model, run.setting)) for run in self.runs_of(protocol)]
+        return list({plan.index: plan for plan in fed}.values())
+
+    def runs_of(self, protocol: str) -> list[Run]:
+        """Return the runs under a protocol."""
+        return [run for run in self.runs if self.setting(run.model, run.setting).protocol == protocol]
+
+    @property
+    def used_protocols(self) -> list[str]:
+        """The protocols under which something is trained, the main one first."""
+        used = {self.setting(run.model, run.setting).protocol for run in self.runs}
+        return [name for name in self.protocols if name in used]
 
     @property
     def fed_inputs(self) -> list[InputPlan]:
-        """The inputs that models are fed; where nothing is trained, all."""
-        fed = {self.setting(run.model, run.setting).input for run in self.runs} or set(self.inputs)
-        return [plan for name, plan in self.inputs.items() if name in fed]
-
-    @property
-    def fed_indexes(self) -> list[str]:
-        """The index file of every input that models are fed."""
-        return [plan.index for plan in self.fed_inputs]
+        """Every input of the main dataset, and those of others that models are fed, each once."""
+        fed = [plan for protocol in self.used_protocols for plan in self.fed_inputs_of(protocol)]
+        return list({plan.index: plan for plan in [*self.inputs.values(), *fed]}.values())
 
     @property
     def indexes(self) -> list[str]:
         """The index file of every input."""
-        return [plan.index for plan in self.inputs.values()]
+        return [plan.index for plan in self.fed_inputs]
 
-    def run_params(self, model: str, setting: str) -> dict[str, Any]:
-        """Return what a training job is told."""
+    def network(self, model: str) -> str:
+        """Return the network that a model of the study is."""
+        return self.settings.models[model].model or model
+
+    def job(self, model: str, setting: str) -> TrainingJob:
+        """Return what a training of a model in a setting reads, needs and is told."""
         chosen = self.setting(model, setting)
+        return TrainingJob(
+            index=self.index_of(model, setting),
+            folds=f"results/{self.name}/protocols/{chosen.protocol}/folds.parquet",
+            key=self.run_key(model, setting),
+            gpu=0 if registry.describe(self.network(model)).fits else 1,
+            tensorboard=int(chosen.training.tensorboard),
+            params=lambda name: self.run_params(model, setting, name),
+        )
+
+    def places_of(self, protocol: str) -> str:
+        """Return a pattern of model/setting, of all that are trained on the folds of a protocol."""
+        places = [f"{model}/{name}" for (model, name), each in self.settings_of.items() if each.protocol == protocol]
+        return "|".join(map(re.escape, places))
+
+    def fold_names_of(self, protocol: str) -> list[str]:
+        """Return the names of the runs of a setting under a protocol."""
+        folds = self.protocols[protocol].folds.names
+        return [Run("", "", fold, repeat).name for fold in folds for repeat in range(self.settings.repeats)]
+
+    def packed_runs(self, model: str, setting: str) -> list[Run]:
+        """Return the cross-validated runs of a setting, which one job may train."""
+        return self._runs_by_setting[model, setting]
+
+    def run_params(self, model: str, setting: str, name: str | None = None) -> dict[str, Any]:
+        """Return what a training job is told.
+
+        `name` is the fold, or the fold and for which time; without it, the job trains all runs of the setting but the
+        final one.
+        """
+        chosen = self.setting(model, setting)
+        runs = self.packed_runs(model, setting) if name is None else [self._runs_by_name[model, setting, name]]
+        training = _what_matters(chosen.training)
         return {
             "study": self.name,
-            "model": model,
+            "name": model,
+            "model": self.network(model),
             "setting": setting,
             "options": dict(chosen.options),
-            "training": _what_matters(chosen.training),
-            "input": self.inputs[chosen.input].settings.model_dump(),
+            "training": training,
+            "input": self.settings.inputs[chosen.input].model_dump(),
+            "runs": [
+                {
+                    "name": run.name,
+                    "fold": run.fold,
+                    "seed": training["seed"] + run.repeat,
+                    "path": f"results/{self.name}/{run.path}",
+                }
+                for run in runs
+            ],
         }
 
     @cached_property
@@ -212,33 +430,78 @@ class StudyPlan:
             "description": self.settings.description,
             "citation": self.settings.citation,
             "dataset": self.dataset.name,
+            "published": self.settings.published,
             "gates": self.dataset.audio.gates.model_dump(),
             "indexes": {name: plan.index for name, plan in self.inputs.items()},
+            "protocols": {
+                name: {
+                    "title": protocol.title,
+                    "dataset": protocol.dataset.name,
+                    "standin": protocol.dataset.is_synthetic,
+                    "tags": protocol.is_tagged,
+                    "folds": protocol.folds.model_dump(),
+                }
+                for name, protocol in self.protocols.items()
+            },
             "runs": [
-                {"model": r.model, "setting": r.setting, "fold": r.fold, "path": r.path,
-                 "axes": dict(self.setting(r.model, r.setting).axes)}
+                {"model": r.model, "setting": r.setting, "fold": r.fold, "repeat": r.repeat, "path": r.path,
+                 "protocol": self.setting(r.model, r.setting).protocol}
                 for r in self.runs
             ],
+            "fusions": [
+                {"model": s.model, "setting": s.name, "protocol": s.protocol,
+                 "rule": self.settings.fusions[s.model].rule, "members": [(m.model, m.name) for m in s.members]}
+                for s in self.fusions
+            ],
+            "settings": [self._facts(setting) for setting in self._judged.values()],
             "experiments": {
                 name: {
                     "title": experiment.title or name,
                     "axis": ", ".join(experiment.vary),
+                    "figures": experiment.figures,
                     "values": [
-                        (_value_name(values), setting.model, setting.name)
+                        (self._value_name(values), setting.model, setting.name)
                         for values, setting in self.experiment_settings(experiment)
                     ],
                 }
                 for name, experiment in self.settings.experiments.items()
             },
-            "headline": None if headline is None else {"model": headline.model, "setting": headline.name},
+            "headline": None if headline is None else
+                {"model": headline.model, "setting": headline.name, "protocol": headline.protocol},
             "seed": self.settings.folds.seed,
-            "folds": self.settings.folds.model_dump(),
         }  # fmt: skip
+
+    def _facts(self, setting: Setting) -> dict[str, Any]:
+        """Return what a setting is, in plain values, for those who look for its published numbers or its place."""
+        protocol = self.protocols[setting.protocol]
+        first = setting.members[0] if setting.members else setting
+        given = self.settings.inputs[first.input]
+        values = {**given.front_end.model_dump(), **given.segments.model_dump(), **first.training.model_dump()}
+        values |= first.options | {"input": first.input, "protocol": protocol.name}
+        values |= {"classes": len(protocol.classes), "tracks": self._n_tracks(protocol)}
+        return {
+            "model": setting.model,
+            "setting": setting.name,
+            "protocol": setting.protocol,
+            "network": setting.model if setting.members else self.network(setting.model),
+            "original": setting.protocol in self._originals,
+            "values": values,
+        }
+
+    @cached_property
+    def _originals(self) -> set[str]:
+        """The protocols of published numbers."""
+        named = {name for name, protocol in self.protocols.items() if protocol.settings.original}
+        return named or {next(iter(self.protocols))}
+
+    @staticmethod
+    def _n_tracks(protocol: ProtocolPlan) -> int:
+        return min(protocol.settings.tracks or sys.maxsize, len(protocol.dataset.listed))
 
     @cached_property
     def figures(self) -> dict[str, dict[str, str]]:
         """Figure name -> what it shows, in the order of the report."""
-        figures = {f"input-{name}": {"kind": "input", "input": name} for name in self.inputs}
+        figures = {f"input-{name}": {"kind": "input", "input": name} for name in self.settings.inputs}
         if not self.settings.models:
             return figures
         for model in self.settings.models:
@@ -249,44 +512,48 @@ class StudyPlan:
             figures["training"] = {"kind": "training"}
         for level in ("slice", "track"):
             figures[f"confusion-{level}"] = {"kind": "confusion", "level": level}
-        if self.final is not None and self.has_holdout:
+        if self.has_holdout:
             figures["confusion-holdout"] = {"kind": "confusion", "level": "holdout"}
-        if self.inputs[self.headline.input].settings.front_end.kind == "logmel":
+        if self.settings.inputs[self.headline.input].front_end.kind == "logmel":
             figures["right-and-wrong"] = {"kind": "right_and_wrong"}
         return figures
 
     # Keys of the products, from the top down.
 
-    @cached_property
-    def folds_key(self) -> str:
-        """Key of the fold table."""
-        return digest(self.code["assign_folds"], self.settings.folds, [plan.index_key for plan in self.fed_inputs])
+    def folds_key(self, protocol: str) -> str:
+        """Key of a protocol's fold table."""
+        inputs = [plan.index_key for plan in self.fed_inputs_of(protocol)]
+        return digest(self.code["assign_folds"], self.protocols[protocol].told(), inputs)
 
-    @cached_property
-    def leakage_key(self) -> str:
-        """Key of the leakage audit."""
-        return digest(self.code["audit_leakage"], self.folds_key, self.dataset.duplicates_key)
+    def leakage_key(self, protocol: str) -> str:
+        """Key of a protocol's leakage audit."""
+        duplicates = self.protocols[protocol].dataset.duplicates_key
+        return digest(self.code["audit_leakage"], self.folds_key(protocol), duplicates)
 
     def run_key(self, model: str, setting: str) -> str:
-        """Key of the runs of a model in one setting (the fold is in their path)."""
+        """Key of the runs of a model in one setting (fold and repeat are in their path)."""
         chosen = self.setting(model, setting)
-        network = code_key(registry.module_of(model))
+        network = code_key(registry.module_of(self.network(model)))
         return digest(
             self.code["train_run"], network, chosen.options, _what_matters(chosen.training),
-            self.inputs[chosen.input].index_key, self.folds_key,
+            self.input_of(chosen).index_key, self.folds_key(chosen.protocol),
         )  # fmt: skip
 
     @cached_property
     def tables_key(self) -> str:
         """Key of the tables."""
-        runs = [(run.path, self.run_key(run.model, run.setting)) for run in self.runs]
+        keys = {place: self.run_key(*place) for place in dict.fromkeys((run.model, run.setting) for run in self.runs)}
+        runs = [(run.path, keys[run.model, run.setting]) for run in self.runs]
         experiments = {name: e.model_dump() for name, e in self.settings.experiments.items()}
-        return digest(self.code["evaluate_study"], self.folds_key, runs, experiments, sorted(self.published.values()))
+        return digest(
+            self.code["evaluate_study"], runs, experiments, self.evaluation["fusions"],
+            self.input_plan(next(iter(self.settings.inputs))).index_key, sorted(self.published.values()),
+        )  # fmt: skip
 
     @cached_property
     def figures_key(self) -> str:
         """Key of the figures."""
-        inputs = {name: plan.index_key for name, plan in self.inputs.items()}
+        inputs = {plan.index: plan.index_key for plan in self.fed_inputs}
         return digest(self.code["draw_figure"], self.tables_key, inputs)
 
     @cached_property
@@ -295,11 +562,11 @@ class StudyPlan:
         return digest(self.code["write_report"], self.figures_key, self.settings)
 
     def _kind_of(self, axis: str, model: str) -> str:
-        """Say what an axis varies: an ``option`` of the model, a ``training`` setting, or the ``input``."""
+        """Say what an axis varies: an ``option`` of the model, a ``training`` setting, or the ``place`` it is at."""
         kinds = {
-            "option": registry.describe(model).options,
+            "option": registry.describe(self.network(model)).options,
             "training": TrainingSettings.model_fields,
-            "input": ["input"],
+            "place": ["input", "protocol"],
         }
         for kind, known in kinds.items():
             if axis in known:
@@ -307,28 +574,40 @@ class StudyPlan:
         hint = did_you_mean(axis, [name for known in kinds.values() for name in known])
         raise UserError(f"study {self.name}: {axis!r} is no option of {model} and no training setting.{hint}")
 
-    def _check_input(self, model: str, name: str, training: TrainingSettings) -> None:
-        given = self.settings.inputs[name]
-        problems = list(registry.describe(model).input_problems(given, crop=training.crop))
+    def _check(self, model: str, name: str, protocol: ProtocolPlan, training: TrainingSettings) -> None:
+        """Refuse what will not work: an input that a model cannot take, classes where it needs tags."""
+        given, entry = self.settings.inputs[name], registry.describe(self.network(model))
+        problems = list(entry.input_problems(given, crop=training.crop))
         problems += [problem.rstrip(".") for problem in augmentation_problems(training, given.front_end)]
         if problems:
             raise UserError(f"study {self.name}: {model} cannot be fed {name!r}: {'; '.join(problems)}.")
+        if not protocol.is_tagged:
+            return
+        if entry.fits:
+            raise UserError(
+                f"study {self.name}: {model} tells classes apart, and tracks of {protocol.name!r} have tags."
+            )
+        if training.sampling == "balanced":
+            raise UserError(
+                f"study {self.name}: {model}: batches cannot be balanced where tracks have tags. Set "
+                "training.sampling to shuffled or weighted."
+            )
 
-    def _model_of(self, experiment: Experiment) -> str:
-        return experiment.model or next(iter(self.settings.models))
+    def _models_of(self, experiment: Experiment) -> list[str]:
+        return [str(m) for m in experiment.vary.get("model", [experiment.model or next(iter(self.settings.models))])]
 
-    def _input_of(self, model: ModelSettings) -> str:
-        return model.input or next(iter(self.settings.inputs))
+    def _members(self, model: str) -> list[str]:
+        return self.settings.fusions[model].models if model in self.settings.fusions else [model]
+
+    def _value_name(self, values: Mapping[str, Any]) -> str:
+        """Name what an experiment compares: the values alone, as its axis says what they are of."""
+        titles = {"protocol": {name: plan.title for name, plan in self.protocols.items()}}
+        return ", ".join(str(titles.get(axis, {}).get(value, value)) for axis, value in values.items())
 
 
 def _what_matters(training: TrainingSettings) -> dict[str, Any]:
     """Return what a training's result depends on: being watched changes nothing."""
     return training.model_dump(exclude={"tensorboard"})
-
-
-def _value_name(values: Mapping[str, Any]) -> str:
-    """Name what an experiment compares: the value alone where one option varies."""
-    return str(next(iter(values.values()))) if len(values) == 1 else _setting_name(values)
 
 
 def _setting_name(axes: Mapping[str, Any]) -> str:

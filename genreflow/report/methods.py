@@ -14,7 +14,8 @@ def methods(study: Mapping[str, Any], facts: Mapping[str, Any] | None) -> list[s
     paragraphs = [study["description"]] if study["description"] else []
     if facts is None:
         return paragraphs
-    return [*paragraphs, _of_data(facts), _of_training(study["folds"], facts)]
+    folds = study["protocols"][study["headline"]["protocol"]]["folds"]
+    return [*paragraphs, _of_data(facts), _of_training(folds, facts)]
 
 
 def cut(settings: InputSettings) -> str:
@@ -86,20 +87,43 @@ def _verb(settings: InputSettings) -> str:
     return "was" if settings.segments.kind in ("random_offset", "whole") else "were"
 
 
+def division(folds: Mapping[str, Any]) -> str:
+    """Say how tracks were divided: a sentence without its full stop."""
+    grouping = "tracks of one group (artist or album) kept together" if folds["group"] else "groups not considered"
+    if folds["scheme"] == "given":
+        return "Tracks were divided as the dataset comes divided"
+    if folds["scheme"] == "stratified":
+        watched = ", of which each watched the one that the next one tests" if folds["validation"] else ""
+        return f"Tracks were divided into {folds['count']} folds{watched}, stratified by class, {grouping}"
+    shares = f"{100 * folds['test']:.3g} % to test"
+    if folds["valid"]:
+        shares += f" and {100 * folds['valid']:.3g} % to choose the best epoch by"
+    times = "" if folds["count"] == 1 else f" {folds['count']} times"
+    if folds["unit"] == "segment":
+        return (
+            f"Segments, not tracks, were divided at random{times}, {shares}; those of one track are on both sides, so "
+            "accuracies are too high"
+        )
+    return f"Tracks were divided at random{times}, {shares}, {grouping}"
+
+
 def _of_training(folds: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     training = facts["training"]
-    grouping = "tracks of one group (artist or album) kept together" if folds["group"] else "groups not considered"
     if registry.describe(facts["model"]).fits:
         how = "Each model was fitted to all training slices at once."
     else:
         steps = facts["steps"] // max(1, facts["epochs"])
+        drawn = {
+            "balanced": "with equal numbers of each class",
+            "shuffled": "in random order",
+            "weighted": "drawn so that classes are equally likely",
+        }[training["sampling"]]
         how = (
             f"Each network was trained for {facts['epochs']} epochs of {steps} steps "
-            f"with {training['optimizer']} on batches of {training['batch']} slices with equal numbers of each class, "
+            f"with {training['optimizer']} on batches of {training['batch']} slices {drawn}, "
             f"in {facts['precision']} on {facts['device']}."
         )
     return (
-        f"Tracks were divided into {folds['count']} folds, stratified by class, {grouping}; statistics count tracks, "
-        f"never slices. {how} Intervals are 95 % bootstrap intervals over groups, or over tracks where no groups are "
-        "known."
+        f"{division(folds)}; statistics count tracks, never slices. {how} Intervals are 95 % bootstrap intervals over "
+        "groups, or over tracks where no groups are known."
     )

@@ -359,7 +359,7 @@ def _name(heading: str, key: str) -> Column:
     return Column(heading, (key,), tables.text, numeric=False)
 
 
-_MODEL, _SETTING = _name("Model", "model"), _name("Setting", "setting")
+_MODEL, _SETTING, _PROTOCOL = _name("Model", "model"), _name("Setting", "setting"), _name("Protocol", "protocol")
 _PUBLISHED = Column("Published slice accuracy ± SD", ("published_mean", "published_sd"), tables.plus_minus)
 _SLICE = Column("Slice accuracy", ("slice_accuracy", "slice_low", "slice_high"), tables.interval)
 _MAJORITY = Column(
@@ -402,6 +402,7 @@ _COPIES = (
     _name("What is known", "message"),
 )
 _LEAKAGE = (
+    _PROTOCOL,
     _name("Check", "check"),
     _name("Fold", "fold"),
     _name("What", "what"),
@@ -411,6 +412,7 @@ _LEAKAGE = (
     _name("Finding", "message"),
 )
 _BANDWIDTH = (
+    _PROTOCOL,
     _name("Class", "class"),
     Column("Tracks", ("tracks",), tables.count),
     Column("10 %", ("p10",), tables.kilo),

@@ -38,8 +38,8 @@ def study_page(
     headline: str,
     indexes: Sequence[str],
     quarantine: str,
-    leakage: str | None,
-    bandwidth: str | None,
+    leakage: Sequence[str],
+    bandwidth: Sequence[str],
     folder: Path,
     key: str,
 ) -> Study:
@@ -54,7 +54,7 @@ def study_page(
     table_paths, headline, indexes, quarantine
         The study's tables (Parquet), its headline, the index of each input, and the list of refused files.
     leakage, bandwidth
-        The audit of its folds, where there are any.
+        The audits of the folds of each protocol, which their folders are named after.
     folder
         The study's results.
     key
@@ -77,8 +77,8 @@ def study_page(
         copies=frames["copies"],
         notices=facts_of(indexes[0])["notices"],
         gates={name.replace("_", " "): value for name, value in study["gates"].items()},
-        leakage=read_frame(leakage, "leakage") if leakage else None,
-        bandwidth=read_frame(bandwidth, "bandwidth") if bandwidth else None,
+        leakage=_by_protocol(leakage, "leakage", study),
+        bandwidth=_by_protocol(bandwidth, "bandwidth", study),
         settings=frames["settings"],
         runs=frames["runs"],
         training=_of_kind(pictures, figures, "training"),
@@ -139,7 +139,15 @@ def _of_headline(frame: pd.DataFrame, study: Mapping[str, Any]) -> pd.DataFrame:
     chosen = study["headline"]
     if chosen is None:
         return frame
-    return frame[(frame["model"] == chosen["model"]) & (frame["setting"] == chosen["setting"])]
+    return frame[(frame[list(chosen)] == pd.Series(chosen)).all(axis=1)]
+
+
+def _by_protocol(paths: Sequence[str], kind: str, study: Mapping[str, Any]) -> pd.DataFrame | None:
+    """Return tables of all protocols, each row with the title of its own."""
+    parts = [
+        read_frame(path, kind).assign(protocol=study["protocols"][Path(path).parent.name]["title"]) for path in paths
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else None
 
 
 def _warned(indexes: Sequence[str]) -> pd.DataFrame:

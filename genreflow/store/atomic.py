@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 TEMPORARY_SUFFIX = ".tmp"
+# Beginning of the names of what is only there to be mapped into memory, and made again when it is missing.
+MAPPED = ".mapped-"
 
 
 @contextmanager
@@ -44,6 +46,11 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
     """Write `content`, atomically."""
     with atomic_write(path) as temporary:
         temporary.write_bytes(content)
+
+
+def waiting_place(folder: Path) -> Path:
+    """Return the hidden folder in which files wait until all are there that belong into `folder`."""
+    return folder.with_name(f".{folder.name}")
 
 
 def _make_like_a_plain_file(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from genreflow.errors import UserError
-from genreflow.store.atomic import atomic_write
+from genreflow.store.atomic import MAPPED, atomic_write
 from genreflow.store.digest import digest
 from genreflow.store.shards import FULL_SCALE, read_arrays, read_header, read_rows
 
@@ -25,9 +25,9 @@ class SliceSet:
         [N, *shape], one contiguous block of the type that is stored: float16, float32, or int16 for waveforms. Sets
         of one collection share it.
     frame
-        A row a slice: ``track_id, slice, start_s, label``.
+        A row a slice: ``track_id, slice, start_s, label`` or, instead of the label, ``tags`` (lists of names).
     classes
-        All labels of the study, in the order of the network's outputs.
+        All labels, or tags, of the study, in the order of the network's outputs.
     rows
         Where the slices of this set are in `arrays`, int64 [n], ascending; all of them if not given.
     """
@@ -57,18 +57,55 @@ class SliceSet:
 
     @property
     def targets(self) -> np.ndarray:
-        """The place of each slice's label in `classes`, int64 [n]."""
-        return pd.Index(self.classes).get_indexer(self.frame["label"]).astype(np.int64)
+        """The place of each slice's label in `classes`, int64 [n]; of tags, which each slice has, bool [n, K]."""
+        if "tags" not in self.frame:
+            return pd.Index(self.classes).get_indexer(self.frame["label"]).astype(np.int64)
+        # All slices of a track have the same tags, and so the same list.
+        tracks = self.frame.drop_duplicates("track_id").set_index("track_id")["tags"]
+        has = np.array([[name in tags for name in self.classes] for tags in tracks]).reshape(len(tracks), -1)
+        return has[tracks.index.get_indexer(self.frame["track_id"])]
+
+    @property
+    def is_tagged(self) -> bool:
+        """Whether slices have any number of tags, and not one class."""
+        return "tags" in self.frame
 
     @property
     def n_tracks(self) -> int:
         """How many tracks the slices are from."""
         return self.frame["track_id"].nunique()
 
-    def of(self, track_ids: Collection[str]) -> "SliceSet":
-        """Return the slices of some of the tracks; the arrays are shared, not copied."""
-        chosen = self.frame["track_id"].isin(track_ids).to_numpy()
+    def of(self, tracks: pd.DataFrame) -> "SliceSet":
+        """Return the slices of some tracks, or only those in the column ``slice``; the arrays are shared."""
+        chosen = self.frame["track_id"].isin(tracks["track_id"]).to_numpy()
+        if "slice" in tracks:
+            mine, wanted = (pd.MultiIndex.from_frame(frame[["track_id", "slice"]]) for frame in (self.frame, tracks))
+            chosen = mine.isin(wanted)
         return replace(self, frame=self.frame[chosen].reset_index(drop=True), rows=self.places[chosen])
+
+
+class SliceReader:
+    """Reads the slices that the runs of a process need: once, for runs on the same tracks.
+
+    Parameters
+    ----------
+    memory_gb
+        See `load_slices`.
+    """
+
+    def __init__(self, memory_gb: float | None = None) -> None:
+        self._memory_gb = memory_gb
+        self._last: tuple[tuple, SliceSet] | None = None
+
+    def read(
+        self, shards: Sequence[str | os.PathLike], tracks: pd.DataFrame, classes: Sequence[str], folder: Path
+    ) -> SliceSet:
+        """Return what `load_slices` does, or what it did when it was asked for the same before."""
+        asked = tuple(map(str, shards)), tracks.to_json(), tuple(classes)
+        if self._last is None or self._last[0] != asked:
+            self._last = None
+            self._last = asked, load_slices(shards, tracks, classes, memory_gb=self._memory_gb, folder=folder)
+        return self._last[1]
 
 
 def to_input(stored: np.ndarray) -> np.ndarray:
@@ -107,9 +144,9 @@ def load_slices(
     shards
         Paths of the shards.
     tracks
-        A row a track: ``track_id, label, slices`` (how many slices it must have).
+        A row a track: ``track_id, slices`` (how many slices it must have), and ``label`` or ``tags``.
     classes
-        All labels, in the order of the network's outputs.
+        All labels or tags, in the order of the network's outputs.
     memory_gb, folder
         Slices of more than so many GB are put into a file in this folder and mapped from there. Jobs that need the
         same slices use the same file, and through the system's cache the same memory.
@@ -129,9 +166,11 @@ def load_slices(
         _fill(arrays, shards, frame)
     else:
         keys = [read_header(shard).key for shard in shards]
-        name = f".slices-{digest(keys, frame['track_id'].unique().tolist())}.bin"
+        name = f"{MAPPED}{digest(keys, frame['track_id'].unique().tolist())}.bin"
         arrays = _mapped(Path(folder, name), (len(frame), *shape), dtype, shards, frame)
-    return SliceSet(arrays, frame[["track_id", "slice", "start_s", "label"]], tuple(classes))
+    said = "tags" if "tags" in tracks else "label"
+    frame[said] = frame["track_id"].map(tracks.set_index("track_id")[said])
+    return SliceSet(arrays, frame[["track_id", "slice", "start_s", said]], tuple(classes))
 
 
 def _fill(arrays: np.ndarray, shards: Sequence[str | os.PathLike], frame: pd.DataFrame) -> None:
@@ -158,15 +197,14 @@ def _mapped(
 
 def _find(shards: Sequence[str | os.PathLike], tracks: pd.DataFrame) -> pd.DataFrame:
     """Return a row a slice, in order: what it is, and in which row of which shard it lies."""
-    labels = tracks.set_index("track_id")["label"]
+    wanted = tracks.set_index("track_id")["slices"]
     parts = []
     for number, shard in enumerate(shards):
         part = read_rows(shard)
         part = part.assign(shard=number, row=np.arange(len(part)))
-        parts.append(part[part["track_id"].isin(labels.index)])
+        parts.append(part[part["track_id"].isin(wanted.index)])
     frame = pd.concat(parts).sort_values(["track_id", "slice"], ignore_index=True)
 
-    wanted = tracks.set_index("track_id")["slices"]
     found = frame["track_id"].value_counts().reindex(wanted.index, fill_value=0)
     wrong = wanted.index[wanted != found]
     if len(wrong):
@@ -174,4 +212,4 @@ def _find(shards: Sequence[str | os.PathLike], tracks: pd.DataFrame) -> pd.DataF
             f"Track {wrong[0]} should have {wanted[wrong[0]]} slices, but {found[wrong[0]]} are stored"
             f" ({len(wrong)} such tracks). Delete the slices and their index, and run again."
         )
-    return frame.assign(label=frame["track_id"].map(labels))
+    return frame

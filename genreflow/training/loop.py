@@ -104,7 +104,15 @@ def train(
         Asked after every step; if so, a checkpoint is written and `Interrupted` raised.
     """
     trainer = _Trainer(model, data, validation, settings, front_end, device, precision)
-    return trainer.run(checkpoints, _Listeners(on_step, on_epoch, is_asked_to_stop))
+    try:
+        return trainer.run(checkpoints, _Listeners(on_step, on_epoch, is_asked_to_stop))
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise UserError(
+            "Batch normalisation learns nothing from a single slice. Set `batch` to 2 or more (and to more than "
+            "`accumulate`)."
+        ) from error
 
 
 def steps_per_epoch(n_slices: int, settings: TrainingSettings) -> int:

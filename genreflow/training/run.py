@@ -26,9 +26,9 @@ from genreflow.models.standardise import Standardised, standardised
 from genreflow.models.summary import layers, trainable_parameters
 from genreflow.store.atomic import write_bytes, write_text
 from genreflow.store.digest import digest, file_sha256
-from genreflow.store.parquet import Header, read_frame, write_table
+from genreflow.store.parquet import Header, read_frame, read_header, write_table
 from genreflow.training.checkpoint import Checkpoints
-from genreflow.training.data import SliceSet, load_slices, to_input
+from genreflow.training.data import SliceReader, SliceSet, to_input
 from genreflow.training.device import choose_device, choose_precision, choose_threads
 from genreflow.training.fit import fit
 from genreflow.training.interrupt import sigterm_noted
@@ -69,7 +69,8 @@ def run_fold(
     folder: str | os.PathLike,
     device: str = "auto",
     threads: int | None = None,
-    memory_gb: float | None = None,
+    reader: SliceReader | None = None,
+    since: float | None = None,
     watch: Watch = NOBODY,
 ) -> dict[str, Any]:
     """Train or fit on one fold's training tracks, predict its others, and write the four products of a run.
@@ -80,6 +81,7 @@ def run_fold(
         Tables of kind ``slices``, ``index`` and ``folds``.
     fold
         ``1`` .. ``n``, predicted on role ``test``; or ``final``, predicted on role ``holdout``, which may be empty.
+        Validation slices are predicted, too, where there are any.
     model, options
         See `genreflow.models.registry`.
     input, audio
@@ -90,8 +92,10 @@ def run_fold(
         Receives ``model.safetensors``, ``history.parquet``, ``predictions.parquet`` and, last, ``run.json``.
     device, threads
         ``auto``, ``cpu`` or ``cuda``; most CPU threads, all there are if not given. What is fitted runs on the CPU.
-    memory_gb
-        More slices than that are mapped from a file beside the index instead of being read.
+    reader
+        Reads the slices; one of its own if not given.
+    since
+        When the process began, in seconds since 1970; now, if not given. It only shows in the seconds told.
     watch
         Who is told how far the training has come.
 
@@ -117,18 +121,19 @@ def run_fold(
         "audio": dict(audio),
     }
     begin = time.perf_counter()
+    before = 0.0 if since is None else time.time() - since
     torch.set_num_threads(choose_threads(threads))
     is_fitted = registry.describe(model).fits
     where = choose_device("cpu" if is_fitted else device)
     precision = choose_precision("float32" if is_fitted else training.precision, where)
 
     tracks, classes = fold_tracks(folds, index, fold)
-    everything = load_slices(shards, tracks, classes, memory_gb=memory_gb, folder=Path(index).parent)
-    sets = {
-        role: everything.of(tracks.loc[tracks["role"] == role, "track_id"])
-        for role in (TRAIN, VALIDATION, HOLDOUT if fold == FINAL else TEST)
-    }
-    train_set, validation_set, other_set = sets.values()
+    known = tracks.drop(columns=["role", "slice"], errors="ignore").drop_duplicates("track_id")
+    known = known.sort_values("track_id", ignore_index=True)
+    everything = (reader or SliceReader()).read(shards, known, classes, Path(index).parent)
+    judged = HOLDOUT if fold == FINAL else TEST
+    sets = {role: everything.of(tracks[tracks["role"] == role]) for role in (TRAIN, VALIDATION, judged)}
+    train_set, validation_set, _ = sets.values()
     shape = train_set.shape if training.crop is None else (*train_set.shape[:-1], training.crop)
     checkpoints = Checkpoints(folder, key)
     loaded = time.perf_counter()
@@ -149,25 +154,23 @@ def run_fold(
                 checkpoints=checkpoints, watch=watch,
             )  # fmt: skip
     finished = time.perf_counter()
-    probabilities = predict_proba(
-        network,
-        other_set.arrays,
-        device=where,
-        places=other_set.places,
-        crop=training.crop,
-        windows=training.crop_windows,
-    )
+    predictions = [
+        prediction_table(part, role, _probabilities(network, part, training, where))
+        for role, part in sets.items()
+        if role == judged or (role == VALIDATION and len(part))
+    ]
     predicted = time.perf_counter()
 
     write_bytes(folder / MODEL, weights_as_bytes(network))
     write_table(folder / HISTORY, trained.history, Header("history", key))
     write_table(
         folder / PREDICTIONS,
-        prediction_table(other_set, probabilities),
-        Header("predictions", key, facts={"classes": list(classes)}),
+        pd.concat(predictions, ignore_index=True),
+        Header("predictions", key, facts={"classes": list(classes), "tags": everything.is_tagged}),
     )
     facts = asked | {
         "classes": list(classes),
+        "tags": everything.is_tagged,
         "input_shape": list(shape),
         "status": trained.status,
         "epochs": len(trained.history),
@@ -183,7 +186,7 @@ def run_fold(
         "threads": torch.get_num_threads(),
         "dataset": _dataset_facts(tracks, sets),
         "seconds": {
-            "start_to_first_step": built - begin + trained.first_step_seconds,
+            "start_to_first_step": before + built - begin + trained.first_step_seconds,
             "load": loaded - begin,
             "train": finished - built,
             "predict": predicted - finished,
@@ -231,37 +234,56 @@ def _train(
             raise UserError("Asked to stop; where it was is kept, and the next run goes on from there.") from None
 
 
-def fold_tracks(folds: str | os.PathLike, index: str | os.PathLike, fold: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return the tracks of a fold, and all classes of the study in alphabetical order.
+def _probabilities(network: nn.Module, part: SliceSet, training: TrainingSettings, where: torch.device) -> np.ndarray:
+    return predict_proba(
+        network,
+        part.arrays,
+        device=where,
+        places=part.places,
+        crop=training.crop,
+        windows=training.crop_windows,
+        tags=part.is_tagged,
+    )
 
-    A row a track: ``track_id, role, label, slices, sha256``.
+
+def fold_tracks(folds: str | os.PathLike, index: str | os.PathLike, fold: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return the tracks of a fold, and all classes or tags of the study in alphabetical order.
+
+    A row a track, or where segments are divided a row a segment: ``track_id, role, slices, sha256``, ``slice`` of
+    segments, and ``label`` or ``tags``.
 
     Raises
     ------
     UserError
         When there is no such fold, it trains on nothing, or one of its tracks is missing from the index.
     """
-    table = read_frame(folds, "folds", ["track_id", "fold", "role", "label"])
+    facts = read_header(folds, "folds").facts
+    table = read_frame(folds, "folds")
     table["fold"] = table["fold"].astype(str)
-    tracks = table.loc[table["fold"] == str(fold), ["track_id", "role", "label"]]
+    said = "tags" if facts["tags"] else "label"
+    tracks = table.loc[table["fold"] == str(fold)].filter(["track_id", "slice", "role", *({"label"} & {said})])
     if not (tracks["role"] == "train").any():
         known = ", ".join(table["fold"].unique())
         raise UserError(f"{folds}: fold {fold!r} has no training tracks. Folds there: {known}.")
-    known = read_frame(index, "index", ["track_id", "slices", "sha256"])
-    joined = tracks.merge(known, on="track_id", how="left", validate="one_to_one")
+    known = read_frame(index, "index", ["track_id", "slices", "sha256", *({"tags"} & {said})])
+    joined = tracks.merge(known, on="track_id", how="left", validate="many_to_one")
     missing = joined.loc[joined["sha256"].isna(), "track_id"]
     if len(missing):
         raise UserError(
             f"{folds}: track {missing.iloc[0]} is not in {index} ({len(missing)} such). Delete the folds and run again."
         )
     joined["slices"] = joined["slices"].astype(int)
-    return joined, tuple(sorted(table["label"].unique()))
+    if facts["tags"]:  # a protocol may know fewer of them than the dataset does
+        known = set(facts["classes"])
+        joined["tags"] = [[tag for tag in tags if tag in known] for tags in joined["tags"]]
+    return joined, tuple(facts["classes"])
 
 
-def prediction_table(data: SliceSet, probabilities: np.ndarray) -> pd.DataFrame:
-    """Return a row a slice: ``track_id, slice, start_s, label, p0 .. pK-1`` (float32, in the order of classes)."""
+def prediction_table(data: SliceSet, role: str, probabilities: np.ndarray) -> pd.DataFrame:
+    """Return a row a slice: ``track_id, slice, start_s``, label or tags, ``role``, ``p0 .. pK-1`` (float32)."""
     columns = [f"p{number}" for number in range(len(data.classes))]
-    return data.frame.join(pd.DataFrame(probabilities, columns=columns, index=data.frame.index))
+    frame = data.frame.assign(role=role)
+    return frame.join(pd.DataFrame(probabilities, columns=columns, index=frame.index))
 
 
 def weights_as_bytes(network: nn.Module) -> bytes:
@@ -273,7 +295,7 @@ def _dataset_facts(tracks: pd.DataFrame, sets: Mapping[str, SliceSet]) -> dict[s
     return {
         "tracks": {role: part.n_tracks for role, part in sets.items() if role != VALIDATION or len(part)},
         "slices": {role: len(part) for role, part in sets.items() if role != VALIDATION or len(part)},
-        "training_tracks": digest(sorted(tracks.loc[tracks["role"] == "train", "sha256"])),
+        "training_tracks": digest(sorted(tracks.loc[tracks["role"] == TRAIN, "sha256"].unique())),
     }
 
 

@@ -4,11 +4,13 @@ from collections import Counter
 
 import pytest
 
-from genreflow.catalog.catalogue import ignored_of, notices_of, read
+from genreflow.catalog.catalogue import notices_of, read
 from genreflow.catalog.layouts.gtzan import CLIPS, GENRES, fault_filtered_split, find, known_duplicates
 from genreflow.catalog.scan import refresh
 from genreflow.config.datasets import Gtzan
+from genreflow.config.folds import FoldSettings
 from genreflow.errors import Problems, UserError
+from genreflow.folds.assign import assign
 
 # Numbers of clips by genre, as published by Kereliuk, Sturm and Larsen (2015), and what follows from them.
 PUBLISHED = {
@@ -108,8 +110,7 @@ def test_it_is_found_however_its_archive_was_unpacked(tmp_path, below, given, su
     assert found.root.decode() == str(tmp_path / below)
     assert Counter(track.label for track in found.tracks) == dict.fromkeys(GENRES, 100)
     assert found.tracks[0].path == f"blues/blues.00000.{suffix}".encode()
-    assert {track.split for track in found.tracks} == {None}
-    assert found.notices == ["expected 1,000 clips, found 1,000"]
+    assert found.notices[0] == "expected 1,000 clips, found 1,000"
 
 
 def test_a_missing_clip_is_named(tmp_path):
@@ -131,11 +132,12 @@ def test_other_files_are_counted_and_the_odd_ones_named(tmp_path):
 
 def test_the_catalogue_of_the_fault_filtered_split(gtzan, tmp_path):
     path = tmp_path / "catalog.parquet"
-    table = refresh(settings(gtzan, split="fault_filtered"), path, raw=tmp_path)
+    table = refresh(settings(gtzan), path, raw=tmp_path)
     assert table.equals(read(path))
-    assert Counter(table["split"].to_pylist()) == {"train": 443, "valid": 197, "test": 290}
-    assert sum(ignored_of(path).values()) == 70
-    assert ignored_of(path)["pop"] == 16
+    assert Counter(table["split"].to_pylist()) == {"train": 443, "valid": 197, "test": 290, None: 70}
+    folds = assign(table.to_pandas()[["track_id", "label", "group", "split"]], FoldSettings(scheme="given"))
+    roles = folds.loc[folds["fold"] == "1", "role"].value_counts()
+    assert roles.to_dict() == {"train": 443, "validation": 197, "test": 290}
     notice = notices_of(path)[-1]
     assert "70 clips" in notice
     assert all(clip in notice for clip in spelled_out(PUBLISHED["excluded"]))

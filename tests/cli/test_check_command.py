@@ -38,7 +38,7 @@ def test_a_sound_setup_is_estimated(work, capsys):
     told = capsys.readouterr().out
     assert "dataset mine: 6 tracks, about 3.0 min of audio, 1 other files passed over" in told
     assert "a 3, b 3" in told and "0 of 6 files looked at will be refused." in told
-    assert "study mine on mine: 2 settings in 2 folds: 5 runs, up to 180 slices" in told
+    assert "study mine on mine: 2 settings under 1 protocol: 5 runs, up to 180 slices" in told
     assert "disk: about 0.2 GB" in told
     assert tree(work) == before
 
@@ -67,7 +67,7 @@ def test_all_that_is_wrong_is_told_at_once(work, capsys):
     Path("my.yaml").write_text(CONFIG + "limits: {shard_sise: 3}\n")
     assert main(["check", "--configfile", "my.yaml"]) == 2
     told = capsys.readouterr().err
-    for wanted in ("folds.count", "Did you mean 'models'?", "Did you mean 'shard_size'?"):
+    for wanted in ("count: stratified folds are two or more", "Did you mean 'models'?", "Did you mean 'shard_size'?"):
         assert wanted in told
 
 

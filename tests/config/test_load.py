@@ -56,7 +56,7 @@ def test_all_problems_are_told_at_once_with_their_place_and_a_hint():
         ({"inputs": {"slices": {"front_end": {"hop": 0}}}}, "hop"),
         ({"inputs": {"slices": {"front_end": {"fmax": 30000.0}}}}, "above half the sample rate"),
         ({"inputs": {"slices": {"front_end": {"hop": 4096}}}}, "longer than n_fft"),
-        ({"folds": {"count": 1}}, "folds.count"),
+        ({"folds": {"count": 1}}, "count: stratified"),
         ({"experiments": {"a": {"vary": {"dropout": [0.1]}}}}, "no model to vary"),
         ({"models": {"psytrance_cnn": {"input": "none"}}}, "'none' is none of slices"),
         ({"experiments": {"a b": {"vary": {"dropout": [0.1]}}}}, "experiments.a b: names are letters"),

@@ -1,4 +1,4 @@
-"""Moods and tagged clips: deterministic, well-formed, and learnable, but not from one trivial feature."""
+"""Moods, genres and tagged clips: deterministic, well-formed, and learnable, but not from one trivial feature."""
 
 import hashlib
 import json
@@ -6,44 +6,34 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from learnable import features, linear_model
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from genreflow.catalog.layouts.synthetic import find
 from genreflow.catalog.scan import refresh
 from genreflow.config.datasets import Synthetic
-from genreflow.config.inputs import LogMel
 from genreflow.demo.corpus import CORPORA, FORMATS, plan, render, write
 from genreflow.demo.tags import FAMILIES, FOLDERS, SPLITS, TAGS, folder_of, tags_of
-from genreflow.features.logmel import log_mel
 from genreflow.store.digest import digest
 
-NEW = ("moods", "tags")
+NEW = ("genres", "western", "moods", "tags")
 
 
-def features(tracks):
-    """Mean and standard deviation of each mel band: what a linear model may know of a clip."""
-    rows = []
-    for track in tracks:
-        mono = render(track).mean(axis=1)
-        mel = log_mel(mono * (0.1 / mono.std()), LogMel())
-        rows.append(np.concatenate([mel.mean(axis=1), mel.std(axis=1)]))
-    return np.array(rows)
-
-
-def linear_model():
-    return make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2_000))
-
-
-def test_the_sub_genres_have_not_changed():
-    """Recipes of the first corpus, as they were before there were others: digest of the plan of 24 tracks a class."""
-    tracks = plan(tracks_per_class=24, seconds=35.0, seed=0)
-    recipes = digest([(track.path, track.label, track.group, track.recipe) for track in tracks], length=64)
-    assert recipes == "9e5174b8f7683aa87e1b607c50bad0f486d380d0094b4dccc5932e0c7726dddc"
-    assert {(track.tags, track.split) for track in tracks} == {(None, None)}
+@pytest.mark.parametrize(
+    ("corpus", "expected"),
+    [
+        ("subgenres", "1b1326c62a1cdafe"),
+        ("genres", "b70f8a0263a71103"),
+        ("western", "277d9daaea8ba889"),
+        ("moods", "84c47d3259db8e32"),
+        ("tags", "781b79653849c919"),
+    ],
+)
+def test_a_corpus_has_not_changed(corpus, expected):
+    """Recipes as they were when the corpus was new: digest of the plan of 24 tracks a class."""
+    tracks = plan(tracks_per_class=24, seconds=35.0, seed=0, corpus=corpus)
+    assert digest([(t.path, t.label, t.group, t.recipe, t.tags, t.split) for t in tracks]) == expected
 
 
 @pytest.mark.parametrize("corpus", NEW)
@@ -189,7 +179,7 @@ def test_tags_can_be_learnt():
     assert 0.7 < np.mean(scores) < 0.99
 
 
-@pytest.mark.parametrize("corpus", ["subgenres", "moods", "tags"])
+@pytest.mark.parametrize("corpus", CORPORA)
 def test_the_catalogue_knows_what_will_be_made(tmp_path, corpus):
     settings = Synthetic(layout="synthetic", corpus=corpus, tracks_per_class=2, seconds=5.0)
     tracks = plan(tracks_per_class=2, seconds=5.0, seed=0, corpus=corpus)

@@ -22,8 +22,13 @@ def index():
 
 
 @pytest.fixture(scope="session")
+def titles(index):
+    return index.set_index("track_id")["title"]
+
+
+@pytest.fixture(scope="session")
 def folds(index):
-    return assign(index[index.verdict != "quarantine"], FoldSettings(count=3, holdout=6))
+    return assign(index[index.verdict != "quarantine"], FoldSettings(count=3, holdout=6)).assign(protocol="standard")
 
 
 @pytest.fixture(scope="session")
@@ -39,17 +44,30 @@ def make_run(folds):
             true = CLASSES.index(track.label)
             proba = np.full(3, 0.1)
             proba[true if ok else (true + 1) % 3] = 0.8
-            rows += [(track.track_id, number, 2.56 * number, track.label, *proba) for number in range(10)]
+            at = (track.track_id, track.label, track.role)
+            rows += [(*at, number, 2.56 * number, *proba) for number in range(10)]
         return {
             "model": model,
             "setting": setting,
-            "axes": {"dropout": 0.2},
+            "protocol": "standard",
             "fold": fold,
-            "info": {"status": status, "classes": list(CLASSES), "device": "cpu", "seconds": {"total": 12.5}},
+            "repeat": 0,
+            "round": "0",
+            "info": {
+                "status": status,
+                "classes": list(CLASSES),
+                "tags": False,
+                "device": "cpu",
+                "seconds": {"total": 12.5},
+                "kept_epoch": 2,
+                "dataset": {"tracks": {"train": int((folds[folds.fold == fold].role == "train").sum())}},
+            },
             "history": pd.DataFrame(
                 {"epoch": [0, 1], "steps": [9, 9], "loss": [1.0, 0.5], "accuracy": [0.4, 0.7], "seconds": [6.0, 6.0]}
             ).iloc[: 2 if status == "finished" else 0],
-            "predictions": pd.DataFrame(rows, columns=["track_id", "slice", "start_s", "label", "p0", "p1", "p2"]),
+            "predictions": pd.DataFrame(
+                rows, columns=["track_id", "label", "role", "slice", "start_s", "p0", "p1", "p2"]
+            ),
         }
 
     return make

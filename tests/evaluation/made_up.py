@@ -34,3 +34,14 @@ def noisy(rng, *, tracks=60, slices=10, skill=0.5, classes=CLASSES):
         proba.reshape(-1, n_classes),
         tuple(classes),
     )
+
+
+def take(said, rows):
+    """Some rows of predictions, by number or by a mask."""
+    arrays = {name: getattr(said, name)[rows] for name in ("track_id", "segment", "label", "proba")}
+    return Predictions(**arrays, classes=said.classes)
+
+
+def take_tracks(said, tracks):
+    """The rows of some tracks."""
+    return take(said, np.isin(said.track_id.astype(str), list(tracks)))

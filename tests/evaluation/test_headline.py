@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genreflow.evaluation import tables
+from genreflow.evaluation import dataset_tables, tables
 from genreflow.evaluation.headline import headline, holdout_sentences
 
 AUDIT = pd.DataFrame(
-    [("a", 21, 7, 20, 0, 1, 0, 200, 0.5), ("b", 21, 7, 19, 1, 1, 0, 200, 0.5)], columns=list(tables.AUDIT)
+    [("a", 21, 7, 20, 0, 1, 0, 200, 0.5), ("b", 21, 7, 19, 1, 1, 0, 200, 0.5)], columns=list(dataset_tables.AUDIT)
 )
 ROW = dict.fromkeys(tables.SETTINGS, np.nan) | {
     "folds": 5, "diverged": 0, "tracks": 40, "groups": 14, "slices": 400, "slice_accuracy": 0.65, "slice_low": 0.55,
@@ -65,7 +65,7 @@ def test_of_nothing_is_honest(row, wanted):
 
 def test_is_plain_json_also_when_the_row_comes_from_a_table(make_run, folds, index):
     settings = tables.settings_table([make_run(fold=fold) for fold in "123"], folds)
-    found = headline(tables.audit_table(index, {}), settings.iloc[0])
+    found = headline(dataset_tables.audit_table(index, {}), settings.iloc[0])
     again = json.loads(json.dumps(found, allow_nan=False))
     assert again == found and again["level"] == "track" and again["tracks"] == 34
 

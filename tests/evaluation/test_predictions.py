@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import predictions
+from made_up import predictions, take_tracks
 
 from genreflow.errors import UserError
-from genreflow.evaluation.predictions import from_frame, pool, select
+from genreflow.evaluation.predictions import from_frame, pool
 
 GOOD = pd.DataFrame(
     {
@@ -57,10 +57,10 @@ def test_a_single_class_is_refused():
 
 def test_parts_of_one_table_pool_to_the_whole_and_overlapping_ones_are_refused():
     whole = from_frame(GOOD, ["a", "b"])
-    again = pool([select(whole, {"x"}), select(whole, {"y"})])
+    again = pool([take_tracks(whole, {"x"}), take_tracks(whole, {"y"})])
     assert again.track_id.tolist() == ["x", "x", "y"] and (again.proba == whole.proba).all()
     with pytest.raises(UserError, match="more than once"):
-        pool([whole, select(whole, {"x"})])
+        pool([whole, take_tracks(whole, {"x"})])
 
 
 def test_parts_with_other_classes_are_refused():

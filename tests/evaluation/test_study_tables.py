@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from made_up import CLASSES, PUBLISHED
 
-from genreflow.evaluation import tables
+from genreflow.evaluation import dataset_tables, tables
+from genreflow.evaluation.published import published_table
 
 FOLDS = ("1", "2", "3")
 EMPTY = {
@@ -26,7 +27,7 @@ def runs(make_run):
 
 
 def test_runs_have_their_own_test_tracks_and_diverged_ones_no_accuracy(runs, folds):
-    found = tables.runs_table(runs, folds)
+    found = tables.runs_table(runs)
     assert tuple(found.columns) == tables.RUNS and len(found) == 7
     assert found.test_tracks[:3].sum() == 34
     assert found.train_tracks[0] + found.test_tracks[0] == 34
@@ -38,11 +39,11 @@ def test_runs_have_their_own_test_tracks_and_diverged_ones_no_accuracy(runs, fol
 
 
 def test_predictions_on_tracks_of_another_role_do_not_count(make_run, folds):
-    """Runs may predict the holdout too; the folds say which tracks judge them."""
+    """Runs may predict the holdout and validation tracks, too; the role says which tracks judge them."""
     run = make_run(fold="1")
     assert set(folds[(folds.fold == "1") & (folds.role == "holdout")].track_id) <= set(run["predictions"].track_id)
     tested = set(folds[(folds.fold == "1") & (folds.role == "test")].track_id)
-    assert tables.runs_table([run], folds).test_tracks.item() == len(tested)
+    assert tables.runs_table([run]).test_tracks.item() == len(tested)
 
 
 def test_settings_pool_their_folds_and_count_what_diverged(runs, folds):
@@ -50,7 +51,7 @@ def test_settings_pool_their_folds_and_count_what_diverged(runs, folds):
     good, other = found.loc["dropout=0.2"], found.loc["dropout=0.5"]
     assert (good.folds, good.diverged, good.tracks, good.slices) == (3, 0, 34, 340)
     assert (other.folds, other.diverged) == (3, 1) and other.tracks < 34
-    per_fold = tables.runs_table(runs, folds).query("setting == 'dropout=0.2' and fold != 'final'")
+    per_fold = tables.runs_table(runs).query("setting == 'dropout=0.2' and fold != 'final'")
     assert good.slice_accuracy == pytest.approx(per_fold.slice_accuracy.mean())
     assert good.slice_fold_sd == pytest.approx(per_fold.slice_accuracy.std())
     assert good.track_majority == pytest.approx(
@@ -72,28 +73,50 @@ def test_settings_do_not_depend_on_the_order_of_runs_or_rows(runs, folds):
 def test_a_setting_that_diverged_in_every_fold_keeps_its_row(make_run, folds):
     runs = [make_run(fold=fold, status="diverged") for fold in FOLDS]
     row = tables.settings_table(runs, folds).iloc[0]
-    assert (row.folds, row.diverged) == (3, 3) and row.drop(["model", "setting", "folds", "diverged"]).isna().all()
-    assert tables.confusion_table(runs, folds).empty and tables.classes_table(runs, folds).empty
+    assert (row.folds, row.diverged) == (3, 3) and row.drop(
+        ["model", "setting", "protocol", "folds", "diverged"]
+    ).isna().all()
+    assert tables.confusion_table(runs).empty and tables.classes_table(runs).empty
+
+
+def experiment_of(original=True):
+    """An experiment over dropout, and what the plan tells of its settings."""
+    values = [("0.2", "cnn", "dropout=0.2"), ("0.5", "cnn", "dropout=0.5"), ("0.9", "cnn", "dropout=0.9")]
+    settings = [
+        {
+            "model": model,
+            "setting": setting,
+            "protocol": "standard",
+            "network": "psytrance_cnn",
+            "original": original,
+            "values": {"dropout": float(value), "pool": "maxmean"},
+        }
+        for value, model, setting in values
+    ]
+    return {"dropout": {"title": "Dropout", "axis": "dropout", "values": values}}, settings
 
 
 def test_experiments_stand_beside_the_published_numbers(runs, folds):
-    published = pd.read_csv(PUBLISHED / "psytrance.csv")
-    experiments = {
-        "dropout": {
-            "title": "Dropout",
-            "axis": "dropout",
-            "values": [(0.2, "cnn", "dropout=0.2"), ("0.5", "cnn", "dropout=0.5"), (0.9, "cnn", "dropout=0.9")],
-        }
-    }
-    found = tables.experiments_table(experiments, tables.settings_table(runs, folds), published)
+    scores = pd.read_csv(PUBLISHED / "psytrance_scores.csv")
+    experiments, settings = experiment_of()
+    ours = tables.settings_table(runs, folds)
+    found = tables.experiments_table(experiments, ours, published_table(experiments, settings, scores))
     assert tuple(found.columns) == tables.EXPERIMENTS
     assert found.value.tolist() == ["0.2", "0.5", "0.9"]
-    first, _, unknown = found.itertuples()
+    first, second, unknown = found.itertuples()
     assert (first.published_mean, first.published_sd, first.published_train) == (0.6942, 0.1241, 0.8149)
+    assert second.published_mean == 0.6649 and np.isnan(first.published_track)
     assert first.difference == pytest.approx(first.slice_accuracy - 0.6942)
     assert np.isnan(unknown.slice_accuracy) and np.isnan(unknown.published_mean)
-    alone = tables.experiments_table(experiments, tables.settings_table(runs, folds))
-    assert tuple(alone.columns) == tables.EXPERIMENTS and alone.published_mean.isna().all()
+
+
+@pytest.mark.parametrize("case", ["nothing", "another protocol"])
+def test_published_numbers_stand_beside_nothing_else(runs, folds, case):
+    experiments, settings = experiment_of(original=case == "nothing")
+    scores = None if case == "nothing" else pd.read_csv(PUBLISHED / "psytrance_scores.csv")
+    known = published_table(experiments, settings, scores)
+    found = tables.experiments_table(experiments, tables.settings_table(runs, folds), known)
+    assert tuple(found.columns) == tables.EXPERIMENTS and found.published_mean.isna().all()
 
 
 def test_history_has_every_epoch_of_every_run(runs):
@@ -103,7 +126,7 @@ def test_history_has_every_epoch_of_every_run(runs):
 
 
 def test_confusion_and_classes_count_slices_and_tracks(runs, folds):
-    cells, classes = tables.confusion_table(runs, folds), tables.classes_table(runs, folds)
+    cells, classes = tables.confusion_table(runs), tables.classes_table(runs)
     assert tuple(cells.columns) == tables.CONFUSION and tuple(classes.columns) == tables.CLASSES
     for level, total in [("slice", 340), ("track", 34)]:
         square = cells[(cells.level == level) & (cells.setting == "dropout=0.2")]
@@ -113,8 +136,8 @@ def test_confusion_and_classes_count_slices_and_tracks(runs, folds):
         assert square.groupby("true").share.sum().to_numpy() == pytest.approx(1)
 
 
-def test_tracks_are_tested_once_a_setting_and_carry_their_titles(runs, folds, index):
-    found = tables.tracks_table(runs, folds, index)
+def test_tracks_are_tested_once_a_setting_and_carry_their_titles(runs, folds, index, titles):
+    found = tables.tracks_table(runs, folds, titles)
     assert tuple(found.columns) == tables.TRACKS and "final" not in set(found.fold)
     assert found.groupby("setting").track_id.nunique()["dropout=0.2"] == 34
     assert not found.duplicated(["setting", "track_id"]).any()
@@ -125,12 +148,12 @@ def test_tracks_are_tested_once_a_setting_and_carry_their_titles(runs, folds, in
 
 
 class TestHoldout:
-    def test_is_judged_by_the_final_model_alone(self, runs, folds, index):
-        found = tables.holdout_table(runs, folds, index)
+    def test_is_judged_by_the_final_model_alone(self, runs, folds, titles):
+        found = tables.holdout_table(runs, folds, titles)
         assert len(found) == 6 and set(found.fold) == {"final"}
 
-    def test_sums_up_to_tracks_right_by_either_rule_beside_the_published(self, runs, folds, index):
-        holdout = tables.holdout_table(runs, folds, index)
+    def test_sums_up_to_tracks_right_by_either_rule_beside_the_published(self, runs, folds, titles):
+        holdout = tables.holdout_table(runs, folds, titles)
         published = pd.read_csv(PUBLISHED / "psytrance_holdout.csv")
         row = tables.holdout_summary(holdout, published).iloc[0]
         assert row.tracks == 6 and row.majority_correct == holdout.correct.sum()
@@ -138,21 +161,21 @@ class TestHoldout:
         assert (row.published_correct, row.published_tracks) == (43, 51)
         assert row.interval == "bootstrap over groups"
 
-    def test_of_ungrouped_tracks_has_the_exact_interval(self, runs, folds, index):
-        alone = tables.holdout_table(runs, folds.assign(group=folds.track_id), index).assign(true="a")
+    def test_of_ungrouped_tracks_has_the_exact_interval(self, runs, folds, titles):
+        alone = tables.holdout_table(runs, folds.assign(group=folds.track_id), titles).assign(true="a")
         alone["predicted_majority"] = ["a"] * 5 + ["b"]
         row = tables.holdout_summary(alone).iloc[0]
         assert row.interval == "exact, over tracks" and np.isnan(row.published)
         assert (row.majority_low, row.majority_high) == pytest.approx((0.359, 0.996), abs=5e-4)
 
-    def test_confusion_has_all_classes(self, runs, folds, index):
-        holdout = tables.holdout_table(runs, folds, index)
+    def test_confusion_has_all_classes(self, runs, folds, titles):
+        holdout = tables.holdout_table(runs, folds, titles)
         cells = tables.holdout_confusion(holdout, CLASSES)
         assert len(cells) == 9 and cells["count"].sum() == 6 and set(cells.level) == {"holdout"}
 
-    def test_may_be_empty_or_diverged(self, make_run, folds, index):
+    def test_may_be_empty_or_diverged(self, make_run, folds, titles):
         for runs in ([], [make_run(fold="final", status="diverged")]):
-            holdout = tables.holdout_table(runs, folds, index)
+            holdout = tables.holdout_table(runs, folds, titles)
             assert tuple(holdout.columns) == tables.TRACKS and holdout.empty
             assert tuple(tables.holdout_summary(holdout).columns) == tables.HOLDOUT
             assert tables.holdout_confusion(holdout, CLASSES).empty
@@ -160,9 +183,9 @@ class TestHoldout:
 
 def test_the_audit_conserves_files(index):
     ignored = {"a": 3, "": 2}
-    found = tables.audit_table(index, ignored).set_index("class")
-    assert found.ignored.to_dict() == {tables.NO_CLASS: 2, "a": 3, "b": 0, "c": 0}
-    found = found.drop(tables.NO_CLASS)
+    found = dataset_tables.audit_table(index, ignored).set_index("class")
+    assert found.ignored.to_dict() == {dataset_tables.NO_CLASS: 2, "a": 3, "b": 0, "c": 0}
+    found = found.drop(dataset_tables.NO_CLASS)
     assert (found.tracks == found.accepted + found.warned + found.quarantined).all()
     assert found.tracks.sum() == len(index)
     assert (found.quarantined.to_dict(), found.warned.sum()) == ({"a": 0, "b": 1, "c": 1}, 1)
@@ -175,7 +198,7 @@ def test_warnings_are_counted_by_reason_each_with_its_own_sentence(index):
     index.loc[:, ["verdict", "reason", "message"]] = "accept", "", ""
     index.loc[first, ["verdict", "reason", "message"]] = "warn", "W_LONG W_DC", "It is 3.5 h long. It has an offset."
     index.loc[second, ["verdict", "reason", "message"]] = "warn", "W_DC", "It has an offset."
-    found = tables.warnings_table(index).set_index("reason")
+    found = dataset_tables.warnings_table(index).set_index("reason")
     assert found["tracks"].to_dict() == {"W_DC": 2, "W_LONG": 1} and list(found.index) == ["W_DC", "W_LONG"]
     assert found.loc["W_LONG", "message"] == "It is 3.5 h long."
     assert found.loc["W_DC", "message"] == "It has an offset."
@@ -183,19 +206,19 @@ def test_warnings_are_counted_by_reason_each_with_its_own_sentence(index):
 
 @pytest.mark.parametrize("name", EMPTY)
 def test_no_runs_make_empty_tables_with_all_columns(name, folds):
-    found = getattr(tables, name)([], folds)
+    found = getattr(tables, name)([], *([folds] if name == "settings_table" else []))
     assert tuple(found.columns) == EMPTY[name] and found.empty
 
 
-def test_no_runs_make_empty_history_tracks_and_experiments(folds, index):
-    assert tables.history_table([]).empty and tables.tracks_table([], folds, index).empty
-    assert tables.experiments_table({}, tables.settings_table([], folds)).empty
-    assert tables.audit_table(index.iloc[:0], {}).empty
+def test_no_runs_make_empty_history_tracks_and_experiments(folds, index, titles):
+    assert tables.history_table([]).empty and tables.tracks_table([], folds, titles).empty
+    assert tables.experiments_table({}, tables.settings_table([], folds), published_table({}, [], None)).empty
+    assert dataset_tables.audit_table(index.iloc[:0], {}).empty
 
 
 def test_published_numbers_of_the_psytrance_study_agree_with_each_other():
     """Means are those of their folds; the shared run is the same in all three experiments."""
-    published = pd.read_csv(PUBLISHED / "psytrance.csv")
+    published = pd.read_csv(PUBLISHED / "psytrance_folds.csv")
     folds = published.filter(regex=r"^fold_\d$")
     assert len(published) == 10 and folds.shape == (10, 5)
     np.testing.assert_allclose(folds.mean(axis=1), published["mean"], atol=1.1e-4)

@@ -70,10 +70,10 @@ def test_settings_with_the_same_values_share_their_runs_whatever_their_order(stu
 
 def test_what_the_final_model_sets_is_its_own_and_not_that_of_the_folds(study):
     changed = study.settings.model_copy(update={"final": {"epochs": 50}})
-    other = type(study)(study.name, changed, study.dataset, study.inputs, study.code, study.published)
+    other = type(study)(study.name, changed, study.datasets, study.code, study.published)
     assert other.final.training.epochs == 50
     for run in other.runs:
-        epochs = other.run_params(run.model, run.setting)["training"]["epochs"]
+        epochs = other.run_params(run.model, run.setting, run.name)["training"]["epochs"]
         assert epochs == (50 if run.fold == "final" else 20)
 
 
@@ -83,7 +83,6 @@ def test_the_report_looks_at_the_input_that_its_setting_is_fed(study):
     changed = study.settings.model_copy(
         update={"inputs": inputs, "models": {"psytrance_cnn": ModelSettings(input="slices")}}
     )
-    plans = {name: study.dataset.add_input(settings) for name, settings in inputs.items()}
-    other = type(study)(study.name, changed, study.dataset, plans, study.code, study.published)
-    assert plans["slices"].name in other.main_index
+    other = type(study)(study.name, changed, study.datasets, study.code, study.published)
+    assert other.inputs["slices"].name in other.main_index
     assert len(other.indexes) == 2

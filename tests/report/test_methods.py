@@ -3,12 +3,17 @@ from contextlib import suppress
 
 import pytest
 
+from genreflow.config.folds import FoldSettings
 from genreflow.config.inputs import FRONT_ENDS, SEGMENTS, InputSettings
-from genreflow.report.methods import methods
+from genreflow.report.methods import division, methods
 
 AUDIO = {"sample_rate": 44_100, "loudness": -14.0, "true_peak": -1.0, "quality": 6.0}
-TRAINING = {"optimizer": "adam", "batch": 100}
-STUDY = {"description": "", "folds": {"count": 5, "group": True}}
+TRAINING = {"optimizer": "adam", "batch": 100, "sampling": "balanced"}
+STUDY = {
+    "description": "",
+    "headline": {"protocol": "standard"},
+    "protocols": {"standard": {"folds": FoldSettings().model_dump()}},
+}
 
 
 def told(model="psytrance_cnn", **settings):
@@ -67,3 +72,17 @@ def test_what_is_fitted_was_not_trained_for_epochs():
 
 def test_a_study_without_runs_tells_its_description_alone():
     assert methods(STUDY | {"description": "What it is."}, None) == ["What it is."]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"count": 10, "validation": True}, "into 10 folds, of which each watched the one that the next one tests, "),
+        ({"scheme": "random", "count": 1, "test": 0.1, "valid": 0.1}, "at random, 10 % to test and 10 % to choose"),
+        ({"scheme": "random", "unit": "segment", "group": False, "count": 1}, "Segments, not tracks"),
+        ({"scheme": "given"}, "as the dataset comes divided"),
+        ({"group": False}, "groups not considered"),
+    ],
+)
+def test_every_way_to_divide_tracks_can_be_told(asked, words):
+    assert words in division(FoldSettings(**asked).model_dump())

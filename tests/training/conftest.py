@@ -1,9 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from small_study import CLASSES, SHAPE, Study, slices_of
+from small_study import CLASSES, ENTRY, Study, slices_of
 
-from genreflow.models.entry import ModelEntry
 from genreflow.models.registry import MODELS
 from genreflow.training.data import SliceSet
 from genreflow.training.run import run_fold
@@ -12,20 +11,7 @@ from genreflow.training.run import run_fold
 @pytest.fixture
 def tiny(monkeypatch):
     """Register the network `tiny` for segments of `SHAPE`; return its name."""
-    entry = ModelEntry(
-        name="tiny",
-        study="psytrance",
-        title="of these tests",
-        module="small_study",
-        builder="Tiny",
-        input={
-            "front_end": {"kind": "logmel", "n_mels": SHAPE[0]},
-            "segments": {"kind": "midpoint", "frames": SHAPE[1]},
-        },
-        n_outputs=3,
-        source="these tests",
-    )
-    monkeypatch.setitem(MODELS, "tiny", entry)
+    monkeypatch.setitem(MODELS, "tiny", ENTRY)
     return "tiny"
 
 

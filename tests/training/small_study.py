@@ -6,7 +6,8 @@ import pyarrow as pa
 from torch import nn
 
 from genreflow.config.training import TrainingSettings
-from genreflow.store.parquet import Header, array_column, write_table
+from genreflow.models.entry import ModelEntry
+from genreflow.store.parquet import Header, array_column, read_frame, write_table
 
 SHAPE = (8, 6)
 TRAINING = TrainingSettings(batch=9, steps_per_epoch=6, epochs=3, learning_rate=0.02)
@@ -20,6 +21,21 @@ class Tiny(nn.Sequential):
         super().__init__(
             nn.Flatten(), nn.Linear(int(np.prod(input_shape)), 16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, n_outputs)
         )
+
+
+ENTRY = ModelEntry(
+    name="tiny",
+    study="psytrance",
+    title="of these tests",
+    module="small_study",
+    builder="Tiny",
+    input={
+        "front_end": {"kind": "logmel", "n_mels": SHAPE[0]},
+        "segments": {"kind": "midpoint", "frames": SHAPE[1]},
+    },
+    n_outputs=3,
+    source="these tests",
+)
 
 
 def slices_of(label, n, seed, shape=SHAPE):
@@ -75,7 +91,32 @@ class Study:
             role = np.where(test, "holdout" if fold == "final" else "test", "train")
             part = self.tracks[["track_id", "label", "group"]].assign(fold=fold, role=role)
             parts.append(part if fold == "final" else part[~held])
-        write_table(self.folds, pd.concat(parts, ignore_index=True), Header("folds"))
+        facts = {"classes": list(CLASSES), "tags": False}
+        write_table(self.folds, pd.concat(parts, ignore_index=True), Header("folds", facts=facts))
+
+    def write_tagged(self):
+        """Give every track two tags in place of its class; the first fold watches its last three training tracks."""
+        tags = [[label, "slow" if number % 2 else "fast"] for number, label in enumerate(self.tracks["label"])]
+        write_table(self.index, self.tracks.assign(tags=tags).drop(columns="label"), Header("index"))
+        folds = read_frame(self.folds, "folds").assign(label="")
+        folds.loc[folds[(folds["fold"] == "1") & (folds["role"] == "train")].index[-3:], "role"] = "validation"
+        facts = {"classes": [*CLASSES, "fast", "slow"], "tags": True}
+        write_table(self.folds, folds, Header("folds", facts=facts))
+
+    def write_divided(self):
+        """Divide the slices one by one: the first of each track is tested, the others are trained on."""
+        rows = [
+            {"track_id": row.track_id, "slice": number, "label": row.label, "group": row.track_id}
+            for row in self.tracks.itertuples()
+            for number in range(3)
+        ]
+        frame = pd.DataFrame(rows)
+        parts = [
+            frame.assign(fold="1", role=np.where(frame["slice"] == 0, "test", "train")),
+            frame.assign(fold="final", role="train"),
+        ]
+        facts = {"classes": list(CLASSES), "tags": False}
+        write_table(self.folds, pd.concat(parts, ignore_index=True), Header("folds", facts=facts))
 
     def arguments(self, model, folder):
         """Return arguments of `run_fold` for fold 1."""

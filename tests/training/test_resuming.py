@@ -6,6 +6,7 @@ import signal
 from contextlib import suppress
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from small_study import SHAPE
@@ -73,7 +74,7 @@ def run(data, validation, wanted, **how):
 @pytest.fixture
 def halves(easy):
     tracks = easy.frame["track_id"].unique()
-    return easy.of(tracks[::2]), easy.of(tracks[1::2])
+    return [easy.of(pd.DataFrame({"track_id": part})) for part in (tracks[::2], tracks[1::2])]
 
 
 @pytest.mark.parametrize("changes", SETTINGS, ids=str)

@@ -50,8 +50,8 @@ def test_exactly_the_tracks_outside_the_training_are_predicted(study, run_tiny, 
     run_tiny(fold=fold)
     path = study.folder / "run" / "predictions.parquet"
     table = read_frame(path, "predictions")
-    assert list(table.columns) == ["track_id", "slice", "start_s", "label", "p0", "p1", "p2"]
-    assert read_header(path).facts == {"classes": list(CLASSES)}
+    assert list(table.columns) == ["track_id", "slice", "start_s", "label", "role", "p0", "p1", "p2"]
+    assert read_header(path).facts == {"classes": list(CLASSES), "tags": False}
     folds = read_frame(study.folds, "folds")
     expected = set(folds.loc[(folds["fold"] == fold) & (folds["role"] == role), "track_id"])
     assert set(table["track_id"]) == expected
@@ -59,6 +59,30 @@ def test_exactly_the_tracks_outside_the_training_are_predicted(study, run_tiny, 
     probabilities = table[["p0", "p1", "p2"]].to_numpy()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
     assert (np.array(CLASSES)[probabilities.argmax(axis=1)] == table["label"]).mean() > 0.8
+
+
+def test_tracks_with_tags_are_trained_on_and_predicted_tag_by_tag(study, run_tiny):
+    study.write_tagged()
+    training = TRAINING.model_copy(update={"sampling": "shuffled", "epochs": 25, "learning_rate": 0.05})
+    facts = run_tiny(training=training)
+    assert facts["tags"] and facts["classes"] == [*CLASSES, "fast", "slow"]
+    assert facts["dataset"]["tracks"] == {"train": 6, "validation": 3, "test": 6}
+    table = read_frame(study.folder / "run" / "predictions.parquet", "predictions")
+    assert table["role"].value_counts().to_dict() == {"test": 18, "validation": 9}
+    tags = study.tracks.set_index("track_id")["label"]
+    assert all(tags[row.track_id] in row.tags and len(row.tags) == 2 for row in table.itertuples())
+    probabilities = table[[f"p{number}" for number in range(5)]].to_numpy()
+    assert not np.allclose(probabilities.sum(axis=1), 1)
+    has = np.array([[name in row for name in CLASSES] for row in table["tags"]])
+    assert ((probabilities[:, :3] > 0.5) == has).mean() > 0.9
+
+
+def test_segments_divided_one_by_one_are_trained_on_and_tested_of_the_same_track(study, run_tiny):
+    study.write_divided()
+    facts = run_tiny()
+    assert facts["dataset"]["slices"] == {"train": 36, "test": 18}
+    table = read_frame(study.folder / "run" / "predictions.parquet", "predictions")
+    assert set(table["slice"]) == {0} and table["track_id"].nunique() == 18
 
 
 def test_a_final_run_without_holdout_has_an_empty_prediction_table(study, run_tiny):

@@ -14,7 +14,7 @@ KINDS = [
     "tiny/duplicates.parquet",
     "tiny/slices/*/s*.parquet",
     "tiny/slices/*/index.parquet",
-    "tiny/folds.parquet",
+    "tiny/protocols/standard/folds.parquet",
     "tiny/runs/*/*/fold-1/model.safetensors",
     "tiny/runs/*/*/fold-2/predictions.parquet",
 ]

@@ -90,7 +90,7 @@ def test_a_short_track_is_used_with_what_it_has_and_marked(odd):
 
 
 def test_no_track_and_so_no_slice_is_on_both_sides(odd):
-    folds = read_frame(odd.work / "results/tiny/folds.parquet", "folds")
+    folds = read_frame(odd.work / "results/tiny/protocols/standard/folds.parquet", "folds")
     for fold, rows in folds.groupby("fold"):
         assert rows["track_id"].is_unique, fold
     for path in odd.work.glob("results/tiny/runs/*/*/fold-[0-9]/predictions.parquet"):

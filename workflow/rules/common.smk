@@ -21,6 +21,9 @@ except UserError as error:
     sys.exit(2)
 
 
+FOLD = "[0-9]+(r[0-9]+)?|final"
+
+
 wildcard_constraints:
     dataset="[A-Za-z0-9_-]+",
     study="[A-Za-z0-9_-]+",
@@ -28,9 +31,9 @@ wildcard_constraints:
     input="[a-z0-9_-]+",
     suffix="parquet|h5",
     shard="s[01]*",
-    model="[a-z0-9_]+",
-    setting="[^/]+",
-    fold="[0-9]+|final",
+    protocol="[A-Za-z0-9_-]+",
+    fold=FOLD,
+    place="[a-z0-9_]+/[^/]+",
     figure="[A-Za-z0-9_-]+",
 
 
@@ -43,9 +46,20 @@ def shard_files(pattern):
     ]
 
 
-def fold_files(study, name):
-    """Return a product of a study's folds, or nothing where the study trains nothing."""
-    return f"results/{study}/{name}" if PLAN.studies[study].runs else []
+def job_of(wildcards):
+    """Return what the plan says of the training of a model in a setting."""
+    return PLAN.studies[wildcards.study].job(*wildcards.place.split("/"))
+
+
+def protocol_files(*names, study=None):
+    """Return the files of these names of every protocol under which a study, or any, trains something."""
+    studies = PLAN.studies if study is None else [study]
+    return [
+        f"results/{study}/protocols/{protocol}/{name}"
+        for study in studies
+        for protocol in PLAN.studies[study].used_protocols
+        for name in names
+    ]
 
 
 def study_files(*names):

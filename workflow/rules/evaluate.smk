@@ -10,6 +10,11 @@ TABLES = [
     "classes",
     "tracks",
     "holdout",
+    "scores",
+    "tags",
+    "curves",
+    "calibration",
+    "comparisons",
 ]
 
 
@@ -33,8 +38,9 @@ rule evaluate_study:
             for run in PLAN.studies[wildcards.study].runs
             for file in ["run.json", "history.parquet", "predictions.parquet"]
         ],
-        folds=lambda wildcards: fold_files(wildcards.study, "folds.parquet"),
+        folds=lambda wildcards: protocol_files("folds.parquet", study=wildcards.study),
         index=lambda wildcards: PLAN.studies[wildcards.study].main_index,
+        indexes=lambda wildcards: PLAN.studies[wildcards.study].indexes,
         published=lambda wildcards: list(PLAN.studies[wildcards.study].published),
     output:
         csv=[f"results/{{study}}/tables/{table}.csv" for table in TABLES],

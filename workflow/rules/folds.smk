@@ -1,25 +1,21 @@
 rule folds:
     input:
-        [
-            f"results/{study.name}/folds.parquet"
-            for study in PLAN.studies.values()
-            if study.runs
-        ],
-        [
-            f"results/{study.name}/leakage.{kind}"
-            for study in PLAN.studies.values()
-            if study.runs
-            for kind in ["csv", "parquet"]
-        ],
+        protocol_files("folds.parquet", "leakage.parquet", "leakage.csv"),
 
 
 rule assign_folds:
     input:
-        indexes=lambda wildcards: PLAN.studies[wildcards.study].fed_indexes,
+        indexes=lambda wildcards: [
+            plan.index
+            for plan in PLAN.studies[wildcards.study].fed_inputs_of(wildcards.protocol)
+        ],
     output:
-        ensure("results/{study}/folds.parquet", non_empty=True),
+        ensure(
+            "results/{study}/protocols/{protocol}/folds.parquet",
+            non_empty=True,
+        ),
     log:
-        "logs/{study}/assign_folds.log",
+        "logs/{study}/assign_folds/{protocol}.log",
     localrule: True
     conda:
         "../../envs/train.yaml"
@@ -29,10 +25,12 @@ rule assign_folds:
         runtime=30,
         gpu=0,
     params:
-        key=lambda wildcards: PLAN.studies[wildcards.study].folds_key,
-        settings=lambda wildcards: PLAN.studies[
-            wildcards.study
-        ].settings.folds.model_dump(),
+        key=lambda wildcards: PLAN.studies[wildcards.study].folds_key(
+            wildcards.protocol
+        ),
+        protocol=lambda wildcards: PLAN.studies[wildcards.study]
+        .protocols[wildcards.protocol]
+        .told(),
         max_quarantine=PLAN.settings.limits.max_quarantine,
         max_class_loss=PLAN.settings.limits.max_class_loss,
     script:
@@ -41,15 +39,22 @@ rule assign_folds:
 
 rule audit_leakage:
     input:
-        folds="results/{study}/folds.parquet",
-        index=lambda wildcards: PLAN.studies[wildcards.study].main_index,
-        duplicates=lambda wildcards: f"results/{PLAN.studies[wildcards.study].dataset.name}/duplicates.parquet",
+        folds="results/{study}/protocols/{protocol}/folds.parquet",
+        index=lambda wildcards: PLAN.studies[wildcards.study]
+        .fed_inputs_of(wildcards.protocol)[0]
+        .index,
+        duplicates=lambda wildcards: "results/{}/duplicates.parquet".format(
+            PLAN.studies[wildcards.study].protocols[wildcards.protocol].dataset.name
+        ),
     output:
-        csv="results/{study}/leakage.csv",
-        parquet=ensure("results/{study}/leakage.parquet", non_empty=True),
-        bandwidth="results/{study}/bandwidth.parquet",
+        csv="results/{study}/protocols/{protocol}/leakage.csv",
+        parquet=ensure(
+            "results/{study}/protocols/{protocol}/leakage.parquet",
+            non_empty=True,
+        ),
+        bandwidth="results/{study}/protocols/{protocol}/bandwidth.parquet",
     log:
-        "logs/{study}/audit_leakage.log",
+        "logs/{study}/audit_leakage/{protocol}.log",
     localrule: True
     conda:
         "../../envs/train.yaml"
@@ -59,6 +64,8 @@ rule audit_leakage:
         runtime=30,
         gpu=0,
     params:
-        key=lambda wildcards: PLAN.studies[wildcards.study].leakage_key,
+        key=lambda wildcards: PLAN.studies[wildcards.study].leakage_key(
+            wildcards.protocol
+        ),
     script:
         "../scripts/audit_leakage.py"

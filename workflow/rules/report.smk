@@ -9,8 +9,12 @@ rule write_report:
         headline="results/{study}/tables/headline.json",
         indexes=lambda wildcards: PLAN.studies[wildcards.study].indexes,
         quarantine="results/quarantine.csv",
-        leakage=lambda wildcards: fold_files(wildcards.study, "leakage.parquet"),
-        bandwidth=lambda wildcards: fold_files(wildcards.study, "bandwidth.parquet"),
+        leakage=lambda wildcards: protocol_files(
+            "leakage.parquet", study=wildcards.study
+        ),
+        bandwidth=lambda wildcards: protocol_files(
+            "bandwidth.parquet", study=wildcards.study
+        ),
         figures=lambda wildcards: [
             f"results/{wildcards.study}/figures/{figure}.png"
             for figure in PLAN.studies[wildcards.study].figures

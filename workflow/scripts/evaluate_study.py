@@ -1,22 +1,26 @@
 import json
 from pathlib import Path
 
+import pandas as pd
+
 from genreflow.catalog.index import facts_of, read_index
-from genreflow.evaluation.study import read_published, read_runs, study_tables
+from genreflow.evaluation.study import read_folds, read_published, read_runs, study_tables
 from genreflow.job import job
 from genreflow.store.atomic import write_text
 from genreflow.store.csvs import write_csv
-from genreflow.store.parquet import Header, read_frame, write_table
+from genreflow.store.parquet import Header, write_table
 
 with job(snakemake.log[0]):
     study, output = snakemake.params.study, snakemake.output
+    indexes = pd.concat([read_index(path) for path in snakemake.input.indexes], ignore_index=True)
     tables, headline = study_tables(
         study,
-        read_runs(Path("results", study["name"]), study["runs"]),
-        read_frame(snakemake.input.folds, "folds") if snakemake.input.folds else None,
+        read_runs(Path("results", study["name"]), study),
+        read_folds(snakemake.input.get("folds", [])),
         read_index(snakemake.input.index),
+        indexes.drop_duplicates("track_id").set_index("track_id")["title"],
         facts_of(snakemake.input.index)["ignored"],
-        read_published(snakemake.input.get("published", [])),
+        read_published(snakemake.input.get("published", []), study["published"]),
     )
     for csv, parquet in zip(output.csv, output.parquet, strict=True):
         table = tables[Path(csv).stem]

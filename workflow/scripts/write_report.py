@@ -13,8 +13,8 @@ with job(snakemake.log[0]):
         headline=snakemake.input.headline,
         indexes=snakemake.input.indexes,
         quarantine=snakemake.input.quarantine,
-        leakage=snakemake.input.get("leakage"),
-        bandwidth=snakemake.input.get("bandwidth"),
+        leakage=snakemake.input.get("leakage", []),
+        bandwidth=snakemake.input.get("bandwidth", []),
         folder=Path("results", snakemake.wildcards.study),
         key=snakemake.params.key,
     )

@@ -35,13 +35,10 @@ def find(settings: Gtzan) -> Found:
     clips, others = _clips(root)
     if not clips:
         raise Problems(f"{home}:", ["no clip such as blues/blues.00000.au", f"in blues {found_in(home / 'blues')}"])
-    splits = fault_filtered_split() if settings.split == "fault_filtered" else {}
-    excluded = [clip for clip in clips if splits.get(clip) == EXCLUDED]
-    tracks = [
-        FoundTrack(path, CLIPS[clip], split=splits.get(clip)) for clip, path in clips.items() if clip not in excluded
-    ]
-    ignored = Counter([os.fsdecode(path).split("/")[0] for path in others] + [CLIPS[clip] for clip in excluded])
-    notices = [*_notices(clips, others), *_exclusions(excluded)]
+    splits = {clip: split for clip, split in fault_filtered_split().items() if split != EXCLUDED}
+    tracks = [FoundTrack(path, CLIPS[clip], split=splits.get(clip)) for clip, path in clips.items()]
+    ignored = Counter(os.fsdecode(path).split("/")[0] for path in others)
+    notices = [*_notices(clips, others), *_exclusions([clip for clip in clips if clip not in splits])]
     return Found(root, marked(tracks, root, "gtzan", keep=settings.known_bad == "keep"), notices, dict(ignored))
 
 
@@ -93,4 +90,4 @@ def _notices(clips: Collection[str], others: Iterable[bytes]) -> list[str]:
 def _exclusions(clips: list[str]) -> list[str]:
     if not clips:
         return []
-    return [f"the fault-filtered split leaves out {count(len(clips), 'clip')}: {few(clips, most=len(clips))}"]
+    return [f"the fault-filtered split has no part for {count(len(clips), 'clip')}: {few(clips, most=len(clips))}"]

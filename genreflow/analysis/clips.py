@@ -1,0 +1,113 @@
+"""The clips of an input, one after another: whatever a dataset's size, no more than a part of a shard is in memory."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from genreflow.catalog.index import read_index, shard_files
+from genreflow.config.inputs import FRONT_ENDS, FrontEnd
+from genreflow.store.digest import digest
+from genreflow.store.shards import FULL_SCALE, read_arrays, read_header, read_rows
+
+# Of slices that are read together; a track's are never parted.
+_BLOCK_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The slices of a track, ``[n, *shape]`` as they are stored, in their order."""
+
+    track_id: str
+    stored: np.ndarray
+
+    @cached_property
+    def array(self) -> np.ndarray:
+        """The slices as a model is fed them, float32 ``[n, *shape]``; waveforms have a full scale of 1."""
+        values = self.stored.astype(np.float32)
+        return values / FULL_SCALE if self.stored.dtype == np.int16 else values
+
+    @property
+    def middle(self) -> int:
+        """Which slice stands for the track where one must."""
+        return len(self.stored) // 2
+
+
+@dataclass(frozen=True)
+class Source:
+    """An input of a dataset: its name, the index of its shards, its front-end, and whether samples have a peak of 1."""
+
+    name: str
+    index: Path
+    front_end: FrontEnd
+    peak: bool
+
+    @classmethod
+    def of(cls, name: str, index: Path) -> "Source | None":
+        """Return an input as its shards describe it; None where there are no shards."""
+        shards = shard_files(index)
+        if not shards:
+            return None
+        facts = read_header(shards[0]).facts
+        front_end = FRONT_ENDS[facts["front_end"]["kind"]].model_validate(facts["front_end"])
+        return cls(name, Path(index), front_end, bool(facts.get("peak", False)))
+
+    def clips(self, track_ids: Collection[str]) -> Iterator[Clip]:
+        """Yield those of the tracks that have slices, shard by shard.
+
+        Raises
+        ------
+        Damaged
+            When a shard is damaged.
+        """
+        index = read_index(self.index)
+        wanted = set(index.loc[index["slices"] > 0, "track_id"]) & set(track_ids)
+        for shard in shard_files(self.index):
+            yield from _clips_of_shard(shard, wanted)
+
+
+class Listener(Protocol):
+    """What hears every clip of an input once, and then tells what it has found."""
+
+    def add(self, clip: Clip) -> None:
+        """Take note of a clip."""
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return tidy tables by name."""
+
+
+def drawn(track_ids: Collection[str], most: int, seed: int) -> list[str]:
+    """Return at most so many tracks at random; those that stay are the same when others come or go."""
+    return sorted(track_ids, key=lambda track_id: digest(seed, track_id))[:most]
+
+
+def _clips_of_shard(shard: Path, wanted: Collection[str]) -> Iterator[Clip]:
+    rows = read_rows(shard)
+    rows = rows[rows["track_id"].isin(wanted)]
+    for tracks in _blocks(rows["track_id"].value_counts(sort=False), _slice_bytes(shard)):
+        block = rows[rows["track_id"].isin(tracks)]
+        arrays = read_arrays(shard, block.index.to_numpy())
+        for track_id, own in block.reset_index(drop=True).groupby("track_id", sort=False):
+            yield Clip(str(track_id), arrays[own.sort_values("slice").index])
+
+
+def _blocks(slices: pd.Series, slice_bytes: int) -> Iterator[list[str]]:
+    """Yield tracks whose slices are read together; `slices` counts those of each track."""
+    block, size = [], 0
+    for track_id, count in slices.items():
+        if block and size + count * slice_bytes > _BLOCK_BYTES:
+            yield block
+            block, size = [], 0
+        block.append(track_id)
+        size += count * slice_bytes
+    if block:
+        yield block
+
+
+def _slice_bytes(shard: Path) -> int:
+    facts = read_header(shard).facts
+    return int(np.prod(facts["shape"])) * np.dtype(facts["dtype"]).itemsize

@@ -1,0 +1,76 @@
+"""Published numbers beside ours: which of them belongs to which setting."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+# Column -> role, level and metric of the published score. Where a track is one segment, slices are tracks.
+COLUMNS = {
+    "published_mean": ("test", "slice", "accuracy"),
+    "published_train": ("train", "slice", "accuracy"),
+    "published_validation": ("validation", "slice", "accuracy"),
+    "published_track": ("test", "track", "accuracy"),
+    "published_roc_auc": ("test", "track", "roc_auc_macro"),
+    "published_pr_auc": ("test", "track", "pr_auc_macro"),
+    "published_validation_roc_auc": ("validation", "track", "roc_auc_macro"),
+    "published_validation_pr_auc": ("validation", "track", "pr_auc_macro"),
+}
+NAMES = (*COLUMNS, "published_sd", "published_low", "published_high")
+
+
+def published_table(
+    experiments: Mapping[str, Mapping[str, Any]], settings: Sequence[Mapping[str, Any]], scores: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Return what was published of each value of each experiment: ``experiment, model, setting`` and `NAMES`.
+
+    A published score belongs to a setting when experiment and network are its own and, where something was varied, so
+    is that value; and only where the setting's protocol is the study's own.
+
+    Parameters
+    ----------
+    experiments, settings
+        What the plan tells of them.
+    scores
+        ``experiment, model, axis, value, role, level, metric, score, low, high, sd``, if anything was published.
+    """
+    known = {(each["model"], each["setting"]): each for each in settings}
+    rows = []
+    for name, experiment in experiments.items():
+        for _, model, setting in experiment["values"]:
+            facts = known[model, setting]
+            mine = _of(scores, name, facts) if scores is not None and facts["original"] else None
+            rows.append({"experiment": name, "model": model, "setting": setting} | _values(mine))
+    return pd.DataFrame(rows, columns=["experiment", "model", "setting", *NAMES])
+
+
+def _of(scores: pd.DataFrame, experiment: str, facts: Mapping[str, Any]) -> pd.DataFrame:
+    own = scores[(scores["experiment"] == experiment) & (scores["model"] == facts["network"])]
+    is_meant = [
+        pd.isna(axis) or _same(facts["values"].get(axis), value)
+        for axis, value in zip(own["axis"], own["value"], strict=True)
+    ]
+    return own[is_meant]
+
+
+def _same(ours: Any, published: Any) -> bool:
+    try:
+        return float(ours) == float(published)
+    except (TypeError, ValueError):
+        return str(ours) == str(published)
+
+
+def _values(mine: pd.DataFrame | None) -> dict[str, float]:
+    found: dict[str, float] = {}
+    if mine is None or mine.empty:
+        return found
+    for column, (role, level, metric) in COLUMNS.items():
+        rows = mine[(mine["role"] == role) & (mine["level"] == level) & (mine["metric"] == metric)]
+        rows = rows[rows["score"].notna()]
+        if rows.empty:
+            continue
+        found[column] = float(rows["score"].iloc[0])
+        if role == "test":
+            spread = {"published_sd": "sd", "published_low": "low", "published_high": "high"}
+            found |= {ours: float(rows[theirs].iloc[0]) for ours, theirs in spread.items()}
+    return found

@@ -1,0 +1,95 @@
+"""Several runs in one process, which reads their slices once."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from genreflow.config.training import TrainingSettings
+from genreflow.store.atomic import waiting_place
+from genreflow.store.digest import file_sha256
+from genreflow.training.data import SliceReader
+from genreflow.training.run import HISTORY, MODEL, NOBODY, PREDICTIONS, RUN, Watch, run_fold
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A run of several: its fold, its settings, where its products belong, and who is told of it."""
+
+    fold: str
+    training: TrainingSettings
+    folder: Path
+    watch: Watch = NOBODY
+
+
+def wanted_runs(
+    asked: Mapping[str, Any], logs: Path, *, terminal: TextIO | None = None, has_events: bool = False
+) -> list[Wanted]:
+    """Return the runs that a job is asked for (`genreflow.plan.studies`), which tell of themselves below `logs`."""
+    return [
+        Wanted(
+            fold=run["fold"],
+            training=TrainingSettings(**asked["training"] | {"seed": run["seed"]}),
+            folder=Path(run["path"]),
+            watch=Watch(
+                name=f"{asked['study']} {asked['name']} {asked['setting']} fold {run['name']}",
+                file=logs / f"fold-{run['name']}.progress.json",
+                terminal=terminal,
+                events=logs / f"fold-{run['name']}" if has_events else None,
+            ),
+        )
+        for run in asked["runs"]
+    ]
+
+
+def run_all(
+    wanted: Sequence[Wanted], *, key: str, memory_gb: float | None = None, since: float | None = None, **shared: Any
+) -> Iterator[dict[str, Any]]:
+    """Train runs one after another, and yield what each told; products are those of as many processes.
+
+    Of several runs, what is finished waits in a hidden folder until all are: a job that is run again has lost its
+    products, but not these, and goes on with the run that it was at.
+
+    Parameters
+    ----------
+    memory_gb
+        More slices than that are mapped from a file instead of being read.
+    since
+        When the process began, in seconds since 1970.
+    key, shared
+        See `genreflow.training.run.run_fold`.
+    """
+    reader = SliceReader(memory_gb)
+    for run in wanted:
+        folder = run.folder if len(wanted) == 1 else waiting_place(run.folder)
+        facts = _finished(folder, key) if len(wanted) > 1 else None
+        if facts is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            facts = run_fold(
+                fold=run.fold, training=run.training, folder=folder, watch=run.watch, key=key, reader=reader,
+                since=since, **shared,
+            )  # fmt: skip
+        since = None
+        yield facts
+    if len(wanted) > 1:
+        for run in wanted:
+            _bring_home(run.folder)
+
+
+def _finished(folder: Path, key: str) -> dict[str, Any] | None:
+    """Return what a run told that has ended; None if it has not, or not under this key."""
+    try:
+        facts = json.loads((folder / RUN).read_bytes())
+        is_sound = facts["key"] == key and file_sha256(folder / MODEL) == facts["weights_sha256"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return facts if is_sound else None
+
+
+def _bring_home(folder: Path) -> None:
+    waiting = waiting_place(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (MODEL, HISTORY, PREDICTIONS, RUN):
+        (waiting / name).replace(folder / name)
+    waiting.rmdir()

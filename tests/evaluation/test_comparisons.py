@@ -1,0 +1,317 @@
+"""Two settings on the same tracks: what is different, what cannot be told apart, and how often that is wrong."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from genreflow.errors import UserError
+from genreflow.evaluation import comparisons
+from genreflow.evaluation.comparisons import (
+    corrected_t_test,
+    fold_difference,
+    holm,
+    pairs_table,
+    swap_test,
+    track_difference,
+    verdict,
+)
+
+
+def judged(setting, correct, group=None, **columns):
+    ids = [f"t{i:05d}" for i in range(len(correct))]
+    return pd.DataFrame(
+        {"setting": setting, "track_id": ids, "group": ids if group is None else group, "correct": correct, **columns}
+    )
+
+
+def folds_of(setting, accuracies, train=80, test=20):
+    return pd.DataFrame(
+        {
+            "setting": setting,
+            "fold": [str(1 + i) for i in range(len(accuracies))],
+            "accuracy": accuracies,
+            "train": train,
+            "test": test,
+        }
+    )
+
+
+def pair(rng, accuracy_a, accuracy_b, n, shared=0.6):
+    """Answers of two settings to n tracks, for a share of which both find the same ones hard."""
+    hard = rng.random(n)
+    own = [np.where(rng.random(n) < shared, hard, rng.random(n)) for _ in range(2)]
+    return own[0] < accuracy_a, own[1] < accuracy_b
+
+
+class TestTrackDifference:
+    def test_by_hand(self):
+        found = track_difference(judged("a", [1, 1, 1, 0]), judged("b", [1, 0, 1, 0, 1]))
+        assert (found["tracks"], found["groups"], found["left_out"]) == (4, 4, 1)
+        assert (found["accuracy_a"], found["accuracy_b"], found["difference"]) == (0.75, 0.5, 0.25)
+
+    def test_is_as_wide_as_theory_says(self):
+        """Standard error of a paired difference: sqrt((b + c) / n - d²) / sqrt(n), b and c the tracks that differ."""
+        a, b = pair(np.random.default_rng(0), 0.7, 0.66, 900)
+        found = track_difference(judged("a", a), judged("b", b))
+        error = (a.astype(int) - b).std() / np.sqrt(900)
+        wanted = found["difference"] + 1.96 * error * np.array([-1, 1])
+        np.testing.assert_allclose([found["low"], found["high"]], wanted, atol=0.1 * error)
+        assert found["p"] == pytest.approx(2 * stats.norm.sf(abs(found["difference"]) / error), abs=0.02)
+
+    def test_interval_is_that_of_scipy(self):
+        rng = np.random.default_rng(1)
+        a, b = pair(rng, 0.8, 0.7, 120)
+        wanted = stats.bootstrap(
+            (a.astype(float), b.astype(float)),
+            lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis),
+            paired=True, vectorized=True, method="percentile", n_resamples=10_000, rng=rng,
+        ).confidence_interval  # fmt: skip
+        found = track_difference(judged("a", a), judged("b", b))
+        np.testing.assert_allclose([found["low"], found["high"]], wanted, atol=1.01 / 120)
+
+    def test_groups_make_it_wider(self):
+        a, b = (np.repeat(side, 10) for side in pair(np.random.default_rng(2), 0.7, 0.6, 60))
+        alone = track_difference(judged("a", a), judged("b", b))
+        group = np.repeat(np.arange(60), 10)
+        grouped = track_difference(judged("a", a, group), judged("b", b, group))
+        ratio = (grouped["high"] - grouped["low"]) / (alone["high"] - alone["low"])
+        assert ratio == pytest.approx(np.sqrt(10), rel=0.1) and grouped["p"] > alone["p"]
+        assert (grouped["tracks"], grouped["groups"]) == (600, 60)
+
+    def test_repeats_of_a_track_are_no_new_tracks(self):
+        """The same answers three times: the same interval and p."""
+        a, b = pair(np.random.default_rng(3), 0.7, 0.6, 200)
+        once = track_difference(judged("a", a), judged("b", b))
+        thrice = track_difference(*(pd.concat([judged(name, side)] * 3) for name, side in (("a", a), ("b", b))))
+        assert thrice == pytest.approx(once)
+
+    def test_more_repeats_make_it_narrower_where_answers_vary_by_chance(self):
+        rng = np.random.default_rng(4)
+        sides = [[judged(name, rng.random(200) < 0.7) for _ in range(10)] for name in "ab"]
+        one = track_difference(*(side[0] for side in sides))
+        ten = track_difference(*(pd.concat(side) for side in sides))
+        assert (ten["high"] - ten["low"]) < 0.5 * (one["high"] - one["low"]) and ten["tracks"] == 200
+
+    def test_settings_may_have_different_numbers_of_repeats(self):
+        a, b = pair(np.random.default_rng(5), 0.7, 0.6, 200)
+        once = track_difference(judged("a", a), judged("b", b))
+        uneven = track_difference(judged("a", a), pd.concat([judged("b", b)] * 2))
+        assert uneven == pytest.approx(once)
+
+    def test_turned_round_is_the_same_with_the_other_sign(self):
+        right_a, right_b = pair(np.random.default_rng(6), 0.8, 0.6, 500)
+        a, b = judged("a", right_a), judged("b", right_b)
+        there, back = track_difference(a, b), track_difference(b, a)
+        assert (there["difference"], there["p"]) == (-back["difference"], back["p"])
+        assert there["low"] == pytest.approx(-back["high"], abs=0.004)
+
+    def test_equal_answers_do_not_differ_at_all(self):
+        found = track_difference(judged("a", [1, 0, 1]), judged("b", [1, 0, 1]))
+        assert (found["difference"], found["low"], found["high"], found["p"]) == (0, 0, 0, 1)
+
+    @pytest.mark.parametrize("n", [0, 1])
+    def test_fewer_than_two_groups_have_no_interval(self, n):
+        found = track_difference(judged("a", [True] * n), judged("b", [False] * 3))
+        assert np.isnan([found["low"], found["high"], found["p"]]).all() and found["tracks"] == n
+
+
+class TestSwapTest:
+    @pytest.mark.parametrize(("b", "c"), [(5, 0), (9, 2), (30, 18), (4, 4)])
+    def test_of_single_tracks_is_mcnemars_exact_test(self, b, c):
+        differences = np.array([1] * b + [-1] * c + [0] * 50)
+        wanted = stats.binomtest(b, b + c).pvalue
+        assert swap_test(differences) == pytest.approx(wanted, abs=0.01)
+
+    def test_of_groups_is_the_permutation_test_of_scipy(self):
+        differences = np.array([3, -1, 4, 2, 0, -2, 5, 1, 1, 2])
+        wanted = stats.permutation_test(
+            (differences, np.zeros(10)), lambda x, y: (x - y).sum(), permutation_type="samples", n_resamples=np.inf
+        ).pvalue
+        assert swap_test(differences) == pytest.approx(wanted, abs=0.01)
+
+    def test_is_never_0_and_of_no_differences_1(self):
+        assert swap_test(np.ones(500)) == 1 / 10_001 and swap_test(np.zeros(9)) == 1
+
+
+class TestCorrectedT:
+    def test_without_correction_is_the_paired_t_test(self):
+        a, b = np.random.default_rng(0).random((2, 10))
+        wanted = stats.ttest_rel(a, b)
+        ends = wanted.confidence_interval(0.95)
+        assert corrected_t_test(a - b, 0) == pytest.approx((wanted.statistic, wanted.pvalue, ends.low, ends.high))
+
+    def test_by_hand(self):
+        """Differences 1, 2, 3, 4, 5 (mean 3, variance 2.5) of 5 folds: t = 3 / sqrt((1/5 + 1/4) 2.5) = 2.8284."""
+        t, p, low, high = corrected_t_test(np.arange(1.0, 6), 1 / 4)
+        assert t == pytest.approx(2 * np.sqrt(2)) and p == pytest.approx(2 * stats.t.sf(np.sqrt(8), 4))
+        # 2.7764451 is the 97.5 % point of Student's t with 4 degrees of freedom.
+        margin = 2.7764451 * np.sqrt(0.45 * 2.5)
+        assert (low, high) == pytest.approx((3 - margin, 3 + margin), rel=1e-6)
+
+    def test_folds_without_spread(self):
+        assert corrected_t_test(np.zeros(5), 0.25)[:2] == (0, 1)
+        assert corrected_t_test(np.full(5, -0.5), 0.25)[:2] == (-np.inf, 0)
+        assert np.isnan(corrected_t_test(np.array([0.1]), 0.25)).all()
+
+    def test_of_folds_that_both_finished(self):
+        """Fold 3 diverged in b; the other differences are .1 and .3."""
+        b = folds_of("b", [0.6, 0.5, 0.9]).iloc[:2]
+        found = fold_difference(folds_of("a", [0.7, 0.8, 0.1]), b)
+        t, p, low, high = corrected_t_test(np.array([0.1, 0.3]), 0.25)
+        assert found == pytest.approx(
+            {"folds": 2, "fold_difference": 0.2, "fold_low": low, "fold_high": high, "fold_t": t, "fold_p": p}
+        )
+
+    def test_repeats_of_a_fold_are_no_new_folds(self):
+        a, b = folds_of("a", [0.7, 0.8, 0.9]), folds_of("b", [0.6, 0.5, 0.9])
+        twice = pd.concat([a.assign(accuracy=a.accuracy - 0.1), a.assign(accuracy=a.accuracy + 0.1)])
+        assert fold_difference(twice, b) == pytest.approx(fold_difference(a, b))
+
+    def test_no_folds_in_common_have_no_difference(self):
+        found = fold_difference(folds_of("a", [0.7]), folds_of("b", [0.7]).assign(fold="9"))
+        assert found.pop("folds") == 0 and np.isnan(list(found.values())).all()
+
+
+class TestHolm:
+    def test_by_hand(self):
+        """.005 x 4, .01 x 3, .03 x 2, .04 x 1, none below the one before."""
+        np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+
+    def test_is_at_most_1_and_what_is_unknown_does_not_count(self):
+        np.testing.assert_allclose(holm([0.9, np.nan, 0.04, 0.8]), [1, np.nan, 0.12, 1])
+        assert len(holm([])) == 0
+
+    @given(st.lists(st.floats(0, 1), max_size=12))
+    def test_lies_between_the_plain_p_and_bonferronis_and_keeps_the_order(self, p):
+        found = holm(p)
+        assert (found >= p).all() and (found <= np.minimum(1, np.array(p) * len(p)) + 1e-12).all()
+        assert (np.diff(found[np.argsort(p)]) >= 0).all()
+
+
+class TestPairsTable:
+    def test_has_a_row_a_pair_and_corrects_for_all(self):
+        rng = np.random.default_rng(0)
+        a, b = pair(rng, 0.8, 0.65, 900)
+        c = np.where(rng.random(900) < 0.1, ~b, b)
+        items = pd.concat([judged(0.2, a), judged(0.5, b), judged(0.8, c)])
+        folds = pd.concat(
+            [folds_of(value, accuracy) for value, accuracy in zip((0.2, 0.5, 0.8), rng.random((3, 5)), strict=True)]
+        )
+        table = pairs_table(items, folds, axis="dropout")
+        assert tuple(table) == comparisons.PAIRS
+        assert table[["a", "b"]].to_numpy().tolist() == [["0.2", "0.5"], ["0.2", "0.8"], ["0.5", "0.8"]]
+        np.testing.assert_allclose(table.p_holm, holm(table.p))
+        np.testing.assert_allclose(table.fold_p_holm, holm(table.fold_p))
+        assert table.loc[0, "p"] == track_difference(judged("a", a), judged("b", b))["p"]
+        assert table.loc[0, "fold_p"] == fold_difference(folds.iloc[:5], folds.iloc[5:10])["fold_p"]
+        assert table.told_apart.tolist() == [True, True, False]
+        assert table.verdict[0].startswith("dropout 0.2 is better than 0.5 on 900 tracks (difference")
+        assert table.verdict[2].startswith("dropout 0.5 and 0.8 cannot be told apart on 900 tracks (difference")
+
+    def test_without_folds_those_columns_are_unknown(self):
+        table = pairs_table(pd.concat([judged("cnn", [1, 0, 1]), judged("rnn", [0, 0, 1])]))
+        assert table.loc[0, ["folds", "fold_p", "fold_p_holm"]].isna().all()
+
+    def test_a_single_setting_has_no_pairs(self):
+        table = pairs_table(judged("cnn", [1, 0]), folds_of("cnn", [0.5]))
+        assert len(table) == 0 and tuple(table) == comparisons.PAIRS
+
+    def test_an_interval_that_includes_0_is_never_told_apart(self):
+        """288 tracks only a gets right, 337 only b: p is just below 0.05, and the interval just includes 0."""
+        a, b = np.arange(925) < 288, np.arange(925) >= 925 - 337
+        row = pairs_table(pd.concat([judged("a", a), judged("b", b)])).iloc[0]
+        assert row.p_holm < 0.05 and row.low < 0 < row.high and not row.told_apart
+        assert "cannot be told apart" in row.verdict
+
+    def test_everything_wrong_is_told_at_once(self):
+        items = pd.concat([judged("cnn", [1, 0]), judged("rnn", [1, 0], group=["g", "g"])])
+        with pytest.raises(UserError) as told:
+            pairs_table(items.drop(columns="correct"), folds_of("cnn", [0.5]).drop(columns=["train", "test"]))
+        for part in ("items have no column correct", "folds have no column train, test", "of one group in one row"):
+            assert part in str(told.value)
+
+
+PAIR = {
+    "a": "0.2", "b": "0.5", "tracks": 920, "groups": 920, "difference": 0.012, "low": -0.009, "high": 0.031,
+    "p": 0.2, "p_holm": 0.6, "told_apart": False,
+}  # fmt: skip
+
+
+class TestVerdict:
+    def test_cannot_be_told_apart(self):
+        assert verdict(PAIR, axis="dropout", pairs=3) == (
+            "dropout 0.2 and 0.5 cannot be told apart on 920 tracks (difference 1.2 points, 95 % interval -0.9 to 3.1)."
+        )
+
+    def test_the_better_one_is_named_first_and_groups_are_told(self):
+        told = PAIR | {"a": "net_stft", "b": "net_music", "difference": -0.04, "low": -0.061, "high": -0.02}
+        assert verdict(told | {"told_apart": True, "groups": 210}) == (
+            "net_music is better than net_stft on 920 tracks of 210 groups "
+            "(difference 4.0 points, 95 % interval 2.0 to 6.1)."
+        )
+
+    def test_an_interval_without_0_that_does_not_suffice_is_explained(self):
+        told = PAIR | {"low": 0.001, "p": 0.04, "p_holm": 0.12}
+        assert verdict(told, axis="dropout", pairs=3).endswith(
+            "(difference 1.2 points, 95 % interval 0.1 to 3.1, but p 0.12 corrected for 3 pairs)."
+        )
+        assert verdict(told, pairs=1).endswith("0.1 to 3.1, but p 0.12).")
+
+    def test_nothing_to_compare_on(self):
+        told = PAIR | {"p": np.nan}
+        assert verdict(told) == "0.2 and 0.5 cannot be compared: they judged fewer than two groups of tracks together."
+
+
+class TestSimulations:
+    """Settings whose true difference is known, judged by the whole table."""
+
+    @pytest.mark.parametrize(("n", "accuracy"), [(900, 0.7), (100, 0.97), (40, 0.7)])
+    def test_equal_ones_are_told_apart_in_at_most_7_percent(self, n, accuracy):
+        apart = 0
+        for seed in range(200):
+            a, b = pair(np.random.default_rng(seed), accuracy, accuracy, n)
+            apart += pairs_table(pd.concat([judged("a", a), judged("b", b)]), seed=seed).told_apart.item()
+        assert apart <= 0.07 * 200
+
+    def test_equal_ones_on_few_large_groups(self):
+        """Fifteen groups of 20 tracks, each setting good at groups of its own."""
+        apart, group = 0, np.repeat(np.arange(15), 20)
+        for seed in range(200):
+            rng = np.random.default_rng(seed)
+            a, b = (rng.random(300) < rng.beta(4, 2, size=15)[group] for _ in range(2))
+            items = pd.concat([judged("a", a, group), judged("b", b, group)])
+            apart += pairs_table(items, seed=seed).told_apart.item()
+        assert apart <= 0.07 * 200
+
+    def test_of_four_equal_ones_any_pair_is_told_apart_in_at_most_7_percent(self):
+        apart = 0
+        for seed in range(60):
+            rng = np.random.default_rng(seed)
+            items = pd.concat([judged(name, rng.random(300) < 0.7) for name in "abcd"])
+            apart += pairs_table(items, seed=seed).told_apart.any()
+        assert apart <= 0.07 * 60
+
+    def test_ten_points_on_900_tracks_are_found_in_most(self):
+        found = 0
+        for seed in range(50):
+            a, b = pair(np.random.default_rng(seed), 0.75, 0.65, 900)
+            found += pairs_table(pd.concat([judged("a", a), judged("b", b)]), seed=seed).told_apart.item()
+        assert found >= 47
+
+    def test_folds_that_share_training_tracks_need_the_correction(self):
+        """Ten random divisions of 200 tracks, two settings equally good: the plain test finds far too much.
+
+        A setting's accuracy on a fold is that of its answers to the fold's 40 test tracks, which other folds test too.
+        """
+        corrected = plain = 0
+        for seed in range(300):
+            rng = np.random.default_rng(seed)
+            right = rng.random((2, 200)) < 0.7
+            tested = [rng.choice(200, 40, replace=False) for _ in range(10)]
+            differences = np.array([right[0, rows].mean() - right[1, rows].mean() for rows in tested])
+            corrected += corrected_t_test(differences, 40 / 160)[1] < 0.05
+            plain += corrected_t_test(differences, 0)[1] < 0.05
+        assert corrected <= 0.07 * 300 < 0.2 * 300 < plain

@@ -1,0 +1,165 @@
+"""Models combined on the same slices: the study's two fusions, stacking, and what does not agree."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_up import noisy, predictions, take, take_tracks
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from genreflow.errors import UserError
+from genreflow.evaluation.fusion import mean_fusion, stacking
+from genreflow.evaluation.votes import majority, mean_probability
+
+
+def shuffled(said, rng):
+    return take(said, rng.permutation(len(said)))
+
+
+def two_models(seed, tracks=40, slices=18):
+    """Two models of which each is right about tracks of its own."""
+    stft, music = (noisy(np.random.default_rng([seed, i]), tracks=tracks, slices=slices) for i in range(2))
+    return {"net_stft": stft, "net_music": music}
+
+
+class TestMeanFusion:
+    @settings(max_examples=30)
+    @given(st.integers(0, 2**32), st.integers(1, 12), st.integers(1, 18))
+    def test_by_mean_of_a_track_is_fusion1_of_senac(self, seed, tracks, slices):
+        """«Per class average the 2 x 18 probabilities, argmax»."""
+        models = two_models(seed, tracks, slices)
+        every = pd.concat([pd.DataFrame(said.proba, index=said.track_id) for said in models.values()])
+        wanted = every.groupby(level=0).mean().to_numpy().argmax(axis=1)
+        np.testing.assert_array_equal(mean_probability(mean_fusion(models)).predicted, wanted)
+
+    @settings(max_examples=30)
+    @given(st.integers(0, 2**32), st.integers(1, 12), st.integers(1, 18))
+    def test_by_majority_is_fusion2_of_senac(self, seed, tracks, slices):
+        """«Per clip average the two nets' probabilities, argmax per clip, then majority vote»."""
+        models = two_models(seed, tracks, slices)
+        stft, music = models.values()
+        clips = ((stft.proba + music.proba) / 2).argmax(axis=1)
+        votes = pd.crosstab(stft.track_id, clips).reindex(columns=range(3), fill_value=0).to_numpy()
+        found = majority(mean_fusion(models))
+        most = votes.max(axis=1)
+        np.testing.assert_array_equal(votes[np.arange(tracks), found.predicted], most)
+        alone = (votes == most[:, None]).sum(axis=1) == 1
+        np.testing.assert_array_equal(found.predicted[alone], votes.argmax(axis=1)[alone])
+
+    def test_slices_are_matched_and_not_rows(self):
+        models = two_models(0)
+        mixed = models | {"net_music": shuffled(models["net_music"], np.random.default_rng(1))}
+        found, wanted = mean_fusion(mixed), mean_fusion(models)
+        np.testing.assert_array_equal(found.proba, wanted.proba)
+        assert (found.track_id == wanted.track_id).all() and (found.label == wanted.label).all()
+
+    def test_of_three_models_by_hand(self):
+        parts = [predictions([("x", 0, row)]) for row in ([1, 0, 0], [0.4, 0.6, 0], [0.1, 0.6, 0.3])]
+        found = mean_fusion(dict(zip("abc", parts, strict=True)))
+        np.testing.assert_allclose(found.proba, [[0.5, 0.4, 0.1]])
+
+    def test_of_one_model_is_that_model(self):
+        said = noisy(np.random.default_rng(0))
+        assert (mean_fusion({"only": said}).proba == said.proba).all()
+
+
+class TestWhatDoesNotAgree:
+    def test_slices_of_one_model_alone_are_told_on_either_side(self):
+        said = noisy(np.random.default_rng(0), tracks=4, slices=2)
+        models = {
+            "cnn": take_tracks(said, ["t00000", "t00001"]),
+            "rnn": take_tracks(said, ["t00001", "t00002", "t00003"]),
+        }
+        with pytest.raises(UserError) as told:
+            mean_fusion(models)
+        assert "2 slices are of cnn alone and not of rnn, the first being slice 0 of track t00000" in str(told.value)
+        assert "4 slices are of rnn alone and not of cnn, the first being slice 0 of track t00002" in str(told.value)
+
+    def test_labels(self):
+        said = noisy(np.random.default_rng(0), tracks=4, slices=2)
+        other = dataclasses.replace(said, label=np.where(said.track_id == "t00003", 1, said.label))
+        with pytest.raises(
+            UserError, match=r"2 slices have another label in cnn than in rnn, .* slice 0 of track t00003"
+        ):
+            mean_fusion({"cnn": said, "rnn": other})
+
+    def test_classes(self):
+        said = noisy(np.random.default_rng(0))
+        with pytest.raises(UserError, match="the classes of cnn are a, b, c, of rnn c, b, a"):
+            mean_fusion({"cnn": said, "rnn": dataclasses.replace(said, classes=("c", "b", "a"))})
+
+    def test_no_models(self):
+        with pytest.raises(UserError, match="there are none"):
+            mean_fusion({})
+
+
+def halves(models):
+    tracks = np.unique(next(iter(models.values())).track_id)
+    return tuple(
+        {name: take_tracks(said, part) for name, said in models.items()} for part in (tracks[::2], tracks[1::2])
+    )
+
+
+class TestStacking:
+    def test_is_logistic_regression_on_log_probabilities(self):
+        validation, test = halves(two_models(3, slices=4))
+        scaler, learner = StandardScaler(), LogisticRegression(max_iter=1000)
+        x, x_test = (np.hstack([np.log(said.proba) for said in side.values()]) for side in (validation, test))
+        learner.fit(scaler.fit_transform(x), validation["net_stft"].label)
+        wanted = learner.predict_proba(scaler.transform(x_test))
+        found = stacking(validation, test)
+        np.testing.assert_allclose(found.proba, wanted)
+        assert (found.track_id == test["net_stft"].track_id).all()
+
+    def test_trusts_the_model_that_is_right_where_the_mean_cannot_know(self):
+        """One model knows; the other is as sure, and mixes up all classes."""
+        knows = noisy(np.random.default_rng(0), tracks=200, slices=3, skill=0.95)
+        confuses = dataclasses.replace(noisy(np.random.default_rng(1), tracks=200, slices=3, skill=0.0))
+        validation, test = halves({"knows": knows, "confuses": confuses})
+        assert stacking(validation, test).correct.mean() > 0.9 > mean_fusion(test).correct.mean()
+
+    def test_the_order_of_rows_does_not_matter(self):
+        validation, test = halves(two_models(4, slices=3))
+        rng = np.random.default_rng(0)
+        mixed = {name: shuffled(said, rng) for name, said in test.items()}
+        found = pd.DataFrame(stacking(validation, mixed).proba, _index(mixed["net_stft"])).sort_index()
+        wanted = pd.DataFrame(stacking(validation, test).proba, _index(test["net_stft"])).sort_index()
+        pd.testing.assert_frame_equal(found, wanted)
+
+    def test_a_class_that_validation_lacks_gets_probability_0_and_probabilities_of_0_are_no_error(self):
+        sure = np.eye(3)
+        validation = {"cnn": predictions([(f"v{i}", i % 2, sure[i % 2]) for i in range(10)])}
+        found = stacking(validation, {"cnn": predictions([("x", 2, sure[2]), ("y", 1, sure[1])])})
+        assert (found.proba[:, 2] == 0).all() and found.predicted[1] == 1
+
+    def test_nothing_to_judge_is_not_an_error(self):
+        validation, test = halves(two_models(5, slices=2))
+        assert len(stacking(validation, {name: take_tracks(said, []) for name, said in test.items()})) == 0
+
+    def test_what_it_is_judged_by_must_not_be_what_it_learned_from(self):
+        validation, _ = halves(two_models(6, slices=2))
+        with pytest.raises(UserError, match="test of net_music have 40 slices in common, the first being slice 0"):
+            stacking(validation, validation)
+
+    def test_other_slices_of_the_same_tracks_may_judge_where_slices_are_what_is_divided(self):
+        models = two_models(6, slices=2)
+        sides = ({name: take(said, said.segment == part) for name, said in models.items()} for part in (0, 1))
+        assert len(stacking(*sides)) == 40
+
+    def test_both_sides_must_be_of_the_same_models(self):
+        validation, test = halves(two_models(6, slices=2))
+        with pytest.raises(UserError, match="validation has the models net_stft, net_music, test net_stft"):
+            stacking(validation, {"net_stft": test["net_stft"]})
+
+    def test_validation_must_be_of_two_classes(self):
+        validation, test = halves(two_models(6, slices=2))
+        with pytest.raises(UserError, match="fewer than two classes"):
+            stacking({name: take_tracks(said, ["t00000"]) for name, said in validation.items()}, test)
+
+
+def _index(said):
+    return pd.MultiIndex.from_arrays([said.track_id, said.segment])

@@ -1,0 +1,148 @@
+"""Every metric, calibration, tags and comparisons of runs; fusions judged as one model; repeats and random draws."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_up import CLASSES
+
+from genreflow.evaluation import score_tables, tables
+from genreflow.evaluation.fused_runs import fused_runs
+
+FOLDS = ("1", "2", "3")
+PLAN = [{"model": "cnn", "setting": setting, "protocol": "standard"} for setting in ("dropout=0.2", "dropout=0.5")]
+
+
+@pytest.fixture
+def runs(make_run):
+    return [
+        make_run(setting, fold, skill)
+        for setting, skill in (("dropout=0.2", 0.9), ("dropout=0.5", 0.4))
+        for fold in FOLDS
+    ]
+
+
+def watched(run, folds):
+    """A run that has also predicted ten slices of three of its training tracks, as validation."""
+    said = run["predictions"]
+    tracks = folds[(folds.fold == run["fold"]) & (folds.role == "train")].head(3)
+    rows = [
+        {"track_id": row.track_id, "label": row.label, "role": "validation", "slice": number, "start_s": 0.0,
+         **dict(zip(("p0", "p1", "p2"), np.where(np.arange(3) == CLASSES.index(row.label), 0.6, 0.2), strict=True))}
+        for row in tracks.itertuples() for number in range(10)
+    ]  # fmt: skip
+    return run | {"predictions": pd.concat([said, pd.DataFrame(rows)], ignore_index=True)}
+
+
+def tagged(run):
+    """A run that knows the tags a, b and c instead, of which every track has its class and one more."""
+    said = run["predictions"]
+    return run | {
+        "info": run["info"] | {"tags": True},
+        "predictions": said.assign(tags=[sorted({label, "c"}) for label in said["label"]]).drop(columns="label"),
+    }
+
+
+def test_every_metric_has_a_row_and_agrees_with_the_settings(runs, folds):
+    found = score_tables.scores_table(runs)
+    assert tuple(found.columns) == score_tables.SCORES
+    values = found[found.setting == "dropout=0.2"].set_index("metric").value
+    ours = tables.settings_table(runs, folds).set_index("setting").loc["dropout=0.2"]
+    assert values["track_accuracy_majority"] == pytest.approx(ours.track_majority)
+    assert values["track_accuracy_mean"] == pytest.approx(ours.track_mean)
+    assert {"slice_ece", "slice_brier", "track_macro_f1", "slice_roc_auc"} <= set(values.index)
+    assert "temperature" not in values.index
+
+
+def test_temperatures_are_fitted_to_validation_slices(runs, folds):
+    judged = [watched(run, folds) for run in runs]
+    before, after = (score_tables.calibration_table(each) for each in (runs, judged))
+    assert set(before.state) == {"before"} and set(after.state) == {"before", "after"}
+    assert (after[after.state == "after"].temperature != 1).all()
+    assert (after.groupby(["setting", "state"])["count"].sum() == 340).all()
+    assert tables.settings_table(judged, folds).validation_accuracy.eq(1).all()
+
+
+def test_tags_have_areas_and_no_accuracy(runs, folds):
+    judged = [tagged(run) for run in runs]
+    row = tables.settings_table(judged, folds, resamples=50).iloc[0]
+    assert (
+        np.isnan(row.track_majority) and 0.5 < row.roc_auc <= 1 and row.roc_auc_low <= row.roc_auc <= row.roc_auc_high
+    )
+    assert (row.tracks, row.slices) == (34, 340)
+    assert tables.confusion_table(judged).empty and tables.tracks_table(judged, folds, pd.Series()).empty
+    found = score_tables.tags_table(judged, folds, resamples=20)
+    assert found[found.setting == "dropout=0.2"].tag.tolist() == ["a", "b", "c", "(macro)"]
+    assert set(score_tables.curves_table(judged).tag) == {"a", "b"}
+    metrics = score_tables.scores_table(judged).metric
+    assert "track_roc_auc_macro" in set(metrics) and "tags_without_negatives: c" in set(metrics)
+    assert score_tables.calibration_table(judged).empty
+    trained = tables.runs_table(judged)
+    assert trained.slice_accuracy.isna().all() and trained.test_slices.notna().all()
+
+
+def test_values_of_an_experiment_are_compared_in_pairs(runs, folds, titles):
+    experiments = {
+        "dropout": {
+            "title": "",
+            "axis": "dropout",
+            "values": [("0.2", "cnn", "dropout=0.2"), ("0.5", "cnn", "dropout=0.5")],
+        },
+        "alone": {"title": "", "axis": "dropout", "values": [("0.2", "cnn", "dropout=0.2")]},
+    }
+    trained, tracks = tables.runs_table(runs), tables.tracks_table(runs, folds, titles)
+    found = score_tables.comparisons_table(experiments, PLAN, trained, tracks)
+    assert tuple(found.columns) == score_tables.COMPARISONS and len(found) == 1
+    [pair] = found.itertuples()
+    assert (pair.a, pair.b, pair.tracks, pair.told_apart) == ("0.2", "0.5", 34, True)
+    settings = tables.settings_table(runs, folds).set_index("setting").track_majority
+    assert pair.difference == pytest.approx(settings["dropout=0.2"] - settings["dropout=0.5"])
+
+
+FUSION = {
+    "model": "both", "setting": "base", "protocol": "standard", "rule": "mean",
+    "members": [("cnn", "dropout=0.2"), ("cnn", "dropout=0.5")],
+}  # fmt: skip
+
+
+class TestFusion:
+    def test_is_the_mean_of_its_members_and_judged_like_them(self, runs, folds):
+        fused = fused_runs(runs, [FUSION])
+        assert [run["fold"] for run in fused] == list(FOLDS)
+        first, second, mine = (
+            run["predictions"].sort_values(["track_id", "slice"]).p1.to_numpy() for run in (runs[0], runs[3], fused[0])
+        )
+        np.testing.assert_allclose(mine, (first + second) / 2)
+        row = tables.settings_table([*runs, *fused], folds).set_index("model").loc["both"]
+        assert row.tracks == 34 and 0 < row.track_majority < 1
+
+    def test_has_diverged_where_a_member_has(self, make_run, runs, folds):
+        broken = [*runs[:5], make_run("dropout=0.5", "3", status="diverged")]
+        row = tables.settings_table(fused_runs(broken, [FUSION]), folds).iloc[0]
+        assert (row.folds, row.diverged) == (3, 1)
+
+    def test_stacking_learns_from_validation_slices(self, runs, folds):
+        judged = [watched(run, folds) for run in runs]
+        fused = fused_runs(judged, [FUSION | {"rule": "stacking"}])
+        assert set(fused[0]["predictions"].role) == {"test"}
+        proba = fused[0]["predictions"][["p0", "p1", "p2"]].to_numpy()
+        np.testing.assert_allclose(proba.sum(axis=1), 1)
+
+
+def test_repeats_are_averaged_and_their_spread_is_told(make_run, folds):
+    once = [make_run(fold=fold) for fold in FOLDS]
+    again = [make_run(fold=fold, skill=0.5) | {"repeat": 1, "round": "1"} for fold in FOLDS]
+    one, two, both = (tables.settings_table(each, folds).iloc[0] for each in (once, again, once + again))
+    assert both.track_majority == pytest.approx((one.track_majority + two.track_majority) / 2)
+    assert both.repeat_sd == pytest.approx(abs(one.track_majority - two.track_majority) / np.sqrt(2))
+    assert (both.tracks, both.slices, both.folds) == (34, 340, 6)
+    assert np.isnan(one.repeat_sd)
+
+
+def test_random_draws_may_test_a_track_more_than_once(make_run, folds):
+    """Each draw is a round of its own."""
+    draws = [
+        make_run(fold="1", skill=skill) | {"fold": str(number), "round": f"0 {number}"}
+        for number, skill in enumerate((0.9, 0.5))
+    ]
+    row = tables.settings_table(draws, folds).iloc[0]
+    assert row.tracks < 34 and row.folds == 2 and row.repeat_sd > 0

@@ -1,0 +1,267 @@
+"""Tags: checked at the door, judged as scikit-learn does, and what cannot be judged is named."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn import metrics as sklearn_metrics
+
+from genreflow.errors import UserError
+from genreflow.evaluation import tags
+from genreflow.evaluation.tags import TagPredictions, from_frame, of_tracks
+
+NAMES = ("guitar", "piano", "vocal")
+GOOD = pd.DataFrame(
+    {
+        "track_id": ["x", "x", "y"],
+        "slice": [0, 1, 0],
+        "tags": [["vocal", "guitar"], ["guitar", "vocal"], []],
+        "p0": [0.9, 0.5, 0.2],
+        "p1": [0.1, 0.3, 0.2],
+        "p2": [1, 1, 0],
+    }
+)
+
+
+def made_up(rng, *, tracks=80, slices=2, base_rates=(0.5, 0.3, 0.1), skill=0.3):
+    has = np.repeat(rng.random((tracks, len(base_rates))) < base_rates, slices, axis=0)
+    return TagPredictions(
+        np.repeat(np.array([f"t{i:05d}" for i in range(tracks)], object), slices),
+        np.tile(np.arange(slices), tracks),
+        has,
+        np.clip(rng.random(has.shape) + skill * (2 * has - 1), 0, 1).round(2),
+        tuple(f"tag{number}" for number in range(len(base_rates))),
+    )
+
+
+def alone(has, proba, classes=None):
+    """Predictions of one slice a track."""
+    has, proba = np.atleast_2d(np.array(has, bool)), np.atleast_2d(np.array(proba, float))
+    ids = np.array([f"t{i:05d}" for i in range(len(has))], object)
+    return TagPredictions(ids, np.zeros(len(has), int), has, proba, classes or NAMES[: has.shape[1]])
+
+
+class TestAtTheDoor:
+    def test_tags_become_columns_in_the_order_of_the_classes(self):
+        found = from_frame(GOOD, NAMES)
+        assert found.tags.tolist() == [[True, False, True], [True, False, True], [False, False, False]]
+        assert found.proba[0].tolist() == [0.9, 0.1, 1] and len(found) == 3
+
+    def test_tags_as_parquet_gives_them(self):
+        of_arrays = GOOD.assign(tags=[np.array(tags, object) for tags in GOOD.tags])
+        assert (from_frame(of_arrays, NAMES).tags == from_frame(GOOD, NAMES).tags).all()
+
+    def test_the_index_of_the_frame_does_not_matter(self):
+        found = from_frame(GOOD.set_axis([7, 7, 3]), NAMES)
+        assert (found.tags == from_frame(GOOD, NAMES).tags).all()
+
+    @pytest.mark.parametrize(
+        ("column", "values", "complaint"),
+        [
+            ("p0", [1.1, 0.5, 0.2], "1 slices have probabilities that are not numbers from 0 to 1"),
+            ("p0", [-0.1, 0.5, np.nan], "2 slices"),
+            ("tags", [["vocal"], ["guitar"], []], "one track have different tags, the first being x"),
+            ("tags", [["flute"], ["flute", "harp"], []], "does not know: flute, harp"),
+            ("slice", [1, 1, 0], "slice 1 of track x"),
+        ],
+    )
+    def test_what_cannot_be_evaluated_is_refused_with_a_reason(self, column, values, complaint):
+        with pytest.raises(UserError, match=complaint):
+            from_frame(GOOD.assign(**{column: values}), NAMES)
+
+    def test_a_missing_column_is_named(self):
+        with pytest.raises(UserError, match="p3 is missing"):
+            from_frame(GOOD, (*NAMES, "flute"))
+
+    def test_a_tag_named_twice_is_refused(self):
+        with pytest.raises(UserError, match="more than once: vocal"):
+            alone([[1, 0]], [[1, 0]], classes=("vocal", "vocal"))
+
+    def test_arrays_that_do_not_fit_are_refused(self):
+        with pytest.raises(UserError, match="do not fit 1 slices and 2 tags"):
+            alone([[1, 0, 1]], [[1, 0]], classes=("vocal", "guitar"))
+
+    def test_probabilities_of_a_slice_need_not_sum_to_one(self):
+        alone([[1, 1]], [[0.9, 0.9]])
+
+
+class TestOfTracks:
+    def test_is_the_mean_over_slices(self):
+        found = of_tracks(from_frame(GOOD.iloc[[2, 1, 0]], NAMES))
+        assert found.track_id.tolist() == ["x", "y"] and found.segment.tolist() == [0, 0]
+        np.testing.assert_allclose(found.proba, [[0.7, 0.2, 1], [0.2, 0.2, 0]])
+        assert found.tags.tolist() == [[True, False, True], [False, False, False]]
+
+    @given(st.integers(0, 2**32), st.integers(1, 9), st.integers(1, 9))
+    def test_does_not_depend_on_the_order_of_rows(self, seed, tracks, slices):
+        rng = np.random.default_rng(seed)
+        said = made_up(rng, tracks=tracks, slices=slices)
+        order = rng.permutation(len(said))
+        shuffled = TagPredictions(
+            said.track_id[order], said.segment[order], said.tags[order], said.proba[order], said.classes
+        )
+        assert (of_tracks(said).proba == of_tracks(shuffled).proba).all()
+        np.testing.assert_allclose(of_tracks(said).proba, said.proba.reshape(tracks, slices, -1).mean(axis=1))
+
+
+class TestEvaluate:
+    def test_agrees_with_scikit_learn(self):
+        said = made_up(np.random.default_rng(0))
+        found = tags.evaluate(said)
+        for level, items in (("slice", said), ("track", of_tracks(said))):
+            yes, true = (items.proba > 0.5).ravel(), items.tags.ravel()
+            wanted = {
+                f"{name}_{average}": score(items.tags, items.proba, average=average)
+                for name, score in (
+                    ("roc_auc", sklearn_metrics.roc_auc_score),
+                    ("pr_auc", sklearn_metrics.average_precision_score),
+                )
+                for average in ("macro", "micro")
+            } | {
+                "binary_accuracy": sklearn_metrics.accuracy_score(true, yes),
+                "precision_0": sklearn_metrics.precision_score(true, yes, pos_label=False),
+                "recall_0": sklearn_metrics.recall_score(true, yes, pos_label=False),
+                "precision_1": sklearn_metrics.precision_score(true, yes),
+                "recall_1": sklearn_metrics.recall_score(true, yes),
+                "base_rate": true.mean(),
+                "all_zero_accuracy": sklearn_metrics.accuracy_score(true, np.zeros(len(true))),
+                "pr_auc_chance": items.tags.mean(axis=0).mean(),
+            }
+            assert {name: found[f"{level}_{name}"] for name in wanted} == pytest.approx(wanted)
+
+    def test_a_model_that_never_says_yes_is_that_of_the_tagging_study(self):
+        """Neacsu-Miclea 2023, b-LSTM: accuracy .8062, class 0 precision .8062 and recall 1; 19.38 % are positive."""
+        has = np.zeros((10_000, 1), bool)
+        has[:1938] = True
+        found = tags.evaluate(alone(has, np.full(has.shape, 0.3)))
+        names = ("binary_accuracy", "precision_0", "recall_0", "precision_1", "recall_1", "all_zero_accuracy")
+        assert [found[f"track_{name}"] for name in names] == pytest.approx([0.8062, 0.8062, 1, 0, 0, 0.8062])
+        assert found["track_base_rate"] == pytest.approx(0.1938)
+
+    def test_tags_without_positives_or_negatives_are_named_and_in_no_mean(self):
+        """Of three tags only guitar can be ranked; it is ranked perfectly."""
+        said = alone([[1, 0, 1], [0, 0, 1]], [[0.9, 0.1, 0.2], [0.2, 0.7, 0.8]])
+        found = tags.evaluate(said)
+        assert found["tags_without_positives"] == ("piano",) and found["tags_without_negatives"] == ("vocal",)
+        assert found["track_roc_auc_macro"] == found["track_pr_auc_macro"] == 1
+        assert found["track_pr_auc_chance"] == 0.5 and found["tags"] == 3
+        table = tags.areas_table(said, resamples=0).set_index("tag")
+        assert table.loc[["piano", "vocal"], ["roc_auc", "pr_auc"]].isna().all(axis=None)
+        assert set(tags.curves_table(said)["tag"]) == {"guitar"}
+
+    def test_a_probability_of_a_half_is_no_yes(self):
+        assert tags.evaluate(alone([[1], [0]], [[0.5], [0.5]]))["track_recall_1"] == 0
+
+    def test_nothing_is_not_an_error(self):
+        nothing = from_frame(GOOD.iloc[:0], NAMES)
+        found = tags.evaluate(nothing)
+        assert found["tracks"] == found["slices"] == 0 and found["tags_without_positives"] == NAMES
+        assert np.isnan([value for name, value in found.items() if name.startswith(("slice_", "track_"))]).all()
+        assert len(tags.areas_table(nothing)) == 4 and len(tags.curves_table(nothing)) == 0
+        assert len(tags.tags_table(nothing)) == 3
+
+
+def test_tags_table_agrees_with_scikit_learn():
+    said = made_up(np.random.default_rng(1))
+    found = tags.tags_table(said)
+    wanted = sklearn_metrics.precision_recall_fscore_support(said.tags, said.proba > 0.5)
+    np.testing.assert_allclose(found[["precision", "recall", "f1", "positives"]].to_numpy().T, wanted)
+    np.testing.assert_allclose(found["base_rate"], said.tags.mean(axis=0))
+
+
+class TestAreasTable:
+    def test_tags_are_those_of_scikit_learn_and_the_last_row_is_their_mean(self):
+        said = of_tracks(made_up(np.random.default_rng(2)))
+        table = tags.areas_table(said, resamples=0)
+        assert tuple(table) == tags.AREAS and table["tag"].tolist() == [*said.classes, tags.MACRO]
+        wanted = sklearn_metrics.roc_auc_score(said.tags, said.proba, average=None)
+        np.testing.assert_allclose(table["roc_auc"], [*wanted, wanted.mean()])
+        wanted = sklearn_metrics.average_precision_score(said.tags, said.proba, average=None)
+        np.testing.assert_allclose(table["pr_auc"], [*wanted, wanted.mean()])
+        assert table["positives"].tolist() == [*said.tags.sum(axis=0), said.tags.sum()]
+        np.testing.assert_allclose(table["base_rate"], [*said.tags.mean(axis=0), said.tags.mean()])
+        assert table["roc_auc_low"].isna().all()
+
+    def test_intervals_are_those_of_scipy(self):
+        said = of_tracks(made_up(np.random.default_rng(3), base_rates=(0.5, 0.3, 0.4), skill=0.1))
+        table = tags.areas_table(said).set_index("tag")
+        for name, score in (
+            ("roc_auc", sklearn_metrics.roc_auc_score),
+            ("pr_auc", sklearn_metrics.average_precision_score),
+        ):
+            low, high = stats.bootstrap(
+                [np.arange(len(said))],
+                lambda rows, score=score: score(said.tags[rows], said.proba[rows]),
+                n_resamples=400,
+                vectorized=False,
+                method="BCa",
+                rng=np.random.default_rng(0),
+            ).confidence_interval
+            found = table.loc[tags.MACRO, [f"{name}_low", f"{name}_high"]].to_numpy(float)
+            np.testing.assert_allclose(found, [low, high], atol=0.12 * (high - low))
+            assert (table[f"{name}_low"] < table[name]).all() and (table[name] < table[f"{name}_high"]).all()
+
+    def test_tracks_of_a_group_are_drawn_together(self):
+        """Ten tracks of a group that are all alike: sqrt(10) times wider than of tracks on their own."""
+        rng = np.random.default_rng(4)
+        has, proba = rng.random((60, 2)) < 0.4, rng.random((60, 2))
+        said = alone(np.repeat(has, 10, axis=0), np.repeat(np.clip(proba + 0.2 * has, 0, 1), 10, axis=0))
+        groups = pd.Series(np.repeat(np.arange(60), 10), index=said.track_id)
+        wide, narrow = (tags.areas_table(said, groups=known, resamples=800).iloc[-1] for known in (groups, None))
+        for name in ("roc_auc", "pr_auc"):
+            ratio = (wide[f"{name}_high"] - wide[f"{name}_low"]) / (narrow[f"{name}_high"] - narrow[f"{name}_low"])
+            assert ratio == pytest.approx(np.sqrt(10), rel=0.15)
+
+    def test_a_tag_that_many_draws_miss_has_no_interval_and_does_not_spoil_the_mean(self):
+        said = made_up(np.random.default_rng(5), slices=1, base_rates=(0.5, 0.4))
+        rare = np.arange(len(said)) == 0
+        has, proba = np.column_stack([said.tags, rare]), np.column_stack([said.proba, said.proba[:, 0]])
+        table = tags.areas_table(alone(has, proba), resamples=400).set_index("tag")
+        assert np.isfinite(table.loc["vocal", "roc_auc"]) and np.isnan(table.loc["vocal", "roc_auc_low"])
+        assert table.loc[["guitar", "piano", tags.MACRO], ["roc_auc_low", "pr_auc_high"]].notna().all(axis=None)
+
+    def test_on_shuffled_tags_the_interval_contains_a_half(self):
+        contained = 0
+        for seed in range(200):
+            said = made_up(np.random.default_rng(seed), tracks=200, slices=1, base_rates=(0.3, 0.3), skill=0)
+            macro = tags.areas_table(said, resamples=300, seed=seed).iloc[-1]
+            contained += macro.roc_auc_low <= 0.5 <= macro.roc_auc_high
+        assert contained >= 0.93 * 200
+
+
+class TestCurves:
+    def test_short_ones_are_those_of_scikit_learn(self):
+        said = alone([[1], [0], [1], [0], [1]], [[0.9], [0.8], [0.8], [0.3], [0.1]])
+        table = tags.curves_table(said).set_index("curve")
+        false, true, threshold = sklearn_metrics.roc_curve(said.tags, said.proba, drop_intermediate=False)
+        np.testing.assert_allclose(table.loc["roc", ["x", "y", "threshold"]].T, [false, true, threshold])
+        precision, recall, threshold = sklearn_metrics.precision_recall_curve(said.tags, said.proba)
+        np.testing.assert_allclose(table.loc["pr", ["x", "y"]].T, [recall[::-1], precision[::-1]])
+        np.testing.assert_allclose(table.loc["pr", "threshold"], [np.inf, *threshold[::-1]])
+
+    def test_long_ones_are_thinned_and_keep_their_ends_and_area(self):
+        rng = np.random.default_rng(0)
+        has = rng.random((4000, 2)) < 0.2
+        said = alone(has, np.clip(0.5 * rng.random(has.shape) + 0.3 * has, 0, 1))
+        table = tags.curves_table(said)
+        areas = tags.areas_table(said, resamples=0).set_index("tag")
+        assert tuple(table) == tags.CURVES
+        for (tag, curve), points in table.groupby(["tag", "curve"]):
+            assert 150 < len(points) <= tags.POINTS
+            ends = points[["x", "y"]].iloc[[0, -1]].to_numpy().tolist()
+            last = [1, 1] if curve == "roc" else [1, pytest.approx(areas.loc[tag, "base_rate"])]
+            assert ends == [[0, 0 if curve == "roc" else 1], last]
+            area = np.trapezoid(points.y, points.x)
+            assert area == pytest.approx(areas.loc[tag, f"{curve}_auc"], abs=0.004)
+
+    @settings(max_examples=30)
+    @given(st.integers(0, 2**32), st.integers(2, 30), st.integers(3, 20))
+    def test_properties(self, seed, tracks, points):
+        said = made_up(np.random.default_rng(seed), tracks=tracks, slices=1)
+        for (_, curve), rows in tags.curves_table(said, points=points).groupby(["tag", "curve"]):
+            assert 2 <= len(rows) <= points
+            assert rows.x.is_monotonic_increasing and rows.threshold.is_monotonic_decreasing
+            assert curve == "pr" or rows.y.is_monotonic_increasing
+            assert rows[["x", "y"]].stack().between(0, 1).all()

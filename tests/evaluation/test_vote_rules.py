@@ -1,0 +1,86 @@
+"""Every rule by which slices decide a track, and who wins a tie."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_up import noisy, predictions
+
+from genreflow.evaluation.predictions import Predictions, from_frame
+from genreflow.evaluation.votes import RULES, maximum, weighted
+
+
+def test_the_four_rules_can_all_differ():
+    """Class 0 has the surest slice, 1 the most votes, 2 the largest mean; weights make 3 of few sure slices."""
+    said = predictions(
+        [("x", 0, row) for row in (
+            [0.80, 0.00, 0.20, 0.00], [0.00, 0.34, 0.33, 0.33], [0.00, 0.34, 0.33, 0.33], [0.00, 0.34, 0.33, 0.33],
+            [0.00, 0.00, 0.48, 0.52], [0.00, 0.00, 0.45, 0.55],
+        )],
+        classes="abcd",
+    )  # fmt: skip
+    assert {name: rule(said).predicted.item() for name, rule in RULES.items()} == {
+        "majority": 1, "mean": 2, "maximum": 0, "weighted": 3,
+    }  # fmt: skip
+
+
+def test_maximum_by_hand():
+    found = maximum(predictions([("x", 0, [0.7, 0.2, 0.1]), ("x", 0, [0.1, 0.8, 0.1])])).iloc[0]
+    assert (found.predicted, found.share, found.runner_up, found.runner_up_share) == (1, 0.8, 0, 0.7)
+    assert found[["p0", "p1", "p2"]].tolist() == pytest.approx([0.4, 0.5, 0.1])
+
+
+def test_weighted_by_hand():
+    """0.9 for class 0 against 0.5 + 0.6 for class 1."""
+    said = predictions([("x", 0, [0.9, 0.1, 0]), ("x", 0, [0.5, 0.5, 0]), ("x", 0, [0.4, 0.6, 0])])
+    found = weighted(said).iloc[0]
+    assert (found.predicted, found.runner_up) == (0, 1)
+    assert (found.share, found.runner_up_share) == pytest.approx((1.4 / 2.0, 0.6 / 2.0))
+
+
+def test_a_tied_maximum_goes_to_the_larger_mean_and_then_to_the_first_class():
+    assert maximum(predictions([("x", 0, [0.8, 0.2, 0]), ("x", 0, [0.1, 0.8, 0.1])])).predicted.item() == 1
+    assert maximum(predictions([("x", 0, [0.2, 0.0, 0.8]), ("x", 0, [0.8, 0.0, 0.2])])).predicted.item() == 0
+
+
+def test_a_tied_weight_goes_to_the_larger_mean_and_then_to_the_first_class():
+    assert weighted(predictions([("x", 0, [0.6, 0.3, 0.1]), ("x", 0, [0.0, 0.6, 0.4])])).predicted.item() == 1
+    assert weighted(predictions([("x", 0, [0.0, 0.2, 0.8]), ("x", 0, [0.0, 0.8, 0.2])])).predicted.item() == 1
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_no_slices_are_no_tracks(rule):
+    said = from_frame(pd.DataFrame(columns=["track_id", "slice", "label", "p0", "p1"]), ["a", "b"])
+    assert len(rule(said)) == 0
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_of_one_slice_all_rules_are_that_slice(rule):
+    said = noisy(np.random.default_rng(0), tracks=30, slices=1)
+    np.testing.assert_array_equal(rule(said).predicted, said.predicted)
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**32), st.integers(1, 10), st.integers(1, 8), st.sampled_from([2, 4, 100]))
+def test_properties(seed, tracks, slices, grain):
+    """All rules return one table, whatever the order of rows; coarse probabilities (`grain`) make ties common."""
+    rng = np.random.default_rng(seed)
+    raw = noisy(rng, tracks=tracks, slices=slices)
+    proba = rng.multinomial(grain, np.ones(3) / 3, size=len(raw)) / grain
+    said = Predictions(raw.track_id, raw.segment, raw.label, proba, raw.classes)
+    order = rng.permutation(len(said))
+    shuffled = Predictions(
+        said.track_id[order], said.segment[order], said.label[order], said.proba[order], said.classes
+    )
+    tables = {name: rule(said) for name, rule in RULES.items()}
+    for name, found in tables.items():
+        pd.testing.assert_frame_equal(RULES[name](shuffled), found)
+        assert list(found) == list(tables["majority"])
+        assert (found.predicted != found.runner_up).all() and (found.share >= found.runner_up_share - 1e-9).all()
+        pd.testing.assert_frame_equal(found[["p0", "p1", "p2"]], tables["mean"][["p0", "p1", "p2"]])
+    largest = pd.DataFrame(said.proba).groupby(said.track_id).max().max(axis=1)
+    np.testing.assert_allclose(tables["maximum"].share, largest)
+    weight = pd.Series(said.proba.max(axis=1))
+    votes = pd.crosstab(said.track_id, said.predicted, values=weight, aggfunc="sum").max(axis=1)
+    np.testing.assert_allclose(tables["weighted"].share, votes / weight.groupby(said.track_id).sum())
