@@ -12,7 +12,7 @@ import pandas as pd
 from genreflow.catalog.index import read_index, shard_files
 from genreflow.config.inputs import FRONT_ENDS, FrontEnd
 from genreflow.store.digest import digest
-from genreflow.store.shards import FULL_SCALE, read_arrays, read_header, read_rows
+from genreflow.store.shards import as_fed, read_arrays, read_header, read_rows
 
 # Of slices that are read together; a track's are never parted.
 _BLOCK_BYTES = 64 * 2**20
@@ -28,8 +28,7 @@ class Clip:
     @cached_property
     def array(self) -> np.ndarray:
         """The slices as a model is fed them, float32 ``[n, *shape]``; waveforms have a full scale of 1."""
-        values = self.stored.astype(np.float32)
-        return values / FULL_SCALE if self.stored.dtype == np.int16 else values
+        return as_fed(self.stored)
 
     @property
     def middle(self) -> int:

@@ -23,20 +23,23 @@ def headline(audit: pd.DataFrame, setting: Mapping[str, Any] | None = None) -> d
     its own. All values are plain.
     """
     tested = setting is not None and pd.notna(setting["track_majority"])
+    ranked = setting is not None and pd.notna(setting["roc_auc"])
+    judged = tested or ranked
     facts = {
         "files": int(audit["tracks"].sum()),
         "quarantined": int(audit["quarantined"].sum()),
-        "tracks": int(setting["tracks"] if tested else audit["accepted"].sum() + audit["warned"].sum()),
-        "slices": int(setting["slices"] if tested else audit["slices"].sum()),
+        "tracks": int(setting["tracks"] if judged else audit["accepted"].sum() + audit["warned"].sum()),
+        "slices": int(setting["slices"] if judged else audit["slices"].sum()),
         "classes": int((audit["tracks"] > 0).sum()),
-        "groups": int(setting["groups"]) if tested and setting["groups"] < setting["tracks"] else None,
+        "groups": int(setting["groups"]) if judged and setting["groups"] < setting["tracks"] else None,
         "baseline": _number(setting["baseline"]) if tested else None,
         "level": "track" if tested else "",
         "accuracy": _number(setting["track_majority"]) if tested else None,
         "low": _number(setting["track_majority_low"]) if tested else None,
         "high": _number(setting["track_majority_high"]) if tested else None,
     }
-    result = _result(facts, setting) if tested else [_no_result(setting)]
+    tell = _tag_result if ranked else _result
+    result = tell(facts, setting) if judged else [_no_result(setting)]
     return {"sentences": [*result, _data(facts)], **facts}
 
 
@@ -72,6 +75,27 @@ def _result(facts: Mapping[str, Any], setting: Mapping[str, Any]) -> list[str]:
     if diverged:
         sentences.append(
             f"{diverged} of {_count(folds, 'fold')} diverged and {_is(diverged)} left out of all accuracies."
+        )
+    return sentences
+
+
+def _tag_result(facts: Mapping[str, Any], setting: Mapping[str, Any]) -> list[str]:
+    """Return what is said of tags, of which a track has any number."""
+    area, low, high = (float(setting[f"roc_auc{end}"]) for end in ("", "_low", "_high"))
+    interval = f" (95 % interval {low:.3f} to {high:.3f})" if low == low else ""
+    verdict = "so these tracks do not show that the model has learned anything."
+    if low > 0.5:
+        verdict = "and the whole interval lies above that, so the model has learned to tell tags apart."
+    sentences = [
+        f"The area under the ROC curve, averaged over tags, is {area:.3f}{interval} on "
+        f"{_count(facts['tracks'], 'track')} that the models were not trained on. By chance it is 0.5, {verdict}",
+        f"The area under the precision-recall curve, averaged over tags, is {float(setting['pr_auc']):.3f} "
+        f"(95 % interval {float(setting['pr_auc_low']):.3f} to {float(setting['pr_auc_high']):.3f}).",
+        _independence(facts),
+    ]
+    if setting["diverged"]:
+        sentences.append(
+            f"{int(setting['diverged'])} of {_count(int(setting['folds']), 'run')} diverged and do not count."
         )
     return sentences
 

@@ -90,6 +90,9 @@ def study_tables(
         "calibration": score_tables.calibration_table(judged),
         "comparisons": score_tables.comparisons_table(experiments, study["settings"], trained, tracks, seed=seed),
     }
+    for frame in built.values():
+        if "protocol" in frame:
+            frame["music"] = frame["protocol"].map(_music_of(study))
     told = headline.headline(built["audit"], _headline_row(settings, study["headline"]))
     summary = tables.holdout_summary(holdout, published.get("holdout"), seed=seed)
     told["holdout"] = headline.holdout_sentences(summary.iloc[0]) if len(summary) else []
@@ -105,6 +108,14 @@ def _read_run(folder: Path, run: Mapping[str, Any], protocol: Mapping[str, Any])
         history=read_frame(folder / "history.parquet", "history"),
         predictions=read_frame(folder / "predictions.parquet", "predictions"),
     )
+
+
+def _music_of(study: Mapping[str, Any]) -> dict[str, str]:
+    """Return the dataset of each protocol, and whether it is a stand-in."""
+    return {
+        name: f"{protocol['dataset']} (stand-in)" if protocol["standin"] else protocol["dataset"]
+        for name, protocol in study["protocols"].items()
+    }
 
 
 def _headline_row(settings: pd.DataFrame, wanted: Mapping[str, str] | None) -> Mapping[str, Any] | None:

@@ -60,7 +60,7 @@ def stored_dtype(settings: InputSettings) -> np.dtype:
 
 
 def to_stored(array: np.ndarray, settings: InputSettings) -> np.ndarray:
-    """Return segments as they are stored; `genreflow.training.data.to_input` turns them into what a model sees."""
+    """Return segments as they are stored; `genreflow.store.shards.as_fed` turns them into what a model sees."""
     dtype = stored_dtype(settings)
     return np.rint(array.clip(-1, 1) * FULL_SCALE).astype(dtype) if dtype == np.int16 else array.astype(dtype)
 

@@ -1,8 +1,7 @@
 """The figures of a study by kind: which table, which slice, which words go into each."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,51 +15,20 @@ from genreflow.errors import UserError
 from genreflow.features.descriptors import names
 from genreflow.features.logmel import band_centres
 from genreflow.features.maps import UNITS
-from genreflow.figures import experiments
 from genreflow.figures.architecture import Layer, architecture
+from genreflow.figures.calibration import reliability
+from genreflow.figures.compared import draw_experiment
 from genreflow.figures.confusion import confusion_matrix
 from genreflow.figures.curves import training
+from genreflow.figures.described import draw_analysis, draw_diagram
 from genreflow.figures.examples import descriptors, waveform
 from genreflow.figures.maps import music_maps
+from genreflow.figures.sources import Sources, folds_only, rows_of
 from genreflow.figures.spectrogram import mel_example, right_and_wrong
 from genreflow.figures.style import notice
 from genreflow.store import parquet
 from genreflow.store.parquet import read_frame
-from genreflow.store.shards import FULL_SCALE, read_arrays, read_header, read_rows
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What figures are drawn from.
-
-    Attributes
-    ----------
-    study
-        What the plan tells of the study: runs, experiments, the setting in the headline.
-    tables
-        The study's tables by name, without suffix.
-    published_curves
-        ``experiment, value, epoch, train_accuracy``, or None.
-    index
-        The index of the input that the headline's model is fed.
-    folder
-        Folder of the study's results.
-    """
-
-    study: Mapping[str, Any]
-    tables: Mapping[str, pd.DataFrame]
-    published_curves: pd.DataFrame | None
-    index: Path
-    folder: Path
-
-
-def read_sources(
-    study: Mapping[str, Any], *, tables: Sequence[str], published: Sequence[str], index: str, folder: Path
-) -> Sources:
-    """Read the tables of a study (Parquet) and the published curves, where there are any."""
-    frames = {Path(path).stem: read_frame(path, "table") for path in tables}
-    curves = [pd.read_csv(path, dtype={"value": str}) for path in published if path.endswith("_curves.csv")]
-    return Sources(study, frames, curves[0] if curves else None, Path(index), folder)
+from genreflow.store.shards import as_fed, read_arrays, read_header, read_rows
 
 
 def draw(wanted: Mapping[str, str], sources: Sources) -> Figure:
@@ -69,7 +37,7 @@ def draw(wanted: Mapping[str, str], sources: Sources) -> Figure:
     Parameters
     ----------
     wanted
-        ``kind`` and what that kind needs to know: ``experiment``, ``level`` or ``model``.
+        ``kind`` and what that kind needs to know: ``experiment``, ``level``, ``model``, ``figure``.
 
     Raises
     ------
@@ -79,9 +47,12 @@ def draw(wanted: Mapping[str, str], sources: Sources) -> Figure:
     kinds = {
         "input": _input,
         "architecture": _architecture,
-        "experiment": _experiment,
+        "experiment": draw_experiment,
+        "analysis": draw_analysis,
+        "diagram": draw_diagram,
         "training": _training,
         "confusion": _confusion,
+        "reliability": _reliability,
         "right_and_wrong": _right_and_wrong,
     }
     if wanted["kind"] not in kinds:
@@ -98,7 +69,7 @@ def _input(sources: Sources, input: str) -> Figure:
         return notice("No track is long enough for one slice")
     track = usable.iloc[0]
     array, start_s = _segment(path, track, int(track["slices"]) // 2)
-    title = f"Input «{input}», {track['label']}: {track['title']}".replace(", :", ":")
+    title = sources.titled(f"Input «{input}», {track['label']}: {track['title']}".replace(", :", ":"))
     match _front_end(path, track):
         case LogMel() as mel:
             return mel_example(array, title=title, **_axes(mel))
@@ -121,38 +92,36 @@ def _architecture(sources: Sources, model: str) -> Figure:
     return architecture([Layer(**layer) for layer in facts["layers"]], title=model, input_shape=facts["input_shape"])
 
 
-def _experiment(sources: Sources, experiment: str) -> Figure:
-    rows = _rows(sources.tables["experiments"], experiment=experiment)
-    curves = sources.published_curves
-    baseline = sources.tables["settings"]["baseline"]
-    described = sources.study["experiments"][experiment]
-    return experiments.experiment(
-        rows,
-        _folds_only(sources.tables["history"]),
-        _folds_only(sources.tables["runs"]),
-        None if curves is None else _rows(curves, experiment=experiment),
-        title=described["title"],
-        axis=described["axis"],
-        baseline=baseline.iloc[0] if len(baseline) else None,
-    )
-
-
 def _training(sources: Sources) -> Figure:
-    return training(_folds_only(sources.tables["history"]), title="Training")
+    return training(folds_only(sources.tables["history"]), title=sources.titled("Training"))
 
 
 def _confusion(sources: Sources, level: str) -> Figure:
-    rows = _rows(sources.tables["confusion"], level=level)
+    rows = rows_of(sources.tables["confusion"], level=level)
     if level != "holdout":  # which is of the final model, the only one there
-        rows = _rows(rows, **_place(sources))
+        rows = rows_of(rows, **sources.headline)
     titles = {
         "slice": "Slices of all test folds",
         "track": "Tracks of all test folds, majority vote",
         "holdout": "Holdout tracks, majority vote of the final model",
     }
+    title = sources.titled(titles[level], sources.headline["protocol"])
     if rows.empty:
-        return notice(f"{titles[level]}: nothing was predicted")
-    return confusion_matrix(rows, level="slice" if level == "slice" else "track", title=titles[level])
+        return notice(f"{title}: nothing was predicted")
+    return confusion_matrix(rows, level="slice" if level == "slice" else "track", title=title)
+
+
+def _reliability(sources: Sources) -> Figure:
+    bins = rows_of(sources.tables["calibration"], **sources.headline)
+    title = sources.titled("Are probabilities right?", sources.headline["protocol"])
+    if bins.empty:
+        return notice(f"{title} Nothing was predicted")
+    states = bins.drop_duplicates("state").set_index("state")
+    names = {"before": "as trained"}
+    if "after" in states.index:
+        names["after"] = f"temperature {states.loc['after', 'temperature']:.2f}"
+    errors = {names[state]: float(row["error"]) for state, row in states.iterrows()}
+    return reliability(bins.assign(state=bins["state"].map(names)), errors, title=title, level="slice")
 
 
 def _right_and_wrong(sources: Sources) -> Figure:
@@ -164,7 +133,7 @@ def _right_and_wrong(sources: Sources) -> Figure:
     return right_and_wrong(
         [_segment(sources.index, track, int(row["slice"]))[0] for track, row in zip(tracks, pair, strict=True)],
         [f"{words(row)}\n{track['title']}" for words, track, row in zip((_right, _wrong), tracks, pair, strict=True)],
-        title=f"Two slices of {pair[0]['label']}: one right, one wrong",
+        title=sources.titled(f"Two slices of {pair[0]['label']}: one right, one wrong", sources.headline["protocol"]),
         **_axes(_front_end(sources.index, tracks[0])),
     )
 
@@ -179,11 +148,11 @@ def _wrong(row: pd.Series) -> str:
 
 def _headline_slices(sources: Sources) -> pd.DataFrame:
     """Return every test slice of the headline's finished runs: ``track_id, slice, label, predicted, probability``."""
-    runs = _rows(sources.tables["runs"], **_place(sources))
+    runs = rows_of(sources.tables["runs"], **sources.headline)
     diverged = set(runs.loc[runs["status"] == "diverged", ["fold", "repeat"]].itertuples(index=False, name=None))
     parts = []
     for run in sources.study["runs"]:
-        is_headline = all(run[name] == value for name, value in _place(sources).items())
+        is_headline = all(run[name] == value for name, value in sources.headline.items())
         if not is_headline or run["fold"] == "final" or (run["fold"], run["repeat"]) in diverged:
             continue
         path = sources.folder / run["path"] / "predictions.parquet"
@@ -197,11 +166,6 @@ def _headline_slices(sources: Sources) -> pd.DataFrame:
         )
     columns = ["track_id", "slice", "label", "predicted", "probability"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-
-
-def _place(sources: Sources) -> dict[str, str]:
-    """Return model, setting and protocol of the headline."""
-    return dict(sources.study["headline"])
 
 
 def _most_telling_pair(slices: pd.DataFrame) -> tuple[pd.Series, pd.Series] | None:
@@ -221,8 +185,7 @@ def _segment(index: Path, track: pd.Series, number: int) -> tuple[np.ndarray, fl
     rows = read_rows(path)
     [row] = np.flatnonzero((rows["track_id"] == track["track_id"]) & (rows["slice"] == number))
     stored = read_arrays(path, np.array([row]))[0]
-    array = stored / np.float32(FULL_SCALE) if stored.dtype == np.int16 else stored.astype(np.float32)
-    return array, float(rows["start_s"][row])
+    return as_fed(stored), float(rows["start_s"][row])
 
 
 def _front_end(index: Path, track: pd.Series) -> FrontEnd:
@@ -237,13 +200,3 @@ def _shard(index: Path, track: pd.Series) -> Path:
 def _axes(mel: LogMel) -> dict[str, Any]:
     unit = "0 to 1, scaled by frame" if mel.scale == "frame_minmax" else "dB"
     return {"hop_s": mel.hop / mel.sample_rate, "frequencies": band_centres(mel), "unit": unit}
-
-
-def _rows(frame: pd.DataFrame, **values: str) -> pd.DataFrame:
-    for column, value in values.items():
-        frame = frame[frame[column].astype(str) == value]
-    return frame
-
-
-def _folds_only(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame[frame["fold"].astype(str) != "final"]

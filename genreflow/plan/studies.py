@@ -22,6 +22,14 @@ from genreflow.plan.code import code_key
 from genreflow.plan.datasets import DatasetPlan, InputPlan
 from genreflow.store.digest import digest
 
+# What the analysis of a dataset can show of each kind of input.
+_TOLD_BY = {
+    "waveform": ("waveforms", "variance", "projections"),
+    "stft": ("spectrograms", "spectra", "projections"),
+    "logmel": ("spectrograms", "spectra", "projections"),
+    "descriptors": ("importances", "forest_importances", "projections"),
+}
+
 
 @dataclass(frozen=True)
 class Run:
@@ -426,7 +434,8 @@ class StudyPlan:
         headline = self.headline
         return {
             "name": self.name,
-            "title": self.settings.title or self.name,
+            "title": (self.settings.title or self.name) + (" (stand-in music)" if self.dataset.is_synthetic else ""),
+            "standin": self.dataset.is_synthetic,
             "description": self.settings.description,
             "citation": self.settings.citation,
             "dataset": self.dataset.name,
@@ -501,22 +510,57 @@ class StudyPlan:
     @cached_property
     def figures(self) -> dict[str, dict[str, str]]:
         """Figure name -> what it shows, in the order of the report."""
-        figures = {f"input-{name}": {"kind": "input", "input": name} for name in self.settings.inputs}
+        figures: dict[str, dict[str, str]] = {
+            **{f"diagram-{name}": {"kind": "diagram", "figure": name} for name in self.settings.diagrams},
+            **{f"input-{name}": {"kind": "input", "input": name} for name in self.settings.inputs},
+            **self._analysis_figures(),
+        }
         if not self.settings.models:
             return figures
         for model in self.settings.models:
             figures[f"architecture-{model}"] = {"kind": "architecture", "model": model}
-        for name in self.settings.experiments:
-            figures[f"experiment-{name}"] = {"kind": "experiment", "experiment": name}
+        for name, experiment in self.settings.experiments.items():
+            figures |= self._experiment_figures(name, experiment)
         if not self.settings.experiments:
             figures["training"] = {"kind": "training"}
-        for level in ("slice", "track"):
-            figures[f"confusion-{level}"] = {"kind": "confusion", "level": level}
-        if self.has_holdout:
+        if not self.protocols[self.headline.protocol].is_tagged:
+            for level in ("slice", "track"):
+                figures[f"confusion-{level}"] = {"kind": "confusion", "level": level}
+            figures["reliability"] = {"kind": "reliability"}
+            if self.settings.inputs[self.headline.input].front_end.kind == "logmel":
+                figures["right-and-wrong"] = {"kind": "right_and_wrong"}
+        if self.has_holdout and not self.protocols[self.final.protocol].is_tagged:
             figures["confusion-holdout"] = {"kind": "confusion", "level": "holdout"}
-        if self.settings.inputs[self.headline.input].front_end.kind == "logmel":
-            figures["right-and-wrong"] = {"kind": "right_and_wrong"}
         return figures
+
+    def _experiment_figures(self, name: str, experiment: Experiment) -> dict[str, dict[str, str]]:
+        """Return the figures of an experiment; of those that show one value, one for each."""
+        figures = {}
+        for figure in experiment.figures:
+            wanted = {"kind": "experiment", "experiment": name, "figure": figure}
+            if figure == "confusions":
+                for number in range(len(self.experiment_settings(experiment))):
+                    figures[f"confusion-{name}-{number + 1}"] = wanted | {"number": str(number)}
+            else:
+                figures[f"{figure.replace('_', '-')}-{name}"] = wanted
+        return figures
+
+    def _analysis_figures(self) -> dict[str, dict[str, str]]:
+        """Return the figures of the analysis of the main dataset, by what its inputs can tell."""
+        if not self.settings.analysis:
+            return {}
+        wanted = [("counts", "")]
+        if next(iter(self.protocols.values())).is_tagged:
+            wanted += [("tags_per_track", ""), ("correlation_50", ""), ("correlation_10", "")]
+        for name in self.settings.analysis:
+            told = _TOLD_BY.get(self.settings.inputs[name].front_end.kind, ())
+            wanted += [(figure, name) for figure in told]
+        return {
+            "-".join(["analysis", figure.replace("_", "-"), *([name] if name else [])]): {
+                "kind": "analysis", "figure": figure, "input": name,
+            }
+            for figure, name in wanted
+        }  # fmt: skip
 
     # Keys of the products, from the top down.
 

@@ -6,7 +6,7 @@ no name of a file or class can become markup.
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from genreflow.figures.style import printable
 from genreflow.report import tables
 from genreflow.report.tables import Column, Table
 
+_VERDICTS = 6  # sentences on pairs that are shown; the table has all
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -67,7 +68,8 @@ class Holdout:
 class Study:
     """What a page is made of; a part that is not given is left out, or said to be missing.
 
-    Frames are the tidy tables of the study: `audit`, `quarantine`, `warnings`, `copies`, `settings`, `runs`,
+    `standin` says that the music is synthetic. Frames are the tidy tables of the study: `audit`, `quarantine`,
+    `warnings`, `copies`, `settings`, `runs`,
     `experiments`, `classes`, `tracks` as evaluation makes them, `leakage` and `bandwidth` as the folds are audited;
     `warned` lists the tracks with a warning (``title, reason, message``), `notices` are remarks on the dataset as
     it was found, `gates` the thresholds by which tracks were judged. `experiment_pictures` are keyed by the name in
@@ -76,6 +78,7 @@ class Study:
 
     title: str
     headline: Headline
+    standin: bool = False
     audit: pd.DataFrame | None = None
     quarantine: pd.DataFrame | None = None
     warnings: pd.DataFrame | None = None
@@ -89,7 +92,13 @@ class Study:
     runs: pd.DataFrame | None = None
     training: Sequence[Picture] = ()
     experiments: pd.DataFrame | None = None
-    experiment_pictures: Mapping[str, Picture] = field(default_factory=dict)
+    experiment_pictures: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
+    comparisons: pd.DataFrame | None = None
+    scores: pd.DataFrame | None = None
+    tags: pd.DataFrame | None = None
+    analysis: Sequence[Picture] = ()
+    calibration: Sequence[Picture] = ()
+    diagrams: Sequence[Picture] = ()
     confusion: Sequence[Picture] = ()
     classes: pd.DataFrame | None = None
     tracks: pd.DataFrame | None = None
@@ -117,7 +126,7 @@ def render(study: Study) -> str:
         title=study.title,
         sentences=study.headline.sentences,
         facts=_facts(study.headline),
-        sections=[section for section in _sections(study) if section.blocks],
+        sections=[_marked(section, study.standin) for section in _sections(study) if section.blocks],
     )
 
 
@@ -175,6 +184,19 @@ class _Section:
     blocks: list[Any]
 
 
+def _marked(section: _Section, standin: bool) -> _Section:
+    """Return a section whose tables say so where the music is a stand-in."""
+    if not standin:
+        return section
+    blocks = [
+        replace(block, table=replace(block.table, caption=f"{block.table.caption} (stand-in music)"))
+        if isinstance(block, _Shown | _Folded)
+        else block
+        for block in section.blocks
+    ]
+    return replace(section, blocks=blocks)
+
+
 def _facts(headline: Headline) -> list[_Fact]:
     """Return the facts in the order in which they must be read: the accuracy comes after what it rests on."""
     share = headline.quarantined / headline.files if headline.files else 0.0
@@ -196,8 +218,10 @@ def _facts(headline: Headline) -> list[_Fact]:
 def _sections(study: Study) -> Iterable[_Section]:
     yield _Section("data", "Data audit", _data(study))
     yield _Section("leakage", "Leakage audit", _leakage(study))
+    yield _Section("analysis", "What the dataset is like", _pictures(study.analysis))
     yield _Section("results", "Results", _results(study))
     yield _Section("experiments", "Experiments", _experiments(study))
+    yield _Section("calibration", "Calibration", _pictures(study.calibration))
     yield _Section("confusion", "Confusion", _confusion(study))
     yield _Section("holdout", "Holdout", _holdout(study.holdout))
     yield _Section("slices", "What the network sees", _pictures(study.slices))
@@ -269,6 +293,10 @@ def _results(study: Study) -> list[Any]:
         caption = "Accuracy of each setting over all folds (%), with 95 % intervals over tracks"
         blocks.append(_Shown(tables.table(settings, _SETTINGS, caption=caption)))
         blocks.append(_Folded(tables.table(settings, _MEASURES, caption="More measures of each setting (%)")))
+    if _some(study.tags):
+        blocks.append(_Shown(tables.table(study.tags, _TAGS, caption="Areas under the curves of each tag (%)")))
+    if _some(study.scores):
+        blocks.append(_Folded(tables.table(study.scores, _SCORES, caption="Every metric of the main setting")))
     blocks.append(_Folded(tables.table(study.runs, _RUNS, caption=f"All runs ({len(study.runs):,})")))
     return blocks + _pictures(study.training)
 
@@ -278,14 +306,17 @@ def _experiments(study: Study) -> list[Any]:
         return []
     blocks: list[Any] = []
     for name, rows in study.experiments.groupby("experiment", sort=False):
-        picture = study.experiment_pictures.get(name)
-        if picture is None:
-            blocks.append(_Heading(name))
-        else:
-            blocks += _pictures([picture])
-        published = rows["published_mean"].notna().any()
+        blocks.append(_Heading(rows["title"].iloc[0]))
+        blocks += _pictures(study.experiment_pictures.get(name, ()))
+        published = rows.filter(like="published").notna().any(axis=None)
         caption = "Ours beside the published numbers (%)" if published else "The values compared (%)"
         blocks.append(_Shown(tables.table(rows, _EXPERIMENT, caption=caption)))
+        if _some(study.comparisons):
+            pairs = study.comparisons[study.comparisons["experiment"] == name]
+            blocks += [_Text(sentence) for sentence in pairs["verdict"].head(_VERDICTS)]
+            if len(pairs):
+                caption = f"All pairs ({len(pairs):,}), differences in percentage points"
+                blocks.append(_Folded(tables.table(pairs, _COMPARISONS, caption=caption)))
     return blocks
 
 
@@ -310,7 +341,7 @@ def _holdout(holdout: Holdout | None) -> list[Any]:
 
 
 def _methods(study: Study) -> list[Any]:
-    blocks: list[Any] = [_Text(paragraph) for paragraph in study.methods]
+    blocks: list[Any] = [*(_Text(paragraph) for paragraph in study.methods), *_pictures(study.diagrams)]
     if study.identity:
         blocks += [_Heading("What makes it reproducible"), _Pairs(study.identity)]
     if study.citation:
@@ -420,9 +451,14 @@ _BANDWIDTH = (
     Column("90 %", ("p90",), tables.kilo),
     _name("Codecs", "codecs"),
 )
+_ROC = Column("ROC-AUC, mean of tags", ("roc_auc", "roc_auc_low", "roc_auc_high"), tables.interval)
+_PR = Column("PR-AUC, mean of tags", ("pr_auc", "pr_auc_low", "pr_auc_high"), tables.interval)
 _SETTINGS = (
     _MODEL,
     _SETTING,
+    _PROTOCOL,
+    _ROC,
+    _PR,
     Column("Majority baseline", ("baseline",), tables.percent),
     _SLICE,
     _PUBLISHED,
@@ -460,6 +496,16 @@ _RUNS = (
 )
 _EXPERIMENT = (
     _name("Value", "value"),
+    _PROTOCOL,
+    _ROC,
+    Column("Published ROC-AUC", ("published_roc_auc",), tables.percent),
+    Column("Published ROC-AUC, validation", ("published_validation_roc_auc",), tables.percent),
+    _PR,
+    Column("Published PR-AUC", ("published_pr_auc",), tables.percent),
+    Column("Published PR-AUC, validation", ("published_validation_pr_auc",), tables.percent),
+    Column("Published track accuracy", ("published_track",), tables.percent),
+    Column("Validation accuracy", ("validation_accuracy",), tables.percent),
+    Column("Published validation accuracy", ("published_validation",), tables.percent),
     _SLICE,
     _PUBLISHED,
     _DIFFERENCE,
@@ -468,6 +514,30 @@ _EXPERIMENT = (
     _TRAIN,
     Column("Published training accuracy", ("published_train",), tables.percent),
 )
+_COMPARISONS = (
+    _PROTOCOL,
+    _name("First", "a"),
+    _name("Second", "b"),
+    Column("Tracks", ("tracks",), tables.count),
+    Column("Difference", ("difference",), tables.points),
+    Column("from", ("low",), tables.points),
+    Column("to", ("high",), tables.points),
+    Column("p, corrected", ("p_holm",), tables.number),
+    Column("Difference over folds", ("fold_difference",), tables.points),
+    Column("p over folds, corrected", ("fold_p_holm",), tables.number),
+    _name("Verdict", "verdict"),
+)
+_TAGS = (
+    _name("Tag", "tag"),
+    Column("Tracks", ("positives",), tables.count),
+    Column("Chance", ("base_rate",), tables.percent),
+    _ROC,
+    _PR,
+    Column("Precision", ("precision",), tables.percent),
+    Column("Recall", ("recall",), tables.percent),
+    Column("F1", ("f1",), tables.percent),
+)
+_SCORES = (_name("Metric", "metric"), Column("Value", ("value",), tables.number))
 _CLASSES = (
     _name("Level", "level"),
     _MODEL,

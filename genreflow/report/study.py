@@ -16,12 +16,47 @@ from genreflow.store.parquet import read_frame
 _CAPTIONS = {
     "input": "What a model is fed of one track: one segment of it, as it is stored.",
     "architecture": "Each block is a layer's output, the time axis vertical; an arc is a skip connection.",
-    "experiment": (
+    "bars": (
         "Left: mean slice accuracy over folds (bar), its 95 % interval over tracks (black), each fold (dot), the "
         "published mean with its standard deviation over test files (diamond, grey) where there is one, and the "
         "majority baseline (dashed). Right: training accuracy an epoch, its range over folds, and published values "
         "(dotted markers) where there are any."
     ),
+    "ranking": (
+        "A dot a value with its 95 % interval, the best on top; an open diamond is a published number, the dashed line "
+        "what needs no model."
+    ),
+    "sweep": (
+        "Solid: tested slices with 95 % intervals over tracks; dashed: training slices; an open diamond is a published "
+        "number."
+    ),
+    "losses": (
+        "Training loss (solid) and, where tracks were watched, validation loss (dashed) an epoch: mean over runs and "
+        "range."
+    ),
+    "differences": (
+        "Difference of track accuracies of each pair on the tracks that both judged, with its 95 % interval; told "
+        "apart where chance explains it in less than 5 %, corrected for the number of pairs (Holm)."
+    ),
+    "grouped": (
+        "Accuracy of training slices in the last epoch, of validation and of tested slices (with their 95 % interval "
+        "over tracks); an open diamond is a published number."
+    ),
+    "confusions": "Rows are true classes, columns predicted ones. A cell holds a count and its share of the row.",
+    "triple": (
+        "Rows are true classes, columns predicted ones. Each stripe of a cell is the share of the row (%) that one of "
+        "the models puts there."
+    ),
+    "precision_recall": "A dot a class; an open diamond is a published number.",
+    "roc": "A line a tag, the mean of all thick; the dotted diagonal is chance. Tracks, by the mean of their segments.",
+    "pr": "A line a tag, the mean of all thick. Tracks, by the mean of their segments.",
+    "areas": "Bars begin at chance: 0.5, or the share of tracks that have the tag (black mark).",
+    "reliability": (
+        "How often slices are right that are given a probability: on the dotted diagonal it is what it says. ECE is "
+        "the mean distance from it. A temperature is fitted to validation slices, where there are any."
+    ),
+    "analysis": "Of all tracks of the dataset, or of a fair draw of them.",
+    "diagram": "A drawing, not a result.",
     "training": "Training loss and training slice accuracy an epoch: mean over folds and range.",
     "confusion": "Rows are true classes, columns predicted ones. A cell holds a count and its share of the row.",
     "right_and_wrong": (
@@ -69,6 +104,7 @@ def study_page(
     main = {name: _of_headline(frames[name], study) for name in ("classes", "tracks")}
     return Study(
         title=study["title"],
+        standin=study["standin"],
         headline=Headline(**told),
         audit=frames["audit"],
         quarantine=refused[refused["dataset"] == study["dataset"]],
@@ -84,8 +120,15 @@ def study_page(
         training=_of_kind(pictures, figures, "training"),
         experiments=frames["experiments"],
         experiment_pictures={
-            shown["experiment"]: pictures[name] for name, shown in figures.items() if shown["kind"] == "experiment"
+            experiment: [pictures[name] for name, shown in figures.items() if shown.get("experiment") == experiment]
+            for experiment in study["experiments"]
         },
+        analysis=_of_kind(pictures, figures, "analysis"),
+        calibration=_of_kind(pictures, figures, "reliability"),
+        diagrams=_of_kind(pictures, figures, "diagram"),
+        comparisons=frames["comparisons"],
+        scores=_of_headline(frames["scores"], study),
+        tags=_of_headline(frames["tags"], study),
         confusion=[pictures[name] for name, shown in figures.items() if shown.get("level") in ("slice", "track")],
         classes=main["classes"],
         tracks=main["tracks"],
@@ -107,18 +150,8 @@ def study_page(
 def _picture(
     name: str, shown: Mapping[str, str], frames: Mapping[str, pd.DataFrame], study: Mapping[str, Any], folder: Path
 ) -> Picture:
-    titles = {
-        "input": f"Input {shown.get('input')}",
-        "architecture": f"Architecture of {shown.get('model')}",
-        "training": "Training curves",
-        "confusion": f"Confusion at {shown.get('level')} level",
-        "right_and_wrong": "A right and a wrong slice",
-    }
-    if shown["kind"] == "experiment":
-        title = study["experiments"][shown["experiment"]]["title"]
-    else:
-        title = titles[shown["kind"]]
-    caption = _CAPTIONS[shown["kind"]]
+    kind = shown.get("figure", "") if shown["kind"] == "experiment" else shown["kind"]
+    title, caption = _title(shown, study), _CAPTIONS[kind]
     table = None
     if shown["kind"] == "confusion":
         rows = frames["confusion"]
@@ -128,6 +161,26 @@ def _picture(
         table = tables.matrix(rows) if len(rows) else None
     svg = (folder / "figures" / f"{name}.svg").read_bytes()
     return Picture(title=title, caption=caption, alt=f"{title}. {caption}", svg=svg, table=table)
+
+
+def _title(shown: Mapping[str, str], study: Mapping[str, Any]) -> str:
+    match shown["kind"]:
+        case "experiment":
+            experiment = study["experiments"][shown["experiment"]]
+            value = f", {experiment['values'][int(shown['number'])][0]}" if "number" in shown else ""
+            return f"{experiment['title']}{value}: {shown['figure'].replace('_', ' and ')}"
+        case "analysis":
+            what = shown["figure"].replace("_", " ").capitalize()
+            return f"{what}, input {shown['input']}" if shown["input"] else what
+    return {
+        "input": f"Input {shown.get('input')}",
+        "architecture": f"Architecture of {shown.get('model')}",
+        "training": "Training curves",
+        "confusion": f"Confusion at {shown.get('level')} level",
+        "reliability": "Are probabilities right?",
+        "diagram": shown.get("figure", "").capitalize(),
+        "right_and_wrong": "A right and a wrong slice",
+    }[shown["kind"]]
 
 
 def _of_kind(pictures: Mapping[str, Picture], figures: Mapping[str, Mapping[str, str]], kind: str) -> list[Picture]:

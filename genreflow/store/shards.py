@@ -77,3 +77,8 @@ def read_arrays(path: str | os.PathLike, rows: np.ndarray) -> np.ndarray:
     facts = read_header(path).facts
     table = parquet.read_table(path, KIND, ["array"])
     return parquet.column_arrays(table["array"], tuple(facts["shape"]), facts["dtype"])[rows]
+
+
+def as_fed(stored: np.ndarray) -> np.ndarray:
+    """Return stored slices as models see them, float32; waveforms are stored as whole numbers."""
+    return stored.astype(np.float32) / FULL_SCALE if stored.dtype == np.int16 else stored.astype(np.float32)

@@ -12,7 +12,7 @@ import pandas as pd
 from genreflow.errors import UserError
 from genreflow.store.atomic import MAPPED, atomic_write
 from genreflow.store.digest import digest
-from genreflow.store.shards import FULL_SCALE, read_arrays, read_header, read_rows
+from genreflow.store.shards import read_arrays, read_header, read_rows
 
 
 @dataclass(frozen=True)
@@ -106,11 +106,6 @@ class SliceReader:
             self._last = None
             self._last = asked, load_slices(shards, tracks, classes, memory_gb=self._memory_gb, folder=folder)
         return self._last[1]
-
-
-def to_input(stored: np.ndarray) -> np.ndarray:
-    """Return stored slices as a network sees them, float32; waveforms are stored as whole numbers."""
-    return stored.astype(np.float32) / FULL_SCALE if stored.dtype == np.int16 else stored.astype(np.float32)
 
 
 def slice_form(shards: Sequence[str | os.PathLike]) -> tuple[tuple[int, ...], str]:

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from genreflow.models.standardise import Standardised
-from genreflow.training.data import SliceSet, to_input
+from genreflow.store.shards import as_fed
+from genreflow.training.data import SliceSet
 from genreflow.training.loop import HISTORY, Trained
 from genreflow.training.predict import predict_proba
 
@@ -30,7 +31,7 @@ def fit(
         Of what is drawn at random; most CPU threads.
     """
     begin = time.perf_counter()
-    inputs, core = to_input(data.stored), model
+    inputs, core = as_fed(data.stored), model
     if isinstance(model, Standardised):
         inputs, core = (inputs - model.mean.numpy()) / model.deviation.numpy(), model.network
     core.fit(inputs, data.targets, groups=data.frame["track_id"].to_numpy(), seed=seed, threads=threads)

@@ -27,8 +27,9 @@ from genreflow.models.summary import layers, trainable_parameters
 from genreflow.store.atomic import write_bytes, write_text
 from genreflow.store.digest import digest, file_sha256
 from genreflow.store.parquet import Header, read_frame, read_header, write_table
+from genreflow.store.shards import as_fed
 from genreflow.training.checkpoint import Checkpoints
-from genreflow.training.data import SliceReader, SliceSet, to_input
+from genreflow.training.data import SliceReader, SliceSet
 from genreflow.training.device import choose_device, choose_precision, choose_threads
 from genreflow.training.fit import fit
 from genreflow.training.interrupt import sigterm_noted
@@ -143,7 +144,7 @@ def run_fold(
         core = registry.build(model, len(classes), input_shape=shape, **asked["options"])
         network = standardised(core, shape, asked["input"].get("standardise", "none"))
         if isinstance(network, Standardised):
-            network.learn(train_set.arrays, train_set.places, to_input)
+            network.learn(train_set.arrays, train_set.places, as_fed)
         built = time.perf_counter()
         if is_fitted:
             trained = fit(network, train_set, seed=training.seed, threads=torch.get_num_threads())

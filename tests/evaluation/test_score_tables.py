@@ -109,7 +109,8 @@ class TestFusion:
         fused = fused_runs(runs, [FUSION])
         assert [run["fold"] for run in fused] == list(FOLDS)
         first, second, mine = (
-            run["predictions"].sort_values(["track_id", "slice"]).p1.to_numpy() for run in (runs[0], runs[3], fused[0])
+            run["predictions"].query("role == 'test'").sort_values(["track_id", "slice"]).p1.to_numpy()
+            for run in (runs[0], runs[3], fused[0])
         )
         np.testing.assert_allclose(mine, (first + second) / 2)
         row = tables.settings_table([*runs, *fused], folds).set_index("model").loc["both"]

@@ -28,8 +28,7 @@ from genreflow.features.logmel import log_mel
 from genreflow.features.maps import music_maps
 from genreflow.features.shapes import segment_shape
 from genreflow.features.slices import cut, slice_shard
-from genreflow.store.shards import FULL_SCALE, read_arrays, read_header, read_rows, write_shard
-from genreflow.training.data import to_input
+from genreflow.store.shards import FULL_SCALE, as_fed, read_arrays, read_header, read_rows, write_shard
 
 RATE = 44_100
 IDS = {"few": "0a", "long": "0b", "short": "0c", "missing": "0d", "half": "0e", "hollow": "0f"}
@@ -159,7 +158,7 @@ def test_every_input_is_stored_and_found_again(kind, folder, tmp_path):
     found = cut(folder / "long.ogg", settings, track_id=IDS["long"])
     assert found.array.shape == (len(found.start_s), *segment_shape(settings)) and len(found.start_s) > 0
     assert np.isfinite(found.array).all()
-    stored = to_input(read_arrays(path, np.arange(len(found.array))))
+    stored = as_fed(read_arrays(path, np.arange(len(found.array))))
     step = np.maximum(np.abs(found.array) * 2.0**-11, 1 / FULL_SCALE)
     assert (np.abs(stored - found.array.clip(-1, 1) if kind == "waveform" else stored - found.array) <= step).all()
     assert read_header(path).facts["shape"] == list(segment_shape(settings))

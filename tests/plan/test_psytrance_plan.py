@@ -55,7 +55,7 @@ def test_a_slice_is_as_long_as_the_text_says(study):
 def test_every_published_bar_has_its_number(study):
     import pandas as pd
 
-    [path] = [path for path in study.published if path.stem == "psytrance"]
+    [path] = [path for path in study.published if path.stem == "psytrance_folds"]
     known = set(zip(*pd.read_csv(path, dtype=str)[["experiment", "value"]].to_numpy().T, strict=True))
     ours = {(name, value) for name, told in study.evaluation["experiments"].items() for value, *_ in told["values"]}
     assert ours == known

@@ -1,6 +1,7 @@
 from pathlib import Path
 
-from genreflow.figures.gallery import draw, read_sources
+from genreflow.figures.gallery import draw
+from genreflow.figures.sources import read_sources
 from genreflow.figures.style import save
 from genreflow.job import job
 

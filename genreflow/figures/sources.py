@@ -1,0 +1,77 @@
+"""What the figures of a study are drawn from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from genreflow.store.parquet import read_frame
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What figures are drawn from.
+
+    Attributes
+    ----------
+    study
+        What the plan tells of the study: runs, experiments, the setting in the headline.
+    tables
+        The study's tables by name, without suffix; those of its dataset's analysis too, if there are any.
+    published
+        Published numbers by what they are: ``curves``, ``classes``, ``confusion``; as far as there are any.
+    index
+        The index of the input that the headline's model is fed.
+    folder
+        Folder of the study's results.
+    """
+
+    study: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+    published: Mapping[str, pd.DataFrame]
+    index: Path
+    folder: Path
+
+    @property
+    def headline(self) -> dict[str, str]:
+        """Model, setting and protocol that the report is about."""
+        return dict(self.study["headline"])
+
+    def titled(self, text: str, *protocols: str) -> str:
+        """Return a title that says so where the music of a protocol, the main one if none is named, is a stand-in."""
+        known = self.study["protocols"]
+        is_standin = any(known[name]["standin"] for name in protocols or list(known)[:1])
+        return f"{text} (stand-in music)" if is_standin else text
+
+    def experiment(self, name: str) -> pd.DataFrame:
+        """Return the rows of an experiment's table, one a value."""
+        return rows_of(self.tables["experiments"], experiment=name).drop_duplicates(["model", "setting"])
+
+    def of_settings(self, table: str, values: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of a table that are of the settings of some values, with the column ``name``: the value."""
+        names = values[["model", "setting", "value"]].rename(columns={"value": "name"})
+        return self.tables[table].merge(names, on=["model", "setting"])
+
+
+def read_sources(
+    study: Mapping[str, Any], *, tables: Sequence[str], published: Sequence[str], index: str, folder: Path
+) -> Sources:
+    """Read the tables of a study (Parquet) and what was published of it."""
+    frames = {Path(path).stem: read_frame(path, "table") for path in tables}
+    known = {Path(path).stem.removeprefix(f"{study['published']}_"): path for path in published}
+    printed = {name: pd.read_csv(path, dtype={"value": str}) for name, path in known.items()}
+    return Sources(study, frames, printed, Path(index), folder)
+
+
+def rows_of(frame: pd.DataFrame, **values: str) -> pd.DataFrame:
+    """Return the rows that have these values, as text."""
+    for column, value in values.items():
+        frame = frame[frame[column].astype(str) == value]
+    return frame
+
+
+def folds_only(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of cross-validated runs."""
+    return frame[frame["fold"].astype(str) != "final"]
