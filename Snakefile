@@ -11,6 +11,7 @@ include: "workflow/rules/audio.smk"
 include: "workflow/rules/slices.smk"
 include: "workflow/rules/folds.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/inspect.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
@@ -26,6 +27,7 @@ rule all:
         rules.slices.input,
         rules.folds.input,
         rules.train.input,
+        rules.inspect.input,
         rules.tables.input,
         rules.figures.input,
         rules.report.input,

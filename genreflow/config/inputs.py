@@ -114,6 +114,13 @@ class Waveform(Settings):
     sample_rate: int = Field(16_000, ge=4_000, le=48_000, description="Rate, Hz.")
 
 
+MusicMap = Literal[
+    "short-term energy", "zero-crossing rate", "brightness", "spectral flatness", "spectral entropy", "roughness",
+    "key clarity", "harmonic change",
+]  # fmt: skip
+MUSIC_MAPS = get_args(MusicMap)
+
+
 class MusicMaps(Settings):
     """Eight music features a frame, as curves over time (feature_maps study, section 3)."""
 
@@ -125,6 +132,7 @@ class MusicMaps(Settings):
         1_500.0, gt=0, description="Brightness is the share of magnitude above it; the study's 15,000 gives zeros."
     )
     profiles: Literal["gomez", "krumhansl"] = Field("gomez", description="Key profiles of key clarity.")
+    without: MusicMap | None = Field(None, description="Leave one of the maps out, to see what it is worth.")
     chroma: Literal["frame", "long"] = Field(
         "frame", description="Window of the chroma behind harmonic change: a frame (46 ms), or 0.74 s."
     )

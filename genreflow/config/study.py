@@ -11,8 +11,8 @@ from genreflow.config.inputs import InputSettings
 from genreflow.config.training import TrainingSettings
 
 ExperimentFigure = Literal[
-    "bars", "ranking", "sweep", "losses", "differences", "grouped", "confusions", "triple", "precision_recall", "roc",
-    "pr", "areas",
+    "bars", "ranking", "sweep", "losses", "differences", "grouped", "confusions", "training_confusions", "published",
+    "triple", "precision_recall", "roc", "pr", "areas",
 ]  # fmt: skip
 Value = str | int | float | bool
 DEFAULT_PROTOCOL = "standard"
@@ -69,8 +69,9 @@ class Experiment(Settings):
         min_length=1,
         description="bars: accuracies and training curves; ranking: a point a setting; sweep: over a number; losses: "
         "by epoch; differences: of pairs; grouped: training, validation and test beside each other; confusions: a "
-        "matrix each; triple: those of two or three in one; precision_recall: of the classes of the first; roc, pr, "
-        "areas: of the tags of up to three.",
+        "matrix each; training_confusions: of slices trained on, see `predict_training`; published: the first one's "
+        "matrix less the printed one; triple: those of two or three in one; precision_recall: of the classes of the "
+        "first; roc, pr, areas: of the tags of up to three.",
     )
 
 
@@ -109,8 +110,10 @@ class StudySettings(Settings):
         default_factory=list, description="Drawings: of the moods' quadrants, of two ways to fuse, of the steps."
     )
     filters: bool = Field(False, description="Show what the filters of the final model respond to.")
-    snippets: int = Field(
-        0, ge=0, le=1_000, description="Show what the final model says of so many random snippets of some tracks."
+    snippets: dict[str, dict[str, Value]] = Field(
+        default_factory=dict,
+        description="Show what a model says of 100 random snippets of some tracks that it was not trained on: name -> "
+        "`model` and what is varied of it.",
     )
     published: str | None = Field(None, description="Published numbers: resources/published/<name>*.csv.")
 
@@ -118,12 +121,17 @@ class StudySettings(Settings):
     def _names_are_known(self) -> "StudySettings":
         problems = [
             f"{place}.{name}: names are letters, digits, '-' and '_'"
-            for place in ("inputs", "protocols", "fusions", "experiments")
+            for place in ("inputs", "protocols", "fusions", "experiments", "snippets")
             for name in getattr(self, place)
             if not re.fullmatch(r"[A-Za-z0-9_-]+", name)
         ]
         problems += [*self._of_models(), *self._of_fusions(), *self._of_experiments()]
         problems += [f"analysis: {name!r} is not among the inputs" for name in self.analysis if name not in self.inputs]
+        problems += [
+            f"snippets.{name}.model: {values.get('model')!r} is not among the models"
+            for name, values in self.snippets.items()
+            if values.get("model") not in self.models
+        ]
         if problems:
             raise ValueError("; ".join(problems))
         return self

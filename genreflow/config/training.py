@@ -71,6 +71,9 @@ class TrainingSettings(Settings):
         "auto", description="auto: bfloat16 where the hardware has it, float32 elsewhere."
     )
     seed: int = Field(0, ge=0, description="Seed of initial weights, batches, augmentation and dropout.")
+    predict_training: bool = Field(
+        False, description="Predict the slices that were trained on, too: what the model knows by heart."
+    )
     tensorboard: bool = Field(False, description="Also write TensorBoard event files beside the logs.")
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ COLUMNS = {
     "published_mean": ("test", "slice", "accuracy"),
     "published_train": ("train", "slice", "accuracy"),
     "published_validation": ("validation", "slice", "accuracy"),
+    "published_track_mean": ("test", "track", "accuracy_mean_probability"),
     "published_track": ("test", "track", "accuracy"),
     "published_roc_auc": ("test", "track", "roc_auc_macro"),
     "published_pr_auc": ("test", "track", "pr_auc_macro"),

@@ -131,6 +131,7 @@ def _pairs(
     items = tracks.merge(names, on=["model", "setting"]).drop(columns="setting").rename(columns={"value": "setting"})
     if items["setting"].nunique() < 2:
         return None
+    items["group"] = _coarsest_groups(items)
     trained = runs[(runs["fold"] != "final") & runs["slice_accuracy"].notna()].merge(names, on=["model", "setting"])
     renamed = {"value": "setting", "slice_accuracy": "accuracy", "train_tracks": "train", "test_tracks": "test"}
     folds = trained.drop(columns="setting").rename(columns=renamed)
@@ -138,6 +139,13 @@ def _pairs(
         items[list(comparisons.ITEMS)], folds[list(comparisons.FOLDS)], axis=axis, seed=seed
     )
     return found[found["tracks"] > 0]
+
+
+def _coarsest_groups(items: pd.DataFrame) -> pd.Series:
+    """Return one group a track, where protocols group it differently: that of the protocol with the fewest groups."""
+    numbers = items.groupby("protocol")["group"].nunique()
+    coarse = items[items["protocol"] == numbers.idxmin()].drop_duplicates("track_id").set_index("track_id")["group"]
+    return items["track_id"].map(coarse).fillna(items["group"])
 
 
 def _finished(runs: Sequence[Run]) -> list[tuple[dict[str, str], list[Run]]]:

@@ -16,9 +16,9 @@ from genreflow.evaluation.batches import batch_accuracies
 from genreflow.evaluation.intervals import accuracy_interval, exact_interval
 from genreflow.evaluation.predictions import Predictions
 from genreflow.evaluation.published import NAMES
-from genreflow.evaluation.runs import Run, by_setting, finished, group_of, is_tagged, judged, rounds, validated
+from genreflow.evaluation.runs import Run, by_setting, finished, group_of, is_tagged, judged, of_role, rounds, validated
 from genreflow.evaluation.votes import majority, mean_probability
-from genreflow.folds.roles import FINAL
+from genreflow.folds.roles import FINAL, TRAIN
 
 _PLACE = ("model", "setting", "protocol")
 RUNS = (
@@ -137,7 +137,8 @@ def history_table(runs: Sequence[Run]) -> pd.DataFrame:
 def confusion_table(runs: Sequence[Run]) -> pd.DataFrame:
     """Return a row a cell, `CONFUSION`, at the levels ``slice`` and ``track``; `share` is of the true class.
 
-    Where tracks are tested in several rounds, counts are those of all rounds.
+    Where tracks are tested in several rounds, counts are those of all rounds. Where training slices were predicted,
+    they have the level ``training slice``.
     """
     parts = [
         _cells(counts, classes).assign(level=level, **place) for place, level, counts, classes in _confusions(runs)
@@ -146,7 +147,7 @@ def confusion_table(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def classes_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Return a row a class, `CLASSES`, at the levels ``slice`` and ``track``."""
+    """Return a row a class, `CLASSES`, at the levels of `confusion_table`."""
     parts = [
         metrics.per_class(counts).assign(**{"class": classes}, level=level, **place)
         for place, level, counts, classes in _confusions(runs)
@@ -264,6 +265,10 @@ def _confusions(runs: Sequence[Run]) -> list[tuple[dict[str, str], str, np.ndarr
             counts = [metrics.confusions(part) for part in parts]
             for level, rule in (("slice", "slice"), ("track", "track_majority")):
                 found.append((place, level, sum(each[rule] for each in counts), parts[0].classes))
+            known = [part for part in (of_role(run, TRAIN) for run in good) if len(part)]
+            if known:
+                counts = sum(metrics.confusions(part)["slice"] for part in known)
+                found.append((place, "training slice", counts, parts[0].classes))
     return found
 
 

@@ -23,7 +23,6 @@ UNITS = {
     "key clarity": "correlation",
     "harmonic change": "distance",
 }
-NAMES = tuple(UNITS)
 
 # Samples transformed together: they and their spectra stay in a core's cache.
 BLOCK = 1 << 17
@@ -55,7 +54,7 @@ def music_maps(samples: np.ndarray, settings: MusicMaps) -> np.ndarray:
     Returns
     -------
     np.ndarray
-        float32 ``[8, frame_count(n)]``, in the order of `NAMES`.
+        float32 ``[8, frame_count(n)]``, in the order of `units`; one fewer where one is left out.
 
     Raises
     ------
@@ -67,7 +66,7 @@ def music_maps(samples: np.ndarray, settings: MusicMaps) -> np.ndarray:
         raise ValueError(f"{len(samples)} samples are shorter than one frame of {settings.n_fft}")
     frames = np.lib.stride_tricks.sliding_window_view(samples, settings.n_fft)[:: settings.hop]
     bin_hz, pitches = rate / settings.n_fft, pitch_class_weights(settings.n_fft, rate)
-    maps = np.empty((len(NAMES), count), np.float32)
+    maps = np.empty((len(UNITS), count), np.float32)
     chroma = np.empty((count, 12), np.float32)
     for place, block, magnitude in _spectra(frames):
         maps[0, place] = energy(block)
@@ -82,7 +81,12 @@ def music_maps(samples: np.ndarray, settings: MusicMaps) -> np.ndarray:
     chroma[silent] = 0
     maps[6] = _key_clarity(samples, settings)
     maps[7] = harmonic_change(_long_chroma(samples, settings) if settings.chroma == "long" else chroma)
-    return maps
+    return maps[[place for place, name in enumerate(UNITS) if name != settings.without]]
+
+
+def units(settings: MusicMaps) -> dict[str, str]:
+    """Return the name of each map, in order, with its unit."""
+    return {name: unit for name, unit in UNITS.items() if name != settings.without}
 
 
 def remarks(settings: MusicMaps) -> list[str]:

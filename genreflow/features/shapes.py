@@ -1,6 +1,7 @@
 """How long frames, segments and their arrays are: arithmetic alone, so that a plan can ask without computing."""
 
 from genreflow.config.inputs import (
+    MUSIC_MAPS,
     Descriptors,
     FrontEnd,
     InFrames,
@@ -21,8 +22,8 @@ def segment_shape(settings: InputSettings) -> tuple[int, ...]:
             return mel.n_mels, segment_frames(settings)
         case Stft() as stft:
             return 1 + stft.n_fft // 2, segment_frames(settings)
-        case MusicMaps():
-            return 8, segment_frames(settings)
+        case MusicMaps() as maps:
+            return len(MUSIC_MAPS) - (maps.without is not None), segment_frames(settings)
         case Waveform():
             return (segment_samples(settings),)
         case Descriptors() as descriptors:

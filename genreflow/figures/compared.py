@@ -28,14 +28,13 @@ def draw_experiment(sources: Sources, *, figure: str, experiment: str, number: s
     title = sources.titled(described["title"], *rows["protocol"].dropna().unique())
     if figure == "differences":
         rows = rows_of(sources.tables["comparisons"], experiment=experiment)
-    elif figure in ("confusions", "precision_recall"):
+    elif figure in ("confusions", "training_confusions", "published", "precision_recall"):
         rows = rows.iloc[[int(number)]]
     return _KINDS[figure](sources, rows, title, described)
 
 
 def _bars(sources: Sources, rows: pd.DataFrame, title: str, described: Mapping) -> Figure:
     curves = sources.published.get("curves")
-    baseline = rows["baseline"].dropna()
     name = rows["experiment"].iloc[0]
     return experiments.experiment(
         rows,
@@ -44,7 +43,7 @@ def _bars(sources: Sources, rows: pd.DataFrame, title: str, described: Mapping) 
         None if curves is None else rows_of(curves, experiment=name),
         title=title,
         axis=described["axis"],
-        baseline=baseline.iloc[0] if len(baseline) else None,
+        baseline=_baseline(rows),
     )
 
 
@@ -57,7 +56,7 @@ def _ranking(_sources: Sources, rows: pd.DataFrame, title: str, _described: Mapp
                 published_high=rows["published_high"].where(rows["published_track"].notna()),
             )
         )
-        baselines["Track accuracy, majority vote"] = rows["baseline"].max()
+        baselines["Track accuracy, majority vote"] = _baseline(rows)
     for column, metric in (("roc_auc", "ROC-AUC, mean of tags"), ("pr_auc", "PR-AUC, mean of tags")):
         if rows[column].notna().any():
             published = rows[f"published_{column}"].fillna(rows[f"published_validation_{column}"])
@@ -68,7 +67,14 @@ def _ranking(_sources: Sources, rows: pd.DataFrame, title: str, _described: Mapp
     if "ROC-AUC, mean of tags" in {part["metric"].iloc[0] for part in parts}:
         baselines["ROC-AUC, mean of tags"] = 0.5
         return scores.ranking(pd.concat(parts), title=title, percent=False, baselines=baselines)
-    return scores.ranking(pd.concat(parts), title=title, baselines=baselines)
+    known = {metric: value for metric, value in baselines.items() if value is not None}
+    return scores.ranking(pd.concat(parts), title=title, baselines=known)
+
+
+def _baseline(rows: pd.DataFrame) -> float | None:
+    """Return the majority baseline; None where protocols have several."""
+    known = rows["baseline"].dropna().round(6).unique()
+    return float(known[0]) if len(known) == 1 else None
 
 
 def _measured(rows: pd.DataFrame, metric: str, column: str, published: str) -> pd.DataFrame:
@@ -106,7 +112,7 @@ def _grouped(_sources: Sources, rows: pd.DataFrame, title: str, _described: Mapp
     ]
     if not parts:
         return notice(f"{title}: nothing was judged")
-    return scores.grouped(pd.concat(parts), title=title, score="Slice accuracy", baseline=rows["baseline"].max())
+    return scores.grouped(pd.concat(parts), title=title, score="Slice accuracy", baseline=_baseline(rows))
 
 
 def _sweep(sources: Sources, rows: pd.DataFrame, title: str, described: Mapping) -> Figure:
@@ -139,7 +145,7 @@ def _sweep(sources: Sources, rows: pd.DataFrame, title: str, described: Mapping)
         return notice(f"{title}: {described['axis']} is no number")
     spread = found["x"].max() / max(found["x"].min(), 1e-9)
     return scores.sweep(
-        found, title=title, axis=axis, score="Slice accuracy", logarithmic=spread >= 30, baseline=rows["baseline"].max()
+        found, title=title, axis=axis, score="Slice accuracy", logarithmic=spread >= 30, baseline=_baseline(rows)
     )
 
 
@@ -173,6 +179,31 @@ def _confusions(sources: Sources, rows: pd.DataFrame, title: str, _described: Ma
     if cells.empty:
         return notice(f"{title}: nothing was predicted")
     return confusion.confusion_matrix(cells, level="slice", title=title)
+
+
+def _training_confusions(sources: Sources, rows: pd.DataFrame, title: str, _described: Mapping) -> Figure:
+    cells = rows_of(sources.of_settings("confusion", rows), level="training slice")
+    title = f"{title}, {rows['value'].iloc[0]}, slices trained on"
+    if cells.empty:
+        return notice(f"{title}: not predicted; set training.predict_training")
+    return confusion.confusion_matrix(cells, level="slice", title=title)
+
+
+def _published(sources: Sources, rows: pd.DataFrame, title: str, _described: Mapping) -> Figure:
+    """Draw the matrix of one value less the printed one; classes of other music may have other names."""
+    cells = rows_of(sources.of_settings("confusion", rows), level="track")
+    printed, place = sources.published.get("confusion"), rows.iloc[0]
+    network = next(
+        each["network"]
+        for each in sources.study["settings"]
+        if (each["model"], each["setting"]) == (place["model"], place["setting"])
+    )
+    title = f"{title}, {place['value']}: ours less the published matrix"
+    if printed is None or "percent" not in printed or cells.empty:
+        return notice(f"{title}: there is nothing to compare")
+    mine = rows_of(printed, experiment=place["experiment"], model=network)
+    both = cells.merge(mine[["true", "predicted", "percent"]], on=["true", "predicted"], how="left")
+    return triple.difference(both.assign(published=both["percent"] / 100), title=title, level="track")
 
 
 def _triple(sources: Sources, rows: pd.DataFrame, title: str, _described: Mapping) -> Figure:
@@ -225,6 +256,8 @@ _KINDS: dict[str, Callable[[Sources, pd.DataFrame, str, Mapping], Figure]] = {
     "losses": _losses,
     "differences": _differences,
     "confusions": _confusions,
+    "training_confusions": _training_confusions,
+    "published": _published,
     "triple": _triple,
     "precision_recall": _precision_recall,
     "roc": _roc,

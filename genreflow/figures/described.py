@@ -16,7 +16,7 @@ MOODS = {
 STEPS = {
     "catalogue": "Catalogue: tracks, tags, artists",
     "audio": "Normalised audio, bad files named",
-    "inputs": "Inputs: waveforms, spectrograms, numbers",
+    "inputs": "Inputs: samples, spectra, numbers",
     "analysis": "Analysis: tags, spectra, projections",
     "folds": "Folds, audited for leakage",
     "train": "Training of each model",

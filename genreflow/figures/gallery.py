@@ -14,7 +14,7 @@ from genreflow.config.inputs import FRONT_ENDS, Descriptors, FrontEnd, LogMel, M
 from genreflow.errors import UserError
 from genreflow.features.descriptors import names
 from genreflow.features.logmel import band_centres
-from genreflow.features.maps import UNITS
+from genreflow.features.maps import units
 from genreflow.figures.architecture import Layer, architecture
 from genreflow.figures.calibration import reliability
 from genreflow.figures.compared import draw_experiment
@@ -22,7 +22,9 @@ from genreflow.figures.confusion import confusion_matrix
 from genreflow.figures.curves import training
 from genreflow.figures.described import draw_analysis, draw_diagram
 from genreflow.figures.examples import descriptors, waveform
+from genreflow.figures.filters import filters
 from genreflow.figures.maps import music_maps
+from genreflow.figures.snippets import snippets
 from genreflow.figures.sources import Sources, folds_only, rows_of
 from genreflow.figures.spectrogram import mel_example, right_and_wrong
 from genreflow.figures.style import notice
@@ -53,6 +55,8 @@ def draw(wanted: Mapping[str, str], sources: Sources) -> Figure:
         "training": _training,
         "confusion": _confusion,
         "reliability": _reliability,
+        "filters": _filters,
+        "snippets": _snippets,
         "right_and_wrong": _right_and_wrong,
     }
     if wanted["kind"] not in kinds:
@@ -79,7 +83,7 @@ def _input(sources: Sources, input: str) -> Figure:
             hop_s, axis = stft.hop / stft.sample_rate, "Frequency (Hz)"
             return mel_example(levels, title=title, hop_s=hop_s, frequencies=bins, axis=axis)
         case MusicMaps() as maps:
-            return music_maps(array, units=UNITS, title=title, hop_s=maps.hop / maps.sample_rate, start_s=start_s)
+            return music_maps(array, units=units(maps), title=title, hop_s=maps.hop / maps.sample_rate, start_s=start_s)
         case Waveform() as wave:
             return waveform(array, rate=wave.sample_rate, title=title, start_s=start_s)
         case Descriptors() as given:
@@ -122,6 +126,28 @@ def _reliability(sources: Sources) -> Figure:
         names["after"] = f"temperature {states.loc['after', 'temperature']:.2f}"
     errors = {names[state]: float(row["error"]) for state, row in states.iterrows()}
     return reliability(bins.assign(state=bins["state"].map(names)), errors, title=title, level="slice")
+
+
+def _filters(sources: Sources) -> Figure:
+    path = sources.folder / "inspection/filters.parquet"
+    table, facts = parquet.read_table(path, "filters"), parquet.read_header(path, "filters").facts
+    rows = table.drop(["array"]).to_pandas()
+    arrays = parquet.column_arrays(table["array"], tuple(facts["shape"]), facts["dtype"])
+    front_end = FRONT_ENDS[facts["front_end"]["kind"]].model_validate(facts["front_end"])
+    title = "What makes filters answer most"
+    if isinstance(front_end, Stft):
+        frequencies = np.arange(arrays.shape[1]) * front_end.sample_rate / front_end.n_fft
+        hop_s = front_end.hop / front_end.sample_rate
+        return filters(rows, arrays, title=title, hop_s=hop_s, frequencies=frequencies, unit="magnitude")
+    return filters(rows, arrays, title=title, **_axes(front_end))
+
+
+def _snippets(sources: Sources, name: str) -> Figure:
+    path = sources.folder / f"inspection/snippets-{name}.parquet"
+    facts = parquet.read_header(path, "snippets").facts
+    title = sources.titled(f"What the model says of 100 random snippets, {name}")
+    decisions = read_frame(path, "snippets")
+    return snippets(decisions, title=title, seconds=facts["seconds"], labels=facts["labels"])
 
 
 def _right_and_wrong(sources: Sources) -> Figure:

@@ -56,10 +56,17 @@ class Sources:
 
 
 def read_sources(
-    study: Mapping[str, Any], *, tables: Sequence[str], published: Sequence[str], index: str, folder: Path
+    study: Mapping[str, Any],
+    *,
+    tables: Sequence[str],
+    inspected: Sequence[str],
+    published: Sequence[str],
+    index: str,
+    folder: Path,
 ) -> Sources:
-    """Read the tables of a study (Parquet) and what was published of it."""
-    frames = {Path(path).stem: read_frame(path, "table") for path in tables}
+    """Read the tables of a study and of the analysis of its dataset (Parquet), and what was published of it."""
+    described = [path for path in inspected if Path(path).parent.name == "analysis"]
+    frames = {Path(path).stem: read_frame(path, "table") for path in [*tables, *described]}
     known = {Path(path).stem.removeprefix(f"{study['published']}_"): path for path in published}
     printed = {name: pd.read_csv(path, dtype={"value": str}) for name, path in known.items()}
     return Sources(study, frames, printed, Path(index), folder)

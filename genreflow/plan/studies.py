@@ -31,6 +31,10 @@ _TOLD_BY = {
 }
 
 
+# Figures of an experiment that show a single value, and their names.
+_ONE_EACH = {"confusions": "confusion", "training_confusions": "training-confusion"}
+
+
 @dataclass(frozen=True)
 class Run:
     """One training: a model in one setting on one fold, and for which time."""
@@ -164,6 +168,8 @@ class StudyPlan:
         for name, fusion in self.settings.fusions.items():
             for model in fusion.models:
                 varied[model] |= varied[name]
+        for values in self.settings.snippets.values():
+            varied[str(values["model"])] |= set(values) - {"model"}
         if self._final is not None:
             model, values = self._final
             varied[model] |= set(values)
@@ -192,6 +198,7 @@ class StudyPlan:
             for experiment in self.settings.experiments.values()
             for _, setting in self.experiment_settings(experiment)
         ]
+        asked += [self._snippets_setting(name) for name in self.settings.snippets]
         for setting in asked:
             for each in [*setting.members, setting]:
                 found.setdefault((each.model, each.name), each)
@@ -245,6 +252,30 @@ class StudyPlan:
         if self.final is not None and (self.final.model, self.final.name) in self.settings_of:
             return self.final
         return next(iter(self.settings_of.values()), None)
+
+    @property
+    def filtered_run(self) -> Run:
+        """The run whose filters are looked at: the final one, or the headline's of the first fold."""
+        if self.final is not None:
+            return self._runs_by_name[self.final.model, self.final.name, FINAL]
+        return self.packed_runs(self.headline.model, self.headline.name)[0]
+
+    def snippets_run(self, name: str) -> Run:
+        """Return the run that is asked about snippets: of the final setting with a holdout, else of the first fold."""
+        setting = self._snippets_setting(name)
+        if setting == self.final and self.has_holdout:
+            return self._runs_by_name[setting.model, setting.name, FINAL]
+        return self.packed_runs(setting.model, setting.name)[0]
+
+    def _snippets_setting(self, name: str) -> Setting:
+        values = dict(self.settings.snippets[name])
+        return self.resolve(str(values.pop("model")), values)
+
+    @property
+    def published_tags(self) -> dict[Path, str]:
+        """The published numbers that are of the dataset's tags, each with the digest of its content."""
+        names = [f"{self.settings.published}_{what}.csv" for what in ("tags", "correlations")]
+        return {path: content for path, content in self.published.items() if path.name in names}
 
     @property
     def main_index(self) -> str:
@@ -466,10 +497,10 @@ class StudyPlan:
             "experiments": {
                 name: {
                     "title": experiment.title or name,
-                    "axis": ", ".join(experiment.vary),
+                    "axis": ", ".join(_varied(experiment)),
                     "figures": experiment.figures,
                     "values": [
-                        (self._value_name(values), setting.model, setting.name)
+                        (self._value_name(experiment, values), setting.model, setting.name)
                         for values, setting in self.experiment_settings(experiment)
                     ],
                 }
@@ -529,6 +560,10 @@ class StudyPlan:
             figures["reliability"] = {"kind": "reliability"}
             if self.settings.inputs[self.headline.input].front_end.kind == "logmel":
                 figures["right-and-wrong"] = {"kind": "right_and_wrong"}
+        if self.settings.filters:
+            figures["filters"] = {"kind": "filters"}
+        for name in self.settings.snippets:
+            figures[f"snippets-{name}"] = {"kind": "snippets", "name": name}
         if self.has_holdout and not self.protocols[self.final.protocol].is_tagged:
             figures["confusion-holdout"] = {"kind": "confusion", "level": "holdout"}
         return figures
@@ -538,9 +573,9 @@ class StudyPlan:
         figures = {}
         for figure in experiment.figures:
             wanted = {"kind": "experiment", "experiment": name, "figure": figure}
-            if figure == "confusions":
+            if figure in _ONE_EACH:
                 for number in range(len(self.experiment_settings(experiment))):
-                    figures[f"confusion-{name}-{number + 1}"] = wanted | {"number": str(number)}
+                    figures[f"{_ONE_EACH[figure]}-{name}-{number + 1}"] = wanted | {"number": str(number)}
             else:
                 figures[f"{figure.replace('_', '-')}-{name}"] = wanted
         return figures
@@ -584,6 +619,23 @@ class StudyPlan:
         )  # fmt: skip
 
     @cached_property
+    def filters_key(self) -> str:
+        """Key of what the filters of a model respond to."""
+        run = self.filtered_run
+        return digest(self.code["visualise_filters"], run.path, self.run_key(run.model, run.setting))
+
+    def snippets_key(self, name: str) -> str:
+        """Key of what a model says of snippets."""
+        run = self.snippets_run(name)
+        return digest(self.code["predict_snippets"], run.path, self.run_key(run.model, run.setting))
+
+    @cached_property
+    def analysis_key(self) -> str:
+        """Key of the description of the dataset."""
+        inputs = {name: self.input_plan(name).index_key for name in self.settings.analysis}
+        return digest(self.code["describe_dataset"], inputs, sorted(self.published_tags.values()))
+
+    @cached_property
     def tables_key(self) -> str:
         """Key of the tables."""
         keys = {place: self.run_key(*place) for place in dict.fromkeys((run.model, run.setting) for run in self.runs)}
@@ -598,7 +650,10 @@ class StudyPlan:
     def figures_key(self) -> str:
         """Key of the figures."""
         inputs = {plan.index: plan.index_key for plan in self.fed_inputs}
-        return digest(self.code["draw_figure"], self.tables_key, inputs)
+        inspected = [self.snippets_key(name) for name in self.settings.snippets]
+        inspected += [self.filters_key] if self.settings.filters else []
+        inspected += [self.analysis_key] if self.settings.analysis else []
+        return digest(self.code["draw_figure"], self.tables_key, inputs, inspected)
 
     @cached_property
     def report_key(self) -> str:
@@ -643,10 +698,15 @@ class StudyPlan:
     def _members(self, model: str) -> list[str]:
         return self.settings.fusions[model].models if model in self.settings.fusions else [model]
 
-    def _value_name(self, values: Mapping[str, Any]) -> str:
-        """Name what an experiment compares: the values alone, as its axis says what they are of."""
+    def _value_name(self, experiment: Experiment, values: Mapping[str, Any]) -> str:
+        """Name what an experiment compares: the values of what varies, as its axis says what they are of."""
         titles = {"protocol": {name: plan.title for name, plan in self.protocols.items()}}
-        return ", ".join(str(titles.get(axis, {}).get(value, value)) for axis, value in values.items())
+        return ", ".join(str(titles.get(axis, {}).get(values[axis], values[axis])) for axis in _varied(experiment))
+
+
+def _varied(experiment: Experiment) -> list[str]:
+    """Return what has several values in an experiment; all that is named where nothing has."""
+    return [axis for axis, values in experiment.vary.items() if len(values) > 1] or list(experiment.vary)
 
 
 def _what_matters(training: TrainingSettings) -> dict[str, Any]:

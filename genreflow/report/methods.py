@@ -57,7 +57,8 @@ def front_end(settings: InputSettings) -> str:
             )
         case MusicMaps() as given:
             frame = f"{given.n_fft:,} samples, hop {given.hop:,}, at {given.sample_rate:,} Hz"
-            return f"eight music features a frame ({frame})"
+            which = "eight music features" if given.without is None else f"seven music features, not {given.without},"
+            return f"{which} a frame ({frame})"
         case Waveform() as waveform:
             return f"waveforms at {waveform.sample_rate:,} Hz"
         case Descriptors() as descriptors:

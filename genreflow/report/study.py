@@ -43,6 +43,10 @@ _CAPTIONS = {
         "over tracks); an open diamond is a published number."
     ),
     "confusions": "Rows are true classes, columns predicted ones. A cell holds a count and its share of the row.",
+    "training_confusions": (
+        "What the model says of the slices that it was trained on, dropout off: how much it knows by heart."
+    ),
+    "published": "Percentage points of the row more (blue) or less (orange) than printed; below, both shares.",
     "triple": (
         "Rows are true classes, columns predicted ones. Each stripe of a cell is the share of the row (%) that one of "
         "the models puts there."
@@ -54,6 +58,14 @@ _CAPTIONS = {
     "reliability": (
         "How often slices are right that are given a probability: on the dotted diagonal it is what it says. ECE is "
         "the mean distance from it. A temperature is fitted to validation slices, where there are any."
+    ),
+    "filters": (
+        "Inputs found by gradient ascent from noise: what the first channels of each convolution answer most to. Each "
+        "has its own scale of colours."
+    ),
+    "snippets": (
+        "Of how many of 100 random snippets of a song each class is the answer, the song's own class being marked; the "
+        "model was not trained on these songs."
     ),
     "analysis": "Of all tracks of the dataset, or of a fair draw of them.",
     "diagram": "A drawing, not a result.",
@@ -139,7 +151,11 @@ def study_page(
         )
         if holdout
         else None,
-        slices=_of_kind(pictures, figures, "input") + _of_kind(pictures, figures, "right_and_wrong"),
+        slices=[
+            picture
+            for kind in ("input", "right_and_wrong", "snippets", "filters")
+            for picture in _of_kind(pictures, figures, kind)
+        ],
         architecture=_of_kind(pictures, figures, "architecture"),
         methods=methods(study, facts),
         identity=_identity(facts, key),
@@ -179,6 +195,8 @@ def _title(shown: Mapping[str, str], study: Mapping[str, Any]) -> str:
         "confusion": f"Confusion at {shown.get('level')} level",
         "reliability": "Are probabilities right?",
         "diagram": shown.get("figure", "").capitalize(),
+        "filters": "What filters respond to",
+        "snippets": f"Random snippets of songs, {shown.get('name')}",
         "right_and_wrong": "A right and a wrong slice",
     }[shown["kind"]]
 

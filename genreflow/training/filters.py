@@ -7,6 +7,7 @@ their average, so that a picture shows what a channel asks for and not how far i
 
 import os
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,8 +22,9 @@ from torch.nn import functional
 from genreflow.catalog.index import shard_files
 from genreflow.errors import UserError
 from genreflow.folds.roles import TRAIN
+from genreflow.store.shards import as_fed
 from genreflow.training.bundle import load_bundle
-from genreflow.training.data import load_slices, to_input
+from genreflow.training.data import load_slices
 from genreflow.training.device import choose_threads
 from genreflow.training.run import fold_tracks
 
@@ -79,8 +81,8 @@ def filters_of_run(
     Returns
     -------
     rows, arrays, facts
-        What `respond` returns, and ``model, shape, dtype, front_end, average``: what the arrays are, and the mean of
-        real slices in each band.
+        What `respond` returns, and ``model, shape, dtype, front_end``: what the arrays are, with ``average`` and
+        ``deviation`` of real slices in each band, in which patterns are seen best.
 
     Raises
     ------
@@ -100,12 +102,14 @@ def filters_of_run(
         rows, arrays = respond(bundle.model, slices)
     except UserError as error:
         raise UserError(f"{model}: {bundle.run['model']}: {error} Leave `filters` out of the study.") from None
+    usual = _Usual.of(torch.from_numpy(slices))
     return rows, arrays, {
         "model": bundle.run["model"],
         "shape": list(arrays.shape[1:]),
         "dtype": arrays.dtype.name,
         "front_end": front_end,
-        "average": slices.mean(axis=(0, 2), dtype=np.float64).tolist(),
+        "average": usual.mean.flatten().tolist(),
+        "deviation": usual.deviation.flatten().tolist(),
     }  # fmt: skip
 
 
@@ -160,16 +164,23 @@ def respond(
     return pd.DataFrame(rows, columns=COLUMNS), np.concatenate(arrays)
 
 
+class _AllHeard(Exception):
+    """What comes later in the network need not be computed."""
+
+
 def answers(network: nn.Module, layers: Collection[str], inputs: torch.Tensor) -> dict[str, torch.Tensor]:
     """Return the mean answer of each channel of some convolutions, [batch, channels], in the order of their calls."""
     heard: dict[str, torch.Tensor] = {}
 
-    def note(name: str, module: nn.Module, given: Any, output: torch.Tensor) -> None:
+    def note(name: str, _module: nn.Module, _given: Any, output: torch.Tensor) -> None:
         heard.setdefault(name, output.flatten(2).mean(dim=2))
+        if len(heard) == len(layers):
+            raise _AllHeard
 
     hooks = [network.get_submodule(name).register_forward_hook(partial(note, name)) for name in layers]
     try:
-        network(inputs)
+        with suppress(_AllHeard):
+            network(inputs)
     finally:
         for hook in hooks:
             hook.remove()
@@ -242,4 +253,4 @@ def _training_slices(run: dict[str, Any], index: str | os.PathLike, folds: str |
     known = tracks[tracks["role"] == TRAIN].drop(columns="slice", errors="ignore").drop_duplicates("track_id")
     slices = load_slices(shard_files(index), known.sort_values("track_id").head(SLICES), classes)
     chosen = np.unique(np.linspace(0, len(slices) - 1, SLICES).round().astype(int))
-    return to_input(slices.arrays[chosen])[..., : run["input_shape"][-1]]
+    return as_fed(slices.arrays[chosen])[..., : run["input_shape"][-1]]

@@ -82,7 +82,7 @@ def run_fold(
         Tables of kind ``slices``, ``index`` and ``folds``.
     fold
         ``1`` .. ``n``, predicted on role ``test``; or ``final``, predicted on role ``holdout``, which may be empty.
-        Validation slices are predicted, too, where there are any.
+        Validation slices are predicted, too, where there are any, and training slices if the settings want it.
     model, options
         See `genreflow.models.registry`.
     input, audio
@@ -158,7 +158,7 @@ def run_fold(
     predictions = [
         prediction_table(part, role, _probabilities(network, part, training, where))
         for role, part in sets.items()
-        if role == judged or (role == VALIDATION and len(part))
+        if role == judged or (role == VALIDATION and len(part)) or (role == TRAIN and training.predict_training)
     ]
     predicted = time.perf_counter()
 

@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.signal import find_peaks, sawtooth
 
-from genreflow.config.inputs import MusicMaps
+from genreflow.config.inputs import MUSIC_MAPS, InputSettings, MusicMaps
 from genreflow.features import chroma
 from genreflow.features.maps import (
-    NAMES,
     UNITS,
     dissonance,
     music_maps,
     prominent_peaks,
     remarks,
     roughness,
+    units,
 )
-from genreflow.features.shapes import frame_count
+from genreflow.features.shapes import frame_count, segment_shape
 
 RATE, N, HOP = 22_050, 1_024, 512
 STUDY = MusicMaps()
@@ -85,7 +85,7 @@ def test_maps_are_their_definitions_in_double_precision(signal):
     found, expected = music_maps(signal, STUDY), in_double_precision(signal)
     assert found.dtype == np.float32
     assert found.shape == (8, expected.shape[1])
-    for name, row, reference in zip(NAMES, found, expected, strict=False):
+    for name, row, reference in zip(MUSIC_MAPS, found, expected, strict=False):
         np.testing.assert_allclose(row, reference, rtol=1e-3, atol=1e-6 * reference.max(), err_msg=name)
 
 
@@ -263,7 +263,7 @@ def test_a_frame_is_the_same_wherever_the_excerpt_begins(start):
 def test_only_energy_and_roughness_hear_the_volume(gain):
     loud, soft = music_maps(music(), STUDY), music_maps(np.float32(gain) * music(), STUDY)
     for row, power in ((ENERGY, 2), (ROUGHNESS, 2), (ZCR, 0), (BRIGHTNESS, 0), (ENTROPY, 0), (CLARITY, 0), (CHANGE, 0)):
-        np.testing.assert_allclose(soft[row], loud[row] * gain**power, rtol=1e-3, atol=1e-5, err_msg=NAMES[row])
+        np.testing.assert_allclose(soft[row], loud[row] * gain**power, rtol=1e-3, atol=1e-5, err_msg=MUSIC_MAPS[row])
 
 
 def test_thirty_seconds_have_nine_keys_and_a_frame_takes_that_of_the_nearest_centre():
@@ -317,6 +317,17 @@ def test_the_long_chroma_hears_a_semitone_in_the_bass_at_the_same_time():
 
 
 def test_every_map_has_a_unit():
-    assert len(NAMES) == len(set(NAMES)) == 8
-    assert tuple(UNITS) == NAMES
+    assert len(MUSIC_MAPS) == len(set(MUSIC_MAPS)) == 8
+    assert tuple(UNITS) == MUSIC_MAPS
     assert all(UNITS.values())
+
+
+@pytest.mark.parametrize("name", MUSIC_MAPS)
+def test_a_map_that_is_left_out_leaves_the_others_as_they_are(name):
+    noise = np.random.default_rng(0).normal(size=3 * 22_050).astype(np.float32) / 10
+    fewer = MusicMaps(without=name)
+    kept = [place for place, each in enumerate(MUSIC_MAPS) if each != name]
+    np.testing.assert_array_equal(music_maps(noise, fewer), music_maps(noise, MusicMaps())[kept])
+    assert list(units(fewer)) == [each for each in MUSIC_MAPS if each != name]
+    segments = {"kind": "sliding", "seconds": 3.0}
+    assert segment_shape(InputSettings(front_end=fewer, segments=segments)) == (7, 128)

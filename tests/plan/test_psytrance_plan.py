@@ -4,9 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from genreflow.config.inputs import LogMel
 from genreflow.config.load import read_yaml
-from genreflow.config.study import ModelSettings
 from genreflow.plan.make import make_plan
 
 HOME = Path(__file__).parents[2]
@@ -25,16 +23,22 @@ def study(tmp_path, monkeypatch):
     return make_plan(config, home=HOME, refresh=True).studies["psytrance"]
 
 
+PUBLISHED = ("dropout", "optimizer", "pooling")
+
+
 def test_ten_published_bars_are_eight_settings_and_forty_runs(study):
-    experiments = study.settings.experiments.values()
-    bars = [setting.name for experiment in experiments for _, setting in study.experiment_settings(experiment)]
+    experiments = [study.settings.experiments[name] for name in PUBLISHED]
+    bars = [setting for experiment in experiments for _, setting in study.experiment_settings(experiment)]
     assert len(bars) == 10
-    assert len(set(bars)) == len(study.settings_of) == 8
-    assert len([run for run in study.runs if run.fold != "final"]) == 40
+    assert {setting.protocol for setting in bars} == {"files"}
+    assert len(names := {setting.name for setting in bars}) == 8
+    assert len([run for run in study.runs if run.setting in names]) == 40
 
 
-def test_the_final_model_is_the_setting_that_all_three_experiments_share(study):
-    assert study.final.name == "dropout=0.2,optimizer=adam,pool=maxmean"
+def test_the_final_model_is_the_setting_that_all_experiments_share_with_albums_apart(study):
+    shared = study.resolve("psytrance_cnn", {})
+    assert (shared.training.optimizer, *shared.options.values()) == ("adam", "maxmean", 0.2, "time")
+    assert study.final.axes == {**shared.axes, "protocol": "albums"}
     assert study.evaluation["headline"]["setting"] == study.final.name
     assert [run.setting for run in study.runs if run.fold == "final"] == [study.final.name]
 
@@ -46,7 +50,7 @@ def test_training_is_the_published_one(study):
 
 
 def test_a_slice_is_as_long_as_the_text_says(study):
-    [plan] = study.inputs.values()
+    plan = study.inputs["slices"]
     mel, segments = plan.settings.front_end, plan.settings.segments
     assert segments.frames * mel.hop / mel.sample_rate == 2.56
     assert (mel.n_mels, segments.frames, segments.count) == (128, 128, 30)
@@ -57,7 +61,8 @@ def test_every_published_bar_has_its_number(study):
 
     [path] = [path for path in study.published if path.stem == "psytrance_folds"]
     known = set(zip(*pd.read_csv(path, dtype=str)[["experiment", "value"]].to_numpy().T, strict=True))
-    ours = {(name, value) for name, told in study.evaluation["experiments"].items() for value, *_ in told["values"]}
+    told = study.evaluation["experiments"]
+    ours = {(name, value) for name in PUBLISHED for value, *_ in told[name]["values"]}
     assert ours == known
 
 
@@ -65,7 +70,7 @@ def test_settings_with_the_same_values_share_their_runs_whatever_their_order(stu
     one = study.resolve("psytrance_cnn", {"dropout": 0.5, "pool": "max"})
     other = study.resolve("psytrance_cnn", {"pool": "max", "dropout": 0.5})
     assert one == other
-    assert one.name == "dropout=0.5,optimizer=adam,pool=max"
+    assert one.name == "dropout=0.5,input=slices,optimizer=adam,orient=time,pool=max,protocol=files"
 
 
 def test_what_the_final_model_sets_is_its_own_and_not_that_of_the_folds(study):
@@ -78,11 +83,9 @@ def test_what_the_final_model_sets_is_its_own_and_not_that_of_the_folds(study):
 
 
 def test_the_report_looks_at_the_input_that_its_setting_is_fed(study):
-    as_coded = study.settings.inputs["slices"].model_copy(update={"front_end": LogMel(hop=512)})
-    inputs = {"coded": as_coded, **study.settings.inputs}
-    changed = study.settings.model_copy(
-        update={"inputs": inputs, "models": {"psytrance_cnn": ModelSettings(input="slices")}}
-    )
+    backwards = dict(reversed(study.settings.inputs.items()))
+    changed = study.settings.model_copy(update={"inputs": backwards})
     other = type(study)(study.name, changed, study.datasets, study.code, study.published)
-    assert other.inputs["slices"].name in other.main_index
-    assert len(other.indexes) == 2
+    assert next(iter(other.inputs)) != "slices"
+    assert other.inputs["slices"].index == other.main_index
+    assert len(other.indexes) == len(backwards)

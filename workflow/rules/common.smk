@@ -35,6 +35,7 @@ wildcard_constraints:
     fold=FOLD,
     place="[a-z0-9_]+/[^/]+",
     figure="[A-Za-z0-9_-]+",
+    shown="[A-Za-z0-9_-]+",
 
 
 def shard_files(pattern):

@@ -11,6 +11,7 @@ rule figures:
 rule draw_figure:
     input:
         tables=[f"results/{{study}}/tables/{table}.parquet" for table in TABLES],
+        inspected=lambda wildcards: inspected_files(wildcards.study),
         index=lambda wildcards: PLAN.studies[wildcards.study].main_index,
         indexes=lambda wildcards: PLAN.studies[wildcards.study].indexes,
         published=lambda wildcards: list(PLAN.studies[wildcards.study].published),

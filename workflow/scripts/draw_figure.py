@@ -9,6 +9,7 @@ with job(snakemake.log[0]):
     sources = read_sources(
         snakemake.params.study,
         tables=snakemake.input.tables,
+        inspected=snakemake.input.get("inspected", []),
         published=snakemake.input.get("published", []),
         index=snakemake.input.index,
         folder=Path("results", snakemake.wildcards.study),

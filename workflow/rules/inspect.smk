@@ -1,0 +1,126 @@
+# The tables of genreflow.analysis.describe.
+ANALYSES = [
+    "tag_counts",
+    "tags_per_track",
+    "correlations",
+    "correlated_pairs",
+    "variance",
+    "spectra",
+    "envelopes",
+    "spectrograms",
+    "projections",
+    "projection_quality",
+    "importances",
+    "importance_scores",
+]
+
+
+def run_files(study, run):
+    """Return the files of a trained run, and those that it was trained by."""
+    job = study.job(run.model, run.setting)
+    return {
+        "weights": f"results/{study.name}/{run.path}/model.safetensors",
+        "info": f"results/{study.name}/{run.path}/run.json",
+        "index": job.index,
+        "folds": job.folds,
+    }
+
+
+def inspected_files(study):
+    """Return what a study shows of its models and its dataset by themselves."""
+    settings = PLAN.studies[study].settings
+    names = ["filters.parquet"] if settings.filters else []
+    names += [f"snippets-{name}.parquet" for name in settings.snippets]
+    files = [f"results/{study}/inspection/{name}" for name in names]
+    if settings.analysis:
+        files += [f"results/{study}/analysis/{table}.parquet" for table in ANALYSES]
+    return files
+
+
+rule inspect:
+    input:
+        [file for study in PLAN.studies for file in inspected_files(study)],
+
+
+rule visualise_filters:
+    input:
+        unpack(
+            lambda wildcards: run_files(
+                PLAN.studies[wildcards.study],
+                PLAN.studies[wildcards.study].filtered_run,
+            )
+        ),
+    output:
+        ensure("results/{study}/inspection/filters.parquet", non_empty=True),
+    log:
+        "logs/{study}/visualise_filters.log",
+    conda:
+        "../../envs/train.yaml"
+    threads: PLAN.settings.limits.train_threads
+    resources:
+        mem_mb=4000,
+        runtime=120,
+        gpu=0,
+    params:
+        key=lambda wildcards: PLAN.studies[wildcards.study].filters_key,
+    script:
+        "../scripts/visualise_filters.py"
+
+
+rule predict_snippets:
+    input:
+        unpack(
+            lambda wildcards: run_files(
+                PLAN.studies[wildcards.study],
+                PLAN.studies[wildcards.study].snippets_run(wildcards.shown),
+            )
+        ),
+    output:
+        csv=ensure("results/{study}/inspection/snippets-{shown}.csv", non_empty=True),
+        parquet=ensure(
+            "results/{study}/inspection/snippets-{shown}.parquet", non_empty=True
+        ),
+    log:
+        "logs/{study}/predict_snippets/{shown}.log",
+    conda:
+        "../../envs/train.yaml"
+    threads: PLAN.settings.limits.train_threads
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=0,
+    params:
+        key=lambda wildcards: PLAN.studies[wildcards.study].snippets_key(
+            wildcards.shown
+        ),
+        audio_folder=lambda wildcards, input: str(
+            Path(input.index).parents[2] / "audio"
+        ),
+    script:
+        "../scripts/predict_snippets.py"
+
+
+rule describe_dataset:
+    input:
+        indexes=lambda wildcards: [
+            PLAN.studies[wildcards.study].inputs[name].index
+            for name in PLAN.studies[wildcards.study].settings.analysis
+        ],
+        published=lambda wildcards: list(PLAN.studies[wildcards.study].published_tags),
+    output:
+        csv=[f"results/{{study}}/analysis/{table}.csv" for table in ANALYSES],
+        parquet=[f"results/{{study}}/analysis/{table}.parquet" for table in ANALYSES],
+    log:
+        "logs/{study}/describe_dataset.log",
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+        gpu=0,
+    params:
+        key=lambda wildcards: PLAN.studies[wildcards.study].analysis_key,
+        inputs=lambda wildcards: PLAN.studies[wildcards.study].settings.analysis,
+    script:
+        "../scripts/describe_dataset.py"

@@ -1,0 +1,15 @@
+import pyarrow as pa
+
+from genreflow.job import job
+from genreflow.store.parquet import Header, array_column, write_table
+from genreflow.training.filters import filters_of_run
+
+with job(snakemake.log[0]):
+    rows, arrays, facts = filters_of_run(
+        snakemake.input.weights,
+        index=snakemake.input.index,
+        folds=snakemake.input.folds,
+        threads=snakemake.threads,
+    )
+    table = pa.Table.from_pandas(rows, preserve_index=False).append_column("array", array_column(arrays))
+    write_table(snakemake.output[0], table, Header("filters", snakemake.params.key, facts=facts))
