@@ -126,6 +126,7 @@ class StudySettings(Settings):
             if not re.fullmatch(r"[A-Za-z0-9_-]+", name)
         ]
         problems += [*self._of_models(), *self._of_fusions(), *self._of_experiments()]
+        problems += ["filters: there is no model to look at; add `models`"] if self.filters and not self.models else []
         problems += [f"analysis: {name!r} is not among the inputs" for name in self.analysis if name not in self.inputs]
         problems += [
             f"snippets.{name}.model: {values.get('model')!r} is not among the models"

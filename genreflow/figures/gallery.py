@@ -129,17 +129,20 @@ def _reliability(sources: Sources) -> Figure:
 
 
 def _filters(sources: Sources) -> Figure:
+    """Draw how inputs deviate from real slices: as levels they would show little but the mean spectrum."""
     path = sources.folder / "inspection/filters.parquet"
     table, facts = parquet.read_table(path, "filters"), parquet.read_header(path, "filters").facts
     rows = table.drop(["array"]).to_pandas()
+    average, deviation = (np.array(facts[name])[:, np.newaxis] for name in ("average", "deviation"))
     arrays = parquet.column_arrays(table["array"], tuple(facts["shape"]), facts["dtype"])
     front_end = FRONT_ENDS[facts["front_end"]["kind"]].model_validate(facts["front_end"])
-    title = "What makes filters answer most"
     if isinstance(front_end, Stft):
         frequencies = np.arange(arrays.shape[1]) * front_end.sample_rate / front_end.n_fft
-        hop_s = front_end.hop / front_end.sample_rate
-        return filters(rows, arrays, title=title, hop_s=hop_s, frequencies=frequencies, unit="magnitude")
-    return filters(rows, arrays, title=title, **_axes(front_end))
+        axes = {"frequencies": frequencies, "hop_s": front_end.hop / front_end.sample_rate}
+    else:
+        axes = _axes(front_end)
+    axes["unit"] = "deviations from the average of real slices"
+    return filters(rows, (arrays - average) / deviation, title="What makes filters answer most", **axes)
 
 
 def _snippets(sources: Sources, name: str) -> Figure:
