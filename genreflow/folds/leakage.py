@@ -91,8 +91,11 @@ def _shared(fold: str, tracks: pd.DataFrame, known: pd.DataFrame, pairs: pd.Data
     if is_divided:
         own = tracks.assign(common=tracks["track_id"])
         yield _verdict("tracks", fold, "track", own, "other segments of themselves among the training segments")
+    # Where segments are divided, a track may be on several sides.
+    every = tracks["track_id"].drop_duplicates()
     for kind, words in _KINDS.items():
-        copies = tracks.assign(common=recordings(tracks["track_id"], pairs[pairs["kind"] == kind]))
+        recording = dict(zip(every, recordings(every, pairs[pairs["kind"] == kind]), strict=True))
+        copies = tracks.assign(common=tracks["track_id"].map(recording))
         yield _verdict("duplicates", fold, kind, copies, f"{words} as a training track")
     groups = tracks.assign(common=tracks["group"].where(~is_missing(tracks["group"])))
     yield _verdict("groups", fold, "group", groups, "the group of a training track", name_common=True)

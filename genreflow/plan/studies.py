@@ -3,7 +3,7 @@
 import itertools
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -78,7 +78,7 @@ class TrainingJob:
     key: str
     gpu: int
     tensorboard: int
-    params: Callable[[str | None], dict[str, Any]]
+    told: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -414,7 +414,7 @@ class StudyPlan:
             key=self.run_key(model, setting),
             gpu=0 if registry.describe(self.network(model)).fits else 1,
             tensorboard=int(chosen.training.tensorboard),
-            params=lambda name: self.run_params(model, setting, name),
+            told=self.run_params(model, setting),
         )
 
     def places_of(self, protocol: str) -> str:
@@ -431,32 +431,17 @@ class StudyPlan:
         """Return the cross-validated runs of a setting, which one job may train."""
         return self._runs_by_setting[model, setting]
 
-    def run_params(self, model: str, setting: str, name: str | None = None) -> dict[str, Any]:
-        """Return what a training job is told.
-
-        `name` is the fold, or the fold and for which time; without it, the job trains all runs of the setting but the
-        final one.
-        """
+    def run_params(self, model: str, setting: str) -> dict[str, Any]:
+        """Return what a training job is told, be it of one fold or of all."""
         chosen = self.setting(model, setting)
-        runs = self.packed_runs(model, setting) if name is None else [self._runs_by_name[model, setting, name]]
-        training = _what_matters(chosen.training)
         return {
             "study": self.name,
             "name": model,
             "model": self.network(model),
             "setting": setting,
             "options": dict(chosen.options),
-            "training": training,
+            "training": _what_matters(chosen.training),
             "input": self.settings.inputs[chosen.input].model_dump(),
-            "runs": [
-                {
-                    "name": run.name,
-                    "fold": run.fold,
-                    "seed": training["seed"] + run.repeat,
-                    "path": f"results/{self.name}/{run.path}",
-                }
-                for run in runs
-            ],
         }
 
     @cached_property

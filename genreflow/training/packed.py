@@ -1,12 +1,13 @@
 """Several runs in one process, which reads their slices once."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from genreflow.config.training import TrainingSettings
+from genreflow.folds.roles import FINAL
 from genreflow.store.atomic import waiting_place
 from genreflow.store.digest import file_sha256
 from genreflow.training.data import SliceReader
@@ -24,23 +25,37 @@ class Wanted:
 
 
 def wanted_runs(
-    asked: Mapping[str, Any], logs: Path, *, terminal: TextIO | None = None, has_events: bool = False
+    asked: Mapping[str, Any],
+    folders: Iterable[Path],
+    logs: Path,
+    *,
+    terminal: TextIO | None = None,
+    has_events: bool = False,
 ) -> list[Wanted]:
-    """Return the runs that a job is asked for (`genreflow.plan.studies`), which tell of themselves below `logs`."""
-    return [
-        Wanted(
-            fold=run["fold"],
-            training=TrainingSettings(**asked["training"] | {"seed": run["seed"]}),
-            folder=Path(run["path"]),
-            watch=Watch(
-                name=f"{asked['study']} {asked['name']} {asked['setting']} fold {run['name']}",
-                file=logs / f"fold-{run['name']}.progress.json",
-                terminal=terminal,
-                events=logs / f"fold-{run['name']}" if has_events else None,
-            ),
+    """Return the runs of a job.
+
+    Parameters
+    ----------
+    asked
+        What the plan tells of the setting.
+    folders
+        Where the runs belong: ``fold-<fold>``, or for the n-th time ``fold-<fold>r<n>``, whose seed is n - 1 greater.
+    logs
+        Folder of what they tell of themselves.
+    """
+    found = []
+    for folder in folders:
+        name = folder.name.removeprefix("fold-")
+        fold, _, repeat = name.partition("r") if name != FINAL else (name, "", "")
+        seed = asked["training"]["seed"] + int(repeat or 1) - 1
+        watch = Watch(
+            name=f"{asked['study']} {asked['name']} {asked['setting']} fold {name}",
+            file=logs / f"fold-{name}.progress.json",
+            terminal=terminal,
+            events=logs / f"fold-{name}" if has_events else None,
         )
-        for run in asked["runs"]
-    ]
+        found.append(Wanted(fold, TrainingSettings(**asked["training"] | {"seed": seed}), folder, watch))
+    return found
 
 
 def run_all(

@@ -121,6 +121,15 @@ class TestCommonThings:
         assert artists["share"].isna().all()
         assert set(artists["verdict"]) == {"note"}
 
+    def test_of_divided_segments_every_track_is_on_both_sides_and_copies_are_found_all_the_same(self):
+        index = indexed(20).assign(slices=10)
+        asked = FoldSettings(scheme="random", unit="segment", count=1, test=0.3, valid=0.1, group=False)
+        folds = assign(index[["track_id", "label", "group", "slices"]], asked)
+        for pairs, verdict in ((NO_PAIRS, "ok"), (pairs_of(("0000", "0001", "samples")), "leak")):
+            found = leakage(folds, index, pairs)
+            assert finding(found, "tracks", "track", "1")["verdict"] == "leak"
+            assert finding(found, "duplicates", "samples", "1")["verdict"] == verdict
+
     def test_a_fold_that_tests_nothing_has_nothing_to_leak(self):
         index = indexed()
         assert set(leakage(folds_of(index), index, NO_PAIRS)["fold"]) == {"1", "2", "3", "all"}

@@ -78,7 +78,7 @@ def test_what_the_final_model_sets_is_its_own_and_not_that_of_the_folds(study):
     other = type(study)(study.name, changed, study.datasets, study.code, study.published)
     assert other.final.training.epochs == 50
     for run in other.runs:
-        epochs = other.run_params(run.model, run.setting, run.name)["training"]["epochs"]
+        epochs = other.run_params(run.model, run.setting)["training"]["epochs"]
         assert epochs == (50 if run.fold == "final" else 20)
 
 

@@ -37,5 +37,3 @@ def test_every_file_named_for_a_study_is_made(products, study):
     wanted = {name for name in named((HOME / "docs/studies.md").read_text()) if name.startswith(f"results/{study}-")}
     assert len(wanted) > 5
     assert [name for name in sorted(wanted) if not any(fnmatchcase(made, name) for made in products)] == []
-
-

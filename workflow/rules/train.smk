@@ -54,7 +54,7 @@ rule train_run:
         gpu=lambda wildcards: job_of(wildcards).gpu,
     params:
         key=lambda wildcards: job_of(wildcards).key,
-        run=lambda wildcards: job_of(wildcards).params(wildcards.get("fold")),
+        run=lambda wildcards: job_of(wildcards).told,
         audio=PLAN.settings.audio.model_dump(),
         device=PLAN.settings.limits.device,
     script:
@@ -98,7 +98,7 @@ for study in PLAN.studies.values() if PACKED else []:
                 gpu=lambda wildcards: job_of(wildcards).gpu,
             params:
                 key=lambda wildcards: job_of(wildcards).key,
-                run=lambda wildcards: job_of(wildcards).params(wildcards.get("fold")),
+                run=lambda wildcards: job_of(wildcards).told,
                 audio=PLAN.settings.audio.model_dump(),
                 device=PLAN.settings.limits.device,
             script:

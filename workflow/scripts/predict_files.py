@@ -1,8 +1,11 @@
 from genreflow.job import job
-from genreflow.predict import describe, predict
+from genreflow.predict.tables import as_text, slices_table
+from genreflow.predict.tracks import predict
 from genreflow.store.csvs import write_csv
 
 with job(snakemake.log[0]) as say:
-    tracks, slices = predict(snakemake.input.model, snakemake.params.files, device=snakemake.params.device)
-    write_csv(snakemake.output[0], slices)
-    say(describe(tracks))
+    predictor, judged = predict(
+        snakemake.input.model, snakemake.params.files, device=snakemake.params.device, cores=snakemake.threads
+    )
+    write_csv(snakemake.output[0], slices_table(judged, predictor.bundle.classes))
+    say(as_text(predictor, judged))

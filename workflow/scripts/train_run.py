@@ -11,6 +11,7 @@ with job(snakemake.log[0]) as say:
     asked = snakemake.params.run
     runs = wanted_runs(
         asked,
+        [Path(path).parent for path in snakemake.output if path.endswith("run.json")],
         Path(snakemake.log[0]).parent,
         terminal=sys.__stderr__,
         has_events=snakemake.resources.tensorboard,
