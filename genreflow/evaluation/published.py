@@ -17,6 +17,13 @@ COLUMNS = {
     "published_validation_roc_auc": ("validation", "track", "roc_auc_macro"),
     "published_validation_pr_auc": ("validation", "track", "pr_auc_macro"),
 }
+# Our metric -> the published one, in the role that it was published in.
+METRICS = {
+    "track_class_index_mse": ("test", "mse_class_index"),
+    "track_binary_accuracy": ("validation", "binary_accuracy"),
+    "track_precision_0": ("validation", "precision_class_0"),
+    "track_recall_0": ("validation", "recall_class_0"),
+}
 NAMES = (*COLUMNS, "published_sd", "published_low", "published_high")
 
 
@@ -45,8 +52,30 @@ def published_table(
     return pd.DataFrame(rows, columns=["experiment", "model", "setting", *NAMES])
 
 
-def _of(scores: pd.DataFrame, experiment: str, facts: Mapping[str, Any]) -> pd.DataFrame:
-    own = scores[(scores["experiment"] == experiment) & (scores["model"] == facts["network"])]
+def published_metrics(settings: Sequence[Mapping[str, Any]], scores: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the published values of metrics that no experiment compares: ``model, setting, metric, published``.
+
+    Parameters
+    ----------
+    settings, scores
+        As of `published_table`.
+    """
+    rows = []
+    for facts in settings if scores is not None else ():
+        mine = _of(scores, None, facts) if facts["original"] else scores.iloc[:0]
+        for metric, (role, theirs) in METRICS.items():
+            known = mine[(mine["role"] == role) & (mine["metric"] == theirs) & mine["score"].notna()]
+            if len(known):
+                place = {"model": facts["model"], "setting": facts["setting"], "metric": metric}
+                rows.append(place | {"published": float(known["score"].iloc[0])})
+    return pd.DataFrame(rows, columns=["model", "setting", "metric", "published"])
+
+
+def _of(scores: pd.DataFrame, experiment: str | None, facts: Mapping[str, Any]) -> pd.DataFrame:
+    """Return what was published of a setting, in one experiment or in any."""
+    own = scores[scores["model"] == facts["network"]]
+    if experiment is not None:
+        own = own[own["experiment"] == experiment]
     is_meant = [
         pd.isna(axis) or _same(facts["values"].get(axis), value)
         for axis, value in zip(own["axis"], own["value"], strict=True)

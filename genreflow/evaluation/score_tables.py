@@ -10,18 +10,18 @@ from genreflow.evaluation import calibration, comparisons, metrics, tags
 from genreflow.evaluation.runs import Run, by_setting, finished, group_of, is_tagged, judged, rounds, validated
 
 _PLACE = ("model", "setting", "protocol")
-SCORES = (*_PLACE, "metric", "value")
+SCORES = (*_PLACE, "metric", "value", "published")
 TAGS = (*_PLACE, *tags.AREAS, "precision", "recall", "f1")
 CURVES = (*_PLACE, *tags.CURVES)
 CALIBRATION = (*_PLACE, "state", "temperature", "error", *calibration.RELIABILITY)
 COMPARISONS = ("experiment", "protocol", *comparisons.PAIRS)
 
 
-def scores_table(runs: Sequence[Run]) -> pd.DataFrame:
+def scores_table(runs: Sequence[Run], published: pd.DataFrame) -> pd.DataFrame:
     """Return a row a metric of a setting, `SCORES`, each metric with its level in its name; means over rounds.
 
     Of classes: `metrics.evaluate_fully` and the calibration of slices; of tags: `tags.evaluate`, names of tags that
-    could not be scored being joined by commas.
+    could not be scored being joined by commas. `published` is what `published.published_metrics` returns.
     """
     rows = []
     for place, good in _finished(runs):
@@ -35,7 +35,8 @@ def scores_table(runs: Sequence[Run]) -> pd.DataFrame:
             found = [each | calibrated.to_dict() for each in found]
         rows += [place | {"metric": name, "value": value} for name, value in pd.DataFrame(found).mean().items()]
         rows += [place | {"metric": f"{name}: {value}", "value": np.nan} for name, value in named.items() if value]
-    return pd.DataFrame(rows, columns=list(SCORES))
+    found = pd.DataFrame(rows, columns=list(SCORES[:-1]))
+    return found.merge(published, on=["model", "setting", "metric"], how="left")[list(SCORES)]
 
 
 def tags_table(runs: Sequence[Run], folds: pd.DataFrame, *, seed: int = 0, resamples: int = 500) -> pd.DataFrame:

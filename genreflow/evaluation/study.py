@@ -9,7 +9,7 @@ import pandas as pd
 
 from genreflow.evaluation import dataset_tables, headline, score_tables, tables
 from genreflow.evaluation.fused_runs import fused_runs
-from genreflow.evaluation.published import published_table
+from genreflow.evaluation.published import published_metrics, published_table
 from genreflow.evaluation.runs import Run
 from genreflow.folds.roles import FINAL
 from genreflow.store.parquet import read_frame
@@ -84,7 +84,7 @@ def study_tables(
         "classes": tables.classes_table(judged),
         "tracks": tracks,
         "holdout": holdout,
-        "scores": score_tables.scores_table(judged),
+        "scores": score_tables.scores_table(judged, published_metrics(study["settings"], published.get("scores"))),
         "tags": score_tables.tags_table(judged, folds, seed=seed),
         "curves": score_tables.curves_table(judged),
         "calibration": score_tables.calibration_table(judged),

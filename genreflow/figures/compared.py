@@ -57,6 +57,11 @@ def _ranking(_sources: Sources, rows: pd.DataFrame, title: str, _described: Mapp
             )
         )
         baselines["Track accuracy, majority vote"] = _baseline(rows)
+        if rows["published_track_mean"].notna().any():
+            metric = "Track accuracy, mean probability"
+            means = _measured(rows, metric, "track_mean", "published_track_mean")
+            parts.append(means.assign(published_low=np.nan, published_high=np.nan))
+            baselines[metric] = _baseline(rows)
     for column, metric in (("roc_auc", "ROC-AUC, mean of tags"), ("pr_auc", "PR-AUC, mean of tags")):
         if rows[column].notna().any():
             published = rows[f"published_{column}"].fillna(rows[f"published_validation_{column}"])

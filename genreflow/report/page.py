@@ -537,7 +537,11 @@ _TAGS = (
     Column("Recall", ("recall",), tables.percent),
     Column("F1", ("f1",), tables.percent),
 )
-_SCORES = (_name("Metric", "metric"), Column("Value", ("value",), tables.number))
+_SCORES = (
+    _name("Metric", "metric"),
+    Column("Value", ("value",), tables.number),
+    Column("Published", ("published",), tables.number),
+)
 _CLASSES = (
     _name("Level", "level"),
     _MODEL,

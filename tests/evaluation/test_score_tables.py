@@ -3,12 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import CLASSES
+from made_up import CLASSES, PUBLISHED
 
 from genreflow.evaluation import score_tables, tables
 from genreflow.evaluation.fused_runs import fused_runs
+from genreflow.evaluation.published import published_metrics
 
 FOLDS = ("1", "2", "3")
+NOTHING = published_metrics([], None)
 PLAN = [{"model": "cnn", "setting": setting, "protocol": "standard"} for setting in ("dropout=0.2", "dropout=0.5")]
 
 
@@ -43,7 +45,7 @@ def tagged(run):
 
 
 def test_every_metric_has_a_row_and_agrees_with_the_settings(runs, folds):
-    found = score_tables.scores_table(runs)
+    found = score_tables.scores_table(runs, NOTHING)
     assert tuple(found.columns) == score_tables.SCORES
     values = found[found.setting == "dropout=0.2"].set_index("metric").value
     ours = tables.settings_table(runs, folds).set_index("setting").loc["dropout=0.2"]
@@ -51,6 +53,24 @@ def test_every_metric_has_a_row_and_agrees_with_the_settings(runs, folds):
     assert values["track_accuracy_mean"] == pytest.approx(ours.track_mean)
     assert {"slice_ece", "slice_brier", "track_macro_f1", "slice_roc_auc"} <= set(values.index)
     assert "temperature" not in values.index
+
+
+def test_metrics_that_no_experiment_compares_stand_beside_the_published_ones(runs):
+    settings = [
+        {
+            "model": "cnn",
+            "setting": "dropout=0.2",
+            "network": "western8_cnn",
+            "original": True,
+            "values": {"seconds": 30},
+        }
+    ]
+    known = published_metrics(settings, pd.read_csv(PUBLISHED / "western8_scores.csv"))
+    assert known.to_dict("records") == [
+        {"model": "cnn", "setting": "dropout=0.2", "metric": "track_class_index_mse", "published": 4.664}
+    ]
+    found = score_tables.scores_table(runs, known)
+    assert found.published.notna().sum() == 1
 
 
 def test_temperatures_are_fitted_to_validation_slices(runs, folds):
@@ -73,7 +93,7 @@ def test_tags_have_areas_and_no_accuracy(runs, folds):
     found = score_tables.tags_table(judged, folds, resamples=20)
     assert found[found.setting == "dropout=0.2"].tag.tolist() == ["a", "b", "c", "(macro)"]
     assert set(score_tables.curves_table(judged).tag) == {"a", "b"}
-    metrics = score_tables.scores_table(judged).metric
+    metrics = score_tables.scores_table(judged, NOTHING).metric
     assert "track_roc_auc_macro" in set(metrics) and "tags_without_negatives: c" in set(metrics)
     assert score_tables.calibration_table(judged).empty
     trained = tables.runs_table(judged)
