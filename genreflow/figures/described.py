@@ -43,7 +43,7 @@ def draw_analysis(sources: Sources, *, figure: str, input: str = "") -> Figure:
         case "tags_per_track":
             return dataset.tags_per_track(tables["tags_per_track"], title=sources.titled("Tags of a track"), what=what)
         case "correlation_50" | "correlation_10":
-            most = int(figure[-2:])
+            most = min(int(figure[-2:]), len(tables["correlations"]["first"].unique()))
             title = sources.titled(f"Correlation of the {most} commonest tags")
             return dataset.correlation(tables["correlations"], title=title, most=most)
         case "variance":
