@@ -9,7 +9,12 @@ from genreflow.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return 0 when all went well, 2 for a mistake in what was asked, 3 when busy."""
+    """Run the command line.
+
+    Returns
+    -------
+    0 when all went well, 2 for a mistake in what was asked, 3 when busy, 5 when a file cannot be read or written.
+    """
     parser = argparse.ArgumentParser(
         prog="genreflow",
         description="From a folder of music to trained, audited genre classifiers.",
@@ -22,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _add_models(commands)
     _add_verify(commands)
     _add_predict(commands)
+    _add_explain(commands)
+    _add_export(commands)
     _add_demo(commands)
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["run"]:  # what follows belongs to snakemake, `--help` included
@@ -41,6 +48,9 @@ def _guarded(action) -> int:
         return getattr(error, "exit_code", 2)
     except BrokenPipeError:
         return 1
+    except OSError as error:
+        print(f"genreflow: {error.strerror or error}: {error.filename or 'a file'}", file=sys.stderr)
+        return 5
     except KeyboardInterrupt:
         return 130
 
@@ -120,23 +130,24 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _add_predict(commands) -> None:
-    parser = commands.add_parser("predict", help="classify new music with a finished model")
-    parser.add_argument("model", help="model.safetensors of a run, or the run's folder")
-    parser.add_argument("files", nargs="+", help="audio files, or folders of them")
-    parser.add_argument("--csv", default="predictions.csv", help="a row a slice goes here (default: %(default)s)")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.set_defaults(action=_predict)
+    from genreflow.cli.predict import declare, run
+
+    declare(commands.add_parser("predict", help="what a finished model says of new music, and how sure it may be"))
+    commands.choices["predict"].set_defaults(action=run)
 
 
-def _predict(options: argparse.Namespace) -> int:
-    from genreflow.predict import describe, predict
-    from genreflow.store.csvs import write_csv
+def _add_explain(commands) -> None:
+    from genreflow.cli.explain import declare, run
 
-    tracks, slices = predict(options.model, options.files, device=options.device)
-    write_csv(options.csv, slices)
-    print(describe(tracks))
-    print(f"\n{len(slices)} slices of {len(tracks)} tracks: {options.csv}", file=sys.stderr)
-    return 0
+    declare(commands.add_parser("explain", help="which seconds and bands of a track decided what a model says"))
+    commands.choices["explain"].set_defaults(action=run)
+
+
+def _add_export(commands) -> None:
+    from genreflow.cli.export import declare, run
+
+    declare(commands.add_parser("export", help="a model as a folder to give away: weights, card, ONNX"))
+    commands.choices["export"].set_defaults(action=run)
 
 
 def _add_demo(commands) -> None:

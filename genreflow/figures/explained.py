@@ -14,6 +14,7 @@ FOR, AGAINST = style.PALETTE[0], style.PALETTE[5]
 _MOST_LINES = 4
 _MOST_BANDS = 14
 _DARKEST = 0.75
+_RANGE_DB = 80
 
 
 @style.styled
@@ -53,10 +54,8 @@ def explanation(
     along, chances = (figure.add_subplot(grid[row, 0], sharex=top) for row in (1, 2))
     bands = figure.add_subplot(grid[0, 1])
     end_s = begin_s + levels.shape[1] * column_s
-    floor = levels.max() - 80
-    top.imshow(
-        levels, origin="lower", aspect="auto", cmap="gray_r", vmin=floor, extent=(begin_s, end_s, -0.5, len(levels) - 0.5)
-    )
+    extent = (begin_s, end_s, -0.5, len(levels) - 0.5)
+    top.imshow(levels, origin="lower", aspect="auto", cmap="gray_r", vmin=levels.max() - _RANGE_DB, extent=extent)
     _draw_patches(top, effects, frequencies)
     ticks = _ticks(frequencies)
     top.set_yticks(list(ticks.values()), [f"{hz:,}" for hz in ticks])

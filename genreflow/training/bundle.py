@@ -1,12 +1,15 @@
 """Reading a trained network back, and refusing whatever is not one.
 
-A bundle is two files side by side: the weights, and the facts of the run, which hold their SHA-256. Nothing in
-either can run code; pickles are never opened.
+A bundle is two files side by side: the weights, and the facts of the run, which hold their SHA-256. The facts are
+``run.json`` of a run, or ``model.json`` of an exported folder, which also has a digest of itself. Nothing in either
+can run code; pickles are never opened.
 """
 
 import hashlib
 import json
+import math
 import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,29 +17,84 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
+from pydantic import ValidationError
 from torch import nn
 
+from genreflow.config.audio import AudioSettings
+from genreflow.config.inputs import InputSettings
 from genreflow.errors import Problems, UserError
+from genreflow.features.shapes import segment_shape
 from genreflow.models import fitted, registry
 from genreflow.models.standardise import standardised
+from genreflow.store.digest import digest
+from genreflow.training import familiar
+from genreflow.training.familiar import Familiar
 from genreflow.training.run import MODEL, RUN, RUN_VERSION
 
+EXPORTED = "model.json"
+KINDS = {RUN: "run", EXPORTED: "model"}
+
 _AGAIN = "Delete it and run again, or take a fresh copy."
-_MAX_HEADER = 4 * 2**20
-_FACTS = ("model", "options", "classes", "input_shape", "input", "audio", "training", "weights_sha256")
+_MAX_HEADER, _MAX_FACTS, _MAX_VALUES = 4 * 2**20, 64 * 2**20, 2**28
+_FACTS = {
+    "model": str,
+    "options": dict,
+    "classes": list,
+    "input_shape": list,
+    "input": dict,
+    "audio": dict,
+    "training": dict,
+    "weights_sha256": str,
+}
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A trained network, in evaluation mode on the CPU, and the content of its ``run.json``."""
+    """A trained network, in evaluation mode on the CPU, and the content of its ``run.json`` or ``model.json``.
+
+    Attributes
+    ----------
+    model
+        The network.
+    run
+        The facts.
+    folder
+        Where it was read from.
+    """
 
     model: nn.Module
     run: dict[str, Any]
+    folder: Path = Path()
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The labels, in the order of the network's outputs."""
         return tuple(self.run["classes"])
+
+    @property
+    def input(self) -> InputSettings:
+        """What makes the network's input; UserError if it is no longer valid, or makes arrays of another shape."""
+        settings = _checked(InputSettings, self.run["input"], "input")
+        shape, made = tuple(self.run["input_shape"]), segment_shape(settings)
+        crop = self.run["training"].get("crop")
+        if shape != (made if crop is None else (*made[:-1], crop)):
+            raise UserError(f"The model takes segments of {shape}, and its own input settings make {made}. {_AGAIN}")
+        return settings
+
+    @property
+    def audio(self) -> AudioSettings:
+        """How tracks are levelled; UserError if it is no longer valid."""
+        return _checked(AudioSettings, self.run["audio"], "audio")
+
+    @property
+    def familiar(self) -> Familiar | None:
+        """What is known of the training tracks; None if nothing was kept."""
+        if "familiar" not in self.run:
+            return None
+        try:
+            return familiar.read(self.run["familiar"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"What the model tells of its training tracks is damaged ({error!r}). {_AGAIN}") from None
 
 
 def load_bundle(path: str | os.PathLike) -> Bundle:
@@ -54,29 +112,62 @@ def load_bundle(path: str | os.PathLike) -> Bundle:
             f"{weights_path} is not a trained model of genreflow. Models are read from {MODEL} files only;"
             " formats that can run code (.pt, .pkl, .joblib, .npy) are never opened."
         )
-    facts = _read_facts(weights_path.with_name(RUN))
+    exported = weights_path.with_name(EXPORTED)
+    facts = _read_facts(exported if exported.exists() else weights_path.with_name(RUN))
     weights = _read_weights(weights_path, facts["weights_sha256"])
-    return Bundle(_assemble(weights_path, facts, weights), facts)
+    return Bundle(_assemble(weights_path, facts, weights), facts, weights_path.parent)
+
+
+def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts with the digest of all others, by which ``model.json`` is known to be as it was written."""
+    bare = {name: value for name, value in facts.items() if name != "digest"}
+    return bare | {"digest": digest(bare, length=64)}
 
 
 def _read_facts(path: Path) -> dict[str, Any]:
     try:
+        if path.stat().st_size > _MAX_FACTS:
+            raise UserError(f"{path} is larger than any description of a model. It was not opened.")
         facts = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise UserError(f"{path} is missing: a model's weights are of no use without it. Copy both files.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged ({error}). {_AGAIN}") from error
-    if not isinstance(facts, dict) or facts.get("kind") != "run":
-        raise UserError(f"{path} does not describe a run of genreflow.")
+    if not isinstance(facts, dict) or facts.get("kind") != KINDS[path.name]:
+        raise UserError(f"{path} does not describe a {KINDS[path.name]} of genreflow.")
     if facts.get("version") != RUN_VERSION:
         raise UserError(
             f"{path} has version {facts.get('version')}, this genreflow reads version {RUN_VERSION}."
             " Use the genreflow that made it."
         )
-    missing = [name for name in _FACTS if name not in facts]
-    if missing:
-        raise UserError(f"{path} is damaged: it lacks {', '.join(missing)}. {_AGAIN}")
-    return facts
+    if found := list(_wrong(facts)):
+        raise UserError(f"{path} is damaged: {'; '.join(found)}. {_AGAIN}")
+    if path.name == EXPORTED and sealed(facts) != facts:
+        raise UserError(f"{path} is damaged, or was edited: it has not the digest that it was written with. {_AGAIN}")
+    return facts | {"tags": facts.get("tags", False)}
+
+
+def _wrong(facts: Mapping[str, Any]) -> Iterator[str]:
+    if missing := [name for name in _FACTS if name not in facts]:
+        yield f"it lacks {', '.join(missing)}"
+        return
+    if wrong := [name for name, kind in _FACTS.items() if not isinstance(facts[name], kind)]:
+        yield f"of another type than it should be: {', '.join(wrong)}"
+        return
+    classes, shape = facts["classes"], facts["input_shape"]
+    if not classes or not all(isinstance(name, str) for name in classes) or len(set(classes)) < len(classes):
+        yield "classes must be names, each once"
+    if not shape or not all(type(size) is int and size > 0 for size in shape) or math.prod(shape) > _MAX_VALUES:
+        yield f"input_shape must be whole numbers above 0 with a product of at most {_MAX_VALUES:,}"
+
+
+def _checked(kind: type, given: Mapping[str, Any], name: str) -> Any:
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, (name, *first["loc"])))
+        raise UserError(f"The model's {place} is not valid ({first['msg']}). Use the genreflow that made it.") from None
 
 
 def _read_weights(path: Path, sha256: str) -> dict[str, torch.Tensor]:
@@ -97,14 +188,11 @@ def _read_weights(path: Path, sha256: str) -> dict[str, torch.Tensor]:
 
 
 def _assemble(path: Path, facts: dict[str, Any], weights: dict[str, torch.Tensor]) -> nn.Module:
+    shape = tuple(facts["input_shape"])
+    standardise = _checked(InputSettings, facts["input"], "input").standardise
     with torch.random.fork_rng(devices=[]):
-        network = registry.build(
-            facts["model"],
-            len(facts["classes"]),
-            input_shape=tuple(facts["input_shape"]),
-            **facts["options"],
-        )
-        network = standardised(network, tuple(facts["input_shape"]), facts["input"].get("standardise", "none"))
+        network = registry.build(facts["model"], len(facts["classes"]), input_shape=shape, **facts["options"])
+        network = standardised(network, shape, standardise)
     fitted.make_room(network, weights)
     wanted = {name: (tensor.shape, tensor.dtype) for name, tensor in network.state_dict().items()}
     given = {name: (tensor.shape, tensor.dtype) for name, tensor in weights.items()}

@@ -28,6 +28,7 @@ from genreflow.store.atomic import write_bytes, write_text
 from genreflow.store.digest import digest, file_sha256
 from genreflow.store.parquet import Header, read_frame, read_header, write_table
 from genreflow.store.shards import as_fed
+from genreflow.training import familiar
 from genreflow.training.checkpoint import Checkpoints
 from genreflow.training.data import SliceReader, SliceSet
 from genreflow.training.device import choose_device, choose_precision, choose_threads
@@ -186,6 +187,7 @@ def run_fold(
         "precision": str(precision).removeprefix("torch."),
         "threads": torch.get_num_threads(),
         "dataset": _dataset_facts(tracks, sets),
+        "familiar": _familiar(tracks, folds, train_set, asked["input"]),
         "seconds": {
             "start_to_first_step": before + built - begin + trained.first_step_seconds,
             "load": loaded - begin,
@@ -298,6 +300,14 @@ def _dataset_facts(tracks: pd.DataFrame, sets: Mapping[str, SliceSet]) -> dict[s
         "slices": {role: len(part) for role, part in sets.items() if role != VALIDATION or len(part)},
         "training_tracks": digest(sorted(tracks.loc[tracks["role"] == TRAIN, "sha256"].unique())),
     }
+
+
+def _familiar(
+    tracks: pd.DataFrame, folds: str | os.PathLike, data: SliceSet, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    groups = read_frame(folds, "folds", ["track_id", "group"]).drop_duplicates("track_id")
+    mine = tracks.loc[tracks["role"] == TRAIN, ["track_id", "sha256"]].drop_duplicates("track_id")
+    return familiar.learn(data, mine.merge(groups, on="track_id"), InputSettings.model_validate(given))
 
 
 def _versions() -> dict[str, str]:

@@ -89,7 +89,9 @@ def study(names: list[str]) -> page.Study:
         settings=pd.DataFrame([key | accuracy | {"baseline": 0.2, "folds": 5, "diverged": 0}]),
         runs=pd.DataFrame([key | accuracy | {"fold": "1", "status": "finished", "seconds": 290.0, "device": one}]),
         training=[picture],
-        experiments=pd.DataFrame([key | accuracy | published | {"experiment": one, "title": one, "axis": two, "value": two}]),
+        experiments=pd.DataFrame(
+            [key | accuracy | published | {"experiment": one, "title": one, "axis": two, "value": two}]
+        ),
         experiment_pictures={one: [picture]},
         confusion=[picture],
         classes=pd.DataFrame([key | {"level": "slice", "class": name, "f1": 0.7, "support": 9} for name in names]),

@@ -91,11 +91,55 @@ def test_missing_files_are_named(folder):
         ({"model": "tinny"}, "Did you mean 'tiny'"),
         ({"options": {"pool": "max"}}, "no such option"),
         ({"weights_sha256": "0" * 64}, "belongs to another run"),
+        ({"classes": ["a", "b", "b"]}, "each once"),
+        ({"classes": {"a": 1}}, "another type than it should be: classes"),
+        ({"input_shape": [8, -6]}, "whole numbers above 0"),
+        ({"input_shape": [2**20, 2**20]}, "whole numbers above 0"),
+        ({"input": {"standardise": "twice"}}, "input.standardise is not valid"),
+        ({"input": {"front_end": {"kind": "logmel", "hop": 0}}}, "is not valid"),
     ],
 )
 def test_facts_that_do_not_fit_the_weights_are_refused(folder, changes, message):
     edit(folder, **changes)
     with pytest.raises(UserError, match=message):
+        load_bundle(folder)
+
+
+def test_a_front_end_that_makes_another_shape_is_refused(folder):
+    with pytest.raises(UserError, match=r"takes segments of \(8, 6\), and its own input settings make"):
+        _ = load_bundle(folder).input
+
+
+@pytest.mark.parametrize("changes", [{"audio": {"loudness": 3}}, {"familiar": {"files": "@"}}, {"familiar": 7}])
+def test_other_damage_to_the_facts_is_told_where_they_are_needed(folder, changes):
+    edit(folder, **changes)
+    bundle = load_bundle(folder)
+    with pytest.raises(UserError, match=r"is not valid|is damaged"):
+        _ = bundle.audio, bundle.familiar
+
+
+def test_what_a_run_was_trained_on_is_known_from_its_facts(folder, study):
+    known = load_bundle(folder).familiar
+    trained_on = load_bundle(folder).run["dataset"]["tracks"]["train"]
+    assert len(known.slices) == trained_on
+
+
+def test_a_description_that_would_fill_the_memory_stays_closed(folder):
+    (folder / "run.json").write_text("[" * 100_000)
+    with pytest.raises(UserError, match="damaged"):
+        load_bundle(folder)
+    with open(folder / "run.json", "wb") as file:
+        file.truncate(2**30)
+    with pytest.raises(UserError, match="larger than any description"):
+        load_bundle(folder)
+
+
+def test_a_header_that_would_fill_the_memory_stays_closed(folder):
+    header = json.dumps({f"x{n}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for n in range(100_000)})
+    content = len(header).to_bytes(8, "little") + header.encode()
+    (folder / "model.safetensors").write_bytes(content)
+    edit(folder, weights_sha256=file_sha256(folder / "model.safetensors"))
+    with pytest.raises(UserError, match="not a safetensors file"):
         load_bundle(folder)
 
 

@@ -1,0 +1,96 @@
+"""How fast new music is classified: decoding, levelling, cutting and the network, on one core.
+
+    python benchmarks/predict.py
+
+Four synthetic tracks of 240 s, as MP3, FLAC, Ogg Vorbis and WAV, are put to a psytrance CNN with fresh weights and its
+own input (30 slices). Then a file of ten hours shows how much memory a file can take.
+"""
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from ingest import synthesise
+from threadpoolctl import threadpool_limits
+
+from genreflow.config.audio import AudioSettings
+from genreflow.models import registry
+from genreflow.predict.files import find
+from genreflow.predict.tracks import Predictor
+from genreflow.store.atomic import write_bytes, write_text
+from genreflow.store.digest import file_sha256
+from genreflow.training.run import MODEL, RUN, RUN_VERSION, weights_as_bytes
+
+SECONDS, ROUNDS, TARGET = 240.0, 3, 50.0
+HOURS, RATE, MOST_GB = 10, 44_100, 2.0
+
+
+def untrained(folder: Path) -> Path:
+    """Write a psytrance CNN with fresh weights as if it had been trained."""
+    entry = registry.describe("psytrance_cnn")
+    write_bytes(folder / MODEL, weights_as_bytes(registry.build(entry.name, 5)))
+    facts = {
+        "kind": "run",
+        "version": RUN_VERSION,
+        "model": entry.name,
+        "options": {},
+        "classes": ["a", "b", "c", "d", "e"],
+        "input_shape": list(entry.input_shape),
+        "input": entry.input_settings.model_dump(mode="json"),
+        "audio": AudioSettings().model_dump(mode="json"),
+        "training": {},
+        "weights_sha256": file_sha256(folder / MODEL),
+    }
+    write_text(folder / RUN, json.dumps(facts))
+    return folder
+
+
+def long_file(path: Path) -> Path:
+    """Write ten hours of FLAC: music at the beginning, quiet noise after it."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 0.001, RATE * 60)
+    with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16") as file:
+        file.write(rng.normal(0, 0.1, RATE * 60))
+        for _ in range(HOURS * 60 - 1):
+            file.write(noise)
+    return path
+
+
+def peak_gb() -> float:
+    """Return the most memory that this process or one of its children has held, GB."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(kind).ru_maxrss for kind in kinds) / 1e6
+
+
+def main() -> int:
+    torch.set_num_threads(1)
+    with threadpool_limits(1), tempfile.TemporaryDirectory() as folder:
+        music = Path(folder, "music")
+        music.mkdir()
+        synthesise(music, seconds=SECONDS)
+        predictor = Predictor(str(untrained(Path(folder))), device="cpu", cores=1)
+        items, times = find([str(music)]), []
+        for _ in range(ROUNDS):
+            start = time.perf_counter()
+            judged = [predictor.say(heard) for heard in predictor.listen(items)]
+            times.append(time.perf_counter() - start)
+            assert all(track.is_usable for track in judged)
+        speed = SECONDS * len(items) / min(times)
+        print(f"{len(items)} tracks of {SECONDS:g} s in {min(times):.2f} s: {speed:.0f} x real time on one core, "
+              f"target {TARGET:g}")  # fmt: skip
+        start = time.perf_counter()
+        [long] = [predictor.say(heard) for heard in predictor.listen(find([str(long_file(Path(folder, "long.flac")))]))]
+        memory = peak_gb()
+        print(f"{HOURS} h in one file: {time.perf_counter() - start:.1f} s with writing it, at most {memory:.2f} GB; "
+              f"{long.reason}, target {MOST_GB:g} GB")  # fmt: skip
+    return 0 if speed >= TARGET and memory <= MOST_GB and "W_LONG" in long.reason else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

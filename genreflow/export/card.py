@@ -1,0 +1,222 @@
+"""The card of a model: what it is, what it was trained on and judged by, and what it must not be used for.
+
+After Mitchell et al. 2019, Model cards for model reporting. Every number is from the run and the tables of its study.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from genreflow.export.record import Record
+from genreflow.models import registry
+from genreflow.predict.confidence import Calibration
+from genreflow.predict.tracks import Predictor
+from genreflow.report.methods import cut, front_end
+from genreflow.training.familiar import FALSE_ALARMS
+
+_MOST_ROWS = 60
+
+
+def card(predictor: Predictor, record: Record, onnx: Mapping[str, Any], why_no_onnx: str) -> str:
+    """Return ``MODEL_CARD.md``."""
+    sections = [
+        ("", _what(predictor)),
+        ("Training data", _data(predictor, record)),
+        ("How it was judged", _judged(record)),
+        ("How sure its answers are", _sure(predictor)),
+        ("Limits", _limits(predictor, record)),
+        ("How to use it", _use(predictor, onnx, why_no_onnx)),
+        ("Where it comes from", _origin(predictor, record)),
+    ]
+    title = f"# {registry.describe(predictor.bundle.run['model']).title}"
+    parts = [f"## {name}\n\n{text}" if name else text for name, text in sections]
+    return "\n\n".join([title, *parts]) + "\n"
+
+
+def _what(predictor: Predictor) -> str:
+    run, settings = predictor.bundle.run, predictor.input
+    kind = "tags (any number of them a track)" if predictor.is_tagged else "classes (one a track)"
+    parameters = f" It has {run['parameters']:,} trainable parameters." if run.get("parameters") else ""
+    return (
+        f"A classifier of music into {len(run['classes'])} {kind}: {_list(run['classes'])}.{parameters}\n\n"
+        f"Tracks are mixed to mono and brought to {predictor.audio.loudness:g} LUFS (true peak at most "
+        f"{predictor.audio.true_peak:g} dBTP). {cut(settings)} become {front_end(settings)}. "
+        + (
+            "Probabilities of a track are the means over its slices."
+            if predictor.is_tagged
+            else "A track has the class for which most of its slices vote."
+        )
+    )
+
+
+def _data(predictor: Predictor, record: Record) -> str:
+    dataset = predictor.bundle.run.get("dataset", {})
+    counts = dataset.get("tracks", {})
+    said = [f"{counts.get('train', 0):,} tracks, {dataset.get('slices', {}).get('train', 0):,} slices."]
+    if others := {role: n for role, n in counts.items() if role != "train"}:
+        said.append("Apart from these: " + ", ".join(f"{n:,} tracks ({role})" for role, n in others.items()) + ".")
+    if record.music:
+        said.append(f"**The music is {_plain(record.music)}: the numbers below say nothing of the study's own music.**")
+    if predictor.familiar is not None:
+        said.append("`model.json` holds a digest of every training file, by which the model knows them again.")
+    return " ".join(said)
+
+
+def _judged(record: Record) -> str:
+    if not record.row:
+        return "The tables of its study were not found beside the run, so nothing is said of how good it is."
+    row = record.row
+    said = [
+        f"Under the protocol `{_plain(row.get('protocol', ''))}` of the study `{_plain(record.study)}`, by "
+        f"{int(row['folds'])} networks made in the same way, each asked only about tracks that it was not trained on: "
+        f"{int(row['tracks']):,} tracks of {int(row['groups']):,} groups. Intervals are 95 %, over groups.",
+        _table(["what", "value", "95 % interval"], _metrics(row)),
+    ]
+    if len(record.holdout) and "correct" in record.holdout:
+        right, n = int(record.holdout["correct"].sum()), len(record.holdout)
+        said.append(f"The final model gets {right} of {n} tracks right that took no part in anything before.")
+    if record.checks:
+        said.append(
+            f"{record.checks} checks for leakage and confounding were made; "
+            + (f"{len(record.leakage)} found something:" if len(record.leakage) else "none found anything.")
+        )
+        said += [f"* {_plain(message)}" for message in record.leakage.get("message", [])]
+    if len(record.classes):
+        columns = ["class", "precision", "recall", "f1", "support"]
+        said.append("By class, of tracks:\n\n" + _frame(record.classes, columns))
+    if len(record.tags):
+        columns = ["tag", "positives", "roc_auc", "roc_auc_low", "roc_auc_high", "pr_auc", "pr_auc_low", "pr_auc_high"]
+        said.append("By tag, of tracks:\n\n" + _frame(record.tags, columns))
+    return "\n\n".join(said)
+
+
+def _metrics(row: Mapping[str, Any]) -> Iterable[Sequence[str]]:
+    names = {
+        "track_majority": "tracks right, by majority vote of their slices",
+        "track_mean": "tracks right, by mean probability",
+        "roc_auc": "area under the ROC curve, mean over tags",
+        "pr_auc": "area under the precision-recall curve, mean over tags",
+    }
+    for name, text in names.items():
+        if name in row:
+            yield text, _number(row[name]), _interval(row, name)
+    if "slice_accuracy" in row:
+        yield "slices right", _number(row["slice_accuracy"]), _interval(row, "slice")
+    if "baseline" in row:
+        yield "always answering the commonest class", _number(row["baseline"]), ""
+
+
+def _sure(predictor: Predictor) -> str:
+    known: Calibration | None = predictor.calibration
+    if known is None:
+        return "Too few tracks were held out to say: probabilities are the network's own."
+    if known.right is None:
+        return f"By {known.source} none of its answers is worth more than a guess: it says `unknown` of every track."
+    if predictor.is_tagged:
+        return (
+            f"By {known.source}, each tag has the threshold that gives the largest F1; {known.right:.0%} of the "
+            "tags given there are right. Found and counted on the same tracks, this is somewhat too good."
+        )
+    return (
+        f"By {known.source}, probabilities of tracks are brought to temperature {known.temperature:.2f}. Below "
+        f"{known.least:.2f} the answer is `unknown`: it is then more likely wrong than right, or worth no more than "
+        f"the commonest class. There {known.answered:.0%} of the tracks get an answer, and {known.right:.0%} "
+        "of the answers are right; found and counted on the same tracks, this is somewhat too good."
+    )
+
+
+def _limits(predictor: Predictor, record: Record) -> str:
+    familiar = predictor.familiar
+    said = [
+        "It knows its own classes only, and takes whatever it hears for one of them."
+        if not predictor.is_tagged
+        else "It knows its own tags only.",
+        "Genre is what those say who labelled the tracks; other people, places and times say something else.",
+        "Accuracies hold for tracks like those it was judged by, and for nothing else.",
+    ]
+    if familiar is None or familiar.limit is None:
+        said.append("It cannot tell tracks that sound unlike its training tracks: too little is known of those.")
+    else:
+        said.append(
+            "`genreflow predict` warns of tracks that sound unlike the training tracks (W_FOREIGN): farther from them "
+            f"than {1 - FALSE_ALARMS:.0%} of these are from tracks of other groups. What sounds like them and is "
+            "something else passes."
+        )
+    if predictor.bundle.run.get("status") == "diverged":
+        said.append("**Its training diverged: do not use it.**")
+    if record.row and int(record.row.get("tracks", 0)) < 100:
+        said.append(f"It was judged by {int(record.row['tracks'])} tracks, which is few.")
+    return "\n".join(f"* {sentence}" for sentence in said)
+
+
+def _use(predictor: Predictor, onnx: Mapping[str, Any], why_not: str) -> str:
+    said = ["    genreflow predict THIS_FOLDER song.mp3\n    genreflow explain THIS_FOLDER song.mp3"]
+    if not onnx:
+        said.append(f"There is no `model.onnx`: {why_not}.")
+        return "\n\n".join(said)
+    shape = " x ".join(str(size) for size in onnx["input"])
+    rate = predictor.input.front_end.sample_rate
+    if onnx["front_end"]:
+        what = f"samples (mono, {rate:,} Hz, levelled as above), float32 [{shape}], a segment a row"
+    else:
+        what = f"segments as the front-end makes them, float32 [{shape}], as {why_not}"
+    said.append(
+        f"`model.onnx` (opset {onnx['opset']}) takes `segments`: {what}; and gives `probabilities`, float32 [batch, "
+        f"{len(predictor.bundle.classes)}], in the order of the classes above. Silent segments (below -60 dBFS) are to "
+        f"be left out. On {onnx['compared_segments']} segments of music its probabilities differ from those of this "
+        f"pipeline by at most {onnx['largest_difference']:.1e}. Temperature and thresholds are in `model.json` alone."
+    )
+    return "\n\n".join(said)
+
+
+def _origin(predictor: Predictor, record: Record) -> str:
+    run = predictor.bundle.run
+    entry, versions = registry.describe(run["model"]), run.get("versions", {})
+    place = [f"`{_plain(name)}`" for name in (record.study, record.setting, run.get("fold", "")) if name]
+    rows = [
+        ("model", f"`{run['model']}`"),
+        ("source", _plain(entry.source)),
+        ("study, setting, fold", ", ".join(place)),
+        ("key", f"`{run.get('key', '')}`"),
+        ("SHA-256 of the weights", f"`{run['weights_sha256']}`"),
+        ("made with", ", ".join(f"{name} {version}" for name, version in versions.items())),
+    ]
+    return _table(["", ""], rows)
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _frame(frame: pd.DataFrame, columns: Sequence[str]) -> str:
+    shown = frame[[name for name in columns if name in frame]].head(_MOST_ROWS)
+    rows = [[_number(value) for value in row] for row in shown.itertuples(index=False)]
+    more = f"\n\n… and {len(frame) - len(shown)} more." if len(frame) > len(shown) else ""
+    return _table(list(shown.columns), rows) + more
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, str):
+        return _plain(value)
+    if pd.isna(value):
+        return ""
+    return f"{int(value):,}" if float(value).is_integer() and abs(value) > 1 else f"{value:.3f}"
+
+
+def _interval(row: Mapping[str, Any], name: str) -> str:
+    low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
+    return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(f"`{_plain(name)}`" for name in names)
+
+
+def _plain(text: object) -> str:
+    """Return text that stays text in Markdown and in a cell of a table: names of classes may be anything."""
+    shown = "".join(character if character.isprintable() else "�" for character in str(text))
+    for special in "\\`|<>[]":
+        shown = shown.replace(special, f"\\{special}" if special not in "<>" else {"<": "&lt;", ">": "&gt;"}[special])
+    return shown

@@ -1,0 +1,114 @@
+"""A finished run as a folder of its own: weights, facts, card, ONNX."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genreflow.demo.corpus import plan, write
+from genreflow.errors import UserError
+from genreflow.export import record
+from genreflow.export.card import card
+from genreflow.export.onnx_file import Written, write_onnx
+from genreflow.features.shapes import needed_seconds
+from genreflow.predict.files import Item
+from genreflow.predict.tracks import Predictor
+from genreflow.store.atomic import write_bytes, write_text
+from genreflow.training.bundle import EXPORTED, load_bundle, sealed
+from genreflow.training.run import MODEL
+
+CARD, ONNX = "MODEL_CARD.md", "model.onnx"
+FILES = (MODEL, CARD, ONNX, EXPORTED)
+_KEPT = (
+    "version", "key", "fold", "model", "options", "training", "input", "audio", "classes", "tags", "input_shape",
+    "status", "epochs", "kept_epoch", "parameters", "weights_sha256", "dataset", "familiar", "versions",
+)  # fmt: skip
+_LEAD_S = 30.0
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was exported.
+
+    Attributes
+    ----------
+    folder
+        Where it is.
+    onnx
+        What became of the ONNX file.
+    has_metrics
+        Whether the tables of the study were found, and the card says how good the model is.
+    """
+
+    folder: Path
+    onnx: Written
+    has_metrics: bool
+
+
+def export(model: str, folder: str | os.PathLike, *, track: str | None = None) -> Export:
+    """Write `FILES` into a folder, which is new, empty, or an older export; ``model.json`` last.
+
+    Parameters
+    ----------
+    model
+        A run's folder, or its ``model.safetensors``.
+    track
+        An audio file by which the ONNX file is checked; a synthetic one if not given.
+
+    Raises
+    ------
+    UserError
+        When the model cannot be used, or the folder holds something else.
+    """
+    predictor, folder = Predictor(model, device="cpu"), Path(folder)
+    run = predictor.bundle.run
+    if run["kind"] == "model":
+        raise UserError(f"{model} has been exported already. Copy the folder.")
+    _check_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in FILES:  # an older export is gone before the new one is there, and never mixed with it
+        (folder / name).unlink(missing_ok=True)
+    with _levelled(predictor, track) as ogg:
+        written = write_onnx(folder / ONNX, predictor, ogg)
+    found = record.read(predictor.bundle.folder)
+    write_text(folder / CARD, card(predictor, found, written.facts, written.why_not))
+    write_bytes(folder / MODEL, (predictor.bundle.folder / MODEL).read_bytes())
+    facts = {"kind": "model"} | {name: run[name] for name in _KEPT if name in run}
+    facts |= {
+        "calibration": predictor.calibration and predictor.calibration.facts(),
+        "metrics": {name: _plain(value) for name, value in found.row.items()},
+        "onnx": written.facts or None,
+    }
+    write_text(folder / EXPORTED, json.dumps(sealed(facts), indent=2) + "\n")
+    load_bundle(folder)
+    return Export(folder, written, bool(found.row))
+
+
+def _check_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file. Name a new folder.")
+    if folder.exists() and any(folder.iterdir()) and not (folder / EXPORTED).exists():
+        raise UserError(f"{folder} holds other files. Name a new folder, or an older export.")
+
+
+@contextmanager
+def _levelled(predictor: Predictor, track: str | None) -> Iterator[Path]:
+    """Give a track as the model wants it: the user's, or a synthetic one that is long enough."""
+    with tempfile.TemporaryDirectory(prefix="genreflow-") as folder:
+        if track is None:
+            segments = predictor.input.segments
+            seconds = _LEAD_S + needed_seconds(predictor.input) + getattr(segments, "earliest", 0)
+            track = write(plan(tracks_per_class=1, seconds=seconds, seed=0)[0], folder)
+        with closing(predictor.listen([Item(os.fsencode(track))])) as stream:
+            heard = next(stream)
+            if heard.ogg is None:
+                raise UserError(f"{heard.item.title} cannot be used: {heard.message} ({heard.reason})")
+            yield heard.ogg
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,94 @@
+"""What a study found out about a model: the rows of its tables that are of the model's setting."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from genreflow.store.parquet import read_frame
+
+_SETTING = ("model", "setting")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a run by the tables of its study; what is not there is empty.
+
+    Attributes
+    ----------
+    study, model, setting
+        Names.
+    row
+        The setting's row of ``settings``: tracks, accuracies with intervals, baseline, protocol.
+    classes, tags
+        Its rows of ``classes`` (of tracks, by majority vote) and ``tags``.
+    holdout
+        Sentences on what it did on tracks held out to the last, where it is the study's headline.
+    leakage
+        The checks for leakage of its protocol that did not pass, and how many there were.
+    music
+        What stood in for the study's own music; empty if nothing did.
+    """
+
+    study: str = ""
+    model: str = ""
+    setting: str = ""
+    row: dict[str, Any] = field(default_factory=dict)
+    classes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    tags: pd.DataFrame = field(default_factory=pd.DataFrame)
+    holdout: pd.DataFrame = field(default_factory=pd.DataFrame)
+    leakage: pd.DataFrame = field(default_factory=pd.DataFrame)
+    checks: int = 0
+
+    @property
+    def music(self) -> str:
+        """What stood in for the study's own music; empty if nothing did."""
+        said = self.row.get("music")
+        return said if isinstance(said, str) else ""
+
+
+def read(run_folder: Path) -> Record:
+    """Return what the tables beside a run say of it: ``<study>/runs/<model>/<setting>/fold-<fold>``.
+
+    Raises
+    ------
+    Damaged
+        When a table is damaged.
+    """
+    folder = run_folder.resolve()
+    if len(folder.parents) < 4 or folder.parents[2].name != "runs":
+        return Record()
+    study, model, setting = folder.parents[3], folder.parents[1].name, folder.parents[0].name
+    names = {"model": model, "setting": setting}
+    rows = _rows(study, "settings", names)
+    row = rows.iloc[0].dropna().to_dict() if len(rows) else {}
+    classes = _rows(study, "classes", names)
+    leakage = _leakage(study, row)
+    return Record(
+        study=study.name,
+        model=model,
+        setting=setting,
+        row=row,
+        classes=classes[classes["level"].str.startswith("track")] if len(classes) else classes,
+        tags=_rows(study, "tags", names),
+        holdout=_rows(study, "holdout", names),
+        leakage=leakage[~leakage["verdict"].isin(["ok", "note"])] if len(leakage) else leakage,
+        checks=len(leakage),
+    )
+
+
+def _rows(study: Path, table: str, names: Mapping[str, str]) -> pd.DataFrame:
+    path = study / "tables" / f"{table}.parquet"
+    if not path.exists():
+        return pd.DataFrame()
+    frame = read_frame(path, "table")
+    if not set(_SETTING) <= set(frame):
+        return pd.DataFrame()
+    return frame[(frame["model"] == names["model"]) & (frame["setting"] == names["setting"])].reset_index(drop=True)
+
+
+def _leakage(study: Path, row: Mapping[str, Any]) -> pd.DataFrame:
+    path = study / "protocols" / str(row.get("protocol", "")) / "leakage.parquet"
+    return read_frame(path, "leakage") if path.exists() else pd.DataFrame()

@@ -1,0 +1,71 @@
+"""Which files are meant: files, folders of them, and playlists."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from genreflow.catalog.layouts.walk import SIDE_FILES, is_hidden, suffix, walk
+from genreflow.catalog.names import printable
+from genreflow.errors import Problems, UserError
+from genreflow.predict import playlists
+
+
+@dataclass(frozen=True)
+class Item:
+    """A file that is to be heard, or cannot be.
+
+    Attributes
+    ----------
+    path
+        As the file system has it.
+    reason, message
+        Why it cannot be heard, `Q_...` and a sentence; empty if nothing is known against it.
+    """
+
+    path: bytes
+    reason: str = ""
+    message: str = ""
+
+    @property
+    def title(self) -> str:
+        """The path as text that can be shown anywhere."""
+        return printable(self.path)
+
+
+def find(given: Sequence[str]) -> list[Item]:
+    """Return the files that are meant, in the order given, each once; those of a folder by name.
+
+    In folders hidden files and those that lie beside music in every collection are passed over.
+
+    Raises
+    ------
+    UserError
+        When something given is not there, all such at once, or there are no files.
+    """
+    if missing := [name for name in given if not os.path.exists(name)]:  # noqa: PTH110 - also of names too long
+        sentences = [f"{printable(os.fsencode(name))} does not exist" for name in missing]
+        raise UserError(f"{sentences[0]}.") if len(missing) == 1 else Problems("Files and folders:", sentences)
+    items = {item.path: item for name in given for item in _meant(Path(name))}
+    if not items:
+        raise UserError(f"There is no music in {', '.join(printable(os.fsencode(name)) for name in given)}.")
+    return list(items.values())
+
+
+def _meant(path: Path) -> Iterator[Item]:
+    if path.is_dir():
+        yield from _below(os.fsencode(path))
+    elif path.suffix.lower() in playlists.SUFFIXES:
+        for _, entry, problem in playlists.entries(path):
+            yield Item(entry, "Q_MISSING", problem) if problem else Item(entry)
+    else:
+        yield Item(os.fsencode(path))
+
+
+def _below(folder: bytes) -> Iterator[Item]:
+    for entry in sorted(walk(folder, follow_links=True), key=lambda entry: entry.path):
+        name = entry.path.rsplit(b"/", 1)[-1]
+        if is_hidden(name) or suffix(name) in SIDE_FILES or (entry.is_folder and not entry.reason):
+            continue
+        refusal = (entry.reason, entry.message) if entry.reason.startswith("Q_") else ()
+        yield Item(os.path.join(folder, entry.path), *refusal)

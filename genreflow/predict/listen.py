@@ -1,0 +1,126 @@
+"""New tracks as a model wants them: levelled and cut as its training tracks were."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from genreflow.audio.decode import regular_file_size
+from genreflow.audio.ingest import ingest
+from genreflow.audio.verdict import Refused
+from genreflow.config.audio import AudioSettings
+from genreflow.config.inputs import InputSettings
+from genreflow.features.shapes import needed_seconds
+from genreflow.features.slices import cut, to_stored
+from genreflow.predict.files import Item
+from genreflow.store.digest import file_sha256
+
+_TOGETHER = 16  # tracks that are levelled before the first of them is cut
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A track, ready for a model; or why it is not.
+
+    Attributes
+    ----------
+    item
+        The file.
+    sha256
+        Of its bytes; empty if they cannot be read.
+    reason, message
+        `Q_...` if it cannot be used, `W_...` of what is odd about it, and the sentences.
+    seconds
+        Its length.
+    stored
+        Its slices, [n, *shape], of the type that is stored.
+    start_s
+        Where they begin, [n], s.
+    ogg
+        The levelled track; it is there until the next one is asked for.
+    """
+
+    item: Item
+    sha256: str = ""
+    reason: str = ""
+    message: str = ""
+    seconds: float = 0.0
+    stored: np.ndarray | None = None
+    start_s: np.ndarray | None = None
+    ogg: Path | None = None
+
+
+def listen(
+    items: Sequence[Item], audio: AudioSettings, settings: InputSettings, *, workers: int = 1, timeout: float = 600.0
+) -> Iterator[Heard]:
+    """Level and cut files one after the other, in their order.
+
+    Files are decoded in processes of their own, which are confined: a file that crashes a decoder, or keeps it busy for
+    longer than `timeout` s, costs itself. Of long tracks no more than `audio.max_minutes` is ever in memory.
+
+    Parameters
+    ----------
+    audio, settings
+        Those of the training.
+    workers
+        Files that are decoded side by side.
+    """
+    step = max(_TOGETHER, workers)
+    for start in range(0, len(items), step):
+        some = items[start : start + step]
+        with tempfile.TemporaryDirectory(prefix="genreflow-") as folder:
+            refused = {item: refusal for item in some if (refusal := _refusal(item, audio))}
+            usable = [(item, file_sha256(item.path)) for item in some if item not in refused]
+            tracks = [
+                {"track_id": sha256[:16], "path": item.path, "bytes": None, "sha256": sha256} for item, sha256 in usable
+            ]
+            table = ingest(
+                tracks, audio_folder=folder, settings=audio, stage_key="predict", workers=workers, timeout=timeout
+            )
+            rows = dict(zip((item for item, _ in usable), table.to_pylist(), strict=True))
+            for item in some:
+                yield refused.get(item) or _cut(item, rows[item], Path(folder), settings)
+
+
+def _refusal(item: Item, audio: AudioSettings) -> Heard | None:
+    """Return why a file cannot even be read, if so."""
+    if item.reason:
+        return Heard(item, reason=item.reason, message=item.message)
+    try:
+        size = regular_file_size(item.path)
+        if size > 1e9 * audio.gates.max_file_gb:
+            message = f"The file has {size / 1e9:.1f} GB; files of up to {audio.gates.max_file_gb:g} GB are read."
+            return Heard(item, reason="Q_TOO_BIG", message=message)
+        with open(item.path, "rb") as file:
+            file.read(1)
+    except Refused as refused:
+        return Heard(item, reason=refused.reason, message=refused.message)
+    except PermissionError:
+        return Heard(item, reason="Q_PERMISSION", message="There is no permission to read the file.")
+    except OSError as error:
+        return Heard(item, reason="Q_UNREADABLE", message=f"The file cannot be read: {os.strerror(error.errno)}.")
+    return None
+
+
+def _cut(item: Item, row: dict, folder: Path, settings: InputSettings) -> Heard:
+    if row["verdict"] == "quarantine":
+        return Heard(item, row["sha256"], row["reason"], row["message"])
+    ogg = folder / row["ogg"]
+    # Where cutting is random, it draws from the content.
+    slices = cut(ogg, settings, track_id=row["track_id"])
+    if not len(slices.array):
+        return Heard(item, row["sha256"], *_nothing(slices.silent, slices.seconds, settings))
+    # A track must look the same here as it did in training, where it was stored.
+    stored = to_stored(slices.array, settings)
+    return Heard(item, row["sha256"], row["reason"], row["message"], slices.seconds, stored, slices.start_s, ogg)
+
+
+def _nothing(silent: int, seconds: float, settings: InputSettings) -> tuple[str, str]:
+    if silent:
+        return "Q_SILENT", "Where slices are cut, the track is silent."
+    if seconds >= needed_seconds(settings):
+        return "Q_NO_PLACE", f"It has no place to cut a slice: {settings.segments.kind} found none."
+    return "Q_TOO_SHORT", f"It lasts {seconds:.1f} s; one slice needs {needed_seconds(settings):.2f} s."

@@ -1,0 +1,67 @@
+"""M3U and M3U8 playlists.
+
+A line a track, ``#`` begins a remark. Paths are relative to the folder of the list; names are bytes on disk, and lists
+hold them in whatever encoding their program wrote, with backslashes if it ran on Windows.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+from genreflow.errors import UserError
+
+SUFFIXES = (".m3u", ".m3u8")
+_MOST_BYTES = 16 * 2**20
+_REMOTE = re.compile(rb"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_BOM = b"\xef\xbb\xbf"
+
+
+def entries(path: str | os.PathLike) -> Iterator[tuple[int, bytes, str]]:
+    """Yield what a list names: the number of its line, its path as far as it is known, and why it cannot be used.
+
+    The last is empty for a file that is there.
+
+    Raises
+    ------
+    UserError
+        When the list cannot be read, or is no list.
+    """
+    for number, line in _lines(Path(path)):
+        found, problem = _find(line, os.fsencode(Path(path).parent))
+        yield number, found, problem and f"Line {number} of {Path(path).name}: {problem}"
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    if path.stat().st_size > _MOST_BYTES:
+        raise UserError(f"{path} is larger than any playlist. Give a list of paths, one a line.")
+    content = path.read_bytes().removeprefix(_BOM)
+    if b"\0" in content:
+        raise UserError(f"{path} is not a playlist: it holds zero bytes. Save it as UTF-8 text, one path a line.")
+    for number, line in enumerate(re.split(rb"\r\n|\r|\n", content), start=1):
+        if line.strip() and not line.lstrip().startswith(b"#"):
+            yield number, line
+
+
+def _find(line: bytes, folder: bytes) -> tuple[bytes, str]:
+    said = line.strip()
+    if said.lower().startswith(b"file://"):
+        said = unquote_to_bytes(said[7:].removeprefix(b"localhost"))
+    elif _REMOTE.match(said):
+        return said, "this is an address, and only files are read."
+    spellings = list(_spellings(said, line))
+    for spelling in spellings:
+        path = os.path.normpath(os.path.join(folder, spelling))
+        if os.path.isfile(path):  # noqa: PTH113 - paths are bytes
+            suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122
+            return path, "a list within a list is not read." if suffix.decode("latin-1") in SUFFIXES else ""
+    return os.path.normpath(os.path.join(folder, spellings[0])), "there is no such file."
+
+
+def _spellings(said: bytes, line: bytes) -> Iterator[bytes]:
+    """Yield what a line may mean: as it stands, from Latin-1, and with the slashes of Windows turned."""
+    texts = [said, line]  # a name may begin or end with a blank
+    texts.append(said.decode("latin-1").encode("utf-8"))
+    yield from texts
+    yield from (text.replace(b"\\", b"/") for text in texts if b"\\" in text)

@@ -1,0 +1,22 @@
+import sys
+from pathlib import Path
+
+# The model that can be known by heart, and its music.
+sys.path.insert(0, str(Path(__file__).parents[1] / "predict"))
+
+import pytest
+from little_model import ENTRY, write_music, write_run
+
+from genreflow.models.registry import MODELS
+
+
+@pytest.fixture(scope="session")
+def little(tmp_path_factory):
+    """A folder with a trained model, `model`, and its training music, `music`."""
+    folder = tmp_path_factory.mktemp("little")
+    music = write_music(folder / "music", ("low", "high"), 11)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(MODELS, "halves", ENTRY)
+        write_run(folder / "runs/halves/base/fold-final", trained_on=music, work=folder / "audio")
+        (folder / "model").symlink_to(folder / "runs/halves/base/fold-final")
+        yield folder

@@ -1,0 +1,19 @@
+from genreflow.cli import main
+
+
+def test_a_folder_that_predict_takes(little, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    track = str(little / "music/low-00.flac")
+    assert main(["export", str(little / "model"), "away", "--track", track]) == 0
+    told = capsys.readouterr().out
+    assert "model.onnx" in told and "genreflow predict 'away' song.mp3" in told
+    assert "does not say how good it is" in told
+    assert main(["predict", "away", track]) == 0
+    assert "W_SEEN" in capsys.readouterr().out
+
+
+def test_what_is_in_the_way_is_told(little, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.txt").write_text("x")
+    assert main(["export", str(little / "model"), "."]) == 2
+    assert "holds other files" in capsys.readouterr().err

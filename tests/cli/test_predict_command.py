@@ -1,0 +1,70 @@
+import json
+
+import pandas as pd
+import pytest
+
+from genreflow.cli import main
+
+
+def test_a_table_and_two_files(little, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = ["predict", str(little / "model"), str(little / "music/low-00.flac"), "--device", "cpu", "--cores", "1"]
+    assert main([*asked, "--tracks-csv", "tracks.csv", "--histogram"]) == 0
+    out, err = capsys.readouterr()
+    assert "low-00.flac" in out and "W_SEEN" in out and "trained on this track" in out and "█" in out
+    assert "1 of 1 files" in err and "predictions.csv" in err
+    slices, tracks = pd.read_csv("predictions.csv"), pd.read_csv("tracks.csv")
+    assert (slices["label"] == "low").all() and len(slices) == 6
+    assert tracks["label"].tolist() == ["low"]
+
+
+def test_json_on_standard_output_is_nothing_but_json(little, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["predict", str(little / "model"), str(little / "music"), "--json", "--cores", "1"]) == 0
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    assert len(told["tracks"]) == 22 and "22 of 22 files" in err
+    assert {track["label"] for track in told["tracks"]} <= {"low", "high", "unknown"}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures(little, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["predict", str(little / "model"), str(little / "music/low-01.flac"), "--png", "pictures"]) == 0
+    assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["001-low-01.png"]
+
+
+def test_if_no_file_can_be_used_that_is_no_success(little, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "list.m3u8").write_text("#EXTM3U\nnowhere.mp3\n")
+    assert main(["predict", str(little / "model"), "list.m3u8"]) == 2
+    assert "Line 2 of list.m3u8: there is no such file. (Q_MISSING)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("model", "file", "told"),
+    [
+        ("nowhere", "music", "nowhere is not a trained model"),
+        ("music/low-00.flac", "music", "is not a trained model"),
+        ("model", "nothing.mp3", "nothing.mp3 does not exist"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(little, capsys, monkeypatch, model, file, told):
+    monkeypatch.chdir(little)
+    assert main(["predict", model, file]) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["predict", "explain", "export"])
+def test_the_help_shows_examples(capsys, command):
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    assert end.value.code == 0
+    assert f"examples:\n  genreflow {command} " in capsys.readouterr().out
+
+
+def test_where_nothing_can_be_written_that_is_told_and_has_a_code_of_its_own(little, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    assert main(["predict", str(little / "model"), str(little / "music/low-00.flac"), "--csv", "file/a.csv"]) == 5
+    assert capsys.readouterr().err.splitlines()[-1].startswith("genreflow: ")
