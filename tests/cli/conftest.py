@@ -10,8 +10,15 @@ from little_model import ENTRY, write_music, write_run
 from genreflow.models.registry import MODELS
 
 
+@pytest.fixture
+def little(trained, monkeypatch):
+    """A folder with a trained model, `model`, which is registered, and its training music, `music`."""
+    monkeypatch.setitem(MODELS, "halves", ENTRY)
+    return trained
+
+
 @pytest.fixture(scope="session")
-def little(tmp_path_factory):
+def trained(tmp_path_factory):
     """A folder with a trained model, `model`, and its training music, `music`."""
     folder = tmp_path_factory.mktemp("little")
     music = write_music(folder / "music", ("low", "high"), 11)
@@ -19,4 +26,4 @@ def little(tmp_path_factory):
         patch.setitem(MODELS, "halves", ENTRY)
         write_run(folder / "runs/halves/base/fold-final", trained_on=music, work=folder / "audio")
         (folder / "model").symlink_to(folder / "runs/halves/base/fold-final")
-        yield folder
+        return folder

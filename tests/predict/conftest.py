@@ -4,12 +4,11 @@ from little_model import ENTRY, write_music, write_run
 from genreflow.models.registry import MODELS
 
 
-@pytest.fixture(scope="session")
-def halves():
+@pytest.fixture(autouse=True)
+def halves(monkeypatch):
     """Register the model `halves`."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(MODELS, "halves", ENTRY)
-        yield "halves"
+    monkeypatch.setitem(MODELS, "halves", ENTRY)
+    return "halves"
 
 
 @pytest.fixture(scope="session")
@@ -23,8 +22,10 @@ def music(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def run(halves, music, tmp_path_factory):
+def run(music, tmp_path_factory):
     """The run of a model that was trained on `music`/train, without held-out tracks."""
     folder = tmp_path_factory.mktemp("study")
-    trained_on = sorted((music / "train").iterdir())
-    return write_run(folder / "results/tiny/runs/halves/base/fold-final", trained_on=trained_on, work=folder / "audio")
+    place, trained_on = folder / "results/tiny/runs/halves/base/fold-final", sorted((music / "train").iterdir())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(MODELS, "halves", ENTRY)
+        return write_run(place, trained_on=trained_on, work=folder / "audio")
