@@ -4,11 +4,12 @@ from little_model import ENTRY, write_music, write_run
 from genreflow.models.registry import MODELS
 
 
-@pytest.fixture(autouse=True)
-def halves(monkeypatch):
-    """Register the model `halves`."""
-    monkeypatch.setitem(MODELS, "halves", ENTRY)
-    return "halves"
+@pytest.fixture(scope="module", autouse=True)
+def halves():
+    """Register the model `halves` for the tests of a module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(MODELS, "halves", ENTRY)
+        yield "halves"
 
 
 @pytest.fixture(scope="session")
