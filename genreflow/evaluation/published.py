@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 # Column -> role, level and metric of the published score. Where a track is one segment, slices are tracks.
@@ -80,7 +81,7 @@ def _of(scores: pd.DataFrame, experiment: str | None, facts: Mapping[str, Any]) 
         pd.isna(axis) or _same(facts["values"].get(axis), value)
         for axis, value in zip(own["axis"], own["value"], strict=True)
     ]
-    return own[is_meant]
+    return own[np.array(is_meant, dtype=bool)]  # of no rows, a list would be one of columns
 
 
 def _same(ours: Any, published: Any) -> bool:

@@ -10,6 +10,13 @@ from genreflow.figures import confusion, experiments, losses, precision_recall, 
 from genreflow.figures.sources import Sources, folds_only, rows_of
 from genreflow.figures.style import notice
 
+# Figures that show a single value, and their titles.
+_OF_ONE_VALUE = {
+    "confusions": "{title}, {value}",
+    "training_confusions": "{title}, {value}: slices trained on",
+    "published": "{title}, {value}: ours less the published matrix",
+    "precision_recall": "{title}, {value}",
+}
 MOST_MODELS = 3  # that curves of tags, and stripes of a confusion matrix, can be told apart of
 _MACRO = "(macro)"
 
@@ -25,11 +32,13 @@ def draw_experiment(sources: Sources, *, figure: str, experiment: str, number: s
         Which value, of a figure that shows a single one.
     """
     described, rows = sources.study["experiments"][experiment], sources.experiment(experiment)
-    title = sources.titled(described["title"], *rows["protocol"].dropna().unique())
+    title = described["title"]
+    if figure in _OF_ONE_VALUE:
+        rows = rows.iloc[[int(number)]]
+        title = _OF_ONE_VALUE[figure].format(title=title, value=rows["value"].iloc[0])
+    title = sources.titled(title, *rows["protocol"].dropna().unique())
     if figure == "differences":
         rows = rows_of(sources.tables["comparisons"], experiment=experiment)
-    elif figure in ("confusions", "training_confusions", "published", "precision_recall"):
-        rows = rows.iloc[[int(number)]]
     return _KINDS[figure](sources, rows, title, described)
 
 
@@ -180,7 +189,6 @@ def _differences(_sources: Sources, rows: pd.DataFrame, title: str, _described: 
 
 def _confusions(sources: Sources, rows: pd.DataFrame, title: str, _described: Mapping) -> Figure:
     cells = rows_of(sources.of_settings("confusion", rows), level="slice")
-    title = f"{title}, {rows['value'].iloc[0]}"
     if cells.empty:
         return notice(f"{title}: nothing was predicted")
     return confusion.confusion_matrix(cells, level="slice", title=title)
@@ -188,7 +196,6 @@ def _confusions(sources: Sources, rows: pd.DataFrame, title: str, _described: Ma
 
 def _training_confusions(sources: Sources, rows: pd.DataFrame, title: str, _described: Mapping) -> Figure:
     cells = rows_of(sources.of_settings("confusion", rows), level="training slice")
-    title = f"{title}, {rows['value'].iloc[0]}, slices trained on"
     if cells.empty:
         return notice(f"{title}: not predicted; set training.predict_training")
     return confusion.confusion_matrix(cells, level="slice", title=title)
@@ -203,7 +210,6 @@ def _published(sources: Sources, rows: pd.DataFrame, title: str, _described: Map
         for each in sources.study["settings"]
         if (each["model"], each["setting"]) == (place["model"], place["setting"])
     )
-    title = f"{title}, {place['value']}: ours less the published matrix"
     if printed is None or "percent" not in printed or cells.empty:
         return notice(f"{title}: there is nothing to compare")
     mine = rows_of(printed, experiment=place["experiment"], model=network)
@@ -225,7 +231,7 @@ def _precision_recall(sources: Sources, rows: pd.DataFrame, title: str, _describ
             mine = printed[(printed["experiment"] == rows["experiment"].iloc[0]) & (printed["metric"] == score)]
             known = dict(zip(mine["class"], mine["score"], strict=False))
         classes[f"published_{score}"] = classes["class"].map(known).astype(float)
-    return precision_recall.precision_recall(classes, title=f"{title}, {rows['value'].iloc[0]}", level="track")
+    return precision_recall.precision_recall(classes, title=title, level="track")
 
 
 def _roc(sources: Sources, rows: pd.DataFrame, title: str, _described: Mapping) -> Figure:

@@ -52,7 +52,7 @@ class Sources:
     def of_settings(self, table: str, values: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of a table that are of the settings of some values, with the column ``name``: the value."""
         names = values[["model", "setting", "value"]].rename(columns={"value": "name"})
-        return self.tables[table].merge(names, on=["model", "setting"])
+        return names.merge(self.tables[table], on=["model", "setting"])  # in the order of the values
 
 
 def read_sources(

@@ -71,6 +71,8 @@ def test_metrics_that_no_experiment_compares_stand_beside_the_published_ones(run
     ]
     found = score_tables.scores_table(runs, known)
     assert found.published.notna().sum() == 1
+    unknown = published_metrics([settings[0] | {"network": "nobody's"}], pd.read_csv(PUBLISHED / "western8_scores.csv"))
+    assert unknown.empty and list(unknown.columns) == list(known.columns)
 
 
 def test_temperatures_are_fitted_to_validation_slices(runs, folds):
