@@ -88,6 +88,7 @@ def tags_per_track(table: pd.DataFrame, *, title: str, what: str = "tag") -> Fig
     axes.set_ylabel("Tracks")
     axes.set_xlim(table.tags.min() - 0.7, table.tags.max() + 0.7)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], nbins=25))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
     axes.grid(axis="y")
     style.title(figure, title)
