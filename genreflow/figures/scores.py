@@ -99,8 +99,7 @@ def ranking(
     for axes, metric in zip(panels, metrics, strict=True):
         mine = rows[rows["metric"] == metric].set_index("name").reindex(names)
         _draw_ranking(axes, mine, metric, percent, (baselines or {}).get(metric))
-    lines = 1 if len(metrics) == 1 else 2
-    panels[0].set_yticks(range(len(names)), [style.label(name, width=30, lines=lines) for name in names])
+    panels[0].set_yticks(range(len(names)), [style.label(name, width=30, lines=2) for name in names])
     panels[0].set_ylim(len(names) - 0.45, -0.55)
     keys = [Line2D([], [], color=style.PALETTE[0], marker="o", label="here, with 95 % interval")]
     if rows["published"].notna().any():

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import ScaledTranslation
 
 from genreflow.figures import style
 
@@ -49,7 +50,8 @@ def snippets(
         for place, number in zip(places, numbers, strict=True):
             axes.annotate(f"{number:,}", (number, place), (3, 0), textcoords="offset points", va="center", fontsize=7.5)
         if (labels or {}).get(song) in classes:
-            axes.plot(-0.035, classes.index(labels[song]), transform=axes.get_yaxis_transform(), **_OWN)
+            beside = axes.get_yaxis_transform() + ScaledTranslation(-6 / 72, 0, figure.dpi_scale_trans)
+            axes.plot(0, classes.index(labels[song]), transform=beside, **_OWN)
         axes.set_title(style.label(song, width=int(10.5 * (width - 1.5) / columns), lines=2), loc="left")
         axes.set_xlabel(f"Snippets of {seconds:g} s, {numbers.sum():,} in all")
         axes.tick_params(axis="y", length=0, pad=12)
