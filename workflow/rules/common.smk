@@ -21,6 +21,21 @@ except UserError as error:
     sys.exit(2)
 
 
+# The tables of genreflow.analysis.describe.
+ANALYSES = [
+    "tag_counts",
+    "tags_per_track",
+    "correlations",
+    "correlated_pairs",
+    "variance",
+    "spectra",
+    "envelopes",
+    "spectrograms",
+    "projections",
+    "projection_quality",
+    "importances",
+    "importance_scores",
+]
 FOLD = "[0-9]+(r[0-9]+)?|final"
 
 
@@ -66,3 +81,25 @@ def protocol_files(*names, study=None):
 def study_files(*names):
     """Return the files of these names of every study."""
     return [f"results/{study}/{name}" for study in PLAN.studies for name in names]
+
+
+def run_files(study, run):
+    """Return the files of a trained run, and those that it was trained by."""
+    job = study.job(run.model, run.setting)
+    return {
+        "weights": f"results/{study.name}/{run.path}/model.safetensors",
+        "info": f"results/{study.name}/{run.path}/run.json",
+        "index": job.index,
+        "folds": job.folds,
+    }
+
+
+def inspected_files(study):
+    """Return what a study shows of its models and its dataset by themselves."""
+    settings = PLAN.studies[study].settings
+    names = ["filters.parquet"] if settings.filters else []
+    names += [f"snippets-{name}.parquet" for name in settings.snippets]
+    files = [f"results/{study}/inspection/{name}" for name in names]
+    if settings.analysis:
+        files += [f"results/{study}/analysis/{table}.parquet" for table in ANALYSES]
+    return files
