@@ -1,4 +1,3 @@
-import importlib.util
 import sys
 
 import numpy as np
@@ -12,8 +11,6 @@ from genreflow.explain import COLUMNS, explain
 from genreflow.figures.explained import explanation
 from genreflow.models.registry import MODELS
 from genreflow.predict.tracks import Predictor
-
-needs_captum = pytest.mark.skipif(importlib.util.find_spec("captum") is None, reason="captum is optional")
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +58,11 @@ def test_another_class_can_be_asked_about(predictor, found, music):
     np.testing.assert_allclose(other.effects["effect"], -found.effects["effect"], atol=1e-4)
 
 
-@needs_captum
 def test_integrated_gradients_of_a_linear_model_are_its_occlusion(predictor, found, music):
     other = explain(predictor, str(music / "new/low-50.flac"), method="integrated_gradients", bands=4)
     np.testing.assert_allclose(other.effects["effect"], found.effects["effect"], atol=2e-4)
 
 
-@needs_captum
 def test_saliency_is_the_gradient(predictor, music):
     other = explain(predictor, str(music / "new/low-50.flac"), method="saliency", bands=4)
     np.testing.assert_allclose(other.effects["effect"], 0.1 * 4 / 8, atol=1e-5)  # 4 x 8 values of weight 0.1 / (8 x 8)

@@ -1,4 +1,3 @@
-import importlib.util
 import json
 
 import numpy as np
@@ -15,11 +14,6 @@ from genreflow.models.registry import MODELS
 from genreflow.predict.tracks import SEEN, predict
 from genreflow.store.parquet import Header, write_table
 from genreflow.training.bundle import load_bundle, sealed
-
-needs_onnx = pytest.mark.skipif(
-    any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxscript", "onnxruntime")),
-    reason="ONNX is optional",
-)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +121,6 @@ def test_an_edited_description_is_refused(exported):
         path.write_text(good)
 
 
-@needs_onnx
 def test_onnx_gives_what_the_pipeline_gives(exported):
     assert exported.onnx.why_not == ""
     assert exported.onnx.facts["front_end"] and exported.onnx.facts["input"] == ["batch", samples_wanted_here()]
@@ -141,7 +134,6 @@ def samples_wanted_here():
     return samples_wanted(INPUT)
 
 
-@needs_onnx
 def test_onnx_can_be_run_by_others(exported, music):
     import onnxruntime
     import soundfile
@@ -153,7 +145,6 @@ def test_onnx_can_be_run_by_others(exported, music):
     np.testing.assert_allclose(said.sum(axis=1), 1, atol=1e-6)
 
 
-@needs_onnx
 def test_what_would_differ_is_not_written(run, tmp_path, monkeypatch, music):
     real = onnx_file._run
     monkeypatch.setattr(onnx_file, "_run", lambda *given: real(*given) + 0.01)
@@ -162,7 +153,6 @@ def test_what_would_differ_is_not_written(run, tmp_path, monkeypatch, music):
     assert not (done.folder / "model.onnx").exists() and (done.folder / "model.json").exists()
 
 
-@needs_onnx
 def test_where_the_front_end_has_no_form_the_network_begins_at_its_arrays(tmp_path, monkeypatch, music):
     given = {"front_end": {"kind": "descriptors"}, "segments": {"kind": "split", "seconds": 1, "count": 2}}
     entry, folder = write_flat_run(tmp_path / "run", given)
