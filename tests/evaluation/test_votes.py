@@ -1,13 +1,8 @@
 """From slices to tracks."""
 
-import numpy as np
-import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from made_up import noisy, predictions
+from made_up import predictions
 
-from genreflow.evaluation.predictions import Predictions, from_frame
 from genreflow.evaluation.votes import majority, mean_probability
 
 
@@ -38,34 +33,3 @@ def test_what_is_equal_in_everything_goes_to_the_first_class():
 
 def test_the_runner_up_of_a_unanimous_vote_is_the_next_in_mean_probability():
     assert majority(predictions([("x", 0, [0.7, 0.1, 0.2])])).runner_up.item() == 2
-
-
-def test_no_slices_are_no_tracks():
-    said = from_frame(pd.DataFrame(columns=["track_id", "slice", "label", "p0", "p1"]), ["a", "b"])
-    assert len(majority(said)) == len(mean_probability(said)) == 0
-
-
-@settings(max_examples=60)
-@given(st.integers(0, 2**32), st.integers(1, 12), st.integers(1, 9), st.sampled_from([2, 4, 100]))
-def test_properties(seed, tracks, slices, grain):
-    """Coarse probabilities (`grain`) make ties common."""
-    rng = np.random.default_rng(seed)
-    raw = noisy(rng, tracks=tracks, slices=slices)
-    proba = rng.multinomial(grain, np.ones(3) / 3, size=len(raw)) / grain
-    said = Predictions(raw.track_id, raw.segment, raw.label, proba, raw.classes)
-    order = rng.permutation(len(said))
-    shuffled = Predictions(
-        said.track_id[order], said.segment[order], said.label[order], said.proba[order], said.classes
-    )
-    for rule in (majority, mean_probability):
-        found = rule(said)
-        pd.testing.assert_frame_equal(rule(shuffled), found)
-        assert found.track_id.is_monotonic_increasing and found.track_id.is_unique
-        assert (found.segments == slices).all() and (found.predicted != found.runner_up).all()
-        assert (found.share >= found.runner_up_share - 1e-9).all()
-        assert (found.share + found.runner_up_share <= 1 + 1e-9).all()
-        np.testing.assert_allclose(found[["p0", "p1", "p2"]].sum(axis=1), 1)
-    np.testing.assert_allclose(mean_probability(said).share, found[["p0", "p1", "p2"]].max(axis=1))
-    # A share of votes is a whole number of slices, and no class has more votes than the winner.
-    votes = pd.crosstab(said.track_id, said.predicted).max(axis=1)
-    np.testing.assert_allclose(majority(said).share * slices, votes)
