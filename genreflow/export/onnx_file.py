@@ -89,8 +89,8 @@ def write_onnx(path: str | os.PathLike, predictor: Predictor, ogg: str | os.Path
         draft = Path(folder, "model.onnx")
         try:
             batch = _export(network, inputs, draft)
-        except Exception as error:  # the exporter has an error of its own for each thing that it cannot do
-            return Written(f"the network has no form in ONNX ({type(error).__name__})", {})
+        except _refusals() as error:
+            return Written(f"the network has no form in ONNX ({_reason(error)})", {})
         difference = float(np.abs(_run(draft, inputs, batch) - predictor.proba(stored)).max())
         if not difference <= TOLERANCE:
             return Written(f"it would differ from the pipeline by {difference:.1e} in a probability", {})
@@ -156,10 +156,25 @@ def _export(network: nn.Module, inputs: np.ndarray, path: Path) -> int | None:
             for size in (1, 3):
                 _run(path, several[:size], batch)
             return batch
-        except Exception:
+        except _refusals():
             if shapes is None:
                 raise
     raise AssertionError
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """Return the errors by which the exporter and ONNX Runtime refuse a network; any other is a fault of ours."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as runtime
+
+    names = ("Fail", "InvalidArgument", "InvalidGraph", "NotImplemented", "RuntimeException")
+    return torch.onnx.OnnxExporterError, *(getattr(runtime, name) for name in names)
+
+
+def _reason(error: BaseException) -> str:
+    """Return the first line of what lies behind an error; the exporter wraps it in advice of its own."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__).rstrip(".")
 
 
 def _run(path: Path, inputs: np.ndarray, batch: int | None) -> np.ndarray:

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from little_model import CLASSES, write_flat_run, write_predictions, write_run
 
 from genreflow.config.inputs import InputSettings
@@ -151,6 +152,22 @@ def test_what_would_differ_is_not_written(run, tmp_path, monkeypatch, music):
     done = export(str(run), tmp_path / "away", track=str(music / "new/low-50.flac"))
     assert "differ from the pipeline by 1.0e-02" in done.onnx.why_not
     assert not (done.folder / "model.onnx").exists() and (done.folder / "model.json").exists()
+
+
+def test_what_the_exporter_refuses_is_said_with_its_reason(run, tmp_path, monkeypatch, music):
+    def refuse(*_):
+        raise torch.onnx.OnnxExporterError("Advice.") from ValueError("\nNo form for aten::sort.\nMore of it.")
+
+    monkeypatch.setattr(onnx_file, "_export", refuse)
+    done = export(str(run), tmp_path / "away", track=str(music / "new/low-50.flac"))
+    assert done.onnx.why_not == "the network has no form in ONNX (No form for aten::sort)"
+    assert not (done.folder / "model.onnx").exists() and (done.folder / "model.json").exists()
+
+
+def test_a_fault_is_not_taken_for_a_network_without_a_form(run, tmp_path, monkeypatch, music):
+    monkeypatch.setattr(onnx_file, "_export", lambda *_: {}["fault"])
+    with pytest.raises(KeyError):
+        export(str(run), tmp_path / "away", track=str(music / "new/low-50.flac"))
 
 
 def test_where_the_front_end_has_no_form_the_network_begins_at_its_arrays(tmp_path, monkeypatch, music):
