@@ -1,5 +1,6 @@
 """How every figure looks: one palette, one font, literal text, and files that are the same bytes each time."""
 
+import io
 import os
 import textwrap
 import unicodedata
@@ -9,7 +10,8 @@ from collections.abc import Iterable
 import matplotlib
 from matplotlib.figure import Figure
 
-from genreflow.store.atomic import atomic_write
+from genreflow.figures.compact import compact
+from genreflow.store.atomic import atomic_write, write_text
 
 # Okabe & Ito (2008), told apart with any kind of colour vision; their yellow is too pale for lines on white.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7F7F7F")
@@ -118,5 +120,6 @@ def save(figure: Figure, png: str | os.PathLike, svg: str | os.PathLike) -> None
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         with atomic_write(png) as temporary:
             figure.savefig(temporary, format="png", dpi=PNG_DPI, metadata={"Software": None})
-        with atomic_write(svg) as temporary:
-            figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
+    written = io.StringIO()
+    figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
+    write_text(svg, compact(written.getvalue()))
