@@ -61,12 +61,17 @@ def test_a_repaired_shard_runs_nothing_that_was_made_from_it(project, built):
     assert project.jobs() == {}
 
 
-@pytest.mark.parametrize("front", [GENREFLOW, ("snakemake",)])
+_SLICES = ("tiny/slices/*/s*.parquet", "tiny.yaml", "batch: 6", "batch: 8")
+_AUDIO = ("tiny/audio/ogg/*/*.ogg", "tiny.yaml", "count: 2}\nfolds", "count: 1}\nfolds")
+
+
 @pytest.mark.parametrize(
-    ("pattern", "file", "old", "new"),
+    ("front", "pattern", "file", "old", "new"),
     [
-        ("tiny/slices/*/s*.parquet", "tiny.yaml", "batch: 6", "batch: 8"),
-        ("tiny/audio/ogg/*/*.ogg", "tiny.yaml", "count: 2}\nfolds", "count: 1}\nfolds"),
+        (GENREFLOW, *_SLICES),
+        (("snakemake",), *_AUDIO),
+        pytest.param(GENREFLOW, *_AUDIO, marks=pytest.mark.slow),
+        pytest.param(("snakemake",), *_SLICES, marks=pytest.mark.slow),
     ],
 )
 def test_a_run_that_meets_damage_names_it_and_the_same_command_then_succeeds(project, front, pattern, file, old, new):

@@ -25,7 +25,12 @@ def kill_when(project: Project, pattern: str, *arguments: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["tiny/audio/s*.parquet", "tiny/slices/*/s*.parquet", "tiny/runs/*/*/fold-*/model.safetensors"]
+    "pattern",
+    [
+        pytest.param("tiny/audio/s*.parquet", marks=pytest.mark.slow),
+        pytest.param("tiny/slices/*/s*.parquet", marks=pytest.mark.slow),
+        "tiny/runs/*/*/fold-*/model.safetensors",
+    ],
 )
 def test_a_run_killed_in_any_stage_ends_in_the_same_products(fresh, built, pattern):
     project = fresh()
