@@ -1,173 +1,190 @@
-"""The command `genreflow`."""
+"""The command `genreflow`: a table of commands, each a module that declares what it takes and runs it.
+
+Only the module of the command that is asked for is imported, so that none waits for what another needs.
+"""
 
 import argparse
+import importlib
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
 
 from genreflow import __version__
-from genreflow.errors import UserError
+from genreflow.cli.exits import Exit, guarded, table
+from genreflow.errors import UserError, did_you_mean
+
+_MODEL = "results/my_study/runs/psytrance_cnn"
+_RUN = f"{_MODEL}/base/fold-final"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: what it is for, in a line, and how it is used.
+
+    Its module, of the same name, has ``declare(parser)`` and ``run(options)``, which returns an exit code. What
+    `passes_on` arguments takes those that are not its own as ``options.rest``.
+    """
+
+    help: str
+    examples: tuple[str, ...]
+    passes_on: bool = False
+
+
+COMMANDS = {
+    "doctor": Command(
+        "whether this machine has all that a run needs; leaves nothing behind",
+        ("genreflow doctor", "genreflow doctor --json"),
+    ),
+    "demo": Command(
+        "write music made from scratch into a folder, to try everything with",
+        (
+            "genreflow demo music",
+            "genreflow demo music --tracks-per-class 4 --seconds 12",
+            "genreflow demo clips --corpus tags --seed 1",
+        ),
+    ),
+    "check": Command(
+        "what is wrong with settings, paths and music, and what a run would take",
+        (
+            "genreflow check",
+            "genreflow check --configfile my.yaml",
+            "genreflow check music --every",
+            "genreflow check list.csv --json",
+        ),
+    ),
+    "run": Command(
+        "run the pipeline: snakemake with these arguments, after clearing the lock of a run that died",
+        (
+            "genreflow run --cores 8 --configfile my.yaml",
+            "genreflow run report --cores 8 --resources gpu=1",
+            "genreflow run --dry-run --configfile my.yaml",
+        ),
+        passes_on=True,
+    ),
+    "status": Command(
+        "how far shards and runs have come, and the time left; writes nothing",
+        ("genreflow status", "genreflow status --configfile my.yaml --json"),
+    ),
+    "verify": Command(
+        "whether all products are as they were written",
+        (
+            "genreflow verify",
+            "genreflow verify --repair --cores 4 --configfile my.yaml",
+            "genreflow verify --json --directory elsewhere",
+        ),
+        passes_on=True,
+    ),
+    "models": Command(
+        "which models there are, and what one of them wants",
+        ("genreflow models", "genreflow models psytrance_cnn", "genreflow models random_forest --json"),
+    ),
+    "compare": Command(
+        "what two or more finished runs differ in, and whether one is better",
+        (
+            f"genreflow compare {_MODEL}/pool=mean {_MODEL}/pool=max",
+            "genreflow compare results/my_study results/your_study --tracks",
+            f"genreflow compare {_MODEL}/* --all --csv compared.csv",
+        ),
+    ),
+    "predict": Command(
+        "what a finished model says of new music, and how sure it may be",
+        (
+            f"genreflow predict {_RUN} new/*.mp3",
+            "genreflow predict exported_model 'new music' list.m3u8 --csv slices.csv --tracks-csv tracks.csv",
+            "genreflow predict exported_model mix.flac --histogram --png pictures",
+            "genreflow predict exported_model 'new music' --json > told.json",
+        ),
+    ),
+    "explain": Command(
+        "which seconds and bands of a track decided what a model says",
+        (
+            f"genreflow explain {_RUN} song.mp3",
+            "genreflow explain exported_model song.mp3 --of goa --png goa.png --csv goa.csv",
+            "genreflow explain exported_model song.mp3 --method integrated_gradients",
+        ),
+    ),
+    "export": Command(
+        "a model as a folder to give away: weights, card, ONNX",
+        (f"genreflow export {_RUN} my_model", f"genreflow export {_RUN} my_model --track song.flac"),
+    ),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
+    """Run the command line; return its exit code, one of `exits.Exit`."""
+    for stream in (sys.stdout, sys.stderr):  # a name that a terminal cannot show must not end the command
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    return guarded(lambda: _run(list(sys.argv[1:] if arguments is None else arguments)))
 
-    Returns
-    -------
-    0 when all went well, 2 for a mistake in what was asked, 3 when busy, 5 when a file cannot be read or written.
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the options of a command, ``options.command`` being its name.
+
+    Raises
+    ------
+    UserError
+        When there is no such command, or it does not take such arguments.
     """
-    parser = argparse.ArgumentParser(
-        prog="genreflow",
-        description="From a folder of music to trained, audited genre classifiers.",
-    )
-    parser.add_argument("--version", action="version", version=f"genreflow {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_run(commands)
-    _add_check(commands)
-    _add_status(commands)
-    _add_models(commands)
-    _add_verify(commands)
-    _add_predict(commands)
-    _add_explain(commands)
-    _add_export(commands)
-    _add_demo(commands)
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["run"]:  # what follows belongs to snakemake, `--help` included
-        return _guarded(lambda: _run(given[1:]))
-    options, rest = parser.parse_known_args(given)
-    if rest and options.command != "verify":  # whose other arguments are snakemake's
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    name = arguments[0] if arguments else ""
+    if name and not name.startswith("-") and name not in COMMANDS:
+        raise UserError(f"there is no command {name!r}.{did_you_mean(name, COMMANDS)} `genreflow --help` lists them.")
+    parser, commands = _parsers(name)
+    options, rest = parser.parse_known_args(arguments)
+    if rest and not COMMANDS[options.command].passes_on:
+        raise UserError(_unknown(rest[0], name, commands[name].format_usage()))
     options.rest = rest
-    return _guarded(lambda: options.action(options))
-
-
-def _guarded(action) -> int:
-    try:
-        return action() or 0
-    except UserError as error:
-        print(f"genreflow: {error}", file=sys.stderr)
-        return getattr(error, "exit_code", 2)
-    except BrokenPipeError:
-        return 1
-    except OSError as error:
-        print(f"genreflow: {error.strerror or error}: {error.filename or 'a file'}", file=sys.stderr)
-        return 5
-    except KeyboardInterrupt:
-        return 130
-
-
-def _add_run(commands) -> None:
-    commands.add_parser(
-        "run",
-        help="run the pipeline: snakemake with these arguments, after clearing the lock of a run that died",
-        add_help=False,
-    )
+    return options
 
 
 def _run(arguments: Sequence[str]) -> int:
-    from genreflow.cli.run import run
+    if not arguments:
+        _parsers()[0].print_help()
+        return Exit.INPUT
+    options = parse(arguments)
+    return _module(options.command).run(options)
 
-    return run(arguments)
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are sentences."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}. `{self.prog} --help` shows what it takes.")
 
 
-def _add_check(commands) -> None:
-    parser = commands.add_parser(
-        "check", help="what is wrong with settings, paths and music, and what a run would take"
+def _parsers(asked: str = "") -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """Return the parser, and those of all commands, of which only the one asked for has declared what it takes."""
+    parser = _Parser(
+        prog="genreflow",
+        description="From a folder of music to trained, audited genre classifiers.",
+        epilog=f"`genreflow COMMAND --help` has examples.\n\n{table()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
-    parser.add_argument("music", nargs="?", help="a folder of class folders or a manifest; else what is configured")
-    parser.add_argument("--configfile", nargs="+", default=[], help="as for snakemake")
-    parser.add_argument("--every", action="store_true", help="look into every file, not into a sample")
-    parser.add_argument("--json", action="store_true", help="for programs")
-    parser.set_defaults(action=_check)
+    parser.add_argument("--version", action="version", version=f"genreflow {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        mine = commands.add_parser(
+            name,
+            help=command.help,
+            epilog="\n  ".join(["examples:", *command.examples]),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        if name == asked:
+            _module(name).declare(mine)
+    return parser, commands.choices
 
 
-def _check(options: argparse.Namespace) -> int:
-    from genreflow.cli.check import run
-
-    return run(options.music, options.configfile, every=options.every, as_json=options.json)
+def _module(name: str):
+    return importlib.import_module(f"genreflow.cli.{name}")
 
 
-def _add_status(commands) -> None:
-    parser = commands.add_parser("status", help="how far shards and runs have come, and the time left; writes nothing")
-    parser.add_argument("--configfile", nargs="+", default=[], help="as for snakemake")
-    parser.add_argument("--json", action="store_true", help="for programs")
-    parser.set_defaults(action=_status)
-
-
-def _status(options: argparse.Namespace) -> int:
-    from genreflow.cli.status import run
-
-    return run(options.configfile, as_json=options.json)
-
-
-def _add_models(commands) -> None:
-    parser = commands.add_parser("models", help="which models there are, and what one of them wants")
-    parser.add_argument("name", nargs="?", help="all of this one")
-    parser.add_argument("--json", action="store_true", help="for programs")
-    parser.set_defaults(action=_models)
-
-
-def _models(options: argparse.Namespace) -> int:
-    from genreflow.cli.models import run
-
-    return run(options.name, as_json=options.json)
-
-
-def _add_verify(commands) -> None:
-    parser = commands.add_parser(
-        "verify",
-        help="whether all products are as they were written",
-        epilog="Other arguments are snakemake's: --directory, --configfile, --cores ...",
-    )
-    parser.add_argument("--repair", action="store_true", help="make again what is damaged, and nothing else")
-    parser.add_argument("--json", action="store_true", help="for programs")
-    parser.set_defaults(action=_verify)
-
-
-def _verify(options: argparse.Namespace) -> int:
-    from genreflow.cli.verify import run
-
-    return run(options.rest, mend=options.repair, as_json=options.json)
-
-
-def _add_predict(commands) -> None:
-    from genreflow.cli.predict import declare, run
-
-    declare(commands.add_parser("predict", help="what a finished model says of new music, and how sure it may be"))
-    commands.choices["predict"].set_defaults(action=run)
-
-
-def _add_explain(commands) -> None:
-    from genreflow.cli.explain import declare, run
-
-    declare(commands.add_parser("explain", help="which seconds and bands of a track decided what a model says"))
-    commands.choices["explain"].set_defaults(action=run)
-
-
-def _add_export(commands) -> None:
-    from genreflow.cli.export import declare, run
-
-    declare(commands.add_parser("export", help="a model as a folder to give away: weights, card, ONNX"))
-    commands.choices["export"].set_defaults(action=run)
-
-
-def _add_demo(commands) -> None:
-    parser = commands.add_parser("demo", help="write the synthetic corpus into a folder")
-    parser.add_argument("folder", help="where the class folders go")
-    parser.add_argument("--corpus", choices=["subgenres", "genres", "western", "moods", "tags"], default="subgenres")
-    parser.add_argument("--tracks-per-class", type=int, default=16)
-    parser.add_argument("--seconds", type=float, default=35.0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.set_defaults(action=_demo)
-
-
-def _demo(options: argparse.Namespace) -> int:
-    from genreflow.demo.corpus import plan, write
-
-    tracks = plan(
-        tracks_per_class=options.tracks_per_class, seconds=options.seconds, seed=options.seed, corpus=options.corpus
-    )
-    for number, track in enumerate(tracks, 1):
-        write(track, options.folder)
-        print(f"\r{number} of {len(tracks)} tracks", end="", file=sys.stderr)
-    print(f"\n{options.folder}: set it as `path` of a dataset with `layout: folders`.", file=sys.stderr)
-    return 0
+def _unknown(word: str, name: str, usage: str) -> str:
+    shows = f"`genreflow {name} --help` shows what it takes."
+    if not word.startswith("-"):
+        return f"{word!r} is one too many for `genreflow {name}`. {shows}"
+    hint = did_you_mean(word.split("=")[0], re.findall(r"--[\w-]+", usage))
+    return f"`genreflow {name}` has no option {word}.{hint} {shows}"

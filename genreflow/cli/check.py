@@ -1,42 +1,105 @@
 """`genreflow check`: what is wrong, and what a run would take, before anything runs."""
 
+import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from genreflow.catalog.index import check_losses
+from genreflow.cli import options as shared
+from genreflow.cli.exits import Exit
+from genreflow.cli.places import check_existence
 from genreflow.cli.run import SNAKEFILE
+from genreflow.cli.telling import close, quoted
 from genreflow.config.datasets import Folders, Manifest
-from genreflow.config.load import read_yaml
-from genreflow.errors import UserError
+from genreflow.config.load import read_yaml, settings_from
+from genreflow.config.pipeline import Limits, PipelineSettings
+from genreflow.errors import Problems, UserError
 from genreflow.plan.check import DatasetOutlook, Outlook, StudyOutlook, check, check_music
 
 _GB = 1e9
 _NAMED = 20  # refused files and notices of a dataset that are told in full
 
 
-def run(target: str | None, configfiles: Sequence[str], *, every: bool, as_json: bool) -> int:
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.description = "Looks at settings, paths and the headers of files; writes nothing."
+    parser.add_argument(
+        "music", nargs="?", type=shared.path, help="a folder of class folders or a manifest; else what is configured"
+    )
+    parser.add_argument("--every", action="store_true", help="look into every file, not into a sample")
+    shared.configfile(parser)
+    shared.json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
     """Print the outlook of the configured datasets and studies, or of one folder or manifest.
 
     Returns
     -------
-    0, or 2 where files will be refused of a folder or manifest, or the disk is too small.
+    0; 4 where more files will be refused than the limits allow; 2 where some will be of a folder or manifest; 5 where
+    the disk is too small.
 
     Raises
     ------
     UserError
         All that is wrong with settings, paths and datasets.
     """
-    if target is not None and configfiles:
+    if options.music is not None and options.configfile:
         raise UserError("check: give a folder or manifest, or --configfile, not both.")
-    if target is not None:
-        music = check_music(Path(target).name, _dataset_of(target), every=every)
-        print(json.dumps(asdict(music), indent=2) if as_json else "\n".join(_dataset(music)))
-        return 2 if music.refused else 0
-    outlook = check(config_of(configfiles), home=SNAKEFILE.parent, every=every)
-    print(json.dumps(asdict(outlook), indent=2) if as_json else _told(outlook))
-    return 0 if outlook.fits else 2
+    if options.music is not None:
+        return _check_music(options.music, every=options.every, as_json=options.json)
+    config = config_of(options.configfile)
+    outlook = check(config, home=SNAKEFILE.parent, every=options.every)
+    print(json.dumps(asdict(outlook), indent=2) if options.json else _told(outlook))
+    limits = settings_from(PipelineSettings, config, "config").limits
+    if not outlook.fits:
+        close("The disk is too small for the results. Make room, or start in a folder on another disk.")
+        return Exit.MACHINE
+    if any(_are_too_many(dataset, limits) for dataset in outlook.datasets):
+        return _too_many(limits)
+    files = " ".join(map(quoted, options.configfile))
+    close("A run can begin.", following=f"genreflow run --cores all{f' --configfile {files}' if files else ''}")
+    return Exit.OK
+
+
+def _check_music(target: str, *, every: bool, as_json: bool) -> Exit:
+    music = check_music(Path(target).name, _dataset_of(target), every=every)
+    print(json.dumps(asdict(music), indent=2) if as_json else "\n".join(_dataset(music)))
+    if _are_too_many(music, Limits()):
+        return _too_many(Limits())
+    if music.refused:
+        close(f"{quoted(target)} can be used without the files named above.")
+        return Exit.INPUT
+    close(
+        f"{quoted(target)} can be used: name it as `path` of a dataset.", following="genreflow check --configfile FILE"
+    )
+    return Exit.OK
+
+
+def _too_many(limits: Limits) -> Exit:
+    close(
+        f"More files will be refused than limits.max_quarantine allows ({limits.max_quarantine:.0%}), so nothing would "
+        "be trained. Is this the right folder?"
+    )
+    return Exit.QUARANTINE
+
+
+def _are_too_many(dataset: DatasetOutlook, limits: Limits) -> bool:
+    """Tell whether a run would stop at the files that are refused; of classes no more is known than of all."""
+    reasons = [reason for _, reason, _ in dataset.refused]
+    reasons += [""] * (dataset.looked_at - len(reasons))
+    verdicts = ["quarantine" if reason else "accept" for reason in reasons]
+    try:
+        index = pd.DataFrame({"verdict": verdicts, "reason": reasons, "label": ""})
+        check_losses(index, most=limits.max_quarantine, most_of_a_class=1.0)
+    except Problems:
+        return True
+    return False
 
 
 def config_of(configfiles: Sequence[str]) -> dict[str, Any]:
@@ -56,6 +119,7 @@ def _update(config: dict[str, Any], changes: Mapping[str, Any]) -> None:
 
 
 def _dataset_of(target: str) -> Folders | Manifest:
+    check_existence(Path(target))
     if Path(target).is_dir():
         return Folders(layout="folders", path=target)
     return Manifest(layout="manifest", path=target)

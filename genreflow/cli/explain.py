@@ -1,32 +1,32 @@
 """`genreflow explain`: which seconds and bands of a track decided what a model says of it."""
 
 import argparse
-import sys
 from pathlib import Path
 
-EXAMPLES = """\
-examples:
-  genreflow explain results/my_study/runs/psytrance_cnn/base/fold-final song.mp3
-  genreflow explain exported_model song.mp3 --of goa --png goa.png --csv goa.csv
-  genreflow explain exported_model song.mp3 --method integrated_gradients
+from genreflow.cli import options as shared
+from genreflow.cli.places import check_existence, check_model, check_output
+from genreflow.cli.telling import close, quoted
 
-By occlusion every patch of time and band is hidden in turn: what the model is then less sure of spoke for its answer.
-"""
 _NAMED = 5
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.epilog, parser.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
-    parser.add_argument("model", help="a run's folder, an exported one, or the model.safetensors in either")
-    parser.add_argument("file", help="an audio file")
+    parser.description = (
+        "By occlusion every patch of time and band is hidden in turn: what the model is then less sure of spoke for "
+        "its answer."
+    )
+    shared.model(parser)
+    parser.add_argument("file", type=shared.path, help="an audio file")
     parser.add_argument("--of", metavar="CLASS", help="the class or tag to explain (default: what the model says)")
     parser.add_argument("--png", help="the picture (default: NAME-explained.png here)")
     parser.add_argument("--csv", help="a row a patch (default: NAME-explained.csv here)")
     parser.add_argument("--method", choices=["occlusion", "integrated_gradients", "saliency"], default="occlusion")
-    parser.add_argument("--bands", type=int, default=8, help="patches over frequency (default: %(default)s)")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--cores", type=int, help="CPUs to use (default: all)")
+    parser.add_argument(
+        "--bands", type=shared.count, metavar="N", default=8, help="patches over frequency (default: %(default)s)"
+    )
+    shared.device(parser)
+    shared.cores(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -37,16 +37,17 @@ def run(options: argparse.Namespace) -> int:
     UserError
         When the model or the file cannot be used.
     """
-    # Here, so that no other command waits for torch and matplotlib.
-    from genreflow.errors import UserError
+    check_model(options.model)
+    check_existence(Path(options.file))
+    for path in (options.png or ".png", options.csv or ".csv"):
+        check_output(path)
+    # Here, so that a mistake is told before torch and matplotlib have been loaded.
     from genreflow.explain import explain
     from genreflow.figures.explained import explanation
     from genreflow.predict.pictures import plain_name, save
     from genreflow.predict.tracks import Predictor
     from genreflow.store.csvs import write_csv
 
-    if options.bands < 1:
-        raise UserError(f"--bands must be 1 or more, not {options.bands}.")
     predictor = Predictor(options.model, device=options.device, cores=options.cores)
     found = explain(predictor, options.file, of=options.of, method=options.method, bands=options.bands)
     stem = f"{plain_name(found.judged.file)}-explained"
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     )  # fmt: skip
     save(figure, png)
     print(_told(found))
-    print(f"\n{png}, {csv}", file=sys.stderr)
+    close(f"{found.of} explained: {quoted(png)}, {quoted(csv)}.")
     return 0
 
 

@@ -1,13 +1,13 @@
 """`genreflow export`: a model as a folder to give away."""
 
 import argparse
+from pathlib import Path
 
-EXAMPLES = """\
-examples:
-  genreflow export results/my_study/runs/psytrance_cnn/base/fold-final my_model
-  genreflow export results/my_study/runs/psytrance_cnn/base/fold-final my_model --track song.flac
-  genreflow predict my_model new/*.mp3
+from genreflow.cli import options as shared
+from genreflow.cli.places import check_existence, check_folder, check_model
+from genreflow.cli.telling import close, quoted
 
+_DESCRIPTION = """\
 The folder holds model.safetensors (weights), model.json (classes, front-end, loudness, calibration, digests of the
 training tracks, versions), MODEL_CARD.md (data, protocol, metrics with intervals, limits) and, where the packages onnx,
 onnxscript and onnxruntime are installed and the network has such a form, model.onnx: samples in, probabilities out.
@@ -16,10 +16,15 @@ onnxscript and onnxruntime are installed and the network has such a form, model.
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.epilog, parser.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
-    parser.add_argument("model", metavar="RUN", help="a run's folder, or its model.safetensors")
-    parser.add_argument("folder", help="a new or empty folder, or an older export, which is replaced")
-    parser.add_argument("--track", help="audio file that the ONNX file is checked by (default: a synthetic one)")
+    parser.description = _DESCRIPTION
+    shared.model(parser)
+    parser.add_argument("folder", type=shared.path, help="a new or empty folder, or an older export, which is replaced")
+    parser.add_argument(
+        "--track",
+        metavar="FILE",
+        type=shared.path,
+        help="audio file that the ONNX file is checked by (default: a synthetic one)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -30,7 +35,11 @@ def run(options: argparse.Namespace) -> int:
     UserError
         When the model cannot be used, or the folder holds something else.
     """
-    # Here, so that no other command waits for torch.
+    check_model(options.model)
+    if options.track is not None:
+        check_existence(Path(options.track))
+    check_folder(Path(options.folder))
+    # Here, so that a mistake is told before torch has been loaded.
     from genreflow.export.folder import export
 
     done = export(options.model, options.folder, track=options.track)
@@ -46,5 +55,5 @@ def run(options: argparse.Namespace) -> int:
             print(f"It is without its front-end: {done.onnx.why_not}.")
     if not done.has_metrics:
         print("The tables of its study were not found, so MODEL_CARD.md does not say how good it is.")
-    print(f"{done.folder}: genreflow predict {str(done.folder)!r} song.mp3")
+    close(f"Exported: {quoted(done.folder)}.", following=f"genreflow predict {quoted(done.folder)} song.mp3")
     return 0

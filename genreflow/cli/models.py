@@ -1,10 +1,13 @@
 """`genreflow models`: which models there are, and what one of them is, wants and may be told."""
 
+import argparse
 import json
 import textwrap
 import warnings
 from typing import Any
 
+from genreflow.cli import options as shared
+from genreflow.cli.telling import close
 from genreflow.models.entry import ModelEntry
 from genreflow.models.registry import MODELS, build, describe
 
@@ -12,15 +15,24 @@ _HEADINGS = ("model", "study", "input", "segment", "parameters", "GMAC")
 _WIDTH = 100
 
 
-def run(name: str | None = None, *, as_json: bool = False) -> int:
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("name", nargs="?", help="all of this one")
+    shared.json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
     """Print a row a model, or all that is known of one."""
-    if as_json:
+    name = options.name
+    if options.json:
         entries = MODELS.values() if name is None else [describe(name)]
         print(json.dumps([_facts(entry) for entry in entries], indent=2))
     elif name is None:
         print(table())
+        close(f"{len(MODELS)} models.", following="genreflow models NAME, which tells all of one")
     else:
         print(card(describe(name)))
+        close("Put these lines into a study file.", following="genreflow check --configfile my.yaml")
     return 0
 
 
@@ -30,7 +42,7 @@ def table() -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [_line(row, widths) for row in rows]
     note = "GMAC: billions of multiplications with an addition that one segment costs, transforms left out."
-    return "\n".join([*lines, "", note, "`genreflow models NAME` tells all of one."])
+    return "\n".join([*lines, "", note])
 
 
 def card(entry: ModelEntry) -> str:

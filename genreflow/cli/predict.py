@@ -2,15 +2,15 @@
 
 import argparse
 import json
-import sys
+from pathlib import Path
 
-EXAMPLES = """\
-examples:
-  genreflow predict results/my_study/runs/psytrance_cnn/base/fold-final new/*.mp3
-  genreflow predict exported_model 'new music' list.m3u8 --csv slices.csv --tracks-csv tracks.csv
-  genreflow predict exported_model mix.flac --histogram --png pictures
-  genreflow predict exported_model 'new music' --json > told.json
+from genreflow.cli import options as shared
+from genreflow.cli.exits import Exit
+from genreflow.cli.places import check_existence, check_folder, check_model, check_output
+from genreflow.cli.telling import close, progress, quoted
+from genreflow.errors import Gathering
 
+_DESCRIPTION = """\
 A label is `unknown` where the model must not say: its answer would more likely be wrong than right by its record on
 tracks that it was not trained on (W_UNSURE), or the track sounds unlike all that it was trained on (W_FOREIGN).
 """
@@ -18,16 +18,18 @@ tracks that it was not trained on (W_UNSURE), or the track sounds unlike all tha
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.epilog, parser.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
-    parser.add_argument("model", help="a run's folder, an exported one, or the model.safetensors in either")
-    parser.add_argument("files", nargs="+", help="audio files, folders of them, and playlists (.m3u, .m3u8)")
+    parser.description = _DESCRIPTION
+    shared.model(parser)
+    parser.add_argument(
+        "files", nargs="+", type=shared.path, help="audio files, folders of them, and playlists (.m3u, .m3u8)"
+    )
     parser.add_argument("--csv", default="predictions.csv", help="a row a slice goes here (default: %(default)s)")
     parser.add_argument("--tracks-csv", metavar="CSV", help="a row a track goes here")
-    parser.add_argument("--json", action="store_true", help="all of it on standard output, for programs; no CSV")
+    shared.json(parser)
     parser.add_argument("--histogram", action="store_true", help="how many slices say what, for each track")
     parser.add_argument("--png", metavar="FOLDER", help="the same as pictures, one a track")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--cores", type=int, help="CPUs to use (default: all)")
+    shared.device(parser)
+    shared.cores(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -38,7 +40,17 @@ def run(options: argparse.Namespace) -> int:
     UserError
         When the model cannot be used, or something given is not there.
     """
-    # Here, so that no other command waits for torch.
+    check_model(options.model)
+    missing = Gathering()
+    for file in options.files:
+        with missing.step():
+            check_existence(Path(file))
+    missing.raise_any()
+    for path in (options.tracks_csv, None if options.json else options.csv):
+        check_output(path)
+    if options.png:
+        check_folder(Path(options.png))
+    # Here, so that a mistake is told before torch has been loaded.
     from genreflow.predict.tables import as_json, as_text, histogram, slices_table, tracks_table
     from genreflow.predict.tracks import predict
     from genreflow.store.csvs import write_csv
@@ -46,25 +58,30 @@ def run(options: argparse.Namespace) -> int:
     predictor, judged = predict(
         options.model, options.files, device=options.device, cores=options.cores, each=_progress
     )
-    print(file=sys.stderr)
+    written = [path for path in (None if options.json else options.csv, options.tracks_csv) if path]
     if options.json:
         print(json.dumps(as_json(predictor, judged), indent=2, allow_nan=False))
     else:
-        slices = slices_table(judged, predictor.bundle.classes)
-        write_csv(options.csv, slices)
+        write_csv(options.csv, slices_table(judged, predictor.bundle.classes))
         print(as_text(predictor, judged))
         if options.histogram:
             print(*("\n" + histogram(track) for track in judged if track.is_usable), sep="\n")
-        print(f"\n{len(slices)} slices of {len(judged)} tracks: {options.csv}", file=sys.stderr)
     if options.tracks_csv:
         write_csv(options.tracks_csv, tracks_table(judged))
     if options.png:
         from genreflow.predict.pictures import draw
 
-        drawn = draw(options.png, predictor, judged)
-        print(f"{len(drawn)} pictures: {options.png}", file=sys.stderr)
-    return 0 if any(track.is_usable for track in judged) else 2
+        draw(options.png, predictor, judged)
+        written.append(options.png)
+    usable = [track for track in judged if track.is_usable]
+    where = f": {', '.join(map(quoted, written))}" if written else ""
+    done = f"{len(usable):,} of {len(judged):,} files could be used{where}."
+    if not usable:
+        close(done)
+        return Exit.INPUT
+    close(done, following=f"genreflow explain {quoted(options.model)} {quoted(usable[0].file)}")
+    return Exit.OK
 
 
 def _progress(done: int, of: int) -> None:
-    print(f"\r{done} of {of} files", end="", file=sys.stderr, flush=True)
+    progress(f"{done} of {of} files")

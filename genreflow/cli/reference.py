@@ -13,7 +13,7 @@ from genreflow.config.base import Settings
 from genreflow.config.datasets import LAYOUTS, Labels
 from genreflow.config.folds import FoldSettings
 from genreflow.config.inputs import FRONT_ENDS, SEGMENTS, InputSettings
-from genreflow.config.pipeline import Duplicates, Limits, PipelineSettings, PredictRequest
+from genreflow.config.pipeline import Duplicates, Limits, PipelineSettings, PredictRequest, ReportSettings
 from genreflow.config.study import Experiment, Fusion, ModelSettings, Protocol, StudySettings
 from genreflow.config.training import TrainingSettings
 from genreflow.models.registry import MODELS
@@ -79,6 +79,7 @@ _CONFIGURATION_SECTIONS: list[tuple[str, type[Settings]]] = [
     ("`audio.gates`", Gates),
     ("`duplicates`", Duplicates),
     ("`limits`", Limits),
+    ("`report`", ReportSettings),
     ("`predict`", PredictRequest),
 ]
 

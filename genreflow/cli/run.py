@@ -1,4 +1,4 @@
-"""`genreflow run`: snakemake, after taking over from a run that died.
+"""`genreflow run`: snakemake, after taking over from a run that died, and with exit codes that say what happened.
 
 Snakemake leaves its lock behind when it is killed, and its jobs run on as orphans. Whether a run is alive is
 decided here by two signs: a file lock that the system releases with the process that holds it, and the list of
@@ -7,57 +7,161 @@ processes, in which a plain `snakemake` shows as well.
 
 import argparse
 import fcntl
+import importlib.util
 import json
 import os
-import shutil
+import re
+import runpy
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
+from genreflow.cli.exits import Exit
+from genreflow.cli.telling import close, say
+from genreflow.config.load import check_files
 from genreflow.errors import UserError
 from genreflow.repair import give_back_times, missing_stages, sweep
 from genreflow.store.atomic import MAPPED, TEMPORARY_SUFFIX
 
 SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
+SNAKEMAKE = (sys.executable, "-m", "snakemake")
+# What jobs that failed have said (`genreflow.job`), the first that is found in any log being the reason of all.
+_REASONS = (
+    (Exit.MACHINE, re.compile(r"^The disk is full: |^(PermissionError|MemoryError)\b| is damaged \(", re.M)),
+    (Exit.BUG, re.compile(r"^Traceback \(most recent call last\):$", re.M)),
+    (Exit.QUARANTINE, re.compile(r"^Too many tracks were quarantined; ", re.M)),
+)
+_DONE = re.compile(r"^done in [\d.]+ s\n\Z", re.M)
+_NOTICED = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
 _PATIENCE_S = 5
 
 
 class BusyError(UserError):
     """Another run works in the same folder."""
 
-    exit_code = 3
+    exit_code = Exit.BUSY
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Become `snakemake` with these arguments, once no other run holds the folder.
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes: whatever snakemake does."""
+    parser.description = "All arguments are snakemake's; `snakemake --help` lists them."
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run `snakemake` in this process, once no other run holds the folder; return what became of it.
 
     Raises
     ------
     BusyError
         When a live run works there; it says which process, where and since when.
     """
-    folder, command = _claimed(arguments)
-    if not _is_dry(arguments):
+    folder, command = _claimed(options.rest)
+    began = time.time()
+    if not _is_dry(options.rest):
         _mend(folder, command)
-    sys.stdout.flush()
-    os.execv(command[0], command)
+    code, signals = _snakemake(command)
+    return _ended(code, signals, folder, began)
 
 
 def repair(arguments: Sequence[str]) -> int:
-    """Make the products again that were put aside in the folder of these arguments; return snakemake's exit code."""
-    return _mend(*_claimed(arguments))
+    """Make the products again that were put aside in the folder of these arguments; return what became of it."""
+    folder, command = _claimed(arguments)
+    began = time.time()
+    return _ended(_mend(folder, command), b"", folder, began)
+
+
+def reason_of(logs: Path, since: float) -> Exit | None:
+    """Return why jobs failed whose logs were written since then, in seconds since 1970; None if none tells.
+
+    A mistake of the user is `Exit.INPUT`.
+    """
+    recent = [log for log in logs.rglob("*.log") if log.stat().st_mtime >= since]
+    texts = [log.read_text(encoding="utf-8", errors="replace") for log in recent]
+    failed = [text for text in texts if text and not _DONE.search(text)]
+    for reason, said in _REASONS:
+        if any(said.search(text) for text in failed):
+            return reason
+    return Exit.INPUT if failed else None
+
+
+def _snakemake(command: Sequence[str]) -> tuple[int, bytes]:
+    """Run snakemake in this process, which holds the lock and is the one that others would stop.
+
+    Returns
+    -------
+    Its exit code, and the numbers of the signals that came meanwhile.
+    """
+    sys.stdout.flush()
+    sys.argv = ["snakemake", *command[len(SNAKEMAKE) :]]
+    with _signals_noted() as noted:
+        try:
+            runpy.run_module("snakemake", run_name="__main__")
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        except KeyboardInterrupt:
+            code = Exit.INTERRUPTED
+        return code, _drained(noted)
+
+
+@contextmanager
+def _signals_noted() -> Iterator[int]:
+    """Yield a file descriptor that holds the number of every signal that Python has handled, whoever its handler is."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        yield reader
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(reader)
+        os.close(writer)
+
+
+def _drained(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 4096)
+    except BlockingIOError:
+        return b""
+
+
+def _ended(code: int, signals: bytes, folder: Path, began: float) -> int:
+    """Return the exit code of a run that snakemake ended with `code`, and tell what may be done where it failed."""
+    if code == 0:
+        return Exit.OK
+    for number, stopped in _NOTICED.items():
+        if number in signals:
+            close("Stopped; what is finished stays.", following="the same command again, which goes on from there")
+            return stopped
+    reason = reason_of(folder / "logs", began)
+    match reason:
+        case Exit.QUARANTINE:
+            close("Too many tracks were refused, so nothing was trained: results/quarantine.csv names each, and why.")
+        case Exit.MACHINE:
+            done = "Stopped by the disk, memory or permissions, as said above; what is finished stays."
+            close(done, following="genreflow doctor, then the same command again")
+        case Exit.BUG:
+            close("A job failed; what is finished stays. The logs named above have the whole story: please report it.")
+        case Exit.INPUT:
+            close("A job could not go on; what it says is above. What is finished stays.")
+    return Exit.INPUT if reason is None else reason
 
 
 def _claimed(arguments: Sequence[str]) -> tuple[Path, list[str]]:
     """Return the folder, now held by this process, and the whole command."""
     folder = working_folder(arguments)
-    command = [_snakemake(), *arguments]
-    if not _names_snakefile(arguments) and not (folder / "Snakefile").exists():
+    _check_configfiles(arguments)
+    if importlib.util.find_spec("snakemake") is None:
+        raise UserError("snakemake is not installed beside genreflow. `make install` installs both.")
+    command = [*SNAKEMAKE, *arguments]
+    if "snakefile" not in _known(arguments) and not (folder / "Snakefile").exists():
         command += ["--snakefile", str(SNAKEFILE)]
     _hold(folder)
     for process in _snakemakes(folder):
@@ -68,7 +172,7 @@ def _claimed(arguments: Sequence[str]) -> tuple[Path, list[str]]:
     if any((folder / ".snakemake" / "locks").glob("*")):
         _stop_orphans(folder)
         _sweep(folder / "results")
-        print("genreflow: the last run here died; taking over from it.", file=sys.stderr)
+        say("genreflow: the last run here died; taking over from it.")
         subprocess.run([*command, "--unlock"], check=False, capture_output=True)
     return folder, command
 
@@ -77,9 +181,9 @@ def _mend(folder: Path, command: Sequence[str]) -> int:
     """Make what was put aside again by itself, so that nothing that was made from it before has to be."""
     code = 0
     for missing in missing_stages(folder / "results"):
-        print(f"genreflow: making again what was damaged: {len(missing)} of {_products(missing)}.", file=sys.stderr)
+        say(f"genreflow: making again what was damaged: {len(missing)} of {_products(missing)}.")
         targets = [str(product.relative_to(folder)) for product in missing]
-        made = subprocess.run([command[0], *targets, *_without_targets(command[1:])], check=False)
+        made = subprocess.run([*SNAKEMAKE, *targets, *_without_targets(command[len(SNAKEMAKE) :])], check=False)
         give_back_times(missing)
         code = code or made.returncode
     sweep(folder / "results")
@@ -90,48 +194,45 @@ def _products(missing: Sequence[Path]) -> str:
     return ", ".join(sorted({product.parent.name for product in missing}))
 
 
+def _check_configfiles(arguments: Sequence[str]) -> None:
+    """Refuse files of settings that are not there or no YAML; of which snakemake would tell in a traceback."""
+    files = [Path(name) for name in _known(arguments).get("configfile", [])]
+    for missing in (file for file in files if not file.exists()):
+        raise UserError(
+            f"{missing} does not exist. All that follows --configfile is taken for files: a target goes first."
+        )
+    check_files(files)
+
+
 def _without_targets(arguments: Sequence[str]) -> list[str]:
     """Return those of snakemake's arguments that say where it works, with which settings and on what."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for names in (("--cores", "-c"), ("--jobs", "-j"), ("--profile",), ("--workflow-profile",), ("--executor", "-e")):
-        parser.add_argument(*names)
-    for names in (("--directory", "-d"), ("--snakefile", "-s"), ("--conda-prefix",)):
-        parser.add_argument(*names)
-    for names in (("--configfile", "--configfiles"), ("--config", "-C"), ("--resources", "--res")):
-        parser.add_argument(*names, nargs="+")
-    parser.add_argument("--software-deployment-method", "--sdm", nargs="+")
-    known, _ = parser.parse_known_args(list(arguments))
     kept: list[str] = []
-    for name, value in vars(known).items():
-        if value is not None:
-            kept += [f"--{name.replace('_', '-')}", *([value] if isinstance(value, str) else value)]
+    for name, value in _known(arguments).items():
+        kept += [f"--{name.replace('_', '-')}", *([value] if isinstance(value, str) else value)]
     return kept
 
 
+def _known(arguments: Sequence[str]) -> dict[str, str | list[str]]:
+    """Return the arguments of snakemake that hold for whatever it makes."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for names in (("--cores", "-c"), ("--jobs", "-j"), ("--profile",), ("--workflow-profile",), ("--executor", "-e")):
+        parser.add_argument(*names, nargs="?")
+    for names in (("--directory", "-d"), ("--snakefile", "-s"), ("--conda-prefix",)):
+        parser.add_argument(*names, nargs="?")
+    for names in (("--configfile", "--configfiles"), ("--config", "-C"), ("--resources", "--res")):
+        parser.add_argument(*names, nargs="*")
+    parser.add_argument("--software-deployment-method", "--sdm", nargs="*")
+    known, _ = parser.parse_known_args(list(arguments))
+    return {name: value for name, value in vars(known).items() if value is not None}
+
+
 def _is_dry(arguments: Sequence[str]) -> bool:
-    return any(argument in ("-n", "--dry-run", "--dryrun", "--unlock", "--help", "-h") for argument in arguments)
+    return any(argument in ("-n", "--dry-run", "--dryrun", "--unlock", "--version", "-v") for argument in arguments)
 
 
 def working_folder(arguments: Sequence[str]) -> Path:
     """Return the folder that snakemake would work in with these arguments."""
-    for option, value in zip(arguments, [*arguments[1:], ""], strict=True):
-        if option in ("--directory", "-d"):
-            return Path(value).resolve()
-        if option.startswith("--directory="):
-            return Path(option.split("=", 1)[1]).resolve()
-    return Path.cwd()
-
-
-def _names_snakefile(arguments: Sequence[str]) -> bool:
-    return any(argument in ("-s", "--snakefile") or argument.startswith("--snakefile=") for argument in arguments)
-
-
-def _snakemake() -> str:
-    beside = Path(sys.executable).with_name("snakemake")
-    found = str(beside) if beside.exists() else shutil.which("snakemake")
-    if found is None:
-        raise UserError("snakemake is not installed beside genreflow. `make install` installs both.")
-    return found
+    return Path(_known(arguments).get("directory", "")).resolve()
 
 
 def _hold(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """`genreflow status`: how far everything has come, from what is on disk; nothing is written."""
 
+import argparse
 import json
 import socket
 import time
@@ -14,8 +15,10 @@ import psutil
 
 from genreflow.catalog import catalogue
 from genreflow.catalog.progress import spoken
+from genreflow.cli import options as shared
 from genreflow.cli.check import config_of
 from genreflow.cli.run import SNAKEFILE
+from genreflow.cli.telling import close, quoted
 from genreflow.config.load import settings_from
 from genreflow.config.pipeline import PipelineSettings
 from genreflow.errors import UserError
@@ -83,7 +86,13 @@ class Status:
     studies: list[StudyStatus]
 
 
-def run(configfiles: Sequence[str], *, as_json: bool) -> int:
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    shared.configfile(parser)
+    shared.json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
     """Print how far everything has come.
 
     Raises
@@ -91,8 +100,9 @@ def run(configfiles: Sequence[str], *, as_json: bool) -> int:
     UserError
         All that is wrong with the settings.
     """
-    status = look(config_of(configfiles), home=SNAKEFILE.parent)
-    print(json.dumps(asdict(status), indent=2) if as_json else "\n".join(_told(status)))
+    status = look(config_of(options.configfile), home=SNAKEFILE.parent)
+    print(json.dumps(asdict(status), indent=2) if options.json else "\n".join(_told(status)))
+    _close(status, options.configfile)
     return 0
 
 
@@ -237,6 +247,20 @@ def _told(status: Status) -> Iterator[str]:
         yield from _study_told(study, width)
     if any(run.left is not None for study in status.studies for run in study.runs):
         yield "Time left is that of one run after another, at the pace of those that are finished or running."
+
+
+def _close(status: Status, configfiles: Sequence[str]) -> None:
+    runs = [run for study in status.studies for run in study.runs]
+    ended = sum(run.took is not None for run in runs)
+    reports = [path for study in status.studies if (path := Path("results", study.name, "report/index.html")).exists()]
+    done = f"{ended:,} of {len(runs):,} runs have ended."
+    if runs and ended == len(runs) and len(reports) == len(status.studies):
+        close(f"{done} Reports: {', '.join(map(quoted, reports))}.")
+    elif any(run.state == "running" for run in runs):
+        close(done)
+    else:
+        files = f" --configfile {' '.join(map(quoted, configfiles))}" if configfiles else ""
+        close(done, following=f"genreflow run --cores all{files}")
 
 
 def _study_told(study: StudyStatus, width: int) -> Iterator[str]:

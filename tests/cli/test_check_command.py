@@ -1,6 +1,7 @@
 """`genreflow check` looks and tells; it writes nothing."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,8 @@ def tree(folder):
 def test_a_sound_setup_is_estimated(work, capsys):
     before = tree(work)
     assert main(["check", "--configfile", "my.yaml"]) == 0
-    told = capsys.readouterr().out
+    told, closing = capsys.readouterr()
+    assert closing == "A run can begin. Next: genreflow run --cores all --configfile my.yaml\n"
     assert "dataset mine: 6 tracks, about 3.0 min of audio, 1 other files passed over" in told
     assert "a 3, b 3" in told and "0 of 6 files looked at will be refused." in told
     assert "study mine on mine: 2 settings under 1 protocol: 5 runs, up to 180 slices" in told
@@ -75,3 +77,19 @@ def test_a_key_that_is_given_twice(work, capsys):
     Path("my.yaml").write_text(CONFIG + "datasets: {}\n")
     assert main(["check", "--configfile", "my.yaml"]) == 2
     assert "the key 'datasets' is given twice" in capsys.readouterr().err
+
+
+def test_settings_say_how_many_files_may_be_refused(work, capsys):
+    for number in range(3):
+        (work / "music" / "b" / f"page-{number}.mp3").write_text("<html>")
+    assert main(["check", "--configfile", "my.yaml"]) == 4
+    assert "More files will be refused than limits.max_quarantine allows (5%)" in capsys.readouterr().err
+    Path("my.yaml").write_text(CONFIG + "limits: {max_quarantine: 0.5}\n")
+    assert main(["check", "--configfile", "my.yaml"]) == 0
+
+
+def test_a_disk_that_is_too_small_is_a_matter_of_the_machine(work, capsys, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 10**6))
+    assert main(["check", "--configfile", "my.yaml"]) == 5
+    out, err = capsys.readouterr()
+    assert "TOO SMALL" in out and "Make room" in err

@@ -1,0 +1,314 @@
+"""`genreflow compare`: what finished runs differ in, and whether one is better, if their tracks can tell."""
+
+import argparse
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from string import ascii_uppercase
+from typing import Any
+
+import pandas as pd
+
+from genreflow.catalog.names import count
+from genreflow.cli import options as shared
+from genreflow.cli.finished import Side, read
+from genreflow.cli.places import check_output
+from genreflow.cli.telling import close, quoted, shown
+from genreflow.errors import UserError
+from genreflow.evaluation import tables
+from genreflow.evaluation.runs import finished
+from genreflow.evaluation.score_tables import comparisons_table
+from genreflow.store.csvs import write_csv
+
+# What run.json says of how a run was made, as far as two can be compared in it.
+_PARAMETERS = (
+    "model", "options", "training", "input", "input_shape", "audio", "classes", "tags", "parameters", "precision",
+    "threads", "device", "versions", "dataset",
+)  # fmt: skip
+# Metrics of `tables.settings_table` with an interval, and without.
+_WITH_INTERVAL = {
+    "slice accuracy": ("slice_accuracy", "slice_low", "slice_high"),
+    "track accuracy, majority vote": ("track_majority", "track_majority_low", "track_majority_high"),
+    "track accuracy, mean probability": ("track_mean", "track_mean_low", "track_mean_high"),
+    "area under ROC curve": ("roc_auc", "roc_auc_low", "roc_auc_high"),
+    "area under precision-recall curve": ("pr_auc", "pr_auc_low", "pr_auc_high"),
+}
+_ALONE = {
+    "balanced track accuracy": "balanced",
+    "commonest class": "baseline",
+    "accuracy of training slices": "train_accuracy",
+    "accuracy of validation slices": "validation_accuracy",
+}
+_COUNTS = {"folds": "folds", "diverged": "diverged", "tracks": "tracks", "groups": "groups", "slices": "slices"}
+_WIDEST = 36  # of a value on the terminal
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.description = (
+        "A run's folder stands for itself, a setting's for its folds, and a study's for the setting of its report. "
+        "Only what differs is shown; differences are of the tracks that both were tested on."
+    )
+    parser.add_argument(
+        "compared", nargs="+", type=shared.path, metavar="PATH", help="folders of runs, settings or studies"
+    )
+    parser.add_argument("--all", action="store_true", help="parameters that are equal as well")
+    parser.add_argument("--tracks", action="store_true", help="the tracks that get different answers as well")
+    parser.add_argument("--csv", metavar="FILE", help="parameters, metrics and differences go here")
+    shared.json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare, tell and write; return 0.
+
+    Raises
+    ------
+    UserError
+        When fewer than two are given, one is no finished run, or one is there twice.
+    """
+    if not 2 <= len(options.compared) <= len(ascii_uppercase):
+        raise UserError(f"compare: two to {len(ascii_uppercase)} folders are compared, not {len(options.compared)}.")
+    check_output(options.csv)
+    sides = [read(letter, path) for letter, path in zip(ascii_uppercase, options.compared, strict=False)]
+    found = compare(sides)
+    if options.csv:
+        write_csv(options.csv, as_table(found))
+    print(json.dumps(found, indent=2, default=str) if options.json else as_text(found, options))
+    where = f": {quoted(options.csv)}" if options.csv else ""
+    unequal = sum(not _is_equal(values) for values in found["parameters"].values())
+    following = "" if options.tracks or not found["tracks"] else "--tracks lists the tracks that get different answers"
+    close(f"{len(sides)} compared, which differ in {count(unequal, 'parameter')}{where}.", following=following)
+    return 0
+
+
+def compare(sides: Sequence[Side]) -> dict[str, Any]:
+    """Return all that is known, of texts, numbers, lists and mappings alone; None is a number that there is not.
+
+    Returns
+    -------
+    ``compared`` (letter -> what it is), ``remarks`` (what makes the comparison unfair), ``parameters`` and ``metrics``
+    (name -> letter -> value), ``pairs`` (rows of `comparisons.PAIRS`), ``tracks`` (those that get different answers).
+
+    Raises
+    ------
+    UserError
+        When a run is there twice.
+    """
+    for a, b in combinations(sides, 2):
+        if a.homes == b.homes:
+            raise UserError(f"{a.path} and {b.path} are the same runs. Name two that differ.")
+    runs = [run for side in sides for run in side.runs]
+    folds = pd.concat([side.folds for side in sides], ignore_index=True)
+    titles = pd.concat([side.titles() for side in sides])
+    answers = tables.tracks_table(runs, folds, titles[~titles.index.duplicated()])
+    settings = tables.settings_table(runs, folds).set_index("model")
+    letters = [side.letter for side in sides]
+    pairs = comparisons_table(
+        {"compared": {"axis": "model", "values": [(letter, letter, "") for letter in letters]}},
+        [{"model": side.letter, "setting": "", "protocol": side.runs[0]["protocol"]} for side in sides],
+        tables.runs_table(runs),
+        answers,
+    )
+    return {
+        "compared": {side.letter: _named(side) for side in sides},
+        "remarks": list(_remarks(sides)),
+        "parameters": _parameters(sides),
+        "metrics": _metrics(settings, sides),
+        "pairs": [_plain(row) for row in pairs.drop(columns=["experiment", "protocol"]).to_dict("records")],
+        "tracks": _different(answers, letters),
+    }
+
+
+def as_table(found: Mapping[str, Any]) -> pd.DataFrame:
+    """Return parameters, metrics and differences as a table: ``what, name``, a column a side, and one a pair."""
+    rows = [
+        {"what": what, "name": name} | values
+        for what, section in (("parameter", "parameters"), ("metric", "metrics"))
+        for name, values in found[section].items()
+    ]
+    for name in ("tracks", "difference", "low", "high", "p", "p_holm", "verdict"):
+        values = {f"{pair['a']} - {pair['b']}": pair[name] for pair in found["pairs"]}
+        rows.append({"what": "difference", "name": name} | values)
+    renamed = {letter: f"{letter}: {told['path']}" for letter, told in found["compared"].items()}
+    return pd.DataFrame(rows).rename(columns=renamed)
+
+
+def as_text(found: Mapping[str, Any], options: argparse.Namespace) -> str:
+    """Return all of it for a terminal, what makes it unfair first."""
+    letters = list(found["compared"])
+    lines = [f"{letter}  {_title(told)}" for letter, told in found["compared"].items()]
+    if found["remarks"]:
+        lines += ["", "Before anything is concluded:", *(f"  - {remark}" for remark in found["remarks"])]
+    parameters = {name: values for name, values in found["parameters"].items() if options.all or not _is_equal(values)}
+    lines += ["", *_grid(parameters or {"(no parameter differs)": {}}, letters)]
+    lines += ["", *_grid(_with_intervals(found["metrics"]), letters), ""]
+    lines += [pair["verdict"] for pair in found["pairs"]]
+    if not found["pairs"]:
+        lines.append(_no_pairs(found))
+    if options.tracks:
+        lines += ["", *_grid({row["title"]: row for row in found["tracks"]}, ["true", *letters])]
+    return shown("\n".join(lines))
+
+
+def _named(side: Side) -> dict[str, Any]:
+    names = [run["info"]["fold"] for run in side.runs]
+    return {
+        "path": str(side.path),
+        "study": side.folder.name,
+        "model": side.model,
+        "setting": side.setting,
+        "protocol": side.protocol,
+        "folds": names,
+    }
+
+
+def _title(told: Mapping[str, Any]) -> str:
+    folds = told["folds"]
+    runs = f"{len(folds)} runs" if len(folds) > 1 else f"fold {folds[0]}"
+    return f"{told['study']}: {told['model']} {told['setting']} ({runs})"
+
+
+def _remarks(sides: Sequence[Side]) -> Iterator[str]:
+    """Yield what makes a comparison unfair, the worst first."""
+    common = frozenset.intersection(*(side.tested for side in sides))
+    unequal = (
+        ("Some know classes and some tags, which are different questions", lambda side: side.info[0]["tags"]),
+        ("They know different classes, so chance is not the same for all", lambda side: side.info[0]["classes"]),
+        (
+            f"They were tested on different tracks, of which {len(common):,} are common to all; a difference below is "
+            "of those that both were tested on",
+            lambda side: sorted(side.tested),
+        ),
+        ("They were trained on different tracks, or versions of them, which alone may make a difference", _training),
+        ("Their protocols differ", lambda side: side.protocol),
+        ("They were not trained equally often", lambda side: len(side.runs)),
+        (
+            "Their slices are not alike: compare accuracies of tracks, not of slices",
+            lambda side: side.info[0].get("input", {}).get("segments"),
+        ),
+    )
+    for told, value_of in unequal:
+        groups: dict[str, list[str]] = {}
+        for side in sides:
+            groups.setdefault(repr(value_of(side)), []).append(side.letter)
+        if len(groups) > 1:
+            yield f"{told} ({' | '.join(', '.join(letters) for letters in groups.values())})."
+    for side in sides:
+        lost = sum(not finished(run) for run in side.runs)
+        if lost:
+            yield f"{lost} of {len(side.runs)} runs of {side.letter} diverged and do not count."
+        if not side.protocol:
+            told = f"The folds of {side.letter} were not found, so each track counts as a group of its own"
+            yield f"{told}: intervals may be too narrow."
+
+
+def _training(side: Side) -> list[str]:
+    return sorted({str(info["dataset"].get("training_tracks")) for info in side.info})
+
+
+def _parameters(sides: Sequence[Side]) -> dict[str, dict[str, Any]]:
+    """Return each parameter by side; where runs of a side differ in it, all of its values."""
+    told = {
+        side.letter: [_flat({name: info.get(name) for name in _PARAMETERS}) for info in side.info] for side in sides
+    }
+    names = dict.fromkeys(name for infos in told.values() for info in infos for name in info)
+    values = {
+        name: {letter: _one([info.get(name) for info in infos]) for letter, infos in told.items()} for name in names
+    }
+    return {"protocol": {side.letter: side.protocol for side in sides}, **values}
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return flat
+
+
+def _one(values: Sequence[Any]) -> Any:
+    different = [value for number, value in enumerate(values) if value not in values[:number]]
+    return different[0] if len(different) == 1 else different
+
+
+def _is_equal(values: Mapping[str, Any]) -> bool:
+    first, *others = values.values()
+    return all(value == first for value in others)
+
+
+def _metrics(settings: pd.DataFrame, sides: Sequence[Side]) -> dict[str, dict[str, float | None]]:
+    columns = {}
+    for name, ends in _WITH_INTERVAL.items():
+        columns |= dict(zip((name, f"{name}, low", f"{name}, high"), ends, strict=True))
+    columns |= _ALONE | _COUNTS
+    metrics = {
+        name: _plain({side.letter: settings.at[side.letter, column] for side in sides})
+        for name, column in columns.items()
+    }
+    metrics["training time, s"] = {
+        side.letter: float(sum(info["seconds"]["total"] for info in side.info)) for side in sides
+    }
+    return {name: values for name, values in metrics.items() if any(value is not None for value in values.values())}
+
+
+def _different(answers: pd.DataFrame, letters: Sequence[str]) -> list[dict[str, str]]:
+    """Return the tracks that several have judged and that get different answers: ``title, true``, and by letter."""
+    said = answers.groupby(["track_id", "model"])["predicted_majority"].agg(lambda names: ", ".join(sorted(set(names))))
+    said = said.unstack().reindex(columns=list(letters))
+    said = said[said.nunique(axis=1) > 1]
+    known = answers.drop_duplicates("track_id").set_index("track_id")
+    rows = said.fillna("").assign(title=known["title"].fillna(known.index.to_series()), true=known["true"])
+    return rows.sort_values(["true", "title"])[["title", "true", *letters]].to_dict("records")
+
+
+def _with_intervals(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """Return metrics as text, each with its interval."""
+    told = {}
+    for name, values in metrics.items():
+        if name.endswith((", low", ", high")):
+            continue
+        if name in _WITH_INTERVAL:
+            lows, highs = metrics.get(f"{name}, low", {}), metrics.get(f"{name}, high", {})
+            told[name] = {
+                letter: _interval(value, lows.get(letter), highs.get(letter)) for letter, value in values.items()
+            }
+        elif name in _ALONE:
+            told[name] = {letter: _interval(value, None, None) for letter, value in values.items()}
+        else:
+            told[name] = {letter: "-" if value is None else f"{value:,.0f}" for letter, value in values.items()}
+    return told
+
+
+def _interval(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" + ("" if low is None or high is None else f" [{low:.3f}, {high:.3f}]")
+
+
+def _no_pairs(found: Mapping[str, Any]) -> str:
+    if "area under ROC curve" in found["metrics"]:
+        return "Which is better is told of classes only; of tags, look whether the intervals above overlap."
+    return "Which is better cannot be told: no track was judged by two of them."
+
+
+def _grid(rows: Mapping[str, Mapping[str, Any]], columns: Sequence[str]) -> list[str]:
+    """Return rows of text below the names of columns."""
+    cells = [
+        ["", *columns],
+        *([name, *(_short(values.get(column, "")) for column in columns)] for name, values in rows.items()),
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list) and len(value) > 3:
+        return f"{len(value)} values"
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of plain values, None for NaN."""
+    values = {name: value.item() if hasattr(value, "item") else value for name, value in row.items()}
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values.items()}

@@ -1,0 +1,373 @@
+"""`genreflow doctor`: whether this machine has all that a run needs. Nothing that it writes stays."""
+
+import argparse
+import errno
+import fcntl
+import json
+import locale
+import os
+import re
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+from genreflow.cli import options as shared
+from genreflow.cli.exits import Exit
+from genreflow.cli.run import SNAKEFILE
+from genreflow.cli.telling import close
+from genreflow.store.atomic import atomic_write
+
+OK, NOTE, PROBLEM = "ok", "note", "problem"
+_GB = 1e9
+_PYTHON, _SNAKEMAKE = (3, 11), 9
+_LITTLE_DISK, _SOME_DISK, _LITTLE_MEMORY, _SOME_MEMORY = 1 * _GB, 20 * _GB, 2 * _GB, 8 * _GB
+_FEW_FILES, _SLOW_S = 1_024, 1.0
+_CLOCKS_S = 5.0  # by which a file's time and the machine's may differ before Snakemake takes the old for the new
+# What is decoded besides what libsndfile can write for a test: names of FFmpeg's decoders.
+_DECODERS = ("aac", "alac", "flac", "mp3float", "vorbis", "opus", "pcm_s16le")
+_FORMATS = (("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("AIFF", "PCM_16"), ("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III"))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: what was looked at, how it is, a sentence, and what to do if it is not well.
+
+    `is_machine`: a problem of disk or permissions, which has an exit code of its own.
+    """
+
+    what: str
+    state: str
+    told: str
+    advice: str = ""
+    is_machine: bool = False
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.description = "Looks at packages, codecs, cores, memory, GPU, disk, file system, clock and locale."
+    shared.json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look and tell; return 0 if there is no problem, 5 for one of disk or permissions, 2 for any other."""
+    findings = list(examine())
+    if options.json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        print("\n".join(_line(finding) for finding in findings))
+    problems = [finding for finding in findings if finding.state == PROBLEM]
+    if not problems:
+        close("Nothing stands in the way of a run.", following="genreflow check")
+        return Exit.OK
+    close(f"{len(problems)} of {len(findings)} checks found a problem; what to do is said above.")
+    return Exit.MACHINE if any(problem.is_machine for problem in problems) else Exit.INPUT
+
+
+def examine() -> Iterator[Finding]:
+    """Yield what there is to say of this machine, and of the folder that one is in; no check ends another."""
+    for check in CHECKS:
+        try:
+            yield from check()
+        except Exception as error:
+            what = check.__name__.removeprefix("_").replace("_", " ")
+            yield Finding(what, PROBLEM, f"{type(error).__name__}: {error}", "Run `make install` again.")
+
+
+def _python() -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info[:2] < _PYTHON:
+        yield Finding("python", PROBLEM, f"Python {version} is too old.", "Install Python 3.11 and run `make install`.")
+    else:
+        yield Finding("python", OK, f"Python {version} in {sys.prefix}.")
+    if SNAKEFILE.exists():
+        yield Finding("pipeline", OK, f"The Snakefile is {SNAKEFILE}.")
+    else:
+        yield Finding(
+            "pipeline", PROBLEM, "There is no Snakefile beside the package, so the library can be used and no more.",
+            "Install from a clone of the project, with `make install`.",
+        )  # fmt: skip
+
+
+def _packages() -> Iterator[Finding]:
+    """Compare what is installed with envs/requirements.lock, and with what genreflow itself uses."""
+    home = SNAKEFILE.parent / "envs"
+    try:
+        locked = dict(re.findall(r"^([\w.-]+)==(\S+)$", (home / "requirements.lock").read_text(), re.M))
+        used, extra = _direct((home / "requirements.in").read_text())
+    except FileNotFoundError:
+        yield Finding("packages", NOTE, "envs/requirements.lock was not found, so versions were not compared.")
+        return
+    installed = {name: _version(name) for name in locked}
+    if missing := [name for name in used if installed.get(name) is None]:
+        yield Finding("packages", PROBLEM, f"Not installed: {', '.join(missing)}.", "Run `make install`.")
+    if missing := [name for name in extra if installed.get(name) is None]:
+        told = f"Not installed: {', '.join(missing)}, without which `explain` and `export` can do less."
+        yield Finding("packages", NOTE, told, f"pip install {' '.join(missing)}")
+    other = [
+        f"{name} {installed[name]} (locked: {locked[name]})"
+        for name in used
+        if installed.get(name) and installed[name] != locked[name]
+    ]
+    if other:
+        yield Finding("packages", NOTE, f"Other versions than those tested: {', '.join(other)}.", "Run `make install`.")
+    elif all(installed.get(name) for name in used):
+        yield Finding("packages", OK, f"All {len(used)} packages that it uses have the versions they are locked at.")
+
+
+def _direct(text: str) -> tuple[list[str], list[str]]:
+    """Return the packages that genreflow uses, and those that it can do without, as requirements.in lists them."""
+    sections = [re.findall(r"^([\w.-]+)", part, re.M) for part in re.split(r"^#.*\n", text, flags=re.M) if part.strip()]
+    return sections[0], sections[1]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package).split("+")[0]  # torch 2.1+cpu is a build of torch 2.1
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _snakemake() -> Iterator[Finding]:
+    version = _version("snakemake")
+    if version is None or int(version.split(".")[0]) < _SNAKEMAKE:
+        told = "snakemake is not installed." if version is None else f"snakemake {version} is too old."
+        yield Finding("snakemake", PROBLEM, told, "Run `make install`.")
+    else:
+        yield Finding("snakemake", OK, f"snakemake {version}.")
+
+
+def _codecs() -> Iterator[Finding]:
+    """Write a second of sound in each format that can be written, and decode it as a track is decoded."""
+    import numpy as np
+    import soundfile
+
+    from genreflow.audio import decode
+    from genreflow.audio.readback import check_coded
+    from genreflow.audio.verdict import Refused
+    from genreflow.audio.vorbis import OggReader, encode_ogg
+    from genreflow.config.audio import AudioSettings
+
+    settings = AudioSettings()
+    rate, gates = settings.sample_rate, settings.gates
+    time_s = np.arange(rate) / rate
+    sound = (0.3 * np.sin(2 * np.pi * 440 * time_s) + 0.1 * np.sin(2 * np.pi * 3_000 * time_s)).astype(np.float32)
+    advice = "Run `make install`; with conda, take the environments in envs/."
+    missing = [name for name in _DECODERS if name not in decode.av.codecs_available]
+    unread = []
+    with tempfile.TemporaryDirectory(prefix="genreflow-") as folder:
+        for form, subtype in _FORMATS:
+            path = Path(folder, f"sound.{form.lower()}")
+            try:
+                soundfile.write(path, sound, rate, format=form, subtype=subtype)
+                heard = decode.decode(str(path), max_seconds=2.0, gates=gates)
+                if abs(heard.seconds - 1) > 0.1:
+                    unread.append(f"{form} (it came back as {heard.seconds:.2f} s)")
+            except (Refused, soundfile.SoundFileError, ValueError) as error:
+                unread.append(f"{form} ({error})")
+    if missing or unread:
+        yield Finding("codecs", PROBLEM, f"Cannot be decoded: {', '.join([*missing, *unread])}.", advice)
+    else:
+        names = ", ".join([*(form for form, _ in _FORMATS), "AAC", "ALAC", "Opus"])
+        yield Finding("codecs", OK, f"{names} can be decoded; FFmpeg comes with the package av {_version('av')}.")
+    ogg = encode_ogg(sound, rate, quality=settings.quality, serial=0)
+    try:
+        check_coded(OggReader(ogg), sound, rate, snr=gates.encoder_snr)
+    except Refused as refused:
+        yield Finding("ogg", PROBLEM, refused.message, advice)
+    else:
+        library = soundfile.__libsndfile_version__
+        yield Finding("ogg", OK, f"A second of sound came back from Ogg Vorbis as it was (libsndfile {library}).")
+
+
+def _cores() -> Iterator[Finding]:
+    import joblib
+
+    usable, present = joblib.cpu_count(), os.cpu_count() or 1
+    of = f" of the machine's {present}" if usable < present else ""
+    yield Finding("cores", OK, f"{usable} CPU core{'' if usable == 1 else 's'}{of} may be used.")
+
+
+def _memory() -> Iterator[Finding]:
+    seen = psutil.virtual_memory()
+    limit = min([seen.total, *_cgroup_limits()])
+    free = min(seen.available, limit)
+    of = f"{limit / _GB:.1f} GB" + (
+        "" if limit == seen.total else f" (a limit; the machine has {seen.total / _GB:.1f})"
+    )
+    told = f"{free / _GB:.1f} GB of {of} are free."
+    if free < _LITTLE_MEMORY:
+        yield Finding("memory", PROBLEM, told, "Close other programs, or ask for more memory.", is_machine=True)
+    elif free < _SOME_MEMORY:
+        yield Finding("memory", NOTE, told, "Use few --cores: decoding a track may take limits.track_memory_gb.")
+    else:
+        yield Finding("memory", OK, told)
+
+
+def _cgroup_limits(groups: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/fs/cgroup")) -> Iterator[int]:
+    """Yield the memory limits of the control groups that this process is in, bytes (version 2, and 1)."""
+    try:
+        lines = groups.read_text().splitlines()
+    except OSError:
+        return
+    for _, controllers, place in (line.split(":", 2) for line in lines):
+        root, name = mounted, "memory.max"
+        if controllers:
+            if "memory" not in controllers.split(","):
+                continue
+            root, name = root / "memory", "memory.limit_in_bytes"
+        group = root / place.lstrip("/")
+        for folder in [group, *group.parents]:
+            if not folder.is_relative_to(root):
+                break
+            try:
+                text = (folder / name).read_text().strip()
+            except OSError:
+                continue
+            if text.isdecimal():
+                yield int(text)
+
+
+def _gpu() -> Iterator[Finding]:
+    import torch
+
+    if not torch.cuda.is_available():
+        if Path("/proc/driver/nvidia/version").exists():
+            told = (
+                f"torch {torch.__version__} cannot use the NVIDIA driver that is here: networks are trained on the CPU."
+            )
+            yield Finding("gpu", NOTE, told, "Install a build of torch for the CUDA version of the driver.")
+        else:
+            yield Finding("gpu", OK, "There is none: networks are trained on the CPU.")
+        return
+    for number in range(torch.cuda.device_count()):
+        yield _one_gpu(number)
+
+
+def _one_gpu(number: int) -> Finding:
+    import torch
+
+    name, (free, total) = torch.cuda.get_device_name(number), torch.cuda.mem_get_info(number)
+    try:
+        square = torch.ones(256, 256, device=f"cuda:{number}")
+        square.matmul(square).sum().item()
+    except (RuntimeError, AssertionError) as error:  # the latter where torch was built without CUDA
+        told = f"{name} cannot compute: {str(error).splitlines()[0]}"
+        return Finding("gpu", PROBLEM, told, "Set limits.device: cpu, or mend the driver.")
+    told = f"{name}, {free / _GB:.0f} GB of {total / _GB:.0f} GB free, torch {torch.__version__}."
+    if free < total / 2:
+        return Finding("gpu", NOTE, told, "Another program uses it; trainings may not fit beside that.")
+    return Finding("gpu", OK, told)
+
+
+def _disk() -> Iterator[Finding]:
+    for what, folder in (("results", _results_home()), ("temporary files", Path(tempfile.gettempdir()))):
+        free = shutil.disk_usage(folder).free
+        told = f"{free / _GB:.1f} GB are free in {folder}."
+        if free < _LITTLE_DISK:
+            yield Finding(f"disk for {what}", PROBLEM, told, "Make room.", is_machine=True)
+        elif free < _SOME_DISK and what == "results":
+            yield Finding(f"disk for {what}", NOTE, told, "`genreflow check` tells how much a run takes.")
+        else:
+            yield Finding(f"disk for {what}", OK, told)
+
+
+def _file_system() -> Iterator[Finding]:
+    """Try in a folder of its own what results do."""
+    home = _results_home()
+    try:
+        with tempfile.TemporaryDirectory(prefix=".genreflow-doctor-", dir=home) as folder:
+            yield _writing(Path(folder))
+            yield _names(Path(folder))
+            yield _clock(Path(folder))
+    except OSError as error:
+        told = f"Nothing can be written safely in {home}: {error.strerror}."
+        yield Finding("writing", PROBLEM, told, "Start in a folder that is yours, on a local disk.", is_machine=True)
+
+
+def _writing(folder: Path) -> Finding:
+    """Write, flush, rename and lock a file."""
+    began = time.perf_counter()
+    with atomic_write(folder / "written") as temporary:
+        temporary.write_bytes(bytes(2**20))
+    took = time.perf_counter() - began
+    if (folder / "written").stat().st_size != 2**20:
+        raise OSError(errno.EIO, "a file is not as it was written", str(folder))
+    with open(folder / "locked", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    told = f"A file was written, flushed, renamed and locked in {folder.parent}, in {1000 * took:.0f} ms."
+    if took > _SLOW_S:
+        return Finding("writing", NOTE, told, "This disk is slow; a local one is better.")
+    return Finding("writing", OK, told)
+
+
+def _names(folder: Path) -> Finding:
+    """Try names that music collections and settings have."""
+    odd = []
+    (folder / "Case").touch()
+    if (folder / "case").exists():
+        odd.append("names that differ in case alone are one file")
+    tried = {"of 255 bytes": b"n" * 255, "that are no UTF-8": b"\xff\xfe", "with = , : ?": b"a=1,b:2?"}
+    for kind, name in tried.items():
+        try:
+            Path(folder, os.fsdecode(name)).touch()
+        except OSError:
+            odd.append(f"names {kind} are refused")
+    if odd:
+        return Finding("names", NOTE, f"In {folder.parent} {'; '.join(odd)}.", "Another file system takes any name.")
+    return Finding("names", OK, "The file system takes any name, and tells upper from lower case.")
+
+
+def _clock(folder: Path) -> Finding:
+    (folder / "now").touch()
+    differ = (folder / "now").stat().st_mtime - time.time()
+    if abs(differ) > _CLOCKS_S:
+        told = f"The clock of the disk is {differ:+.0f} s from that of this machine, and Snakemake goes by file times."
+        return Finding("clock", NOTE, told, "Let both follow the same time server.")
+    if time.time() < Path(__file__).stat().st_mtime - _CLOCKS_S:
+        return Finding("clock", NOTE, "The clock is behind: genreflow itself is from the future.", "Set the clock.")
+    return Finding("clock", OK, f"It is {time.strftime('%Y-%m-%d %H:%M %Z')}, for the disk as well.")
+
+
+def _locale() -> Iterator[Finding]:
+    ways = {
+        "file names": sys.getfilesystemencoding(),
+        "files": locale.getencoding(),
+        "the terminal": getattr(sys.stdout, "encoding", None) or "none",
+    }
+    other = [f"{what} ({name})" for what, name in ways.items() if name.lower().replace("-", "") != "utf8"]
+    if other:
+        told = f"Not UTF-8: {', '.join(other)}; names may be shown wrong."
+        yield Finding("locale", NOTE, told, "export LANG=C.UTF-8 PYTHONUTF8=1")
+    else:
+        yield Finding("locale", OK, "File names, files and the terminal are UTF-8.")
+
+
+def _open_files() -> Iterator[Finding]:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < _FEW_FILES:
+        yield Finding("open files", NOTE, f"Only {soft} files may be open at once.", f"ulimit -n {_FEW_FILES}")
+    else:
+        yield Finding("open files", OK, "Enough files may be open at once.")
+
+
+CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    _python, _packages, _snakemake, _codecs, _cores, _memory, _gpu, _disk, _file_system, _locale, _open_files,
+)  # fmt: skip
+
+
+def _results_home() -> Path:
+    """Return the folder that results/ is in, or would be."""
+    return Path("results").resolve().parent
+
+
+def _line(finding: Finding) -> str:
+    advice = f" {finding.advice}" if finding.advice else ""
+    return f"{finding.state:<8} {finding.what:<24} {finding.told}{advice}"

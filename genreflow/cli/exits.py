@@ -1,0 +1,132 @@
+"""How a command ends: its exit code, and one sentence where it cannot go on. Codes are given here and nowhere else."""
+
+import errno
+import os
+import platform
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from enum import IntEnum
+from pathlib import Path
+
+from genreflow import __version__
+from genreflow.cli.telling import say, shown
+from genreflow.errors import Damaged, UserError
+
+
+class Exit(IntEnum):
+    """Exit codes; they do not change."""
+
+    OK = 0
+    BUG = 1
+    INPUT = 2
+    BUSY = 3
+    QUARANTINE = 4
+    MACHINE = 5
+    INTERRUPTED = 130
+    TERMINATED = 143
+    UNREAD = 141
+
+
+MEANINGS = {
+    Exit.OK: "all went well",
+    Exit.BUG: "a bug of genreflow; it says where the whole story is",
+    Exit.INPUT: "something is wrong with what was asked for: files, settings, models",
+    Exit.BUSY: "another run works in the same folder",
+    Exit.QUARANTINE: "all else is done, but more tracks were refused than the limits allow",
+    Exit.MACHINE: "the machine does not allow it: disk, memory, permission, damaged products",
+    Exit.INTERRUPTED: "interrupted; 128 + n: ended by signal n",
+}
+DEBUG = "GENREFLOW_DEBUG"
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_LONGEST = 300  # characters of what a library says
+
+
+class MachineError(UserError):
+    """The machine does not allow it, as far as a library tells."""
+
+    exit_code = Exit.MACHINE
+
+
+def table() -> str:
+    """Return the exit codes and their meanings, a line each."""
+    return "\n".join(["exit codes:", *(f"  {code.value:>3}  {meaning}" for code, meaning in MEANINGS.items())])
+
+
+def guarded(action: Callable[[], int]) -> int:
+    """Return what `action` returns, or tell why it could not go on and return the code of that.
+
+    What the user can put right is told in its own words. Of anything else the traceback goes to a file, and with
+    ``GENREFLOW_DEBUG=1`` to the terminal as well.
+    """
+    try:
+        code = action()
+        sys.stdout.flush()
+        return int(code)
+    except Damaged as error:
+        return _told(f"{error} `genreflow verify --repair` makes again what is damaged.", Exit.MACHINE)
+    except UserError as error:
+        return _told(str(error), getattr(error, "exit_code", Exit.INPUT))
+    except BrokenPipeError:  # whoever read the output has seen enough
+        _forget_output()
+        return Exit.UNREAD
+    except KeyboardInterrupt:
+        return _told("interrupted.", Exit.INTERRUPTED)
+    except MemoryError:
+        return _told("there is not enough memory for this. Close other programs, or use fewer --cores.", Exit.MACHINE)
+    except ModuleNotFoundError as error:
+        if (error.name or "genreflow").startswith("genreflow"):
+            return _bug(error)
+        sentence = f"the package {error.name!r} is not installed. `genreflow doctor` tells what is missing."
+        return _told(sentence, Exit.INPUT)
+    except OSError as error:
+        return _bug(error) if error.errno is None else _told(_of_the_machine(error), Exit.MACHINE)
+    except Exception as error:
+        return _bug(error)
+
+
+def _told(sentence: str, code: Exit) -> Exit:
+    say(f"genreflow: {sentence}")
+    return code
+
+
+def _of_the_machine(error: OSError) -> str:
+    place = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    if error.errno in _FULL:
+        return f"{place}the disk is full. Make room and run the same command again."
+    if error.errno in _FORBIDDEN:
+        return f"{place}there is no permission. Choose another place, or change who may read and write there."
+    said = (error.strerror or str(error)).lower()
+    return f"{place}{said}. Is the path right? Choose another place."
+
+
+def _bug(error: BaseException) -> Exit:
+    story = "".join(traceback.format_exception(error))
+    if os.environ.get(DEBUG) == "1":
+        print(story, end="", file=sys.stderr)
+    said = shown(f"{type(error).__name__}: {error}".splitlines()[0])[:_LONGEST]
+    kept = _keep(f"genreflow {__version__}, Python {platform.python_version()}, {platform.platform()}\n{story}")
+    where = f"; the whole story is in {kept}" if kept else ""
+    return _told(f"this is a bug of genreflow, not of yours ({said}). Please report it{where}.", Exit.BUG)
+
+
+def _keep(story: str) -> Path | None:
+    """Write the story of a bug into logs/, where there is one, or else the folder for temporary files."""
+    name = f"genreflow-bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
+    for folder in (Path("logs"), Path(tempfile.gettempdir())):
+        with suppress(OSError):
+            path = folder / name
+            path.write_text(f"{' '.join(map(shown, sys.argv))}\n{story}", encoding="utf-8", errors="backslashreplace")
+            return path
+    return None
+
+
+def _forget_output() -> None:
+    """Let what is still to be flushed go nowhere, so that Python does not complain as it ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,169 @@
+"""Mistakes that people make: one sentence that says what to do, never a traceback, and nothing is written."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from finished_runs import write_folds, write_setting
+
+from genreflow.cli import main
+
+RUN = "results/one/runs/cnn/good"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    folds = write_folds(folder / "results/one")
+    for setting, wrong in (("good", ()), ("poor", (1, 2))):
+        write_setting(folder / "results/one", folds, setting=setting, wrong=wrong)
+    (folder / "results/one/runs/cnn/good/fold-1/model.safetensors").write_bytes(b"not a model")
+    (folder / "results/two/protocols").mkdir(parents=True)
+    (folder / "empty").mkdir()
+    (folder / "music/goa").mkdir(parents=True)
+    (folder / "music/goa/song.mp3").write_bytes(b"<html>")
+    (folder / os.fsdecode(b"odd \xff\x1b[31m.yaml")).write_bytes(b"\xff\xfe")
+    (folder / "list.csv").write_text("file,genre\na.mp3,goa\n")
+    return folder
+
+
+@pytest.fixture
+def here(finished, tmp_path, monkeypatch):
+    place = tmp_path / "here"
+    shutil.copytree(finished, place)
+    monkeypatch.chdir(place)
+    return place
+
+
+def refused(capsys, *arguments, code=2):
+    """Return what is said of a mistake; nothing may have been written."""
+    before = sorted(Path.cwd().rglob("*"))
+    assert main(arguments) == code
+    told = capsys.readouterr().err
+    assert told.startswith("genreflow: ") and "Traceback" not in told and "\x1b" not in told
+    assert sorted(Path.cwd().rglob("*")) == before
+    return told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        # Commands and options.
+        ("modls", "there is no command 'modls'. Did you mean 'models'?"),
+        ("check --jsno", "`genreflow check` has no option --jsno. Did you mean '--json'?"),
+        ("check music more", "'more' is one too many for `genreflow check`."),
+        ("models psytrance_cn", "Did you mean 'psytrance_cnn'?"),
+        ("predict somewhere", "the following arguments are required: files."),
+        ("predict somewhere song.mp3 --cores 0", "argument --cores: '0' is not a whole number from 1 up."),
+        ("predict somewhere song.mp3 --cores many", "'many' is not a whole number from 1 up."),
+        ("predict somewhere song.mp3 --device gpu", "choose from 'auto', 'cpu', 'cuda'"),
+        ("demo music2 --tracks-per-class -1", "argument --tracks-per-class: "),
+        ("demo music2 --seconds 1", "seconds: Input should be greater than or equal to 3"),
+        ("demo list.csv", "list.csv is no folder"),
+        # Models.
+        ("predict results/one/runs/cnn/god song.mp3", "results/one/runs/cnn/god does not exist. Did you mean 'good'?"),
+        ("predict resluts/one song.mp3", "resluts does not exist. Did you mean 'results'?"),
+        ("explain results/three song.mp3", "results/three does not exist."),
+        ("predict results/one music", f"results/one is not a trained model, but holds a model. Name one: {RUN}/fold-1"),
+        ("export results/two away", "results/two holds no trained model yet. `genreflow status` tells"),
+        ("predict empty music", "empty is not a trained model: it holds no model.safetensors."),
+        ("predict list.csv music", "list.csv is not a trained model of genreflow."),
+        (f"predict {RUN}/fold-1 music", "run.json is damaged: it lacks"),
+        (f"explain {RUN}/fold-1 music/goa/sang.mp3", "sang.mp3 does not exist. Did you mean 'song.mp3'?"),
+        # Outputs.
+        (f"predict {RUN}/fold-1 music --csv empty", "empty is a folder. Name a file in it."),
+        (f"explain {RUN}/fold-1 music --png list.csv/a.png", "list.csv is no folder"),
+        (f"export {RUN}/fold-1 list.csv", "list.csv is no folder"),
+        (f"compare {RUN} results/one/runs/cnn/poor --csv empty", "empty is a folder."),
+        # Finished runs.
+        (f"compare {RUN}", "two to 26 folders are compared, not 1."),
+        (f"compare {RUN} {RUN}", "are the same runs."),
+        (f"compare {RUN} results/one/runs/cnn/por", "Did you mean 'poor'?"),
+        (f"compare {RUN} results/oen", "results/oen does not exist. Did you mean 'one'?"),
+        (f"compare {RUN} results/two", "results/two holds no finished run. `genreflow status` tells"),
+        (f"compare {RUN} results/one/runs/cnn", "is neither a run nor a setting nor a study. Name one: "),
+        (f"compare {RUN} list.csv", "list.csv holds no finished run."),
+        (f"compare {RUN} results/one", "has 2 settings, and no tables yet that say which is meant"),
+        # Settings and music.
+        ("status --configfile nothing.yaml", "nothing.yaml does not exist."),
+        ("status --configfile", "argument --configfile: expected at least one argument."),
+        ("check --configfile empty", "empty cannot be read as YAML"),
+        ("check nothing", "nothing does not exist."),
+        ("check empty", "'empty' holds no tracks in class folders."),
+        ("check list.csv", "the column 'path' is missing."),
+        ("check music --configfile list.csv", "give a folder or manifest, or --configfile, not both."),
+        ("run --cores 1 --configfile my.yaml report", "my.yaml does not exist."),
+        ("verify --directory empty", "there is nothing to verify."),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_in_a_sentence(here, capsys, arguments, told):
+    assert told in refused(capsys, *arguments.split())
+
+
+def test_an_empty_path_is_a_variable_that_was_not_set(here, capsys):
+    assert "argument model: it is empty." in refused(capsys, "predict", "", "song.mp3")
+
+
+def test_all_files_that_are_missing_are_told_at_once(here, capsys):
+    told = refused(capsys, "predict", f"{RUN}/fold-1", "a.mp3", "music", "b.mp3")
+    assert "a.mp3 does not exist." in told and "b.mp3 does not exist." in told
+
+
+def test_names_that_are_no_text_are_shown_safely(here, capsys):
+    told = refused(capsys, "status", "--configfile", os.fsdecode(b"odd \xff\x1b[31m.yaml"))
+    assert "odd \ufffd\\x1b[31m.yaml cannot be read as YAML" in told
+    assert "does not exist." in refused(capsys, "predict", f"{RUN}/fold-1", os.fsdecode(b"none \xff\x1b[31m.mp3"))
+
+
+def test_where_nothing_has_been_run(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = refused(capsys, "predict", "results/demo/runs/psytrance_cnn/base/fold-final", "song.mp3")
+    assert "nothing has been run here. Start where you ran `genreflow run`." in told
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda text: text[:100], "run.json is damaged ("),
+        (lambda _: "[]", "does not describe a run of genreflow."),
+        (lambda text: text.replace('"kind": "run"', '"kind": "model"'), "does not describe a run of genreflow."),
+        (lambda text: json.dumps({**json.loads(text), "version": 0, "tags": None}).replace('"tags"', '"tagged"'),
+         "was written by another version of genreflow (version 0; it has no tags)."),
+    ],
+)  # fmt: skip
+def test_a_run_that_cannot_be_read_back(here, capsys, change, told):
+    path = here / RUN / "fold-1" / "run.json"
+    path.write_text(change(path.read_text()))
+    assert told in refused(capsys, "compare", RUN, "results/one/runs/cnn/poor")
+
+
+def test_a_run_of_which_a_table_is_missing_or_damaged(here, capsys):
+    table = here / RUN / "fold-2" / "predictions.parquet"
+    table.write_bytes(table.read_bytes()[:-40])
+    assert "verify --repair" in refused(capsys, "compare", RUN, "results/one/runs/cnn/poor", code=5)
+    table.unlink()
+    told = refused(capsys, "compare", RUN, "results/one/runs/cnn/poor")
+    assert "predictions.parquet is missing. `genreflow run` makes the run again." in told
+
+
+def test_a_run_that_has_been_moved(here, capsys):
+    shutil.move(here / RUN / "fold-1", here / "moved")
+    assert "moved has been moved: a run is read from its place" in refused(capsys, "compare", RUN, "moved")
+
+
+def test_a_final_run_that_was_tested_on_nothing(here, capsys):
+    from finished_runs import write_one_run
+
+    write_one_run("results/one", write_folds("results/one"), "final", setting="poor")
+    told = refused(capsys, "compare", f"{RUN}/fold-1", "results/one/runs/cnn/poor/fold-final")
+    assert "was tested on no tracks" in told
+
+
+def test_no_permission_to_write_is_told_before_any_work(here, capsys, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != Path("empty"))
+    told = refused(capsys, "predict", f"{RUN}/fold-1", "music", "--csv", "empty/a.csv", code=5)
+    assert told == (
+        "genreflow: empty: there is no permission. Choose another place, or change who may read and write there.\n"
+    )

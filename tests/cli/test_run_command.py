@@ -1,0 +1,84 @@
+"""`genreflow run` is snakemake, with exit codes that say what happened."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import snakemake
+
+from genreflow.cli import main
+from genreflow.cli.run import _ended, working_folder
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
+from project import Project
+
+GENREFLOW = ("genreflow", "run")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    return tmp_path
+
+
+def test_snakemake_takes_the_arguments(here, capsys):
+    assert main(["run", "--version"]) == 0
+    assert capsys.readouterr().out.strip() == snakemake.__version__
+
+
+def test_what_snakemake_does_not_take_is_bad_input(here, capsys):
+    assert main(["run", "--no-such-option"]) == 2
+    assert "snakemake: error: unrecognized arguments: --no-such-option" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("code", "signals", "wanted"),
+    [(0, b"", 0), (0, bytes([signal.SIGINT]), 0), (1, b"", 2), (1, bytes([signal.SIGINT]), 130),
+     (1, bytes([signal.SIGTERM]), 143), (1, bytes([signal.SIGCHLD]), 2)],
+)  # fmt: skip
+def test_how_a_run_ends(here, capsys, code, signals, wanted):
+    assert _ended(code, signals, here, 0) == wanted
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folder"),
+    [([], "."), (["--cores", "2"], "."), (["-d", "work"], "work"), (["-n", "--directory=work"], "work")],
+)
+def test_the_folder_is_that_of_snakemake(here, arguments, folder):
+    assert working_folder(arguments) == (here / folder).resolve()
+
+
+@pytest.mark.slow
+def test_too_many_refused_tracks_have_a_code_of_their_own(tmp_path):
+    project = Project.make(tmp_path / "project")
+    for number in range(3):
+        (project.work / "music/low" / f"page-{number}.mp3").write_text("<html>")
+    code, printed = project.run("--cores", "2", front=GENREFLOW)
+    assert code == 4, printed
+    assert printed.splitlines()[-1] == (
+        "Too many tracks were refused, so nothing was trained: results/quarantine.csv names each, and why."
+    )
+    assert (project.work / "results/quarantine.csv").exists() and not (project.work / "results/tiny/runs").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "wanted"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_who_stops_a_run_is_told_how_to_go_on(tmp_path, number, wanted):
+    project = Project.make(tmp_path / "project")
+    process = project.start("--cores", "2", front=GENREFLOW)
+    deadline = time.monotonic() + 120
+    while not list(project.work.glob("results/tiny/audio/s*.parquet")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(number)
+    try:
+        printed, _ = process.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    assert process.returncode == wanted, printed
+    assert "Next: the same command again" in printed.splitlines()[-1]
