@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import psutil
+
 from genreflow.errors import Damaged, UserError
 from genreflow.repair import put_aside
+from genreflow.store.costs import recorded
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -26,11 +29,17 @@ def job(log: str | Path) -> Iterator[Callable[[str], None]]:
     """Send what is printed to `log`; yield a function for lines that belong on the terminal as well.
 
     A `UserError` ends the process with its text alone, and so does a full disk; of any other error the traceback goes
-    to the log. A damaged product is put aside, so that the next run makes it again.
+    to the log. A damaged product is put aside, so that the next run makes it again. What the process took from its
+    start is recorded beside the log.
     """
     terminal = sys.stderr
     start = time.monotonic()
-    with open(log, "w", encoding="utf-8", buffering=1) as file, redirect_stdout(file), redirect_stderr(file):
+    with (
+        recorded(log, since=psutil.Process().create_time()),
+        open(log, "w", encoding="utf-8", buffering=1) as file,
+        redirect_stdout(file),
+        redirect_stderr(file),
+    ):
 
         def say(line: str) -> None:
             print(line, file=file)

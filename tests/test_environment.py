@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 HOME = Path(__file__).parents[1]
-IMPORT_NAMES = {"pyyaml": "yaml", "scikit-learn": "sklearn"}
+IMPORT_NAMES = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn"}
 
 
 def pins(lines):

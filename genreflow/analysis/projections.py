@@ -121,9 +121,13 @@ def pca(products: np.ndarray, _: int = 0) -> Points:
     """
     values, vectors = np.linalg.eigh(products)
     values, vectors = np.maximum(values[:-3:-1], 0), vectors[:, :-3:-1]
-    largest = np.abs(vectors).argmax(axis=0)
-    signs = np.sign(vectors[largest, [0, 1]])
-    return vectors * signs * np.sqrt(values), {"explained": values.sum() / products.trace()}
+    return upright(vectors) * np.sqrt(values), {"explained": values.sum() / products.trace()}
+
+
+def upright(components: np.ndarray) -> np.ndarray:
+    """Return components [n, k], whose signs are arbitrary, with the largest coordinate of each positive."""
+    largest = np.abs(components).argmax(axis=0)
+    return components * np.sign(components[largest, np.arange(components.shape[1])])
 
 
 def mds(products: np.ndarray, seed: int) -> Points:
@@ -137,17 +141,27 @@ def mds(products: np.ndarray, seed: int) -> Points:
 
 def tsne(products: np.ndarray, seed: int) -> Points:
     """Return points [n, 2] whose neighbours are those of the clips, and the ``divergence`` that is left."""
-    start = pca(products)[0]
-    start = 1e-4 * start / start[:, 0].std()
-    perplexity = min(PERPLEXITY, (len(products) - 1) / 3)
-    method = TSNE(
-        metric="precomputed", init=start.astype(np.float32), perplexity=perplexity, random_state=seed, n_jobs=1
-    )
-    plane = method.fit_transform(_unit_distances(products))
-    return plane.astype(np.float64), {"divergence": float(method.kl_divergence_)}
+    return _tsne(_unit_distances(products), pca(products)[0], seed, metric="precomputed")
+
+
+def tsne_of_points(points: np.ndarray, seed: int) -> Points:
+    """Do so with points [n, k] in place of clips, the first two coordinates being their principal components."""
+    return _tsne(points, points[:, :2], seed, metric="euclidean")
+
+
+def perplexity(n: int) -> float:
+    """Return how many neighbours of each of n points count in t-SNE, so to speak."""
+    return min(PERPLEXITY, (n - 1) / 3)
 
 
 METHODS: dict[str, Callable[[np.ndarray, int], Points]] = {"pca": pca, "mds": mds, "tsne": tsne}
+
+
+def _tsne(data: np.ndarray, start: np.ndarray, seed: int, *, metric: str) -> Points:
+    start = (1e-4 * start / start[:, 0].std()).astype(np.float32)
+    method = TSNE(metric=metric, init=start, perplexity=perplexity(len(data)), random_state=seed, n_jobs=1)
+    plane = method.fit_transform(data)
+    return plane.astype(np.float64), {"divergence": float(method.kl_divergence_)}
 
 
 def _unit_distances(products: np.ndarray) -> np.ndarray:

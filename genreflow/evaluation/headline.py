@@ -20,7 +20,7 @@ def headline(audit: pd.DataFrame, setting: Mapping[str, Any] | None = None) -> d
     -------
     ``sentences, files, quarantined, tracks, slices, classes, groups, baseline, level, accuracy, low, high``.
     The accuracy is that of tracks by majority vote. What there is not is None, as are `groups` if every track is
-    its own. All values are plain.
+    its own and `classes` where tracks have tags. All values are plain.
     """
     tested = setting is not None and pd.notna(setting["track_majority"])
     ranked = setting is not None and pd.notna(setting["roc_auc"])
@@ -30,7 +30,7 @@ def headline(audit: pd.DataFrame, setting: Mapping[str, Any] | None = None) -> d
         "quarantined": int(audit["quarantined"].sum()),
         "tracks": int(setting["tracks"] if judged else audit["accepted"].sum() + audit["warned"].sum()),
         "slices": int(setting["slices"] if judged else audit["slices"].sum()),
-        "classes": int((audit["tracks"] > 0).sum()),
+        "classes": None if ranked else int((audit["tracks"] > 0).sum()),
         "groups": int(setting["groups"]) if judged and setting["groups"] < setting["tracks"] else None,
         "baseline": _number(setting["baseline"]) if tested else None,
         "level": "track" if tested else "",

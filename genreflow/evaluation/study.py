@@ -11,6 +11,7 @@ from genreflow.evaluation import dataset_tables, headline, score_tables, tables
 from genreflow.evaluation.fused_runs import fused_runs
 from genreflow.evaluation.published import published_metrics, published_table
 from genreflow.evaluation.runs import Run
+from genreflow.evaluation.suspects import suspects_table
 from genreflow.folds.roles import FINAL
 from genreflow.store.parquet import read_frame
 
@@ -44,13 +45,14 @@ def study_tables(
     titles: pd.Series,
     ignored: Mapping[str, int],
     published: Mapping[str, pd.DataFrame],
+    pairs: pd.DataFrame,
 ) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
     """Build all tables of a study, and its headline.
 
     Parameters
     ----------
     study
-        What the plan tells of the study: ``experiments``, ``settings``, ``fusions``, ``headline``, ``seed``.
+        What the plan tells of the study: ``experiments, settings, fusions, protocols, headline, seed``.
     runs, folds, index
         The study's runs, what `read_folds` returns, and the index of the input that its headline's setting is fed.
     titles
@@ -59,6 +61,8 @@ def study_tables(
         How many files of each class were passed over.
     published
         What `read_published` returns.
+    pairs
+        The copies in the headline's dataset, see `genreflow.catalog.duplicates.find_pairs`.
 
     Returns
     -------
@@ -90,11 +94,15 @@ def study_tables(
         "calibration": score_tables.calibration_table(judged),
         "comparisons": score_tables.comparisons_table(experiments, study["settings"], trained, tracks, seed=seed),
     }
+    built["suspects"], suspected = suspects_table(
+        study, runs, settings=settings, areas=built["tags"], index=index, pairs=pairs
+    )
     for frame in built.values():
         if "protocol" in frame:
             frame["music"] = frame["protocol"].map(_music_of(study))
     told = headline.headline(built["audit"], _headline_row(settings, study["headline"]))
     summary = tables.holdout_summary(holdout, published.get("holdout"), seed=seed)
+    told["suspects"] = suspected
     told["holdout"] = headline.holdout_sentences(summary.iloc[0]) if len(summary) else []
     return built, told
 

@@ -24,7 +24,7 @@ _PLACE = ("model", "setting", "protocol")
 RUNS = (
     *_PLACE, "fold", "repeat", "status", "train_tracks", "test_tracks", "test_slices", "slice_accuracy",
     "track_accuracy_majority", "track_accuracy_mean", "train_accuracy", "validation_accuracy", "epochs", "kept_epoch",
-    "seconds", "device",
+    "seconds", "device", "resumed",
 )  # fmt: skip
 SETTINGS = (
     *_PLACE, "folds", "diverged", "tracks", "groups", "slices", "slice_accuracy", "slice_low", "slice_high",
@@ -60,6 +60,7 @@ def runs_table(runs: Sequence[Run]) -> pd.DataFrame:
             "kept_epoch": info["kept_epoch"],
             "seconds": info["seconds"]["total"],
             "device": info["device"],
+            "resumed": bool(info.get("resumed")),
         }
         if finished(run):
             predictions = judged(run)

@@ -3,12 +3,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from genreflow.catalog.duplicates import PAIRS
 from genreflow.catalog.index import facts_of, read_index
 from genreflow.evaluation.study import read_folds, read_published, read_runs, study_tables
 from genreflow.job import job
 from genreflow.store.atomic import write_text
 from genreflow.store.csvs import write_csv
-from genreflow.store.parquet import Header, write_table
+from genreflow.store.parquet import Header, read_frame, write_table
 
 with job(snakemake.log[0]):
     study, output = snakemake.params.study, snakemake.output
@@ -21,6 +22,7 @@ with job(snakemake.log[0]):
         indexes.drop_duplicates("track_id").set_index("track_id")["title"],
         facts_of(snakemake.input.index)["ignored"],
         read_published(snakemake.input.get("published", []), study["published"]),
+        read_frame(snakemake.input.duplicates, PAIRS),
     )
     for csv, parquet in zip(output.csv, output.parquet, strict=True):
         table = tables[Path(csv).stem]
