@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test test-all fuzz bench lint format lock docs clean
+.PHONY: help install browser demo test test-all fuzz bench lint format lock docs clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -16,6 +16,9 @@ $(STAMP): envs/requirements.lock pyproject.toml
 	@touch $@
 
 install: $(STAMP) ## the environment, in .venv
+
+browser: $(STAMP) ## a Chromium for the tests of pages, where the machine has none
+	command -v chromium || command -v chromium-browser || command -v google-chrome || $(BIN)/playwright install chromium
 
 demo: $(STAMP) ## a synthetic corpus through the whole pipeline, to a report
 	PATH="$(abspath $(BIN)):$$PATH" snakemake --cores $(CORES)

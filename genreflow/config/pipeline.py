@@ -47,6 +47,18 @@ class Duplicates(Settings):
     )
 
 
+class ReportSettings(Settings):
+    """What the report of a study holds besides its tables and figures."""
+
+    excerpts: int = Field(
+        300, ge=0, le=10_000, description="Most tracks that can be heard in it, about 100 kB each; mistakes come first."
+    )
+    excerpt_seconds: float = Field(10.0, ge=1, le=60, description="Length of an excerpt, s.")
+    excerpts_within: int = Field(
+        10, ge=0, le=1_000, description="How many of them `report.html`, the report in a single file, has as well."
+    )
+
+
 class PredictRequest(Settings):
     """What `snakemake predict` classifies."""
 
@@ -65,4 +77,5 @@ class PipelineSettings(Settings):
     audio: AudioSettings = AudioSettings()
     duplicates: Duplicates = Duplicates()
     limits: Limits = Limits()
+    report: ReportSettings = ReportSettings()
     predict: PredictRequest | None = None

@@ -9,17 +9,28 @@ from PIL import Image
 
 _COLOURS = 256  # of a palette
 _IMAGE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
-# Only what holds places, in points of the page: neither texts nor factors.
+# Only what holds places, in points of the page: neither texts nor factors. A tenth of a point is 1/30 mm.
 _PLACES = re.compile(r'(?<=\s)(?:d|x|y)="[^"]*"')
-_DECIMALS = re.compile(r"(\.\d\d)\d+(?!\d|e)")
+_DECIMALS = re.compile(r"(\.\d)\d+(?!\d|e)")
+_WHOLE = re.compile(r"(\d)\.0(?!\d)")
+_STYLE = re.compile(r'(?<=\sstyle=")[^"]*')
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
+_BETWEEN = re.compile(r">\s+<")
 
 
 def compact(svg: str) -> str:
-    """Return an SVG with places to 1/100 point, images of few colours as palettes, and no metadata."""
-    svg = _METADATA.sub("", svg)
-    svg = _PLACES.sub(lambda found: " ".join(_DECIMALS.sub(r"\1", found[0]).split()), svg)
+    """Return an SVG with places to 1/10 point, images of few colours as palettes, and no metadata or indentation."""
+    svg = _BETWEEN.sub("><", _METADATA.sub("", svg))
+    svg = _STYLE.sub(lambda found: found[0].replace(": ", ":").replace("; ", ";"), svg)
+    svg = _PLACES.sub(lambda found: _rounded(found[0]), svg)
     return _IMAGE.sub(lambda found: "data:image/png;base64," + _smaller(found[1]), svg)
+
+
+def _rounded(places: str) -> str:
+    places = _WHOLE.sub(r"\1", _DECIMALS.sub(r"\1", " ".join(places.split())))
+    # After a move or a line, a pair of numbers is a line.
+    is_straight = places.startswith("d=") and not set(places[3:]) & set("CQAHVST")
+    return places.replace(" L ", " ") if is_straight else places
 
 
 def _smaller(image: str) -> str:

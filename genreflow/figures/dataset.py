@@ -25,6 +25,7 @@ _WIDE_APART = 20
 _DIVERGING = "RdBu_r"
 _METHODS = {"pca": "PCA", "mds": "MDS", "tsne": "t-SNE"}
 _LOWEST_HZ = 20.0
+_COLUMNS = 400  # of a waveform
 _TICKS_HZ = (16_000, 8_000, 4_000, 2_000, 1_000, 500, 250, 125, 63)
 
 
@@ -277,7 +278,7 @@ def waveforms(envelopes: pd.DataFrame, *, title: str) -> Figure:
     figure, panels = _grid(list(dict.fromkeys(envelopes.tag)), height=1.15)
     limit = max(abs(envelopes.low.min()), abs(envelopes.high.max()), 1e-3)
     for tag, axes in panels.items():
-        rows = envelopes[envelopes.tag == tag]
+        rows = _thinned(envelopes[envelopes.tag == tag])
         axes.fill_between(rows.time_s, rows.low, rows.high, color=style.PALETTE[0], linewidth=0)
         axes.set_ylim(-limit, limit)
         axes.set_xlim(rows.time_s.min(), rows.time_s.max())
@@ -285,6 +286,12 @@ def waveforms(envelopes: pd.DataFrame, *, title: str) -> Figure:
     figure.supylabel("Amplitude (full scale 1)", fontsize=9)
     style.title(figure, title)
     return figure
+
+
+def _thinned(envelope: pd.DataFrame) -> pd.DataFrame:
+    """Return an envelope in no more columns than can be told apart in a panel."""
+    column = np.arange(len(envelope)) * _COLUMNS // max(len(envelope), _COLUMNS)
+    return envelope.groupby(column).agg(time_s=("time_s", "first"), low=("low", "min"), high=("high", "max"))
 
 
 @style.styled

@@ -120,6 +120,6 @@ def save(figure: Figure, png: str | os.PathLike, svg: str | os.PathLike) -> None
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         with atomic_write(png) as temporary:
             figure.savefig(temporary, format="png", dpi=PNG_DPI, metadata={"Software": None})
-    written = io.StringIO()
-    figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
+        written = io.StringIO()
+        figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
     write_text(svg, compact(written.getvalue()))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
 from genreflow.catalog import scan
@@ -14,7 +15,6 @@ from genreflow.config.pipeline import PipelineSettings
 from genreflow.config.study import DEFAULT_PROTOCOL, StudySettings
 from genreflow.errors import Gathering, Problems, UserError, did_you_mean
 from genreflow.folds import feasibility
-from genreflow.folds.assign import select
 from genreflow.models import registry
 from genreflow.plan.code import assets_key, code_key
 from genreflow.plan.datasets import DatasetPlan, InputPlan, catalogue_path, listed_before, plan_dataset
@@ -40,6 +40,22 @@ class Plan:
     def quarantine_key(self) -> str:
         """Key of the list of refused files."""
         return digest(self.code["list_quarantine"], [plan.index_key for plan in self.inputs])
+
+    def report_key(self, study: str) -> str:
+        """Key of the report of a study."""
+        return digest(self.studies[study].report_key, self.settings.report)
+
+    @property
+    def summaries(self) -> list[Path]:
+        """What other studies than these tell of themselves, whose reports are here."""
+        found = Path("results").glob("*/report/data/summary.json")
+        return sorted(path for path in found if path.parts[-4] not in self.studies)
+
+    @property
+    def overview_key(self) -> str:
+        """Key of the page over all studies."""
+        mine = {name: self.report_key(name) for name in self.studies}
+        return digest(self.code["write_overview"], mine, {str(path): file_sha256(path) for path in self.summaries})
 
     @property
     def predictor(self) -> str:
@@ -125,7 +141,8 @@ def _plan(
     errors: Gathering,
 ) -> Plan:
     code = {path.stem: code_key(str(path)) for path in sorted((home / "workflow/scripts").glob("*.py"))}
-    code["write_report"] = digest(code["write_report"], assets_key("report"))
+    for script in ("write_report", "write_overview"):
+        code[script] = digest(code[script], assets_key("report"))
     datasets = {name: plan_dataset(name, tracks, settings, code) for name, tracks in listed.items()}
     plan = Plan(settings, datasets, code=code)
     for name, study in studies.items():
@@ -225,11 +242,19 @@ def _check_runs(study: StudyPlan, most: int) -> None:
 
 def _check_protocol(study: str, protocol: ProtocolPlan) -> None:
     try:
-        tracks = select(protocol.dataset.tracks, classes=protocol.settings.classes, most=protocol.settings.tracks)
-        feasibility.check(tracks, protocol.folds)
+        feasibility.check(_tracks_of(protocol), protocol.folds)
     except UserError as error:
         where = "" if protocol.name == DEFAULT_PROTOCOL else f"protocols.{protocol.name}: "
         raise UserError(f"study {study}: {where}{error}") from None
+
+
+def _tracks_of(protocol: ProtocolPlan) -> pd.DataFrame:
+    wanted = {"classes": protocol.settings.classes, "most": protocol.settings.tracks}
+    if wanted == {"classes": None, "most": None}:
+        return protocol.dataset.tracks
+    from genreflow.folds.assign import select  # loads scikit-learn, which takes as long as all the rest
+
+    return select(protocol.dataset.tracks, **wanted)
 
 
 def _check_predict(plan: Plan) -> None:

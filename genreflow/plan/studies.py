@@ -278,11 +278,14 @@ class StudyPlan:
         return {path: content for path, content in self.published.items() if path.name in names}
 
     @property
+    def main_input(self) -> InputPlan:
+        """The input that the headline's setting is fed; where nothing is trained, the first."""
+        return self.fed_inputs[0] if self.headline is None else self.input_of(self.headline)
+
+    @property
     def main_index(self) -> str:
-        """The index of the input that the headline's setting is fed; where nothing is trained, of the first."""
-        if self.headline is not None:
-            return self.input_of(self.headline).index
-        return self.indexes[0]
+        """The index of the main input."""
+        return self.main_input.index
 
     def setting(self, model: str, name: str) -> Setting:
         """Return a setting by its name."""
@@ -458,6 +461,7 @@ class StudyPlan:
             "published": self.settings.published,
             "gates": self.dataset.audio.gates.model_dump(),
             "indexes": {name: plan.index for name, plan in self.inputs.items()},
+            "main_index": self.main_index,
             "protocols": {
                 name: {
                     "title": protocol.title,
@@ -582,6 +586,41 @@ class StudyPlan:
             for figure, name in wanted
         }  # fmt: skip
 
+    @property
+    def logs(self) -> dict[str, list[str]]:
+        """Stage -> the logs of the jobs that the study's results come from, in the order of the pipeline.
+
+        Of training there are logs of single runs and of all folds of a setting, whichever were written.
+        """
+        mine, inputs = f"logs/{self.name}", self.fed_inputs
+        datasets = list({plan.dataset.name: plan.dataset for plan in inputs}.values())
+        shards = [(f"logs/{dataset.name}", shard) for dataset in datasets for shard in dataset.shards]
+        made = {f"logs/{dataset.name}" for dataset in datasets if dataset.is_synthetic}
+        places = dict.fromkeys(f"{mine}/train_run/{run.model}/{run.setting}" for run in self.runs)
+        looked_at = ["map_library", *(f"predict_snippets/{name}" for name in self.settings.snippets)]
+        looked_at += ["visualise_filters"] if self.settings.filters else []
+        looked_at += ["describe_dataset"] if self.settings.analysis else []
+        return {
+            "synthesise tracks": [f"{home}/synthesise_tracks/{shard}.log" for home, shard in shards if home in made],
+            "normalise audio": [f"{home}/normalise_audio/{shard}.log" for home, shard in shards],
+            "find copies": [f"logs/{dataset.name}/find_duplicates.log" for dataset in datasets],
+            "cut slices": [
+                f"logs/{plan.dataset.name}/cut_slices/{plan.folder}/{shard}.{plan.suffix}.log"
+                for plan in inputs
+                for shard in plan.dataset.shards
+            ],
+            "index": [f"logs/{plan.dataset.name}/index_dataset/{plan.folder}.log" for plan in inputs],
+            "assign folds": [f"{mine}/assign_folds/{protocol}.log" for protocol in self.used_protocols],
+            "audit leakage": [f"{mine}/audit_leakage/{protocol}.log" for protocol in self.used_protocols],
+            "train": [
+                *(f"{mine}/train_run/{run.model}/{run.setting}/fold-{run.name}.log" for run in self.runs),
+                *(f"{place}/folds.log" for place in places),
+            ],
+            "inspect": [f"{mine}/{name}.log" for name in looked_at],
+            "evaluate": [f"{mine}/evaluate_study.log"],
+            "draw figures": [f"{mine}/draw_figure/{figure}.log" for figure in self.figures],
+        }
+
     # Keys of the products, from the top down.
 
     def folds_key(self, protocol: str) -> str:
@@ -599,7 +638,7 @@ class StudyPlan:
         chosen = self.setting(model, setting)
         network = code_key(registry.module_of(self.network(model)))
         return digest(
-            self.code["train_run"], network, chosen.options, _what_matters(chosen.training),
+            self.code["train_run"], self.network(model), network, chosen.options, _what_matters(chosen.training),
             self.input_of(chosen).index_key, self.folds_key(chosen.protocol),
         )  # fmt: skip
 
@@ -619,6 +658,11 @@ class StudyPlan:
         """Key of the description of the dataset."""
         inputs = {name: self.input_plan(name).index_key for name in self.settings.analysis}
         return digest(self.code["describe_dataset"], inputs, sorted(self.published_tags.values()))
+
+    @cached_property
+    def map_key(self) -> str:
+        """Key of the map of the library."""
+        return digest(self.code["map_library"], self.main_input.index_key)
 
     @cached_property
     def tables_key(self) -> str:
@@ -643,7 +687,7 @@ class StudyPlan:
     @cached_property
     def report_key(self) -> str:
         """Key of the report."""
-        return digest(self.code["write_report"], self.figures_key, self.settings)
+        return digest(self.code["write_report"], self.figures_key, self.map_key, self.settings)
 
     def _kind_of(self, axis: str, model: str) -> str:
         """Say what an axis varies: an ``option`` of the model, a ``training`` setting, or the ``place`` it is at."""

@@ -1,24 +1,34 @@
 """The page of a study: what was concluded, from which data, how, and at what cost.
 
-The page is one file without scripts that opens from a memory stick: nothing in it comes from the network, and
-no name of a file or class can become markup.
+It opens from a memory stick: nothing in it comes from the network, and no name of a file or class can become markup.
+Beside it lie its pictures, excerpts and tables, or it holds them itself; without scripts all but lists of tracks,
+excerpts and the map is there.
 """
 
 import base64
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from genreflow.figures.style import printable
-from genreflow.report import tables
-from genreflow.report.tables import Column, Table
+from genreflow.report import columns, tables
+from genreflow.report.blocks import STANDIN, Drawn, Folded, Heading, Heard, Mapped, Pairs, Picture, Shown, Text
+from genreflow.report.data import Excerpt, page_data
+from genreflow.report.listening import Listening, differing
 
 _VERDICTS = 6  # sentences on pairs that are shown; the table has all
+_FEW = 20  # rows that are shown without asking
 _TEMPLATES = Path(__file__).parent / "templates"
+_SUSPECTS = {
+    "conflict": "Copies of one recording with different labels",
+    "label": "Tracks whose label may be wrong",
+    "copy": "Copies of one recording with the same label",
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class Headline:
     quarantined: int
     tracks: int
     slices: int
-    classes: int
+    classes: int | None
     groups: int | None = None
     baseline: float | None = None
     level: str = ""
@@ -45,23 +55,21 @@ class Headline:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A drawn figure (SVG), with what a reader needs who cannot see it, and the table behind it."""
-
-    title: str
-    caption: str
-    alt: str
-    svg: bytes
-    table: pd.DataFrame | None = None
-
-
-@dataclass(frozen=True)
 class Holdout:
     """The final model on tracks that took no part in the folds."""
 
     sentences: Sequence[str]
     pictures: Sequence[Picture] = ()
     tracks: pd.DataFrame | None = None
+    listening: Listening | None = None
+
+
+@dataclass(frozen=True)
+class Told:
+    """A table with the sentences that introduce it."""
+
+    table: pd.DataFrame
+    sentences: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,9 @@ class Study:
     `experiments`, `classes`, `tracks` as evaluation makes them, `leakage` and `bandwidth` as the folds are audited;
     `warned` lists the tracks with a warning (``title, reason, message``), `notices` are remarks on the dataset as
     it was found, `gates` the thresholds by which tracks were judged. `experiment_pictures` are keyed by the name in
-    the column ``experiment``. `identity` holds what makes the study reproducible: key, seeds, versions.
+    the column ``experiment``, `compared` has what the settings of each consist of, a row a setting. `listening` is
+    the table of tracks by answer, `suspects`, `library` (the map) and `cost` are told of in sentences as well, `titles`
+    are those of all tracks. `identity` holds what makes the study reproducible: key, seeds, versions.
     """
 
     title: str
@@ -93,6 +103,7 @@ class Study:
     training: Sequence[Picture] = ()
     experiments: pd.DataFrame | None = None
     experiment_pictures: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
+    compared: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     comparisons: pd.DataFrame | None = None
     scores: pd.DataFrame | None = None
     tags: pd.DataFrame | None = None
@@ -100,18 +111,65 @@ class Study:
     calibration: Sequence[Picture] = ()
     diagrams: Sequence[Picture] = ()
     confusion: Sequence[Picture] = ()
+    listening: Listening | None = None
     classes: pd.DataFrame | None = None
     tracks: pd.DataFrame | None = None
     holdout: Holdout | None = None
+    suspects: Told | None = None
+    library: Told | None = None
+    titles: Mapping[str, str] = field(default_factory=dict)
     slices: Sequence[Picture] = ()
     architecture: Sequence[Picture] = ()
     methods: Sequence[str] = ()
     identity: Mapping[str, str] = field(default_factory=dict)
     citation: Sequence[str] = ()
+    cost: Told | None = None
+
+    @property
+    def panels(self) -> list[Listening]:
+        """The tables whose cells list their tracks, in the order of the page."""
+        held = self.holdout.listening if self.holdout else None
+        return [each for each in (self.listening, held) if each is not None]
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All figures, each once."""
+        drawn = [block for section in _sections(self) for block in section.blocks if isinstance(block, Drawn)]
+        return list({block.picture.name: block.picture for block in drawn}.values())
+
+    def wanted(self) -> list[str]:
+        """Return the tracks that a reader may want to hear, the most telling first."""
+        suspects = self.suspects.table["track_id"] if self.suspects else ()
+        return list(dict.fromkeys([*suspects, *(track for panel in self.panels for track in panel.wanted())]))
 
 
-def render(study: Study) -> str:
-    """Return the page as HTML; the same study gives the same text."""
+@dataclass(frozen=True)
+class Media:
+    """Where a page finds what it shows: URLs of pictures and of tables (CSV) by name, and excerpts by track id."""
+
+    pictures: Mapping[str, str]
+    excerpts: Mapping[str, Excerpt] = field(default_factory=dict)
+    tables: Mapping[str, str] = field(default_factory=dict)
+
+
+def render(study: Study, media: Media) -> str:
+    """Return the page as HTML; the same study and media give the same text."""
+    library = study.library.table if study.library else None
+    return template("page.html").render(
+        title=study.title,
+        sentences=study.headline.sentences,
+        facts=_facts(study.headline),
+        sections=[_marked(section, study.standin) for section in _sections(study) if section.blocks],
+        pictures=media.pictures,
+        links=media.tables,
+        data=page_data(study.panels, library, study.titles, media.excerpts),
+        style=asset("page.css"),
+        script=asset("page.js"),
+    )
+
+
+def template(name: str):
+    """Return a template, in which all that is filled in is escaped."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -121,52 +179,18 @@ def render(study: Study) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["printable"] = printable
-    environment.filters["data_uri"] = _data_uri
-    return environment.get_template("page.html").render(
-        title=study.title,
-        sentences=study.headline.sentences,
-        facts=_facts(study.headline),
-        sections=[_marked(section, study.standin) for section in _sections(study) if section.blocks],
-    )
+    environment.filters["digest"] = _digest
+    return environment.get_template(name)
 
 
-@dataclass(frozen=True)
-class _Text:
-    kind: ClassVar[str] = "text"
-    text: str
+def asset(name: str) -> str:
+    """Return the text of a style or script."""
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
 
 
-@dataclass(frozen=True)
-class _Heading:
-    kind: ClassVar[str] = "heading"
-    text: str
-
-
-@dataclass(frozen=True)
-class _Shown:
-    kind: ClassVar[str] = "table"
-    table: Table
-
-
-@dataclass(frozen=True)
-class _Folded:
-    """A long table that waits behind its caption."""
-
-    kind: ClassVar[str] = "folded"
-    table: Table
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    kind: ClassVar[str] = "picture"
-    picture: Picture
-    table: Table | None
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    kind: ClassVar[str] = "pairs"
-    pairs: Mapping[str, str]
+def _digest(text: str) -> str:
+    """Return the digest by which a policy (CSP) allows a script or style."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 @dataclass(frozen=True)
@@ -189,8 +213,8 @@ def _marked(section: _Section, standin: bool) -> _Section:
     if not standin:
         return section
     blocks = [
-        replace(block, table=replace(block.table, caption=f"{block.table.caption} (stand-in music)"))
-        if isinstance(block, _Shown | _Folded)
+        replace(block, table=replace(block.table, caption=block.table.caption + STANDIN))
+        if isinstance(block, Shown | Folded)
         else block
         for block in section.blocks
     ]
@@ -200,9 +224,10 @@ def _marked(section: _Section, standin: bool) -> _Section:
 def _facts(headline: Headline) -> list[_Fact]:
     """Return the facts in the order in which they must be read: the accuracy comes after what it rests on."""
     share = headline.quarantined / headline.files if headline.files else 0.0
+    classes = "" if headline.classes is None else f"in {headline.classes:,} classes"
     groups = "" if headline.groups is None else f"from {headline.groups:,} groups (artists or albums)"
     facts = [
-        _Fact("Tracks", tables.count(headline.tracks), f"in {headline.classes:,} classes {groups}".strip()),
+        _Fact("Tracks", tables.count(headline.tracks), f"{classes} {groups}".strip()),
         _Fact("Quarantined", f"{tables.percent(share)} %", f"{headline.quarantined:,} of {headline.files:,} files"),
         _Fact("Slices", tables.count(headline.slices), f"from {headline.tracks:,} tracks"),
     ]
@@ -223,34 +248,40 @@ def _sections(study: Study) -> Iterable[_Section]:
     yield _Section("experiments", "Experiments", _experiments(study))
     yield _Section("calibration", "Calibration", _pictures(study.calibration))
     yield _Section("confusion", "Confusion", _confusion(study))
-    yield _Section("holdout", "Holdout", _holdout(study.holdout))
+    yield _Section("holdout", "Holdout", _holdout(study))
+    yield _Section("suspects", "Suspects", _suspects(study.suspects))
+    yield _Section("map", "Map of the library", _mapped(study.library))
     yield _Section("slices", "What the network sees", _pictures(study.slices))
     yield _Section("architecture", "Architecture", _pictures(study.architecture))
     yield _Section("methods", "Methods", _methods(study))
-    yield _Section("cost", "Cost", _cost(study.runs))
+    yield _Section("cost", "Cost", _cost(study))
 
 
 def _data(study: Study) -> list[Any]:
     blocks: list[Any] = []
     if _some(study.audit):
-        blocks.append(_Shown(tables.table(study.audit, _AUDIT, caption="Tracks, groups and slices of each class")))
+        blocks.append(
+            Shown(tables.table(study.audit, columns.AUDIT, caption="Tracks, groups and slices of each class"))
+        )
     if _some(study.quarantine):
         caption = f"Quarantined files ({len(study.quarantine):,}), and why"
-        blocks.append(_Folded(tables.table(study.quarantine, _QUARANTINE, caption=caption)))
+        blocks.append(Folded(tables.table(study.quarantine, columns.QUARANTINE, caption=caption)))
     else:
-        blocks.append(_Text("No file was quarantined."))
+        blocks.append(Text("No file was quarantined."))
     if _some(study.warnings):
-        blocks.append(_Shown(tables.table(study.warnings, _WARNINGS, caption="Tracks used with a warning, by reason")))
+        blocks.append(
+            Shown(tables.table(study.warnings, columns.WARNINGS, caption="Tracks used with a warning, by reason"))
+        )
     if _some(study.warned):
         caption = f"Every track with a warning ({len(study.warned):,})"
-        blocks.append(_Folded(tables.table(study.warned, _WARNED, caption=caption)))
+        blocks.append(Folded(tables.table(study.warned, columns.WARNED, caption=caption)))
     if _some(study.copies):
         caption = f"Tracks that are there more than once ({len(study.copies):,}, of {_recordings(study)} recordings)"
-        blocks.append(_Folded(tables.table(study.copies, _COPIES, caption=caption)))
+        blocks.append(Folded(tables.table(study.copies, columns.COPIES, caption=caption)))
     if study.notices:
-        blocks += [_Heading("The dataset as it was found"), *(_Text(notice) for notice in study.notices)]
+        blocks += [Heading("The dataset as it was found"), *(Text(notice) for notice in study.notices)]
     if study.gates:
-        blocks.append(_Folded(tables.pairs(study.gates, caption="Thresholds by which tracks were judged")))
+        blocks.append(Folded(tables.pairs(study.gates, caption="Thresholds by which tracks were judged")))
     return blocks
 
 
@@ -270,34 +301,34 @@ def _leakage(study: Study) -> list[Any]:
     found = study.leakage
     telling = found[(found["verdict"] != "ok") | (found["check"] == "encoding")]
     caption = f"Every check in every fold ({len(found):,})"
-    blocks: list[Any] = [_Text(verdict)]
-    blocks.append(_Shown(tables.table(telling, _LEAKAGE, caption="What is worth knowing")))
-    blocks.append(_Folded(tables.table(found, _LEAKAGE, caption=caption)))
+    blocks: list[Any] = [Text(verdict)]
+    blocks.append(Shown(tables.table(telling, columns.LEAKAGE, caption="What is worth knowing")))
+    blocks.append(Folded(tables.table(found, columns.LEAKAGE, caption=caption)))
     if _some(study.bandwidth):
         caption = "Bandwidth of each class (kHz): where classes differ, a model may learn the codec and not the music"
-        blocks.append(_Shown(tables.table(study.bandwidth, _BANDWIDTH, caption=caption)))
+        blocks.append(Shown(tables.table(study.bandwidth, columns.BANDWIDTH, caption=caption)))
     return blocks
 
 
 def _results(study: Study) -> list[Any]:
     if not _some(study.runs):
-        return [_Text("No model has been trained: this study prepares data only.")]
+        return [Text("No model has been trained: this study prepares data only.")]
     blocks: list[Any] = []
     diverged = int((study.runs.status == "diverged").sum())
     if diverged == len(study.runs):
-        blocks.append(_Text(f"All {diverged:,} runs diverged: there are no results to show."))
+        blocks.append(Text(f"All {diverged:,} runs diverged: there are no results to show."))
     elif diverged:
-        blocks.append(_Text(f"{diverged:,} of {len(study.runs):,} runs diverged; they count in no mean."))
+        blocks.append(Text(f"{diverged:,} of {len(study.runs):,} runs diverged; they count in no mean."))
     if _some(study.settings):
         settings = _beside_published(study.settings, study.experiments)
         caption = "Accuracy of each setting over all folds (%), with 95 % intervals over tracks"
-        blocks.append(_Shown(tables.table(settings, _SETTINGS, caption=caption)))
-        blocks.append(_Folded(tables.table(settings, _MEASURES, caption="More measures of each setting (%)")))
+        blocks.append(Shown(tables.table(settings, columns.SETTINGS, caption=caption)))
+        blocks.append(Folded(tables.table(settings, columns.MEASURES, caption="More measures of each setting (%)")))
     if _some(study.tags):
-        blocks.append(_Shown(tables.table(study.tags, _TAGS, caption="Areas under the curves of each tag (%)")))
+        blocks.append(Shown(tables.table(study.tags, columns.TAGS, caption="Areas under the curves of each tag (%)")))
     if _some(study.scores):
-        blocks.append(_Folded(tables.table(study.scores, _SCORES, caption="Every metric of the main setting")))
-    blocks.append(_Folded(tables.table(study.runs, _RUNS, caption=f"All runs ({len(study.runs):,})")))
+        blocks.append(Folded(tables.table(study.scores, columns.SCORES, caption="Every metric of the main setting")))
+    blocks.append(Folded(tables.table(study.runs, columns.RUNS, caption=f"All runs ({len(study.runs):,})")))
     return blocks + _pictures(study.training)
 
 
@@ -306,64 +337,106 @@ def _experiments(study: Study) -> list[Any]:
         return []
     blocks: list[Any] = []
     for name, rows in study.experiments.groupby("experiment", sort=False):
-        blocks.append(_Heading(rows["title"].iloc[0]))
+        blocks.append(Heading(rows["title"].iloc[0]))
         blocks += _pictures(study.experiment_pictures.get(name, ()))
+        blocks += _compared(study.compared.get(name))
         published = rows.filter(like="published").notna().any(axis=None)
         caption = "Ours beside the published numbers (%)" if published else "The values compared (%)"
-        blocks.append(_Shown(tables.table(rows, _EXPERIMENT, caption=caption)))
+        blocks.append(Shown(tables.table(rows, columns.EXPERIMENT, caption=caption)))
         if _some(study.comparisons):
             pairs = study.comparisons[study.comparisons["experiment"] == name]
-            blocks += [_Text(sentence) for sentence in pairs["verdict"].head(_VERDICTS)]
+            blocks += [Text(sentence) for sentence in pairs["verdict"].head(_VERDICTS)]
             if len(pairs):
                 caption = f"All pairs ({len(pairs):,}), differences in percentage points"
-                blocks.append(_Folded(tables.table(pairs, _COMPARISONS, caption=caption)))
+                blocks.append(Folded(tables.table(pairs, columns.COMPARISONS, caption=caption)))
     return blocks
+
+
+def _compared(settings: pd.DataFrame | None) -> list[Any]:
+    """Return what the settings of an experiment differ in, and behind it what they share."""
+    if not _some(settings):
+        return []
+    differs, same = differing(settings)
+    blocks: list[Any] = []
+    if differs.shape[1] == 1:
+        blocks.append(Text(f"The settings differ in {differs.columns[0]} alone."))
+    elif differs.shape[1]:
+        frame = differs.rename_axis("value").reset_index()
+        blocks.append(Shown(tables.plain(frame, caption="Only what differs between the settings")))
+    return [*blocks, Folded(tables.pairs(same, caption=f"What is the same in all of them ({len(same):,})"))]
 
 
 def _confusion(study: Study) -> list[Any]:
-    blocks = _pictures(study.confusion)
+    blocks: list[Any] = [Heard(study.listening, 0, study.standin)] if study.listening else []
+    blocks += _pictures(study.confusion)
     if _some(study.classes):
-        blocks.append(_Folded(tables.table(study.classes, _CLASSES, caption="Precision, recall and F1 of each class")))
+        for level, rows in study.classes.groupby("level", sort=False):
+            caption = f"Precision, recall and F1 of each class, {level} level"
+            kind = Shown if level == "track" else Folded
+            blocks.append(kind(tables.table(rows, columns.CLASSES, caption=caption)))
     if _some(study.tracks):
         wrong = study.tracks[~study.tracks.correct.astype(bool)]
         caption = f"Misclassified tracks ({len(wrong):,} of {len(study.tracks):,})"
-        blocks.append(_Folded(tables.table(wrong, _TRACKS, caption=caption)))
+        blocks.append(Folded(tables.table(wrong, columns.TRACKS, caption=caption)))
     return blocks
 
 
-def _holdout(holdout: Holdout | None) -> list[Any]:
+def _holdout(study: Study) -> list[Any]:
+    holdout = study.holdout
     if holdout is None:
         return []
-    blocks = [_Text(sentence) for sentence in holdout.sentences] + _pictures(holdout.pictures)
+    blocks: list[Any] = [Text(sentence) for sentence in holdout.sentences]
+    if holdout.listening:
+        blocks.append(Heard(holdout.listening, len(study.panels) - 1, study.standin))
+    blocks += _pictures(holdout.pictures)
     if _some(holdout.tracks):
-        blocks.append(_Folded(tables.table(holdout.tracks, _TRACKS, caption="Every track of the holdout")))
+        blocks.append(Folded(tables.table(holdout.tracks, columns.TRACKS, caption="Every track of the holdout")))
     return blocks
+
+
+def _suspects(suspects: Told | None) -> list[Any]:
+    if suspects is None:
+        return []
+    blocks: list[Any] = [Text(sentence) for sentence in suspects.sentences]
+    for kind, caption in _SUSPECTS.items():
+        found = suspects.table[suspects.table["kind"] == kind]
+        if len(found):
+            shown = tables.table(found, columns.SUSPECTS[kind], caption=f"{caption} ({len(found):,})")
+            blocks.append(Shown(shown) if len(found) <= _FEW else Folded(shown))
+    return blocks
+
+
+def _mapped(library: Told | None) -> list[Any]:
+    if library is None or not _some(library.table):
+        return []
+    return [Mapped(len(library.table), library.sentences)]
 
 
 def _methods(study: Study) -> list[Any]:
-    blocks: list[Any] = [*(_Text(paragraph) for paragraph in study.methods), *_pictures(study.diagrams)]
+    blocks: list[Any] = [*(Text(paragraph) for paragraph in study.methods), *_pictures(study.diagrams)]
     if study.identity:
-        blocks += [_Heading("What makes it reproducible"), _Pairs(study.identity)]
+        blocks += [Heading("What makes it reproducible"), Pairs(study.identity)]
     if study.citation:
-        blocks += [_Heading("To cite"), *(_Text(entry) for entry in study.citation)]
+        blocks += [Heading("To cite"), *(Text(entry) for entry in study.citation)]
     return blocks
 
 
-def _cost(runs: pd.DataFrame | None) -> list[Any]:
-    if not _some(runs):
-        return []
-    by = runs.groupby(["model", "setting", "device"], sort=False, dropna=False).seconds
-    cost = by.agg(runs="size", median="median", longest="max", total="sum").reset_index()
-    total = tables.duration(runs.seconds.sum())
-    return [
-        _Text(f"Training and prediction took {total} in {len(runs):,} runs, counted one after the other."),
-        _Shown(tables.table(cost, _COST, caption="Time of a run")),
-    ]
+def _cost(study: Study) -> list[Any]:
+    blocks: list[Any] = []
+    if study.cost is not None:
+        blocks += [Text(sentence) for sentence in study.cost.sentences]
+        if _some(study.cost.table):
+            blocks.append(Shown(tables.table(study.cost.table, columns.STAGES, caption="Time of each stage")))
+    if _some(study.runs):
+        by = study.runs.groupby(["model", "setting", "device"], sort=False, dropna=False).seconds
+        cost = by.agg(runs="size", median="median", longest="max", total="sum").reset_index()
+        blocks.append(Folded(tables.table(cost, columns.COST, caption="Time of a run")))
+    return blocks
 
 
 def _pictures(pictures: Iterable[Picture]) -> list[Any]:
     return [
-        _Drawn(
+        Drawn(
             picture,
             tables.plain(picture.table, caption="The table behind the figure") if _some(picture.table) else None,
         )
@@ -380,197 +453,3 @@ def _beside_published(settings: pd.DataFrame, experiments: pd.DataFrame | None) 
 
 def _some(frame: pd.DataFrame | None) -> bool:
     return frame is not None and len(frame) > 0
-
-
-def _data_uri(svg: bytes) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
-
-
-def _name(heading: str, key: str) -> Column:
-    return Column(heading, (key,), tables.text, numeric=False)
-
-
-_MODEL, _SETTING, _PROTOCOL = _name("Model", "model"), _name("Setting", "setting"), _name("Protocol", "protocol")
-_PUBLISHED = Column("Published slice accuracy ± SD", ("published_mean", "published_sd"), tables.plus_minus)
-_SLICE = Column("Slice accuracy", ("slice_accuracy", "slice_low", "slice_high"), tables.interval)
-_MAJORITY = Column(
-    "Track accuracy, majority vote", ("track_majority", "track_majority_low", "track_majority_high"), tables.interval
-)
-_DIFFERENCE = Column("Ours − published (points)", ("difference",), tables.points)
-_BATCH = Column("Batch accuracy ± SD", ("batch_mean", "batch_sd"), tables.plus_minus)
-_TRAIN = Column("Training accuracy", ("train_accuracy",), tables.percent)
-
-_AUDIT = (
-    _name("Class", "class"),
-    Column("Tracks", ("tracks",), tables.count),
-    Column("Groups", ("groups",), tables.count),
-    Column("Accepted", ("accepted",), tables.count),
-    Column("With a warning", ("warned",), tables.count),
-    Column("Quarantined", ("quarantined",), tables.count),
-    Column("Other files, passed over", ("ignored",), tables.count),
-    Column("Slices", ("slices",), tables.count),
-    Column("Hours", ("hours",), tables.number),
-)
-_QUARANTINE = (
-    _name("Dataset", "dataset"),
-    _name("File", "title"),
-    _name("Reason", "reason"),
-    _name("What is wrong", "message"),
-)
-_WARNINGS = (
-    _name("Reason", "reason"),
-    Column("Tracks", ("tracks",), tables.count),
-    Column("Share (%)", ("share",), tables.percent),
-    _name("For example", "title"),
-    _name("What is odd", "message"),
-)
-_WARNED = (_name("Track", "title"), _name("Reason", "reason"), _name("What is odd", "message"))
-_COPIES = (
-    _name("Recording", "recording"),
-    _name("Track", "title"),
-    _name("Class", "class"),
-    _name("Verdict", "verdict"),
-    _name("What is known", "message"),
-)
-_LEAKAGE = (
-    _PROTOCOL,
-    _name("Check", "check"),
-    _name("Fold", "fold"),
-    _name("What", "what"),
-    Column("Tracks", ("tracks",), tables.count),
-    Column("Share (%)", ("share",), tables.percent),
-    _name("Verdict", "verdict"),
-    _name("Finding", "message"),
-)
-_BANDWIDTH = (
-    _PROTOCOL,
-    _name("Class", "class"),
-    Column("Tracks", ("tracks",), tables.count),
-    Column("10 %", ("p10",), tables.kilo),
-    Column("Median", ("median",), tables.kilo),
-    Column("90 %", ("p90",), tables.kilo),
-    _name("Codecs", "codecs"),
-)
-_ROC = Column("ROC-AUC, mean of tags", ("roc_auc", "roc_auc_low", "roc_auc_high"), tables.interval)
-_PR = Column("PR-AUC, mean of tags", ("pr_auc", "pr_auc_low", "pr_auc_high"), tables.interval)
-_SETTINGS = (
-    _MODEL,
-    _SETTING,
-    _PROTOCOL,
-    _ROC,
-    _PR,
-    Column("Majority baseline", ("baseline",), tables.percent),
-    _SLICE,
-    _PUBLISHED,
-    _DIFFERENCE,
-    _MAJORITY,
-    Column("Track accuracy, mean probability", ("track_mean", "track_mean_low", "track_mean_high"), tables.interval),
-    _TRAIN,
-)
-_MEASURES = (
-    _MODEL,
-    _SETTING,
-    _BATCH,
-    Column("SD of slice accuracy over folds", ("slice_fold_sd",), tables.percent),
-    Column("Balanced track accuracy", ("balanced",), tables.percent),
-    Column("Tracks", ("tracks",), tables.count),
-    Column("Slices", ("slices",), tables.count),
-    Column("Folds", ("folds",), tables.count),
-    Column("Diverged folds", ("diverged",), tables.count),
-)
-_RUNS = (
-    _MODEL,
-    _SETTING,
-    _name("Fold", "fold"),
-    _name("Status", "status"),
-    Column("Training tracks", ("train_tracks",), tables.count),
-    Column("Test tracks", ("test_tracks",), tables.count),
-    Column("Test slices", ("test_slices",), tables.count),
-    Column("Slice accuracy (%)", ("slice_accuracy",), tables.percent),
-    Column("Track accuracy, majority vote (%)", ("track_accuracy_majority",), tables.percent),
-    Column("Track accuracy, mean probability (%)", ("track_accuracy_mean",), tables.percent),
-    Column("Training accuracy (%)", ("train_accuracy",), tables.percent),
-    Column("Epochs", ("epochs",), tables.count),
-    Column("Time", ("seconds",), tables.duration),
-    _name("Device", "device"),
-)
-_EXPERIMENT = (
-    _name("Value", "value"),
-    _PROTOCOL,
-    _ROC,
-    Column("Published ROC-AUC", ("published_roc_auc",), tables.percent),
-    Column("Published ROC-AUC, validation", ("published_validation_roc_auc",), tables.percent),
-    _PR,
-    Column("Published PR-AUC", ("published_pr_auc",), tables.percent),
-    Column("Published PR-AUC, validation", ("published_validation_pr_auc",), tables.percent),
-    Column("Published track accuracy", ("published_track",), tables.percent),
-    Column("Validation accuracy", ("validation_accuracy",), tables.percent),
-    Column("Published validation accuracy", ("published_validation",), tables.percent),
-    _SLICE,
-    _PUBLISHED,
-    _DIFFERENCE,
-    _BATCH,
-    _MAJORITY,
-    _TRAIN,
-    Column("Published training accuracy", ("published_train",), tables.percent),
-)
-_COMPARISONS = (
-    _PROTOCOL,
-    _name("First", "a"),
-    _name("Second", "b"),
-    Column("Tracks", ("tracks",), tables.count),
-    Column("Difference", ("difference",), tables.points),
-    Column("from", ("low",), tables.points),
-    Column("to", ("high",), tables.points),
-    Column("p, corrected", ("p_holm",), tables.number),
-    Column("Difference over folds", ("fold_difference",), tables.points),
-    Column("p over folds, corrected", ("fold_p_holm",), tables.number),
-    _name("Verdict", "verdict"),
-)
-_TAGS = (
-    _name("Tag", "tag"),
-    Column("Tracks", ("positives",), tables.count),
-    Column("Chance", ("base_rate",), tables.percent),
-    _ROC,
-    _PR,
-    Column("Precision", ("precision",), tables.percent),
-    Column("Recall", ("recall",), tables.percent),
-    Column("F1", ("f1",), tables.percent),
-)
-_SCORES = (
-    _name("Metric", "metric"),
-    Column("Value", ("value",), tables.number),
-    Column("Published", ("published",), tables.number),
-)
-_CLASSES = (
-    _name("Level", "level"),
-    _MODEL,
-    _SETTING,
-    _name("Class", "class"),
-    Column("Precision (%)", ("precision",), tables.percent),
-    Column("Recall (%)", ("recall",), tables.percent),
-    Column("F1 (%)", ("f1",), tables.percent),
-    Column("Support", ("support",), tables.count),
-)
-_TRACKS = (
-    _MODEL,
-    _SETTING,
-    _name("Fold", "fold"),
-    _name("Track", "title"),
-    _name("True class", "true"),
-    _name("Majority vote", "predicted_majority"),
-    Column("Slices for it (%)", ("share",), tables.percent),
-    _name("Runner-up", "runner_up"),
-    _name("Mean probability", "predicted_mean"),
-    Column("Its probability (%)", ("probability",), tables.percent),
-    Column("Slices", ("slices",), tables.count),
-)
-_COST = (
-    _MODEL,
-    _SETTING,
-    _name("Device", "device"),
-    Column("Runs", ("runs",), tables.count),
-    Column("Median", ("median",), tables.duration),
-    Column("Longest", ("longest",), tables.duration),
-    Column("Total", ("total",), tables.duration),
-)

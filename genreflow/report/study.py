@@ -8,73 +8,22 @@ from typing import Any
 import pandas as pd
 
 from genreflow.catalog.index import facts_of, read_index
+from genreflow.config.pipeline import ReportSettings
+from genreflow.evaluation import cost
+from genreflow.evaluation.runs import Run
+from genreflow.evaluation.study import read_runs
+from genreflow.folds.roles import FINAL
 from genreflow.report import tables
+from genreflow.report.blocks import Picture
+from genreflow.report.captions import caption_of, title_of
+from genreflow.report.clips import Clip
+from genreflow.report.listening import Listening, excerpt_start, listening
 from genreflow.report.methods import methods
-from genreflow.report.page import Headline, Holdout, Picture, Study
-from genreflow.store.parquet import read_frame
+from genreflow.report.page import Headline, Holdout, Study, Told
+from genreflow.store.parquet import read_frame, read_header
 
-_CAPTIONS = {
-    "input": "What a model is fed of one track: one segment of it, as it is stored.",
-    "architecture": "Each block is a layer's output, the time axis vertical; an arc is a skip connection.",
-    "bars": (
-        "Left: mean slice accuracy over folds (bar), its 95 % interval over tracks (black), each fold (dot), the "
-        "published mean with its standard deviation over test files (diamond, grey) where there is one, and the "
-        "majority baseline (dashed). Right: training accuracy an epoch, its range over folds, and published values "
-        "(dotted markers) where there are any."
-    ),
-    "ranking": (
-        "A dot a value with its 95 % interval, the best on top; an open diamond is a published number, the dashed line "
-        "what needs no model."
-    ),
-    "sweep": (
-        "Solid: tested slices with 95 % intervals over tracks; dashed: training slices; an open diamond is a published "
-        "number."
-    ),
-    "losses": (
-        "Training loss (solid) and, where tracks were watched, validation loss (dashed) an epoch: mean over runs and "
-        "range."
-    ),
-    "differences": (
-        "Difference of track accuracies of each pair on the tracks that both judged, with its 95 % interval; told "
-        "apart where chance explains it in less than 5 %, corrected for the number of pairs (Holm)."
-    ),
-    "grouped": (
-        "Accuracy of training slices in the last epoch, of validation and of tested slices (with their 95 % interval "
-        "over tracks); an open diamond is a published number."
-    ),
-    "confusions": "Rows are true classes, columns predicted ones. A cell holds a count and its share of the row.",
-    "training_confusions": (
-        "What the model says of the slices that it was trained on, dropout off: how much it knows by heart."
-    ),
-    "published": "Percentage points of the row more (blue) or less (orange) than printed; below, both shares.",
-    "triple": (
-        "Rows are true classes, columns predicted ones. Each stripe of a cell is the share of the row (%) that one of "
-        "the models puts there."
-    ),
-    "precision_recall": "A dot a class; an open diamond is a published number.",
-    "roc": "A line a tag, the mean of all thick; the dotted diagonal is chance. Tracks, by the mean of their segments.",
-    "pr": "A line a tag, the mean of all thick. Tracks, by the mean of their segments.",
-    "areas": "Bars begin at chance: 0.5, or the share of tracks that have the tag (black mark).",
-    "reliability": (
-        "How often slices are right that are given a probability: on the dotted diagonal it is what it says. ECE is "
-        "the mean distance from it. A temperature is fitted to validation slices, where there are any."
-    ),
-    "filters": (
-        "Inputs found by gradient ascent from noise: what the first channels of each convolution answer most to. Each "
-        "has its own scale of colours."
-    ),
-    "snippets": (
-        "Of how many of 100 random snippets of a song each class is the answer, the song's own class being marked; the "
-        "model was not trained on these songs."
-    ),
-    "analysis": "Of all tracks of the dataset, or of a fair draw of them.",
-    "diagram": "A drawing, not a result.",
-    "training": "Training loss and training slice accuracy an epoch: mean over folds and range.",
-    "confusion": "Rows are true classes, columns predicted ones. A cell holds a count and its share of the row.",
-    "right_and_wrong": (
-        "The surest right and the surest wrong slice of the class that is mistaken most often, on one colour scale."
-    ),
-}
+_BY_FOLDS = "each by a model not trained on it"
+_BY_FINAL = "holdout, by the final model"
 
 
 def study_page(
@@ -87,6 +36,8 @@ def study_page(
     quarantine: str,
     leakage: Sequence[str],
     bandwidth: Sequence[str],
+    library: str,
+    logs: Mapping[str, Sequence[str]],
     folder: Path,
     key: str,
 ) -> Study:
@@ -102,6 +53,10 @@ def study_page(
         The study's tables (Parquet), its headline, the index of each input, and the list of refused files.
     leakage, bandwidth
         The audits of the folds of each protocol, which their folders are named after.
+    library
+        The map of the library.
+    logs
+        The log files of each stage, beside which the time is that its jobs took.
     folder
         The study's results.
     key
@@ -109,11 +64,13 @@ def study_page(
     """
     frames = {Path(path).stem: read_frame(path, "table") for path in table_paths}
     told = json.loads(Path(headline).read_text(encoding="utf-8"))
-    holdout = told.pop("holdout")
+    holdout, suspected = told.pop("holdout"), told.pop("suspects")
     pictures = {name: _picture(name, shown, frames, study, folder) for name, shown in figures.items()}
     refused = pd.read_csv(quarantine, dtype=str, keep_default_na=False)
     facts = _run_facts(study, folder)
     main = {name: _of_headline(frames[name], study) for name in ("classes", "tracks")}
+    runs, final = _judging_runs(study, folder)
+    times = cost.cost_table(logs, frames["runs"])
     return Study(
         title=study["title"],
         standin=study["standin"],
@@ -138,19 +95,25 @@ def study_page(
         analysis=_of_kind(pictures, figures, "analysis"),
         calibration=_of_kind(pictures, figures, "reliability"),
         diagrams=_of_kind(pictures, figures, "diagram"),
+        compared=_compared(study),
         comparisons=frames["comparisons"],
         scores=_of_headline(frames["scores"], study),
         tags=_of_headline(frames["tags"], study),
         confusion=[pictures[name] for name, shown in figures.items() if shown.get("level") in ("slice", "track")],
+        listening=listening(runs, _BY_FOLDS) if runs else None,
         classes=main["classes"],
         tracks=main["tracks"],
         holdout=Holdout(
             holdout,
             [pictures[name] for name, shown in figures.items() if shown.get("level") == "holdout"],
             frames["holdout"],
+            listening(final, _BY_FINAL) if final else None,
         )
         if holdout
         else None,
+        suspects=Told(frames["suspects"], suspected),
+        library=Told(read_frame(library, "map"), read_header(library, "map").facts["sentences"]),
+        titles=_titles(study),
         slices=[
             picture
             for kind in ("input", "right_and_wrong", "snippets", "filters")
@@ -160,14 +123,69 @@ def study_page(
         methods=methods(study, facts),
         identity=_identity(facts, key),
         citation=[study["citation"]] if study["citation"] else [],
+        cost=Told(times, cost.sentences(times, frames["runs"])),
     )
+
+
+def excerpts(page: Study, study: Mapping[str, Any], settings: ReportSettings) -> dict[str, Clip]:
+    """Return the excerpts that a page needs, by track id, the most telling first; as many as it may have."""
+    index = read_index(study["main_index"]).set_index("track_id")
+    audio = Path("results", _main_dataset(study), "audio")
+    panel_of = {track: panel for panel in page.panels for track in panel.answers}
+    clips = {}
+    for track in page.wanted()[: settings.excerpts]:
+        row, seconds = index.loc[track], settings.excerpt_seconds
+        begin = _telling_place(panel_of.get(track), track, seconds, row["seconds"])
+        clips[track] = Clip(audio / row["ogg"], begin, min(seconds, row["seconds"]))
+    return clips
+
+
+def _telling_place(panel: Listening | None, track: str, seconds: float, whole: float) -> float:
+    """Return where slices speak loudest for the answer, s; of tracks that were not judged the middle."""
+    if panel is None:
+        return excerpt_start((), None, seconds, whole)
+    answer = panel.answers[track]
+    predicted = panel.classes.index(answer.predicted) if answer.slices else None
+    return excerpt_start(answer.slices, predicted, seconds, whole)
+
+
+def _judging_runs(study: Mapping[str, Any], folder: Path) -> tuple[list[Run], list[Run]]:
+    """Return the runs of the headline's setting: those of its folds, and the final one."""
+    chosen = study["headline"]
+    if chosen is None:
+        return [], []
+    mine = [run for run in study["runs"] if (run["model"], run["setting"]) == (chosen["model"], chosen["setting"])]
+    final = [run for run in study["runs"] if run["fold"] == FINAL]
+    folds = [run for run in mine if run["fold"] != FINAL]
+    return tuple(read_runs(folder, {**study, "runs": part}) for part in (folds, final))
+
+
+def _compared(study: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """Return what the settings of each experiment consist of, a row a compared value."""
+    values = {(each["model"], each["setting"]): {"model": each["model"]} | each["values"] for each in study["settings"]}
+    return {
+        name: pd.DataFrame(
+            [values[model, setting] for _, model, setting in experiment["values"]],
+            index=[str(value) for value, _, _ in experiment["values"]],
+        )
+        for name, experiment in study["experiments"].items()
+    }
+
+
+def _main_dataset(study: Mapping[str, Any]) -> str:
+    chosen = study["headline"]
+    return study["dataset"] if chosen is None else study["protocols"][chosen["protocol"]]["dataset"]
+
+
+def _titles(study: Mapping[str, Any]) -> dict[str, str]:
+    index = read_index(study["main_index"])
+    return dict(zip(index["track_id"], index["title"], strict=True))
 
 
 def _picture(
     name: str, shown: Mapping[str, str], frames: Mapping[str, pd.DataFrame], study: Mapping[str, Any], folder: Path
 ) -> Picture:
-    kind = shown.get("figure", "") if shown["kind"] == "experiment" else shown["kind"]
-    title, caption = _title(shown, study), _CAPTIONS[kind]
+    title, caption = title_of(shown, study), caption_of(shown)
     table = None
     if shown["kind"] == "confusion":
         rows = frames["confusion"]
@@ -176,29 +194,7 @@ def _picture(
             rows = _of_headline(rows, study)
         table = tables.matrix(rows) if len(rows) else None
     svg = (folder / "figures" / f"{name}.svg").read_bytes()
-    return Picture(title=title, caption=caption, alt=f"{title}. {caption}", svg=svg, table=table)
-
-
-def _title(shown: Mapping[str, str], study: Mapping[str, Any]) -> str:
-    match shown["kind"]:
-        case "experiment":
-            experiment = study["experiments"][shown["experiment"]]
-            value = f", {experiment['values'][int(shown['number'])][0]}" if "number" in shown else ""
-            return f"{experiment['title']}{value}: {shown['figure'].replace('_', ' and ')}"
-        case "analysis":
-            what = shown["figure"].replace("_", " ").capitalize()
-            return f"{what}, input {shown['input']}" if shown["input"] else what
-    return {
-        "input": f"Input {shown.get('input')}",
-        "architecture": f"Architecture of {shown.get('model')}",
-        "training": "Training curves",
-        "confusion": f"Confusion at {shown.get('level')} level",
-        "reliability": "Are probabilities right?",
-        "diagram": shown.get("figure", "").capitalize(),
-        "filters": "What filters respond to",
-        "snippets": f"Random snippets of songs, {shown.get('name')}",
-        "right_and_wrong": "A right and a wrong slice",
-    }[shown["kind"]]
+    return Picture(name, title=title, caption=caption, alt=f"{title}. {caption}", svg=svg, table=table)
 
 
 def _of_kind(pictures: Mapping[str, Picture], figures: Mapping[str, Mapping[str, str]], kind: str) -> list[Picture]:

@@ -26,13 +26,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table ready to be shown; `omitted` rows beyond the limit are left to the CSV."""
+    """A table ready to be shown.
+
+    `omitted` rows beyond the limit are left to the CSV. `tracks` has the track of each row that can be heard.
+    """
 
     caption: str
     headings: list[str]
     numeric: list[bool]
     rows: list[list[str]]
     omitted: int = 0
+    tracks: Sequence[str] = ()
 
 
 def text(value: Any) -> str:
@@ -90,7 +94,8 @@ def kilo(value: Any) -> str:
 def table(frame: pd.DataFrame, columns: Sequence[Column], *, caption: str, limit: int = 200) -> Table:
     """Return the first `limit` rows of `frame` as text.
 
-    A column is left out where the frame lacks one of its keys, or where no row has anything to say.
+    A column is left out where the frame lacks one of its keys, or where no row has anything to say. Rows with a
+    ``track_id`` can be heard.
     """
     shown = frame.head(limit)
     columns = [column for column in columns if set(column.keys) <= set(frame.columns)]
@@ -102,6 +107,7 @@ def table(frame: pd.DataFrame, columns: Sequence[Column], *, caption: str, limit
         numeric=[columns[i].numeric for i in kept],
         rows=[list(row) for row in zip(*(written[i] for i in kept), strict=True)],
         omitted=len(frame) - len(shown),
+        tracks=list(shown["track_id"]) if "track_id" in shown else (),
     )
 
 

@@ -55,9 +55,11 @@ def test_a_figure_is_smaller_and_says_the_same():
 @pytest.mark.parametrize(
     ("written", "kept"),
     [
-        ('<path d="M 1.23456 2.5 \nL 3.14159 -0.00499"/>', '<path d="M 1.23 2.5 L 3.14 -0.00"/>'),
-        ('<use x="10.123456" y="7"/>', '<use x="10.12" y="7"/>'),
+        ('<path d="M 1.23456 2.5 \nL 3.14159 -0.00499"/>', '<path d="M 1.2 2.5 3.1 -0"/>'),
+        ('<path d="M 1.04 10.0 L 2 3 C 4 5 6 7 8 9.99"/>', '<path d="M 1 10 L 2 3 C 4 5 6 7 8 9.9"/>'),
+        ('<use x="10.123456" y="7"/>', '<use x="10.1" y="7"/>'),
         ('<g transform="scale(0.00123)"/>', '<g transform="scale(0.00123)"/>'),
+        ('<g style="fill: #fff; opacity: 0.123"/>', '<g style="fill:#fff;opacity:0.123"/>'),
         ('<path d="M 1.5e-05 2"/>', '<path d="M 1.5e-05 2"/>'),
         ("<text>d=0.123456 kHz</text>", "<text>d=0.123456 kHz</text>"),
     ],

@@ -1,7 +1,6 @@
 from collections.abc import Callable
 
 import pytest
-from filelock import FileLock
 from project import Project
 
 
@@ -9,12 +8,7 @@ from project import Project
 def built(tmp_path_factory, worker_id) -> Project:
     """A project that has been built once; not to be changed."""
     shared = tmp_path_factory.getbasetemp() if worker_id == "master" else tmp_path_factory.getbasetemp().parent
-    folder = shared / "built"
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "done").exists():
-            Project.make(folder).build()
-            (folder / "done").touch()
-    return Project(folder)
+    return Project.built_once(shared)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from filelock import FileLock
 
 HOME = Path(__file__).parents[2]
 CODE = ["Snakefile", "config.yaml", "workflow", "genreflow", "profiles", "resources", "studies", "envs"]
@@ -37,7 +38,9 @@ experiments:
 final: {}
 """
 # Products that hold the time something took.
-TIMED = re.compile(r"run\.json|history\.parquet|tables/(runs|history)\.|training\.(png|svg)|index\.html")
+TIMED = re.compile(
+    r"run\.json|history\.parquet|tables/(runs|history)\.|training\.(png|svg)|index\.html|report\.html|data/cost\.csv"
+)
 
 
 def tone(number: int, seconds: float = 6.0) -> np.ndarray:
@@ -71,6 +74,16 @@ class Project:
         (project.work / "my.yaml").write_text(CONFIG)
         (project.work / "tiny.yaml").write_text(STUDY)
         return project
+
+    @classmethod
+    def built_once(cls, shared: Path) -> "Project":
+        """Return a project in `shared` that the first who asks for it builds; not to be changed."""
+        folder = shared / "built"
+        with FileLock(f"{folder}.lock"):
+            if not (folder / "done").exists():
+                cls.make(folder).build()
+                (folder / "done").touch()
+        return cls(folder)
 
     def copy(self, folder: Path) -> "Project":
         """Return a copy of everything, times of files included."""

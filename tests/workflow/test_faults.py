@@ -72,7 +72,7 @@ def test_a_failed_stage_does_not_let_older_products_stand(project, tmp_path):
     shard.write_bytes(sound)
     os.utime(shard, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     counts = project.jobs()
-    assert counts == {"train_run": 5, "evaluate_study": 1, "draw_figure": 7, "write_report": 1}
+    assert counts == {"train_run": 5, "evaluate_study": 1, "draw_figure": 7, "write_report": 1, "write_overview": 1}
 
 
 def test_a_training_killed_midway_goes_on_from_its_checkpoint(project):

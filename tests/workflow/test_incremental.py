@@ -6,12 +6,14 @@ import shutil
 BELOW_INDEX = {
     "index_dataset": 1,
     "list_quarantine": 1,
+    "map_library": 1,
     "assign_folds": 1,
     "audit_leakage": 1,
     "train_run": 5,
     "evaluate_study": 1,
     "draw_figure": 7,
     "write_report": 1,
+    "write_overview": 1,
 }
 ONE_SHARD = {"normalise_audio": 1, "cut_slices": 1, "find_duplicates": 1}
 
@@ -64,17 +66,29 @@ def test_a_track_moved_to_another_class_is_another_track(project):
 
 def test_an_added_grid_value_runs_its_runs_alone(project):
     project.edit("tiny.yaml", "pool: [mean, max]", "pool: [mean, max, maxmean]")
-    assert project.jobs() == {"train_run": 2, "evaluate_study": 1, "draw_figure": 7, "write_report": 1}
+    assert project.jobs() == {
+        "train_run": 2,
+        "evaluate_study": 1,
+        "draw_figure": 7,
+        "write_report": 1,
+        "write_overview": 1,
+    }
 
 
 def test_an_experiment_that_meets_known_settings_trains_nothing(project):
     project.edit("tiny.yaml", "experiments:", "experiments:\n  again: {vary: {pool: [max]}}")
-    assert project.jobs() == {"evaluate_study": 1, "draw_figure": 8, "write_report": 1}
+    assert project.jobs() == {"evaluate_study": 1, "draw_figure": 8, "write_report": 1, "write_overview": 1}
 
 
 def test_a_training_value_runs_every_run(project):
     project.edit("tiny.yaml", "batch: 6", "batch: 8")
-    assert project.jobs() == {"train_run": 5, "evaluate_study": 1, "draw_figure": 7, "write_report": 1}
+    assert project.jobs() == {
+        "train_run": 5,
+        "evaluate_study": 1,
+        "draw_figure": 7,
+        "write_report": 1,
+        "write_overview": 1,
+    }
 
 
 def test_a_front_end_value_runs_slices_and_below(project):
@@ -96,7 +110,7 @@ def with_another_input(project, count):
 
 def test_an_added_input_runs_that_input_alone(project):
     # No model is fed it, so none is trained; figures and report show it.
-    shown = {"evaluate_study": 1, "draw_figure": 8, "write_report": 1}
+    shown = {"evaluate_study": 1, "draw_figure": 8, "write_report": 1, "write_overview": 1}
     assert with_another_input(project, 2) == {"index_dataset": 1, "list_quarantine": 1} | shown
 
 
@@ -107,23 +121,29 @@ def test_another_value_of_one_input_runs_that_input_alone(project):
     counts = project.jobs()
     assert counts.pop("cut_slices") == len(list(project.work.glob("results/tiny/maps/*/s*.h5"))) > 1
     # No model is fed it. Figures and report show it.
-    shown = {"evaluate_study": 1, "draw_figure": 8, "write_report": 1}
+    shown = {"evaluate_study": 1, "draw_figure": 8, "write_report": 1, "write_overview": 1}
     assert counts == {"index_dataset": 1, "list_quarantine": 1} | shown
 
 
 def test_the_code_of_figures_runs_figures_alone(project):
     project.edit("genreflow/figures/confusion.py", "Predicted class", "Class predicted")
-    assert project.jobs() == {"draw_figure": 7, "write_report": 1}
+    assert project.jobs() == {"draw_figure": 7, "write_report": 1, "write_overview": 1}
 
 
 def test_a_template_of_the_report_runs_the_report_alone(project):
     project.edit("genreflow/report/templates/page.html", "<body", "<!-- changed --><body")
-    assert project.jobs() == {"write_report": 1}
+    assert project.jobs() == {"write_report": 1, "write_overview": 1}
 
 
 def test_the_code_of_a_network_runs_its_runs_and_below(project):
     project.edit("genreflow/models/psytrance.py", "FILTERS = 256", "FILTERS = 128")
-    assert project.jobs() == {"train_run": 5, "evaluate_study": 1, "draw_figure": 7, "write_report": 1}
+    assert project.jobs() == {
+        "train_run": 5,
+        "evaluate_study": 1,
+        "draw_figure": 7,
+        "write_report": 1,
+        "write_overview": 1,
+    }
 
 
 def test_another_model_in_the_registry_runs_nothing(project):

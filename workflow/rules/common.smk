@@ -9,6 +9,8 @@ from genreflow.errors import UserError
 from genreflow.farewell import farewell
 from genreflow.job import let_jobs_import_from
 from genreflow.plan.make import make_plan
+from genreflow.report.captions import TABLES as CAPTIONED
+from genreflow.report.captions import label_of, rst_of, section_of, title_of
 
 let_jobs_import_from(HOME)
 
@@ -103,3 +105,36 @@ def inspected_files(study):
     if settings.analysis:
         files += [f"results/{study}/analysis/{table}.parquet" for table in ANALYSES]
     return files
+
+
+def words_of(wildcards):
+    """Return what Snakemake's own report says beside a figure."""
+    study = PLAN.studies[wildcards.study]
+    return rst_of(study.figures[wildcards.figure], study.evaluation)
+
+
+def figure_label(wildcards):
+    """Return what a figure is called in Snakemake's own report.
+
+    There is one label only. Of a second one that happens to have two values in equal shares Snakemake makes a switch;
+    and where a figure has but one of them, the whole report stays empty.
+    """
+    study = PLAN.studies[wildcards.study]
+    shown = study.figures[wildcards.figure]
+    return {"result": label_of(title_of(shown, study.evaluation), study.evaluation)}
+
+
+def in_report(file, table):
+    """Return a table of a study as Snakemake's own report shows it; those that are there to be drawn stay out."""
+    if table not in CAPTIONED:
+        return file
+    section, title = CAPTIONED[table]
+    return report(
+        file,
+        caption=f"../report/tables/{table}.rst",
+        category="{study}",
+        subcategory=section,
+        labels=lambda wildcards: {
+            "result": label_of(title, PLAN.studies[wildcards.study].evaluation)
+        },
+    )

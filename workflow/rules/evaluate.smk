@@ -15,6 +15,7 @@ TABLES = [
     "curves",
     "calibration",
     "comparisons",
+    "suspects",
 ]
 
 
@@ -41,9 +42,15 @@ rule evaluate_study:
         folds=lambda wildcards: protocol_files("folds.parquet", study=wildcards.study),
         index=lambda wildcards: PLAN.studies[wildcards.study].main_index,
         indexes=lambda wildcards: PLAN.studies[wildcards.study].indexes,
+        duplicates=lambda wildcards: "results/{}/duplicates.parquet".format(
+            PLAN.studies[wildcards.study].main_input.dataset.name
+        ),
         published=lambda wildcards: list(PLAN.studies[wildcards.study].published),
     output:
-        csv=[f"results/{{study}}/tables/{table}.csv" for table in TABLES],
+        csv=[
+            in_report(f"results/{{study}}/tables/{table}.csv", table)
+            for table in TABLES
+        ],
         parquet=[f"results/{{study}}/tables/{table}.parquet" for table in TABLES],
         headline="results/{study}/tables/headline.json",
     log:

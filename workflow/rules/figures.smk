@@ -18,8 +18,12 @@ rule draw_figure:
     output:
         png=report(
             "results/{study}/figures/{figure}.png",
+            caption="../report/figure.rst",
             category="{study}",
-            labels={"figure": "{figure}"},
+            subcategory=lambda wildcards: section_of(
+                PLAN.studies[wildcards.study].figures[wildcards.figure]
+            ),
+            labels=figure_label,
         ),
         svg="results/{study}/figures/{figure}.svg",
     log:
@@ -35,5 +39,6 @@ rule draw_figure:
         key=lambda wildcards: PLAN.studies[wildcards.study].figures_key,
         figure=lambda wildcards: PLAN.studies[wildcards.study].figures[wildcards.figure],
         study=lambda wildcards: PLAN.studies[wildcards.study].evaluation,
+        words=words_of,
     script:
         "../scripts/draw_figure.py"

@@ -47,7 +47,13 @@ rule audit_leakage:
             PLAN.studies[wildcards.study].protocols[wildcards.protocol].dataset.name
         ),
     output:
-        csv="results/{study}/protocols/{protocol}/leakage.csv",
+        csv=report(
+            "results/{study}/protocols/{protocol}/leakage.csv",
+            caption="../report/leakage.rst",
+            category="{study}",
+            subcategory="Leakage audit",
+            labels={"result": "Every check in every fold, {protocol}"},
+        ),
         parquet=ensure(
             "results/{study}/protocols/{protocol}/leakage.parquet",
             non_empty=True,

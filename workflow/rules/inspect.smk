@@ -1,6 +1,7 @@
 rule inspect:
     input:
         [file for study in PLAN.studies for file in inspected_files(study)],
+        study_files("inspection/map.parquet"),
 
 
 rule visualise_filters:
@@ -85,3 +86,23 @@ rule describe_dataset:
         inputs=lambda wildcards: PLAN.studies[wildcards.study].settings.analysis,
     script:
         "../scripts/describe_dataset.py"
+
+
+rule map_library:
+    input:
+        index=lambda wildcards: PLAN.studies[wildcards.study].main_index,
+    output:
+        ensure("results/{study}/inspection/map.parquet", non_empty=True),
+    log:
+        "logs/{study}/map_library.log",
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=0,
+    params:
+        key=lambda wildcards: PLAN.studies[wildcards.study].map_key,
+    script:
+        "../scripts/map_library.py"

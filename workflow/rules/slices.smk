@@ -77,7 +77,12 @@ rule list_quarantine:
         ),
         indexes=[plan.index for plan in PLAN.inputs],
     output:
-        "results/quarantine.csv",
+        report(
+            "results/quarantine.csv",
+            caption="../report/quarantine.rst",
+            category="All studies",
+            labels={"result": "Quarantined files, and why"},
+        ),
     log:
         "logs/list_quarantine.log",
     localrule: True

@@ -1,11 +1,12 @@
 from pathlib import Path
 
+from genreflow.config.pipeline import ReportSettings
 from genreflow.job import job
-from genreflow.report.page import render
-from genreflow.report.study import study_page
-from genreflow.store.atomic import write_text
+from genreflow.report.folder import write_report
+from genreflow.report.study import excerpts, study_page
 
 with job(snakemake.log[0]):
+    settings = ReportSettings(**snakemake.params.settings)
     page = study_page(
         snakemake.params.study,
         figures=snakemake.params.figures,
@@ -15,7 +16,16 @@ with job(snakemake.log[0]):
         quarantine=snakemake.input.quarantine,
         leakage=snakemake.input.get("leakage", []),
         bandwidth=snakemake.input.get("bandwidth", []),
+        library=snakemake.input.library,
+        logs=snakemake.params.logs,
         folder=Path("results", snakemake.wildcards.study),
         key=snakemake.params.key,
     )
-    write_text(snakemake.output[0], render(page))
+    write_report(
+        page,
+        Path(snakemake.output.page),
+        Path(snakemake.output.single),
+        clips=excerpts(page, snakemake.params.study, settings),
+        tables=[Path(path) for path in snakemake.input.csv],
+        within=settings.excerpts_within,
+    )

@@ -1,0 +1,132 @@
+"""What sections of a page are made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pandas as pd
+
+from genreflow.report.listening import Listening
+from genreflow.report.tables import Table
+
+STANDIN = " (stand-in music)"
+HINT = (
+    "Choose a cell to list its tracks and to hear them; arrow keys go from cell to cell. Of each track a strip shows "
+    "its slices: blue those that are given the true class, orange those that are given the answer, grey any other; the "
+    "fainter, the less sure."
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn figure (SVG), with what a reader needs who cannot see it, and the table behind it."""
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    svg: bytes
+    table: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph."""
+
+    kind: ClassVar[str] = "text"
+    text: str
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading below that of the section."""
+
+    kind: ClassVar[str] = "heading"
+    text: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A table."""
+
+    kind: ClassVar[str] = "table"
+    table: Table
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A long table that waits behind its caption."""
+
+    kind: ClassVar[str] = "folded"
+    table: Table
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure, and the table behind it if there is one."""
+
+    kind: ClassVar[str] = "picture"
+    picture: Picture
+    table: Table | None
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Names and what they stand for."""
+
+    kind: ClassVar[str] = "pairs"
+    pairs: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a matrix: how many tracks, how dark (0 to 10), whether it is right, and what it is in words."""
+
+    name: str
+    count: int
+    shade: str
+    right: bool
+    label: str
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A matrix whose cells list their tracks; `panel` is its number on the page."""
+
+    kind: ClassVar[str] = "listening"
+    listening: Listening
+    panel: int
+    standin: bool = False
+
+    @property
+    def caption(self) -> str:
+        """What the matrix shows."""
+        return self.listening.caption + (STANDIN if self.standin else "")
+
+    @property
+    def hint(self) -> str:
+        """What to do with the matrix."""
+        return HINT
+
+    @property
+    def cells(self) -> list[list[Cell]]:
+        """The cells, row by row."""
+        rows, columns = range(len(self.listening.rows)), range(len(self.listening.columns))
+        return [[self._cell(row, column) for column in columns] for row in rows]
+
+    def _cell(self, row: int, column: int) -> Cell:
+        told = self.listening
+        count = len(told.cells.get((row, column), ()))
+        of_row = sum(len(tracks) for (other, _), tracks in told.cells.items() if other == row)
+        shade = str(round(10 * count / of_row)) if count else "none"
+        label = f"{count:,} {'track' if count == 1 else 'tracks'}: {told.label(row, column)}"
+        return Cell(f"{row},{column}", count, shade, (row, column) in told.right, label)
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """The map of the library."""
+
+    kind: ClassVar[str] = "map"
+    tracks: int
+    sentences: Sequence[str]

@@ -1,0 +1,55 @@
+"""Short excerpts of tracks, to be played in a page."""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from genreflow.audio.vorbis import encode_ogg, ogg_frames, ogg_rate, read_ogg
+from genreflow.store.atomic import write_bytes
+from genreflow.store.digest import digest
+
+QUALITY = 3.0
+FADE_S = 0.02  # a cut in the middle of a wave clicks
+
+
+@dataclass(frozen=True)
+class Clip:
+    """An excerpt that is wanted: the normalised track (Ogg Vorbis), where it begins, its length (s)."""
+
+    path: Path
+    begin_s: float
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """Name of its file, which tells what is in it: normalised tracks are named by their content."""
+        return digest(self.path.name, round(self.begin_s, 3), self.seconds, QUALITY) + ".ogg"
+
+
+def cut_clip(clip: Clip) -> bytes:
+    """Return an excerpt as Ogg Vorbis of the track's own rate, faded in and out."""
+    rate, frames = ogg_rate(clip.path), ogg_frames(clip.path)
+    length = min(frames, round(clip.seconds * rate))
+    begin = min(round(clip.begin_s * rate), frames - length)
+    samples = read_ogg(clip.path, start=begin, frames=length)
+    ramp = np.linspace(0, 1, min(round(FADE_S * rate), len(samples) // 2), dtype=np.float32)
+    samples[: len(ramp)] *= ramp
+    samples[len(samples) - len(ramp) :] *= ramp[::-1]
+    return encode_ogg(samples, rate, quality=QUALITY, serial=zlib.crc32(clip.name.encode()))
+
+
+def write_clips(clips: Iterable[Clip], folder: Path) -> Iterator[str]:
+    """Write the excerpts that are not yet in `folder`, yielding the name of each; other excerpts there are removed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = set()
+    for clip in clips:
+        wanted.add(clip.name)
+        if not (folder / clip.name).exists():
+            write_bytes(folder / clip.name, cut_clip(clip))
+        yield clip.name
+    for path in folder.glob("*.ogg"):
+        if path.name not in wanted:
+            path.unlink()

@@ -1,0 +1,88 @@
+"""The report of a study on disk: a folder to give away, and the same page as a single file."""
+
+import base64
+import dataclasses
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from genreflow.report.blocks import Picture
+from genreflow.report.clips import Clip, write_clips
+from genreflow.report.data import Excerpt
+from genreflow.report.page import Media, Study, render
+from genreflow.store.atomic import atomic_write, write_bytes, write_text
+
+# What a URL in an attribute may hold as it is.
+_PLAIN = " =/:;,.()+-*!?@[]{}|~$_"
+MEDIA, DATA, SUMMARY = "media", "data", "summary.json"
+
+
+def write_report(
+    study: Study,
+    page: Path,
+    single: Path,
+    *,
+    clips: Mapping[str, Clip],
+    tables: Sequence[Path],
+    within: int,
+) -> None:
+    """Write the page with all that it shows beside it, and once more as one file.
+
+    Parameters
+    ----------
+    study
+        What to show.
+    page
+        The page; ``media/`` and ``data/`` go beside it. What is there of an earlier report and in no use is removed.
+    single
+        The page that holds everything itself, but for the tables.
+    clips
+        The excerpts by track id, the most telling first.
+    tables
+        CSV files to lay beside the page.
+    within
+        How many of the excerpts the single page holds.
+    """
+    folder = page.parent
+    drawn = study.pictures
+    named = dict(zip(clips, write_clips(clips.values(), folder / MEDIA), strict=True))
+    for picture in drawn:
+        write_bytes(folder / MEDIA / f"{picture.name}.svg", picture.svg)
+    _keep_only(folder / MEDIA, "*.svg", (f"{picture.name}.svg" for picture in drawn))
+    for table in tables:
+        with atomic_write(folder / DATA / table.name) as temporary:
+            shutil.copyfile(table, temporary)
+    _keep_only(folder / DATA, "*.csv", (table.name for table in tables))
+    beside = Media(
+        pictures={picture.name: f"{MEDIA}/{picture.name}.svg" for picture in drawn},
+        excerpts={track: Excerpt(f"{MEDIA}/{name}", clips[track].begin_s) for track, name in named.items()},
+        tables={table.stem: f"{DATA}/{table.name}" for table in tables},
+    )
+    inside = Media(
+        pictures={picture.name: _within(picture) for picture in drawn},
+        excerpts={
+            track: Excerpt(_data_url("audio/ogg", (folder / MEDIA / named[track]).read_bytes()), clip.begin_s)
+            for track, clip in list(clips.items())[:within]
+        },
+    )
+    summary = {"title": study.title, "standin": study.standin, **dataclasses.asdict(study.headline)}
+    write_text(folder / DATA / SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False))
+    write_text(single, render(study, inside))
+    write_text(page, render(study, beside))
+
+
+def _keep_only(folder: Path, pattern: str, names: Iterable[str]) -> None:
+    for path in set(folder.glob(pattern)) - {folder / name for name in names}:
+        path.unlink()
+
+
+def _within(picture: Picture) -> str:
+    """Return a picture as a URL, be it as text or in base 64, whichever is shorter."""
+    text = "data:image/svg+xml," + quote(picture.svg, safe=_PLAIN)
+    return min(text, _data_url("image/svg+xml", picture.svg), key=len)
+
+
+def _data_url(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

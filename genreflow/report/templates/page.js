@@ -1,0 +1,393 @@
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("page-data").textContent);
+  const tracks = data.tracks;
+
+  /** Return a new element with properties and children; text is never taken for markup. */
+  function make(tag, properties = {}, ...children) {
+    const element = Object.assign(document.createElement(tag), properties);
+    element.append(...children);
+    return element;
+  }
+
+  function setAttributes(element, attributes) {
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    return element;
+  }
+
+  // ---- The player: one for the whole page, at its lower edge.
+
+  const player = document.getElementById("player");
+  const audio = document.getElementById("audio");
+  const playing = document.getElementById("playing");
+  let heard = null;
+
+  function hasClip(id) {
+    return id in data.clips;
+  }
+
+  function titleOf(id) {
+    return tracks[id] ? tracks[id].title : data.titles[id] || id;
+  }
+
+  function answerOf(told) {
+    return told.wrong ? `${told.true}, taken for ${told.predicted}` : `${told.true}, rightly`;
+  }
+
+  function play(id) {
+    if (heard === id && !audio.paused) {
+      audio.pause();
+      return;
+    }
+    if (heard !== id) {
+      heard = id;
+      audio.src = data.clips[id].url;
+      const told = tracks[id];
+      playing.textContent = told ? `${told.title}: ${answerOf(told)}` : titleOf(id);
+      player.hidden = false;
+      document.body.classList.add("playing");
+    }
+    audio.play().catch((error) => {
+      if (error.name !== "AbortError") playing.textContent = `${titleOf(id)}: this browser cannot play it (${error.name}).`;
+    });
+  }
+
+  function showState() {
+    for (const button of document.querySelectorAll("button.play")) {
+      const on = button.dataset.track === heard && !audio.paused;
+      button.setAttribute("aria-pressed", String(on));
+    }
+  }
+
+  function showPlace() {
+    const second = heard === null ? -1 : data.clips[heard].begin + audio.currentTime;
+    for (const bar of document.querySelectorAll(".strip")) {
+      const slices = bar.dataset.track === heard ? [...bar.children] : [];
+      let now = -1;
+      slices.forEach((slice, number) => { if (Number(slice.dataset.begin) <= second) now = number; });
+      [...bar.children].forEach((slice, number) => slice.classList.toggle("now", number === now && !audio.paused));
+    }
+  }
+
+  for (const event of ["play", "pause", "ended"]) audio.addEventListener(event, () => { showState(); showPlace(); });
+  audio.addEventListener("timeupdate", showPlace);
+  document.getElementById("close-player").addEventListener("click", () => {
+    audio.pause();
+    player.hidden = true;
+    document.body.classList.remove("playing");
+    const button = [...document.querySelectorAll("button.play")].find((each) => each.dataset.track === heard);
+    if (button) button.focus();
+  });
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button.play");
+    if (button) play(button.dataset.track);
+  });
+
+  function playButton(id) {
+    const button = make("button", { type: "button", className: "play" });
+    button.dataset.track = id;
+    return setAttributes(button, { "aria-label": `Play ${titleOf(id)}`, "aria-pressed": "false" });
+  }
+
+  for (const place of document.querySelectorAll("[data-playable]")) {
+    if (hasClip(place.dataset.playable)) place.append(playButton(place.dataset.playable));
+  }
+
+  // ---- Cells of confusion matrices, and the tracks in them.
+
+  function strip(id, told) {
+    const bar = make("span", { className: "strip" });
+    bar.dataset.track = id;
+    setAttributes(bar, { role: "img", "aria-label": stripInWords(told) });
+    for (const [begin, predicted, percent] of told.slices) {
+      const name = data.classes[predicted];
+      const slice = make("i", { title: `from ${begin.toFixed(1)} s: ${name}, ${percent} %` });
+      slice.dataset.begin = begin;
+      slice.className = name === told.true ? "right" : name === told.predicted ? "wrong" : "other";
+      slice.style.opacity = String(0.3 + 0.7 * percent / 100);
+      bar.append(slice);
+    }
+    return bar;
+  }
+
+  function stripInWords(told) {
+    const counts = new Map();
+    for (const [, predicted] of told.slices) {
+      counts.set(data.classes[predicted], (counts.get(data.classes[predicted]) || 0) + 1);
+    }
+    const parts = [...counts].sort((a, b) => b[1] - a[1]).map(([name, count]) => `${count} ${name}`);
+    return `Of ${told.slices.length} slices: ${parts.join(", ")}`;
+  }
+
+  function entry(id, percent) {
+    const told = tracks[id];
+    const item = make("li", {}, hasClip(id) ? playButton(id) : make("span", { className: "mute" }));
+    const words = make("div", {}, make("bdi", { className: "title", textContent: told.title }));
+    words.append(make("span", { className: "told", textContent: `${told.true} → ${told.predicted}, ${percent} %` }));
+    if (told.slices.length) {
+      words.append(strip(id, told), make("span", { className: "told", textContent: stripInWords(told) }));
+    }
+    item.append(words);
+    return item;
+  }
+
+  function open(button) {
+    const panel = data.panels[button.dataset.panel];
+    const place = document.getElementById(`tracks-${button.dataset.panel}`);
+    const cell = panel.cells[button.dataset.cell];
+    const same = button.getAttribute("aria-expanded") === "true";
+    for (const other of button.closest("table").querySelectorAll("button")) other.setAttribute("aria-expanded", "false");
+    if (same) {
+      place.replaceChildren(make("p", { className: "note", textContent: panel.hint }));
+      return;
+    }
+    button.setAttribute("aria-expanded", "true");
+    const heading = make("h3", { textContent: button.getAttribute("aria-label") });
+    const list = make("ol", { className: "tracks" }, ...cell.tracks.map(([id, percent]) => entry(id, percent)));
+    place.replaceChildren(heading, list);
+    const more = cell.count - cell.tracks.length;
+    if (more > 0) place.append(make("p", { className: "note", textContent: `… and ${more} more, in tracks.csv.` }));
+    const silent = cell.tracks.filter(([id]) => !hasClip(id)).length;
+    if (silent) place.append(make("p", { className: "note", textContent: `${silent} without an excerpt: there are ${Object.keys(data.clips).length} in this report.` }));
+    showState();
+  }
+
+  const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+
+  function step(button, [down, right]) {
+    const cell = button.closest("td");
+    const rows = [...cell.closest("tbody").rows];
+    let row = rows.indexOf(cell.parentElement);
+    let column = cell.cellIndex;
+    for (;;) {
+      row += down;
+      column += right;
+      const next = rows[row] && rows[row].cells[column];
+      if (!next || next.tagName !== "TD") return;
+      const target = next.querySelector("button");
+      if (target) {
+        target.focus();
+        return;
+      }
+    }
+  }
+
+  for (const matrix of document.querySelectorAll("table.matrix")) {
+    matrix.addEventListener("click", (event) => {
+      const button = event.target.closest("button[data-cell]");
+      if (button) open(button);
+    });
+    matrix.addEventListener("keydown", (event) => {
+      const button = event.target.closest("button[data-cell]");
+      if (button && event.key in STEPS) {
+        event.preventDefault();
+        step(button, STEPS[event.key]);
+      }
+    });
+  }
+
+  // ---- Tables: in any order, and long ones by what is typed.
+
+  const UNITS = { h: 3600, min: 60, s: 1 };
+
+  function sortable(text) {
+    const told = text.trim().replace(/,/g, "").replace(/\u2212/g, "-");
+    if (told === "–" || told === "") return [2, 0];
+    const durations = [...told.matchAll(/([\d.]+) (h|min|s)\b/g)];
+    if (durations.length) return [0, durations.reduce((sum, [, value, unit]) => sum + value * UNITS[unit], 0)];
+    const number = parseFloat(told);
+    return Number.isNaN(number) ? [1, told.toLowerCase()] : [0, number];
+  }
+
+  function order(table, column, heading) {
+    const ascending = heading.getAttribute("aria-sort") !== "ascending";
+    for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+    heading.setAttribute("aria-sort", ascending ? "ascending" : "descending");
+    const numeric = heading.classList.contains("number");
+    const key = (row) => numeric ? sortable(row.cells[column].textContent) : [0, row.cells[column].textContent.trim().toLowerCase()];
+    const rows = [...table.tBodies[0].rows].map((row) => [key(row), row]);
+    rows.sort(([a], [b]) => {
+      if (a[0] !== b[0]) return a[0] - b[0];
+      const sign = a[1] < b[1] ? -1 : a[1] > b[1] ? 1 : 0;
+      return ascending ? sign : -sign;
+    });
+    table.tBodies[0].append(...rows.map(([, row]) => row));
+  }
+
+  const LONG = 15;
+
+  for (const table of document.querySelectorAll("table.data")) {
+    const rows = table.tBodies[0].rows;
+    if (rows.length < 2) continue;
+    [...table.tHead.rows[0].cells].forEach((heading, column) => {
+      if (heading.tagName !== "TH") return;
+      const name = heading.querySelector("span");
+      const button = make("button", { type: "button", className: "sort" });
+      button.append(...name.childNodes);
+      name.append(button);
+      button.addEventListener("click", () => order(table, column, heading));
+    });
+    if (rows.length <= LONG) continue;
+    const field = make("input", { type: "search", placeholder: "Filter rows" });
+    const said = make("span", { className: "note" });
+    said.setAttribute("aria-live", "polite");
+    field.setAttribute("aria-label", `Filter rows of: ${table.caption.textContent}`);
+    field.addEventListener("input", () => {
+      const wanted = field.value.toLowerCase();
+      let shown = 0;
+      for (const row of rows) {
+        row.hidden = !row.textContent.toLowerCase().includes(wanted);
+        shown += row.hidden ? 0 : 1;
+      }
+      said.textContent = wanted ? `${shown} of ${rows.length} rows` : "";
+    });
+    table.parentElement.before(make("div", { className: "filter" }, field, said));
+  }
+
+  // ---- The map of the library.
+
+  const SHAPES = [
+    (pen, x, y, r) => pen.arc(x, y, r, 0, 2 * Math.PI),
+    (pen, x, y, r) => pen.rect(x - r, y - r, 2 * r, 2 * r),
+    (pen, x, y, r) => { pen.moveTo(x, y - 1.3 * r); pen.lineTo(x + 1.2 * r, y + r); pen.lineTo(x - 1.2 * r, y + r); pen.closePath(); },
+    (pen, x, y, r) => { pen.moveTo(x, y - 1.4 * r); pen.lineTo(x + 1.4 * r, y); pen.lineTo(x, y + 1.4 * r); pen.lineTo(x - 1.4 * r, y); pen.closePath(); },
+  ];
+  const COLOURS = 7;
+
+  function drawMap(place) {
+    const map = data.map;
+    const canvas = place.querySelector("canvas");
+    const said = place.querySelector(".said");
+    const shown = new Set(map.classes.keys());
+    let picture = 0;
+    let current = -1;
+    let points = [];
+
+    function colour(name) {
+      return getComputedStyle(place).getPropertyValue(name);
+    }
+
+    function mark(pen, label, x, y, radius) {
+      pen.beginPath();
+      SHAPES[Math.floor(label / COLOURS) % SHAPES.length](pen, x, y, radius);
+      pen.fillStyle = colour(`--class-${label % COLOURS}`);
+      pen.fill();
+    }
+
+    function paint() {
+      const ratio = window.devicePixelRatio || 1;
+      const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+      canvas.width = width * ratio;
+      canvas.height = height * ratio;
+      const pen = canvas.getContext("2d");
+      pen.scale(ratio, ratio);
+      const { x, y } = map.pictures[picture];
+      const radius = map.tracks.length > 1000 ? 2.5 : 4;
+      points = [];
+      map.tracks.forEach((id, number) => {
+        if (x[number] === null || !shown.has(map.labels[number])) return;
+        const place = [14 + x[number] / 1000 * (width - 28), 14 + (1 - y[number] / 1000) * (height - 28)];
+        points.push([number, ...place]);
+        mark(pen, map.labels[number], ...place, radius);
+        const told = tracks[id];
+        if (told && told.wrong) {
+          pen.strokeStyle = colour("--ink");
+          pen.lineWidth = 1.2;
+          pen.stroke();
+        }
+      });
+      const here = points.find(([number]) => number === current);
+      if (here) {
+        pen.beginPath();
+        pen.arc(here[1], here[2], radius + 5, 0, 2 * Math.PI);
+        pen.strokeStyle = colour("--accent");
+        pen.lineWidth = 2.5;
+        pen.stroke();
+      }
+    }
+
+    function tell(number) {
+      current = number;
+      paint();
+      if (number < 0) return;
+      const id = map.tracks[number];
+      const told = tracks[id];
+      const answer = told ? answerOf(told) : map.classes[map.labels[number]];
+      said.textContent = `${titleOf(id)}: ${answer}${hasClip(id) ? "" : " (no excerpt)"}`;
+    }
+
+    function nearest(x, y, most) {
+      let best = -1;
+      let least = most * most;
+      for (const [number, px, py] of points) {
+        const distance = (px - x) ** 2 + (py - y) ** 2;
+        if (distance < least) [best, least] = [number, distance];
+      }
+      return best;
+    }
+
+    /** Return the nearest point in a direction, or the current one. */
+    function towards([down, right]) {
+      const here = points.find(([number]) => number === current) || points[0];
+      let best = here[0];
+      let least = Infinity;
+      for (const [number, x, y] of points) {
+        const along = (x - here[1]) * right + (y - here[2]) * down;
+        const across = Math.abs((x - here[1]) * down) + Math.abs((y - here[2]) * right);
+        if (number !== here[0] && along > 0 && along + 2 * across < least) [best, least] = [number, along + 2 * across];
+      }
+      return best;
+    }
+
+    canvas.addEventListener("pointermove", (event) => {
+      const number = nearest(event.offsetX, event.offsetY, 16);
+      canvas.classList.toggle("over", number >= 0);
+      if (number >= 0 && number !== current) tell(number);
+    });
+    canvas.addEventListener("click", (event) => {
+      const number = nearest(event.offsetX, event.offsetY, 16);
+      if (number < 0) return;
+      tell(number);
+      if (hasClip(map.tracks[number])) play(map.tracks[number]);
+    });
+    canvas.addEventListener("keydown", (event) => {
+      if (event.key in STEPS && points.length) {
+        event.preventDefault();
+        tell(towards(STEPS[event.key]));
+      } else if ((event.key === "Enter" || event.key === " ") && current >= 0) {
+        event.preventDefault();
+        if (hasClip(map.tracks[current])) play(map.tracks[current]);
+      }
+    });
+
+    map.pictures.forEach(({ name }, number) => {
+      const choice = make("input", { type: "radio", name: "projection", checked: number === 0 });
+      choice.addEventListener("change", () => { picture = number; paint(); });
+      place.querySelector(".projections").append(make("label", {}, choice, ` ${name}`));
+    });
+    map.classes.forEach((name, label) => {
+      const box = make("input", { type: "checkbox", checked: true });
+      const key = make("canvas", { width: 32, height: 32, className: "key" });
+      key.setAttribute("aria-hidden", "true");
+      box.addEventListener("change", () => {
+        if (box.checked) shown.add(label); else shown.delete(label);
+        paint();
+      });
+      place.querySelector(".legend").append(make("li", {}, make("label", {}, box, key, make("bdi", { textContent: name }))));
+    });
+    function paintAll() {
+      paint();
+      place.querySelectorAll("canvas.key").forEach((key, label) => {
+        const pen = key.getContext("2d");
+        pen.clearRect(0, 0, 32, 32);
+        mark(pen, label, 16, 16, 9);
+      });
+    }
+    new ResizeObserver(paint).observe(canvas);
+    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paintAll);
+    paintAll();
+  }
+
+  for (const place of document.querySelectorAll(".map")) drawMap(place);
+  document.documentElement.classList.add("ready");
+})();

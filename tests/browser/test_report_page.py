@@ -1,0 +1,123 @@
+"""The report in a browser: heard, walked through by keys, in the dark, on a narrow screen, with any names."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import reports
+
+from genreflow.audio.vorbis import write_ogg
+from genreflow.report.clips import Clip
+from genreflow.report.folder import write_report
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
+from made_up_study import HOSTILE, TAME, study
+
+RATE = 8_000
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """The report of a study in which everything has one of these names."""
+
+    def write(names: list[str]) -> Path:
+        folder = tmp_path_factory.mktemp("report")
+        sound = np.random.default_rng(0).normal(scale=0.1, size=4 * RATE).astype(np.float32)
+        write_ogg(folder / "track.ogg", sound, RATE, quality=3, serial=1)
+        (folder / "tracks.csv").write_text("title\n")
+        made = study(names)
+        clips = {track: Clip(folder / "track.ogg", 0.1 * n, 2.0) for n, track in enumerate(made.wanted())}
+        page = folder / "made/report/index.html"
+        write_report(
+            made, page, folder / "made/report.html", clips=clips, tables=[folder / "tracks.csv"], within=len(clips)
+        )
+        return page
+
+    return {"tame": write(TAME), "hostile": write(HOSTILE)}
+
+
+@pytest.mark.parametrize("file", ["index.html", "../report.html"])
+@pytest.mark.parametrize("names", ["tame", "hostile"])
+def test_a_cell_lists_its_tracks_and_plays_one(written, visit, names, file):
+    reports.hear_a_cell(visit((written[names].parent / file).resolve()))
+
+
+def test_it_can_be_used_without_a_pointer(written, visit):
+    reports.walk_by_keys(visit(written["tame"]))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1200, 390])
+def test_nothing_is_seriously_wrong_for_people_who_see_little(written, visit, scheme, width):
+    page = visit(written["tame"], width=width, color_scheme=scheme)
+    page.locator("table.matrix button").first.click()
+    page.locator(".cell button.play").first.click()
+    reports.open_all(page)
+    assert reports.serious_violations(page) == []
+
+
+def test_it_is_dark_where_people_want_it_dark(written, visit):
+    assert reports.brightness(visit(written["tame"], color_scheme="dark")) < 60
+    assert reports.brightness(visit(written["tame"], color_scheme="light")) > 200
+
+
+@pytest.mark.parametrize("names", ["tame", "hostile"])
+def test_a_narrow_screen_is_not_scrolled_sideways(written, visit, names):
+    page = visit(written[names], width=390)
+    page.locator("table.matrix button").first.click()
+    reports.open_all(page)
+    assert reports.fits(page)
+
+
+def test_no_name_becomes_an_element_or_an_attribute(written, visit):
+    outlines = []
+    for names in ("hostile", "tame"):
+        page = visit(written[names])
+        for matrix in page.locator("table.matrix").all():
+            matrix.locator("button").first.click()
+            page.locator(".cell button.play").first.click()
+        reports.open_all(page)
+        outlines.append(sorted(reports.outline(page)))
+    assert outlines[0] == outlines[1]
+
+
+def test_rows_are_put_in_order_and_filtered(written, visit):
+    page = visit(written["tame"])
+    reports.open_all(page)
+    table = page.locator("table.data", has_text="Tracks, groups and slices of each class").first
+    first = table.locator("tbody tr td bdi").first
+    assert first.inner_text() == "name 0"
+    heading = table.locator("th button", has_text="Class")
+    heading.click()
+    heading.click()
+    assert first.inner_text() == "name 8"
+    assert table.locator("th[aria-sort=descending]").count() == 1
+
+
+def test_the_map_tells_what_is_pointed_at_and_plays_it(written, visit):
+    page = visit(written["tame"])
+    canvas, said = page.locator("canvas.points"), page.locator(".map .said")
+    canvas.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowUp")
+    assert said.inner_text().startswith("name 2: name 2, taken for name 3")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.getElementById('audio').currentTime > 0")
+    box = canvas.bounding_box()
+    canvas.hover(position={"x": 14, "y": box["height"] - 15})
+    assert said.inner_text().startswith("name 0: name 0")
+    page.get_by_label("t-SNE").check()
+    page.locator(".legend input").first.uncheck()
+    canvas.hover(position={"x": 40, "y": box["height"] - 15})
+    canvas.hover(position={"x": 14, "y": box["height"] - 15})
+    assert said.inner_text().startswith("name 0: name 0")
+
+
+def test_without_scripts_all_is_there_but_lists_excerpts_and_map(written, browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(written["tame"].as_uri())
+    assert page.locator("figure img").first.is_visible() and page.locator("table.data").first.is_visible()
+    assert page.locator("table.matrix button").first.is_visible()
+    context.close()

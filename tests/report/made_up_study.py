@@ -1,0 +1,127 @@
+"""A study of which every part is there, with names as one likes."""
+
+import pandas as pd
+
+from genreflow.report import page
+from genreflow.report.blocks import Picture
+from genreflow.report.data import Excerpt
+from genreflow.report.listening import Answer, Listening, SliceAnswer
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "{{ 7 * 7 }}",
+    "</style></title><b>",
+    "javascript:alert(1)",
+    "$\\frac{$",
+    "=HYPERLINK('http://evil.example')",
+    "\x1b]0;x\x07\u202e",
+    "日本語",
+]
+TAME = [f"name {i}" for i in range(len(HOSTILE))]
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+
+
+def study(names: list[str]) -> page.Study:
+    one, two, *_ = names
+    picture = Picture("figure", one, two, names[2], SVG, pd.DataFrame({two: names, "share": 0.5}))
+    key = {"model": names[3], "setting": names[4]}
+    accuracy = {"slice_accuracy": 0.694, "slice_low": 0.66, "slice_high": 0.72, "train_accuracy": 0.81}
+    ids = [f"{number:016x}" for number in range(len(names))]
+    tracks = pd.DataFrame(
+        [
+            key | {"fold": "1", "track_id": track, "title": name, "true": one, "correct": False}
+            for track, name in zip(ids, names, strict=True)
+        ]
+    )
+    heard = listening(names, ids)
+    places = {f"{method}_{axis}": [float(i) for i in range(len(ids))] for method in ("pca", "tsne") for axis in "xy"}
+    suspects = tracks[["track_id", "title"]].assign(
+        kind="label", label=one, suggested=two, score=0.9, other_title=names, reason=names
+    )
+    published = {"published_mean": 0.6942, "published_sd": 0.1241, "difference": -0.0002}
+    return page.Study(
+        title=one,
+        headline=page.Headline(names, 926, 6, 920, 27_600, 5, 212, 0.2, "slice", 0.694, 0.66, 0.72),
+        audit=pd.DataFrame([{"class": name, "tracks": 184, "groups": 40, "slices": 5520} for name in names]),
+        quarantine=pd.DataFrame(
+            [{"dataset": one, "title": name, "reason": "Q_EMPTY", "message": name} for name in names]
+        ),
+        warnings=pd.DataFrame({"reason": "W_LONG", "tracks": 2, "share": 0.1, "title": names, "message": names}),
+        warned=pd.DataFrame({"title": names, "reason": "W_LONG", "message": names}),
+        copies=pd.DataFrame(
+            {"recording": "0f", "title": names, "class": names, "verdict": "warn", "message": names},
+        ),
+        notices=names,
+        gates={one: 1.5},
+        leakage=pd.DataFrame(
+            {
+                "check": "artists",
+                "fold": "1",
+                "what": names,
+                "tracks": 3,
+                "share": 0.1,
+                "verdict": "leak",
+                "message": one,
+            }
+        ),
+        bandwidth=pd.DataFrame(
+            {"class": names, "tracks": 9, "p10": 15_000.0, "median": 16_000.0, "p90": 20_000.0, "codecs": names}
+        ),
+        settings=pd.DataFrame([key | accuracy | {"baseline": 0.2, "folds": 5, "diverged": 0}]),
+        runs=pd.DataFrame([key | accuracy | {"fold": "1", "status": "finished", "seconds": 290.0, "device": one}]),
+        training=[picture],
+        experiments=pd.DataFrame(
+            [key | accuracy | published | {"experiment": one, "title": one, "axis": two, "value": two}]
+        ),
+        experiment_pictures={one: [picture]},
+        compared={one: pd.DataFrame({"dropout": [0.2, 0.5], "pool": names[:2], "batch": 300}, index=names[:2])},
+        confusion=[picture],
+        listening=heard,
+        classes=pd.DataFrame([key | {"level": "slice", "class": name, "f1": 0.7, "support": 9} for name in names]),
+        tracks=tracks,
+        holdout=page.Holdout(names, [picture], tracks, listening(names, ids[:3])),
+        suspects=page.Told(suspects, names),
+        library=page.Told(pd.DataFrame({"track_id": ids, "title": names, "label": names, **places}), names),
+        titles=dict(zip(ids, names, strict=True)),
+        slices=[picture],
+        architecture=[picture],
+        methods=names,
+        identity=dict(zip(names, names, strict=True)),
+        citation=names,
+        cost=page.Told(pd.DataFrame({"stage": names, "jobs": 3, "seconds": 290.0}), names),
+    )
+
+
+def listening(names: list[str], ids: list[str]) -> Listening:
+    """Every track is of another class, and taken for the next one."""
+    said = [(number, (number + 1) % len(names)) for number in range(len(ids))]
+    slices = [SliceAnswer(2.0, 0, 0.4), SliceAnswer(4.5, 1, 0.9)]
+    return Listening(
+        names[0],
+        names,
+        names,
+        "True class",
+        "Predicted class",
+        {cell: [(track, 0.87)] for track, cell in zip(ids, said, strict=True)},
+        {
+            track: Answer(names[true], names[predicted], 0.87, slices)
+            for track, (true, predicted) in zip(ids, said, strict=True)
+        },
+        frozenset((number, number) for number in range(len(names))),
+        names,
+    )
+
+
+def media(made: page.Study) -> page.Media:
+    """Return places of all that the page shows."""
+    return page.Media(
+        {picture.name: f"media/{picture.name}.svg" for picture in made.pictures},
+        {track: Excerpt(f"media/{track}.ogg", 3.0) for track in made.wanted()},
+        {"tracks": "data/tracks.csv"},
+    )
+
+
+def html_of(made: page.Study) -> str:
+    """Return its page."""
+    return page.render(made, media(made))

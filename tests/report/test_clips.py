@@ -1,0 +1,66 @@
+"""Excerpts are the sound of the track where they say, and only those that are wanted stay."""
+
+import io
+
+import numpy as np
+import pytest
+import soundfile
+
+from genreflow.audio.vorbis import write_ogg
+from genreflow.report.clips import FADE_S, Clip, cut_clip, write_clips
+
+RATE = 22_050
+
+
+@pytest.fixture
+def track(tmp_path):
+    """A tone whose pitch rises by 100 Hz a second, from 300 Hz on, for 20 s."""
+    time = np.arange(20 * RATE) / RATE
+    samples = 0.4 * np.sin(2 * np.pi * (300 * time + 50 * time**2))
+    write_ogg(tmp_path / "track.ogg", samples.astype(np.float32), RATE, quality=6, serial=1)
+    return tmp_path / "track.ogg"
+
+
+def pitch(samples):
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return spectrum.argmax() * RATE / len(samples)
+
+
+def heard(clip):
+    samples, rate = soundfile.read(io.BytesIO(cut_clip(clip)))
+    assert rate == RATE
+    return samples
+
+
+def test_it_is_the_track_from_where_it_begins(track):
+    samples = heard(Clip(track, 7.0, 4.0))
+    assert len(samples) == 4 * RATE
+    assert pitch(samples[: RATE // 2]) == pytest.approx(300 + 100 * 7.25, abs=30)
+    assert pitch(samples[-RATE // 2 :]) == pytest.approx(300 + 100 * 10.75, abs=30)
+
+
+def test_its_ends_are_faded(track):
+    samples, edge = heard(Clip(track, 7.0, 4.0)), round(FADE_S * RATE / 8)
+    assert np.abs(samples[:edge]).max() < 0.1 and np.abs(samples[-edge:]).max() < 0.1
+    assert np.abs(samples[4 * edge : -4 * edge]).max() > 0.35
+
+
+@pytest.mark.parametrize(("begin", "seconds"), [(19.0, 4.0), (0.0, 60.0)])
+def test_beyond_the_end_it_is_moved_or_cut(track, begin, seconds):
+    assert len(heard(Clip(track, begin, seconds))) == min(seconds, 20) * RATE
+
+
+def test_the_same_excerpt_has_the_same_bytes_and_name(track):
+    clip = Clip(track, 7.0, 4.0)
+    assert cut_clip(clip) == cut_clip(clip)
+    assert clip.name == Clip(track, 7.0, 4.0).name != Clip(track, 7.5, 4.0).name
+
+
+def test_what_is_there_is_not_cut_again_and_what_is_not_wanted_goes(track, tmp_path):
+    folder, clips = tmp_path / "media", [Clip(track, begin, 2.0) for begin in (1.0, 2.0, 3.0)]
+    names = list(write_clips(clips, folder))
+    (folder / "figure.svg").write_text("<svg/>")
+    times = {name: (folder / name).stat().st_mtime_ns for name in names}
+    assert list(write_clips(clips[1:], folder)) == names[1:]
+    assert {path.name for path in folder.iterdir()} == {*names[1:], "figure.svg"}
+    assert {name: (folder / name).stat().st_mtime_ns for name in names[1:]} == {n: times[n] for n in names[1:]}
