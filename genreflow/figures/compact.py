@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 _COLOURS = 256  # of a palette
+_LARGE, _FEW_COLOURS = 10_000, 64  # pixels of a large image, and the colours of its palette
 _IMAGE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
 # Only what holds places, in points of the page: neither texts nor factors. A tenth of a point is 1/30 mm.
 _PLACES = re.compile(r'(?<=\s)(?:d|x|y)="[^"]*"')
@@ -19,7 +20,7 @@ _BETWEEN = re.compile(r">\s+<")
 
 
 def compact(svg: str) -> str:
-    """Return an SVG with places to 1/10 point, images of few colours as palettes, and no metadata or indentation."""
+    """Return an SVG with places to 1/10 point, images with palettes, and no metadata or indentation."""
     svg = _BETWEEN.sub("><", _METADATA.sub("", svg))
     svg = _STYLE.sub(lambda found: found[0].replace(": ", ":").replace("; ", ";"), svg)
     svg = _PLACES.sub(lambda found: _rounded(found[0]), svg)
@@ -39,8 +40,15 @@ def _smaller(image: str) -> str:
 
 
 def with_palette(png: bytes) -> bytes:
-    """Return a PNG of the same pixels (RGBA) with a palette, or as it is where it has more than 256 colours."""
-    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))
+    """Return a PNG with a palette.
+
+    Small images of at most 256 colours keep every pixel, those of more stay as they are. Large ones, which are
+    spectrograms, get 64 colours: no channel is off by more than 16 of 255.
+    """
+    image = Image.open(io.BytesIO(png)).convert("RGBA")
+    if image.width * image.height >= _LARGE and image.getextrema()[3][0] == 255:
+        return _png(image.convert("RGB").quantize(_FEW_COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE))
+    pixels = np.asarray(image)
     colours, numbers = np.unique(pixels.view("<u4").ravel(), return_inverse=True)
     if len(colours) > _COLOURS:
         return png
@@ -48,6 +56,10 @@ def with_palette(png: bytes) -> bytes:
     palette = colours.view(np.uint8).reshape(-1, 4)
     image.putpalette(palette[:, :3].tobytes())
     opacity = {} if np.all(palette[:, 3] == 255) else {"transparency": palette[:, 3].tobytes()}
+    return _png(image, **opacity)
+
+
+def _png(image: Image.Image, **options: bytes) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True, **opacity)
+    image.save(buffer, "PNG", optimize=True, **options)
     return buffer.getvalue()

@@ -15,14 +15,21 @@ def write_csv(path: str | os.PathLike, frame: pd.DataFrame) -> None:
     """Write `frame` as UTF-8 CSV (RFC 4180), atomically; its index is left out.
 
     Text that a spreadsheet would run as a formula gets an apostrophe in front (a class named ``-core`` becomes
-    ``'-core``; Parquet tables keep it as it is). Numbers stay numbers, and missing values are empty.
+    ``'-core``; Parquet tables keep it as it is). Numbers stay numbers, to ten digits, and missing values are empty.
     """
     safe = frame.rename(columns=_defuse).copy()
     for place, kind in enumerate(frame.dtypes):
         if not pd.api.types.is_numeric_dtype(kind):
             safe.isetitem(place, frame.iloc[:, place].astype(object).map(_defuse))
     with atomic_write(path) as temporary:
-        safe.to_csv(temporary, index=False, encoding="utf-8", errors="backslashreplace", lineterminator="\r\n")
+        safe.to_csv(
+            temporary,
+            index=False,
+            encoding="utf-8",
+            errors="backslashreplace",
+            lineterminator="\r\n",
+            float_format="%.10g",
+        )
 
 
 def _defuse(value: Any) -> Any:

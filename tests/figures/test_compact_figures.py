@@ -42,6 +42,15 @@ def test_pixels_stay_what_they_were(seed, colours):
     assert np.array_equal(np.asarray(kept), pixels)
 
 
+def test_a_large_spectrogram_looks_the_same():
+    levels = np.cumsum(np.random.default_rng(0).normal(size=(300, 400)), axis=1)
+    pixels = np.asarray(matplotlib.colormaps["magma"]((levels - levels.min()) / np.ptp(levels)) * 255, np.uint8)
+    kept = with_palette(png_of(pixels))
+    found = np.asarray(Image.open(io.BytesIO(kept)).convert("RGBA")).astype(int)
+    assert np.abs(found - pixels).max() <= 16
+    assert len(kept) < 0.5 * len(png_of(pixels))
+
+
 def test_a_figure_is_smaller_and_says_the_same():
     before, after = drawn(), compact(drawn())
     assert len(after) < 0.6 * len(before)
