@@ -66,7 +66,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _told(found) -> str:
     judged = found.judged
-    lines = [f"{judged.file}: {judged.label}, {found.of} with a probability of {judged.probabilities[found.of]:.2f}"]
+    asked = "" if judged.label == found.of else f"; {found.of}"
+    lines = [f"{judged.file}: {judged.label}{asked} with a probability of {judged.probabilities[found.of]:.2f}"]
     if judged.note:
         lines.append(judged.note)
     ranked = found.effects.sort_values("effect", ascending=False)

@@ -368,3 +368,12 @@ def test_studies_of_one_stand_in_share_its_music(small):
     assert [name for name, number in Counter(shared).items() if number > 1] == ["standin_genres"]
     first, *others = (plan.datasets["standin_genres"] for plan in small.values() if "standin_genres" in plan.datasets)
     assert len(others) == 2 and all(other is first for other in others)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_no_two_settings_share_a_key(small, study):
+    keys = {
+        (place, small[study].setting(*place).protocol): small[study].run_key(*place)
+        for place in small[study].settings_of
+    }
+    assert len(set(keys.values())) == len(keys)
