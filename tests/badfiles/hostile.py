@@ -165,11 +165,21 @@ class _Elements(html.parser.HTMLParser):
         self.found.append((tag, attrs))
 
 
-def html_violations(page: str, *templates: str) -> list[str]:
+def without_own_script(page: str, script: str) -> str:
+    """Return a page without our script, and without the data that it reads, in which there is no markup."""
+    assert page.count(f"<script>{script}</script>") == 1
+    page = page.replace(f"<script>{script}</script>", "")
+    page, data = re.subn(r'<script type="application/json" id="page-data">[^<]*</script>', "", page)
+    assert data == 1
+    return page
+
+
+def html_violations(page: str, *templates: str, beside: Path | None = None) -> list[str]:
     """Return what a page must not hold, pictures within it included.
 
-    These are elements that run or load anything, attributes that do, addresses other than places in the page and
-    pictures in it, and elements and attributes that stand in none of the templates (Jinja sources), if there are any.
+    These are elements that run or load anything, attributes that do, addresses other than places in the page, pictures
+    in it and files `beside` it, and elements and attributes that stand in none of the templates (Jinja sources), if
+    there are any.
     """
     elements = _Elements(page).found
     allowed: dict[str, set[str]] = {}
@@ -178,7 +188,8 @@ def html_violations(page: str, *templates: str) -> list[str]:
             allowed.setdefault(tag, set()).update(name for name, _ in attributes)
     violations = []
     for tag, attributes in elements:
-        violations += _element_violations(tag, attributes)
+        elsewhere = [(name, value) for name, value in attributes if not _is_file(name, value, beside)]
+        violations += _element_violations(tag, elsewhere)
         if templates and tag not in allowed:
             violations.append(f"<{tag}> stands in no template")
         names = {name for name, _ in attributes} - allowed.get(tag, set())
@@ -212,6 +223,14 @@ def _element_violations(tag: str, attributes: Iterable[tuple[str, str | None]]) 
             yield f"<{tag} style={value[:60]!r}>"
         elif name == "http-equiv" and value.lower() != "content-security-policy":
             yield f"<{tag} http-equiv={value!r}>"
+
+
+def _is_file(name: str, value: str | None, folder: Path | None) -> bool:
+    """Return whether an address is that of a file below a folder."""
+    if folder is None or name not in _ADDRESSES or not value or value.startswith("data:"):
+        return False
+    path = (folder / value).resolve()
+    return path.is_relative_to(folder.resolve()) and path.is_file()
 
 
 def _of_data_uri(address: str) -> bytes:

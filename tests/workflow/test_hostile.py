@@ -11,7 +11,7 @@ from project import HOME, Project
 from genreflow.catalog.index import read_index
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "badfiles"))
-from hostile import build, formula_cells, html_violations, svg_violations
+from hostile import build, formula_cells, html_violations, svg_violations, without_own_script
 
 TITLE = "</script><img src=x onerror=alert(1)> =HYPERLINK() $\\frac{$ {x} {{ 7 * 7 }}"
 STUDY = f"""\
@@ -77,10 +77,15 @@ def test_no_table_holds_a_formula(outcome):
 
 def test_no_page_or_picture_holds_what_its_template_does_not(outcome):
     project = outcome[1]
-    templates = [path.read_text() for path in (HOME / "genreflow/report/templates").glob("*.html")]
-    page = (project.work / "results/tiny/report/index.html").read_text()
-    assert html_violations(page, *templates) == []
-    assert "<img src=x" not in page and "&lt;img src=x" in page
+    assets, results = HOME / "genreflow/report/templates", project.work / "results"
+    templates, script = [path.read_text() for path in assets.glob("*.html")], (assets / "page.js").read_text()
+    for name in ("tiny/report/index.html", "tiny/report.html"):
+        page = (results / name).read_text()
+        assert "<img src=x" not in page and "&lt;img src=x" in page
+        page = without_own_script(page, script)
+        assert html_violations(page, *templates, beside=(results / name).parent) == []
+    overview = (results / "index.html").read_text()
+    assert html_violations(overview, *templates, beside=results) == []
     pictures = list((project.work / "results/tiny/figures").glob("*.svg"))
     assert len(pictures) > 3
     assert {path.name: found for path in pictures if (found := svg_violations(path.read_bytes()))} == {}
