@@ -64,9 +64,11 @@ class Source:
             When a shard is damaged.
         """
         index = read_index(self.index)
-        wanted = set(index.loc[index["slices"] > 0, "track_id"]) & set(track_ids)
+        wanted = index[(index["slices"] > 0) & index["track_id"].isin(track_ids)]
+        # Looking for all tracks in each shard would take the number of tracks times that of shards.
+        by_shard = {shard: list(tracks) for shard, tracks in wanted.groupby("shard")["track_id"]}
         for shard in shard_files(self.index):
-            yield from _clips_of_shard(shard, wanted)
+            yield from _clips_of_shard(shard, by_shard.get(shard.stem, []))
 
 
 class Listener(Protocol):

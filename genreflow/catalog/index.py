@@ -24,6 +24,11 @@ COLUMNS = [
     "message", "sha256", "recording", "container", "codec", "source_rate", "channels", "bandwidth_hz", "lufs",
     "gain_db", "peak_limited", "ogg",
 ]  # fmt: skip
+# Of the audio table; fingerprints, which are most of it, stay where they are.
+_HEARD = [
+    "track_id", "sha256", "verdict", "reason", "message", "container", "codec", "source_rate", "channels", "seconds",
+    "lufs", "gain_db", "peak_limited", "ogg", "bandwidth_hz",
+]  # fmt: skip
 
 
 def build(
@@ -63,7 +68,7 @@ def build(
     tracks = read(catalogue).drop(["bytes", "mtime_ns", "ctime_ns", "sha256"]).to_pandas()
     tracks["title"] = [printable(path) for path in tracks["path"]]
     heard = pd.concat(
-        [read_frame(path, "audio").assign(shard=shard) for shard, path in zip(shards, audio, strict=True)],
+        [read_frame(path, "audio", _HEARD).assign(shard=shard) for shard, path in zip(shards, audio, strict=True)],
         ignore_index=True,
     )
     _same_tracks(tracks["track_id"], heard["track_id"], catalogue)

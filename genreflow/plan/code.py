@@ -19,15 +19,14 @@ def code_key(*sources: str) -> str:
 
     Comments, docstrings, layout and file times do not count.
     """
-    seen: dict[str, str] = {}
+    seen: dict[Path, str] = {}
     todo = [Path(source) if source.endswith(".py") else _module_path(source) for source in sources]
     while todo:
         path = todo.pop()
-        if path is None or str(path) in seen or path in _APART:
+        if path is None or path in seen or path in _APART:
             continue
-        tree = _without_docstrings(ast.parse(path.read_text(encoding="utf-8")))
-        seen[str(path)] = ast.dump(tree)
-        todo += [_module_path(name) for name in _imports(tree)]
+        seen[path], imported = _read(path)
+        todo += imported
     return digest(sorted(seen.values()))
 
 
@@ -37,6 +36,14 @@ def assets_key(room: str) -> str:
     return digest([(path.name, file_sha256(path)) for path in files])
 
 
+@cache
+def _read(path: Path) -> tuple[str, list[Path | None]]:
+    """Return what a file does, and the files that it imports; once, for most scripts have most files in common."""
+    tree = _without_docstrings(ast.parse(path.read_text(encoding="utf-8")))
+    return ast.dump(tree), [_module_path(name) for name in _imports(tree)]
+
+
+@cache
 def _module_path(name: str) -> Path | None:
     if name.split(".")[0] != PACKAGE.name:
         return None
