@@ -213,6 +213,7 @@ class _Shard:
 
     def __init__(self, numbers: range, seed: int, home: Path, summary: Summary) -> None:
         self.numbers, self.seed, self.home, self.summary = numbers, seed, home, summary
+        self.before = set(psutil.Process().children())
         (home / "in").mkdir()
         self.tracks = [self._written(number) for number in numbers]
 
@@ -266,7 +267,7 @@ class _Shard:
         files = {str(path.relative_to(self.home / "out")) for path in (self.home / "out").rglob("*") if path.is_file()}
         if files != {row["ogg"] for row in rows if row["ogg"]}:
             yield self.numbers[0], "files of no track, or tracks without their file, are in the audio folder"
-        if children := psutil.Process().children():
+        if children := set(psutil.Process().children()) - self.before:
             yield self.numbers[0], f"{len(children)} processes are left"
 
     def _another_time(self, rows: list[dict]) -> Iterator[tuple[int, str]]:
