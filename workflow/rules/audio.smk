@@ -15,8 +15,8 @@ rule synthesise_tracks:
         "../../envs/audio.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=memory(500),
+        runtime=minutes(50),
         gpu=0,
     params:
         key=lambda wildcards: PLAN.datasets[wildcards.dataset].raw_keys[wildcards.shard],
@@ -43,8 +43,8 @@ rule normalise_audio:
         "../../envs/audio.yaml"
     threads: PLAN.settings.limits.audio_threads
     resources:
-        mem_mb=lambda wildcards, threads: 1000 * threads + 1000,
-        runtime=240,
+        mem_mb=memory(needs.normalising_mb(PLAN.settings)),
+        runtime=minutes(normalising_minutes),
         gpu=0,
     params:
         key=lambda wildcards: PLAN.datasets[wildcards.dataset].audio_keys[
@@ -69,13 +69,12 @@ rule find_duplicates:
         ensure("results/{dataset}/duplicates.parquet", non_empty=True),
     log:
         "logs/{dataset}/find_duplicates.log",
-    localrule: True
     conda:
         "../../envs/audio.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
-        runtime=60,
+        mem_mb=memory(needs.tracks_mb(PLAN)),
+        runtime=minutes(20),
         gpu=0,
     params:
         key=lambda wildcards: PLAN.datasets[wildcards.dataset].duplicates_key,

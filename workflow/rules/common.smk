@@ -5,9 +5,10 @@ HOME = Path(workflow.basedir)
 sys.path.insert(0, str(HOME))
 
 from genreflow.config.load import check_files
-from genreflow.errors import UserError
+from genreflow.errors import UserError, of_the_machine
 from genreflow.farewell import farewell
 from genreflow.job import let_jobs_import_from
+from genreflow.plan import needs
 from genreflow.plan.make import make_plan
 from genreflow.report.captions import TABLES as CAPTIONED
 from genreflow.report.captions import label_of, rst_of, section_of, title_of
@@ -21,6 +22,9 @@ try:
 except UserError as error:
     print(error, file=sys.stderr)
     sys.exit(2)
+except OSError as error:
+    print(of_the_machine(error) or error, file=sys.stderr)
+    sys.exit(5)
 
 
 # The tables of genreflow.analysis.describe.
@@ -105,6 +109,63 @@ def inspected_files(study):
     if settings.analysis:
         files += [f"results/{study}/analysis/{table}.parquet" for table in ANALYSES]
     return files
+
+
+def memory(needed):
+    """Return a job's mem_mb: what it needs, which may be a function of its wildcards, and Snakemake around it."""
+    return growing(needed, needs.snakemake_mb(PLAN))
+
+
+def minutes(needed, times=1):
+    """Return a job's runtime: what it needs, which may be a function of its wildcards, and some to begin and end."""
+    return growing(needed, 5, times)
+
+
+def growing(needed, besides, times=1):
+    """Return a resource of which a second attempt gets twice as much, and a third three times."""
+
+    def resource(wildcards, attempt):
+        mine = needed(wildcards) if callable(needed) else needed
+        return attempt * round(times * mine + besides)
+
+    return resource
+
+
+def gpus(wanted):
+    """Return how many GPUs to ask for: none where the settings say that none is used."""
+    return 0 if PLAN.settings.limits.device == "cpu" else wanted
+
+
+def input_of(wildcards):
+    """Return what the plan says of an input of a dataset."""
+    return PLAN.datasets[wildcards.dataset].inputs[wildcards.input]
+
+
+def normalising_minutes(wildcards):
+    """Return the time that normalising a shard needs."""
+    dataset = PLAN.datasets[wildcards.dataset]
+    return needs.normalising_minutes(dataset, wildcards.shard, PLAN.settings)
+
+
+def cutting_minutes(wildcards):
+    """Return the time that cutting a shard needs."""
+    return needs.cutting_minutes(input_of(wildcards), wildcards.shard)
+
+
+def setting_of(wildcards):
+    """Return the study of a training, and the setting of its model."""
+    study = PLAN.studies[wildcards.study]
+    return study, study.setting(*wildcards.place.split("/"))
+
+
+def training_mb(wildcards):
+    """Return the memory that a training needs."""
+    return needs.training_mb(*setting_of(wildcards), PLAN.settings)
+
+
+def training_minutes(wildcards):
+    """Return the time that a training needs."""
+    return needs.training_minutes(*setting_of(wildcards))
 
 
 def words_of(wildcards):

@@ -59,8 +59,10 @@ rule evaluate_study:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory(
+            lambda wildcards: needs.evaluating_mb(PLAN.studies[wildcards.study])
+        ),
+        runtime=minutes(50),
         gpu=0,
     params:
         key=lambda wildcards: PLAN.studies[wildcards.study].tables_key,

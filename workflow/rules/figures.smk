@@ -32,8 +32,8 @@ rule draw_figure:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=memory(needs.tracks_mb(PLAN)),
+        runtime=minutes(5),
         gpu=0,
     params:
         key=lambda wildcards: PLAN.studies[wildcards.study].figures_key,

@@ -21,8 +21,8 @@ rule assign_folds:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory(needs.tracks_mb(PLAN)),
+        runtime=minutes(20),
         gpu=0,
     params:
         key=lambda wildcards: PLAN.studies[wildcards.study].folds_key(
@@ -66,8 +66,8 @@ rule audit_leakage:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory(needs.tracks_mb(PLAN)),
+        runtime=minutes(20),
         gpu=0,
     params:
         key=lambda wildcards: PLAN.studies[wildcards.study].leakage_key(

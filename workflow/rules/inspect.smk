@@ -20,8 +20,8 @@ rule visualise_filters:
         "../../envs/train.yaml"
     threads: PLAN.settings.limits.train_threads
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=memory(2500),
+        runtime=minutes(110),
         gpu=0,
     params:
         key=lambda wildcards: PLAN.studies[wildcards.study].filters_key,
@@ -48,8 +48,8 @@ rule predict_snippets:
         "../../envs/train.yaml"
     threads: PLAN.settings.limits.train_threads
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory(2500),
+        runtime=minutes(50),
         gpu=0,
     params:
         key=lambda wildcards: PLAN.studies[wildcards.study].snippets_key(
@@ -78,8 +78,8 @@ rule describe_dataset:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=memory(3500),
+        runtime=minutes(230),
         gpu=0,
     params:
         key=lambda wildcards: PLAN.studies[wildcards.study].analysis_key,
@@ -99,8 +99,8 @@ rule map_library:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory(2500),
+        runtime=minutes(50),
         gpu=0,
     params:
         key=lambda wildcards: PLAN.studies[wildcards.study].map_key,

@@ -16,9 +16,9 @@ if PLAN.settings.predict:
             "../../envs/train.yaml"
         threads: PLAN.settings.limits.train_threads
         resources:
-            mem_mb=4000,
-            runtime=240,
-            gpu=1,
+            mem_mb=memory(3500),
+            runtime=minutes(230),
+            gpu=gpus(1),
         params:
             key=PLAN.predict_key,
             files=PLAN.settings.predict.files,

@@ -27,13 +27,12 @@ rule write_report:
         single=ensure("results/{study}/report.html", non_empty=True),
     log:
         "logs/{study}/write_report.log",
-    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=memory(needs.tracks_mb(PLAN)),
+        runtime=minutes(20),
         gpu=0,
     params:
         key=lambda wildcards: PLAN.report_key(wildcards.study),
@@ -57,8 +56,8 @@ rule write_overview:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(500),
+        runtime=minutes(5),
         gpu=0,
     params:
         key=PLAN.overview_key,

@@ -21,8 +21,8 @@ rule cut_slices:
         "../../envs/audio.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=memory(lambda wildcards: needs.cutting_mb(input_of(wildcards))),
+        runtime=minutes(cutting_minutes),
         gpu=0,
     params:
         key=lambda wildcards: PLAN.datasets[wildcards.dataset]
@@ -57,8 +57,8 @@ rule index_dataset:
         "../../envs/audio.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory(needs.tracks_mb(PLAN)),
+        runtime=minutes(20),
         gpu=0,
     params:
         key=lambda wildcards: PLAN.datasets[wildcards.dataset]
@@ -90,8 +90,8 @@ rule list_quarantine:
         "../../envs/audio.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(needs.tracks_mb(PLAN)),
+        runtime=minutes(10),
         gpu=0,
     params:
         key=PLAN.quarantine_key,

@@ -1,5 +1,3 @@
-from genreflow.models import registry
-
 RUN_FILES = ["run.json", "model.safetensors", "history.parquet", "predictions.parquet"]
 
 PACKED = PLAN.settings.limits.folds_per_job == "all"
@@ -46,12 +44,12 @@ rule train_run:
         "../../envs/train.yaml"
     threads: PLAN.settings.limits.train_threads
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=memory(training_mb),
+        runtime=minutes(training_minutes),
         # Of no consequence for the result, and so no reason to run again, as parameters would be.
         slices_mb=int(1000 * PLAN.settings.limits.memory_gb),
         tensorboard=lambda wildcards: job_of(wildcards).tensorboard,
-        gpu=lambda wildcards: job_of(wildcards).gpu,
+        gpu=lambda wildcards: gpus(job_of(wildcards).gpu),
     params:
         key=lambda wildcards: job_of(wildcards).key,
         run=lambda wildcards: job_of(wildcards).told,
@@ -91,11 +89,13 @@ for study in PLAN.studies.values() if PACKED else []:
                 "../../envs/train.yaml"
             threads: PLAN.settings.limits.train_threads
             resources:
-                mem_mb=8000,
-                runtime=960,
+                mem_mb=memory(training_mb),
+                runtime=minutes(
+                    training_minutes, times=len(study.fold_names_of(protocol))
+                ),
                 slices_mb=int(1000 * PLAN.settings.limits.memory_gb),
                 tensorboard=lambda wildcards: job_of(wildcards).tensorboard,
-                gpu=lambda wildcards: job_of(wildcards).gpu,
+                gpu=lambda wildcards: gpus(job_of(wildcards).gpu),
             params:
                 key=lambda wildcards: job_of(wildcards).key,
                 run=lambda wildcards: job_of(wildcards).told,

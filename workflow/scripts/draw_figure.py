@@ -14,4 +14,5 @@ with job(snakemake.log[0]):
         index=snakemake.input.index,
         folder=Path("results", snakemake.wildcards.study),
     )
-    save(draw(snakemake.params.figure, sources), snakemake.output.png, snakemake.output.svg)
+    figure = draw(snakemake.params.figure, sources)
+    save(figure, snakemake.output.png, snakemake.output.svg, key=snakemake.params.key)

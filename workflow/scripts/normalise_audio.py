@@ -2,7 +2,7 @@ import time
 from pathlib import Path
 
 from genreflow.audio.ingest import ingest
-from genreflow.catalog.catalogue import tracks_of_shard
+from genreflow.catalog.catalogue import check_lasting, tracks_of_shard
 from genreflow.catalog.progress import standing
 from genreflow.config.audio import AudioSettings
 from genreflow.job import job
@@ -22,6 +22,7 @@ with job(snakemake.log[0]) as say:
         memory_gb=snakemake.params.memory_gb,
         report=lambda row: print(row["track_id"], row["verdict"], row["reason"], row["message"] or ""),
     )
+    check_lasting(tracks, table)
     write_table(output, table, Header("audio", snakemake.params.key))
     hours = sum(filter(None, table["seconds"].to_pylist())) / 3600
     minutes = (time.monotonic() - start) / 60
