@@ -1,5 +1,6 @@
 """Errors that a user can act on."""
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,26 @@ class Damaged(UserError):
     def __init__(self, path: str | os.PathLike, why: object) -> None:
         self.path = Path(path)
         super().__init__(f"{path} is damaged ({why}).")
+
+
+# How messages begin of what the machine does not allow, and the numbers of these errors.
+MACHINE_SAYS = {
+    "The disk is full": (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    "Nothing may be written there": (errno.EROFS,),
+    "There is no permission": (errno.EACCES, errno.EPERM),
+    "The disk, or the way to it, reports an error": (errno.EIO, errno.ESTALE, errno.ENXIO, errno.ETIMEDOUT),
+    "There is not enough memory": (errno.ENOMEM,),
+}
+
+
+def of_the_machine(error: BaseException) -> str | None:
+    """Return in plain words what the machine does not allow; None of an error that is not the machine's."""
+    number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
+    for what, numbers in MACHINE_SAYS.items():
+        if number in numbers:
+            why = str(error) or type(error).__name__
+            return f"{what}: {why}. Put that right and run the same command again: what is finished stays."
+    return None
 
 
 class Problems(UserError):

@@ -1,6 +1,5 @@
 """The frame around the work of one rule: a log, progress lines, and mistakes told in plain words."""
 
-import errno
 import os
 import sys
 import time
@@ -11,11 +10,11 @@ from pathlib import Path
 
 import psutil
 
-from genreflow.errors import Damaged, UserError
+from genreflow.errors import Damaged, UserError, of_the_machine
 from genreflow.repair import put_aside
 from genreflow.store.costs import recorded
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FAILED = "failed after"
 
 
 def let_jobs_import_from(home: Path) -> None:
@@ -28,8 +27,9 @@ def let_jobs_import_from(home: Path) -> None:
 def job(log: str | Path) -> Iterator[Callable[[str], None]]:
     """Send what is printed to `log`; yield a function for lines that belong on the terminal as well.
 
-    A `UserError` ends the process with its text alone, and so does a full disk; of any other error the traceback goes
-    to the log. A damaged product is put aside, so that the next run makes it again. What the process took from its
+    A `UserError` ends the process with its text alone, and so does what the machine does not allow; of any other error
+    the traceback goes to the log. A damaged product is put aside, so that the next run makes it again. A log whose last
+    line says neither that the job is done nor that it failed is of one that was killed. What the process took from its
     start is recorded beside the log.
     """
     terminal = sys.stderr
@@ -47,18 +47,21 @@ def job(log: str | Path) -> Iterator[Callable[[str], None]]:
 
         try:
             yield say
-        except Damaged as error:
-            gone = put_aside(error.path)
-            say(f"{error} {' and '.join(map(str, gone))} will be made again: run the same command once more.")
-            raise SystemExit(1) from None
-        except UserError as error:
-            say(str(error))
-            raise SystemExit(1) from None
         except Exception as error:
-            traceback.print_exc(file=file)
-            if isinstance(error, OSError) and error.errno in _FULL:
-                say(f"The disk is full: {error}. Make room and run the same command again: what is finished stays.")
-                raise SystemExit(1) from None
-            print(f"{type(error).__name__}: {error} (the whole story is in {log})", file=terminal, flush=True)
+            _tell(error, say, log)
+            print(f"{FAILED} {time.monotonic() - start:.1f} s", file=file)
             raise SystemExit(1) from None
         print(f"done in {time.monotonic() - start:.1f} s", file=file)
+
+
+def _tell(error: Exception, say: Callable[[str], None], log: str | Path) -> None:
+    """Say why a job cannot go on; what is damaged is put aside."""
+    if isinstance(error, Damaged):
+        gone = put_aside(error.path)
+        say(f"{error} {' and '.join(map(str, gone))} will be made again: run the same command once more.")
+        return
+    if isinstance(error, UserError):
+        say(str(error))
+        return
+    traceback.print_exc()
+    say(of_the_machine(error) or f"{type(error).__name__}: {error} (the whole story is in {log})")

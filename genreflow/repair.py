@@ -16,7 +16,7 @@ from pathlib import Path
 
 from genreflow.errors import Damaged, UserError
 from genreflow.store import hdf5, parquet
-from genreflow.store.digest import file_sha256
+from genreflow.store.digest import file_sha256, seal
 
 _SUFFIX = ".damaged"
 # Where products lie below a dataset or study, in the order in which they are made of each other.
@@ -137,7 +137,9 @@ def _check_weights(path: Path) -> None:
     try:
         facts = json.loads(path.with_name("run.json").read_bytes())
         expected = facts["weights_sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        if seal(facts) != facts.get("seal", seal(facts)):
+            raise ValueError("its seal is broken")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Damaged(path.with_name("run.json"), error) from error
     if file_sha256(path) != expected:
         raise Damaged(path, "its SHA-256 is not the one in run.json")

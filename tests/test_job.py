@@ -11,7 +11,8 @@ def test_a_mistake_ends_the_job_with_its_text_alone(tmp_path, capfd):
         raise UserError("The folder is empty.")
     assert end.value.code == 1
     assert capfd.readouterr().err == "The folder is empty.\n"
-    assert (tmp_path / "log").read_text() == "The folder is empty.\n"
+    said, ended = (tmp_path / "log").read_text().splitlines()
+    assert said == "The folder is empty." and ended.startswith("failed after")
 
 
 def test_a_fault_leaves_its_traceback_in_the_log_and_a_line_on_the_terminal(tmp_path, capfd):
@@ -28,6 +29,23 @@ def test_a_full_disk_is_said_to_be_full(tmp_path, capfd):
     assert end.value.code == 1
     told = capfd.readouterr().err
     assert told.startswith("The disk is full") and "model.safetensors" in told and "run the same command" in told
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.EIO, "Input/output error", "a.ogg"), "The disk, or the way to it, reports an error: "),
+        (OSError(errno.EROFS, "Read-only file system", "a.ogg"), "Nothing may be written there: "),
+        (PermissionError(errno.EACCES, "Permission denied", "a.ogg"), "There is no permission: "),
+        (MemoryError(), "There is not enough memory: MemoryError. "),
+    ],
+)
+def test_what_the_machine_does_not_allow_is_told_in_plain_words(tmp_path, capfd, error, told):
+    with pytest.raises(SystemExit), job(tmp_path / "log"):
+        raise error
+    printed = capfd.readouterr().err
+    assert printed.startswith(told) and "the whole story" not in printed
+    assert "Traceback" in (tmp_path / "log").read_text()
 
 
 def test_what_is_printed_goes_to_the_log_and_what_is_said_to_both(tmp_path, capfd):

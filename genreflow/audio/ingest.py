@@ -16,11 +16,11 @@ from pebble import ProcessExpired, ProcessPool
 from threadpoolctl import threadpool_limits
 
 from genreflow.audio.container import extension_caution
-from genreflow.audio.decode import regular_file_size
+from genreflow.audio.decode import decode, regular_file_size
 from genreflow.audio.normalise import normalise, stored_record
 from genreflow.audio.verdict import Refused
 from genreflow.config.audio import AudioSettings
-from genreflow.store.digest import digest
+from genreflow.store.digest import digest, file_sha256
 
 SCHEMA = pa.schema(
     [
@@ -47,6 +47,7 @@ SCHEMA = pa.schema(
 )
 
 Row = dict[str, Any]
+_SHA256_DIGITS = 64
 
 
 def ingest(
@@ -68,7 +69,8 @@ def ingest(
     ----------
     tracks
         Rows of the catalogue: `track_id`, `path` (as the file system has it), `bytes` (None if not
-        known beforehand), `sha256`; and `reason` and `message`, if the catalogue refuses a track itself (`Q_...`).
+        known beforehand), `sha256`; `mtime_ns` and `ctime_ns`, if a file of the same size may be another one; and
+        `reason` and `message`, if the catalogue refuses a track itself (`Q_...`).
     audio_folder
         Receives `ogg/<kk>/<key>.ogg`, where the key is that of the source's content and of the stage.
     stage_key
@@ -101,7 +103,7 @@ def ingest(
     left = sorted(set(range(len(tracks))) - set(rows), key=lambda place: -(tracks[place]["bytes"] or 0))
     killed = []
     for place, outcome in shard.work(left, workers):
-        if workers > 1 and outcome is _KILLED:
+        if outcome is _KILLED:
             killed.append(place)
         else:
             keep(place, outcome)
@@ -186,6 +188,7 @@ def _outcome(track: Row, ogg: Path, settings: AudioSettings) -> Row:
     """Return what the audio table says of a track, save its names (runs in the worker)."""
     try:
         _check_unchanged(track)
+        _check_known(track, settings)
         record = stored_record(ogg) or normalise(track["path"], ogg, settings, serial=int(ogg.stem[:8], 16))
     except Refused as refused:
         return _refusal(refused.reason, refused.message)
@@ -203,6 +206,19 @@ def _check_unchanged(track: Row) -> None:
     size = regular_file_size(track["path"])
     if track["bytes"] is not None and size != track["bytes"]:
         raise Refused("Q_CHANGED", f"The file had {track['bytes']} bytes when it was catalogued, and now {size}.")
+    if track.get("mtime_ns") is None:
+        return
+    status = os.stat(track["path"])
+    is_touched = (status.st_mtime_ns, status.st_ctime_ns) != (track["mtime_ns"], track["ctime_ns"])
+    if is_touched and file_sha256(track["path"]) != track["sha256"]:
+        raise Refused("Q_CHANGED", "The file is another one than when it was catalogued.")
+
+
+def _check_known(track: Row, settings: AudioSettings) -> None:
+    """Refuse a file whose bytes are not known by their SHA-256: what is made of it could not be told from others."""
+    if len(track["sha256"]) < _SHA256_DIGITS:
+        decode(track["path"], max_seconds=1.0, gates=settings.gates)  # says what is wrong with it
+        raise Refused("Q_UNREADABLE", "It could not be read when it was catalogued; the next run tries again.")
 
 
 def _cause(exit_code: int) -> str:

@@ -4,6 +4,7 @@ The same samples give the same bytes in every process: libsndfile draws a random
 which is replaced by one that the caller chooses, and frames are handed over in chunks of a fixed length.
 """
 
+import errno
 import io
 import os
 import struct
@@ -22,6 +23,7 @@ CHUNK_FRAMES = 65_536
 # Within the last page libsndfile seeks to a place that is off by the part of the last block that is cut away.
 # A page has at most 255 packets of at most 1024 frames; so much before the end, seeking is exact.
 _LAST_PAGE_FRAMES = 2**18
+_SYSTEM_ERROR = 2  # of libsndfile: the system did not let it open the file
 
 
 def check_pages(path: str | os.PathLike) -> None:
@@ -98,7 +100,24 @@ class OggReader:
             return file.read(frames, dtype="float32")
 
     def _open(self) -> soundfile.SoundFile:
-        return soundfile.SoundFile(io.BytesIO(self._source) if isinstance(self._source, bytes) else self._source)
+        if isinstance(self._source, bytes):
+            return soundfile.SoundFile(io.BytesIO(self._source))
+        try:
+            return soundfile.SoundFile(self._source)
+        except soundfile.LibsndfileError as error:
+            raise _system_error(self._source) if error.code == _SYSTEM_ERROR else error from None
+
+
+def _system_error(path: str | os.PathLike) -> Exception:
+    """Return the error for which the system does not let a file be opened; libsndfile does not tell."""
+    try:
+        with open(path, "rb") as file:
+            file.read(1)
+    except FileNotFoundError:
+        return Damaged(path, "it is missing")
+    except OSError as error:
+        return error
+    return OSError(errno.EIO, os.strerror(errno.EIO), os.fspath(path))
 
 
 def read_ogg(path: str | os.PathLike, *, start: int = 0, frames: int = -1) -> np.ndarray:

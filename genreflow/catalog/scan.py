@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from genreflow.catalog.artists import merged_spellings
-from genreflow.catalog.catalogue import KIND, MISSING, SCHEMA, VERSION, read
+from genreflow.catalog.catalogue import KIND, MISSING, SCHEMA, STAMP, VERSION, read
 from genreflow.catalog.layouts.found import Found
 from genreflow.catalog.layouts.paths import MISSING as MISSING_FILE
 from genreflow.config.datasets import Dataset
@@ -26,7 +26,6 @@ from genreflow.store.digest import digest, file_sha256
 from genreflow.store.parquet import Header, read_header, write_table
 
 LARGEST_HASHED = 32 * 10**9  # bytes; no music is larger, and a sparse file of a terabyte would be read for an hour
-_STAMP = ["bytes", "mtime_ns", "ctime_ns"]
 
 
 def find(settings: Dataset) -> Found:
@@ -134,6 +133,8 @@ def _stamp(path: bytes) -> tuple[int, int, int]:
 
 def _with_hashes(listed: pa.Table, root: bytes, old: pa.Table | None) -> pa.Table:
     known = dict(zip(_identities(old), old["sha256"].to_pylist(), strict=True)) if old is not None else {}
+    # What could not be read is tried again, for the fault may not have been the file's.
+    known = {identity: sha256 for identity, sha256 in known.items() if not sha256.startswith(MISSING)}
     identities = _identities(listed)
     hashes = [
         content or known.get(identity)
@@ -148,7 +149,7 @@ def _with_hashes(listed: pa.Table, root: bytes, old: pa.Table | None) -> pa.Tabl
 
 
 def _identities(catalogue: pa.Table) -> list[tuple]:
-    return list(zip(*(catalogue[name].to_pylist() for name in ("path", *_STAMP)), strict=True))
+    return list(zip(*(catalogue[name].to_pylist() for name in ("path", *STAMP)), strict=True))
 
 
 def _hash_all(paths: list[bytes], total_bytes: int) -> list[str]:

@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,8 +25,10 @@ import psutil
 
 from genreflow.cli.exits import Exit
 from genreflow.cli.telling import close, say
+from genreflow.cli.times import bring_to_present
 from genreflow.config.load import check_files
-from genreflow.errors import UserError
+from genreflow.errors import MACHINE_SAYS, UserError
+from genreflow.job import FAILED
 from genreflow.repair import give_back_times, missing_stages, sweep
 from genreflow.store.atomic import MAPPED, TEMPORARY_SUFFIX
 
@@ -34,11 +36,13 @@ SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
 SNAKEMAKE = (sys.executable, "-m", "snakemake")
 # What jobs that failed have said (`genreflow.job`), the first that is found in any log being the reason of all.
 _REASONS = (
-    (Exit.MACHINE, re.compile(r"^The disk is full: |^(PermissionError|MemoryError)\b| is damaged \(", re.M)),
+    (Exit.MACHINE, re.compile(rf"^({'|'.join(MACHINE_SAYS)}): | is damaged \(", re.M)),
     (Exit.BUG, re.compile(r"^Traceback \(most recent call last\):$", re.M)),
     (Exit.QUARANTINE, re.compile(r"^Too many tracks were quarantined; ", re.M)),
 )
 _DONE = re.compile(r"^done in [\d.]+ s\n\Z", re.M)
+_ENDED = re.compile(rf"^(done in|{FAILED}) [\d.]+ s\n\Z", re.M)
+_KILLED = re.compile(r"died with <Signals\.SIGKILL")  # in snakemake's own log
 _NOTICED = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
 _PATIENCE_S = 5
 
@@ -80,15 +84,20 @@ def repair(arguments: Sequence[str]) -> int:
 def reason_of(logs: Path, since: float) -> Exit | None:
     """Return why jobs failed whose logs were written since then, in seconds since 1970; None if none tells.
 
-    A mistake of the user is `Exit.INPUT`.
+    A mistake of the user is `Exit.INPUT`; a log that tells no end is of a job that was killed, by the machine.
     """
-    recent = [log for log in logs.rglob("*.log") if log.stat().st_mtime >= since]
-    texts = [log.read_text(encoding="utf-8", errors="replace") for log in recent]
-    failed = [text for text in texts if text and not _DONE.search(text)]
+    failed = [text for text in _texts(logs, since).values() if not _DONE.search(text)]
     for reason, said in _REASONS:
         if any(said.search(text) for text in failed):
             return reason
+    if not all(map(_ENDED.search, failed)):
+        return Exit.MACHINE
     return Exit.INPUT if failed else None
+
+
+def _texts(logs: Path, since: float) -> dict[Path, str]:
+    recent = [log for log in logs.rglob("*.log") if log.stat().st_mtime >= since]
+    return {log: log.read_text(encoding="utf-8", errors="replace") for log in sorted(recent)}
 
 
 def _snakemake(command: Sequence[str]) -> tuple[int, bytes]:
@@ -140,7 +149,13 @@ def _ended(code: int, signals: bytes, folder: Path, began: float) -> int:
         if number in signals:
             close("Stopped; what is finished stays.", following="the same command again, which goes on from there")
             return stopped
-    reason = reason_of(folder / "logs", began)
+    reason = Exit.MACHINE if code == Exit.MACHINE else reason_of(folder / "logs", began)
+    silent = [log for log, text in _texts(folder / "logs", began).items() if not _ENDED.search(text)]
+    # One that is killed as it ends has a log that says it is done.
+    if silent or any(_KILLED.search(text) for text in _texts(folder / ".snakemake/log", began).values()):
+        where = ", ".join(str(log.relative_to(folder)) for log in silent)
+        say(f"A job was killed, as the system does when memory runs out{where and f' ({where})'}.")
+        reason = reason or Exit.MACHINE
     match reason:
         case Exit.QUARANTINE:
             close("Too many tracks were refused, so nothing was trained: results/quarantine.csv names each, and why.")
@@ -152,6 +167,16 @@ def _ended(code: int, signals: bytes, folder: Path, began: float) -> int:
         case Exit.INPUT:
             close("A job could not go on; what it says is above. What is finished stays.")
     return Exit.INPUT if reason is None else reason
+
+
+def command_of(arguments: Sequence[str]) -> tuple[list[str], list[Path]]:
+    """Return snakemake's command for another folder, with whole paths, without targets; and the files of settings."""
+    known = _known(arguments)
+    configfiles = [Path(name).resolve() for name in known.pop("configfile", [])]
+    known.pop("directory", None)
+    snakefile = Path(known.pop("snakefile", SNAKEFILE)).resolve()
+    command = [*SNAKEMAKE, "--snakefile", str(snakefile), *_spelt(known)]
+    return [*command, "--configfile", *map(str, configfiles)] if configfiles else command, configfiles
 
 
 def _claimed(arguments: Sequence[str]) -> tuple[Path, list[str]]:
@@ -171,7 +196,6 @@ def _claimed(arguments: Sequence[str]) -> tuple[Path, list[str]]:
         )
     if any((folder / ".snakemake" / "locks").glob("*")):
         _stop_orphans(folder)
-        _sweep(folder / "results")
         say("genreflow: the last run here died; taking over from it.")
         subprocess.run([*command, "--unlock"], check=False, capture_output=True)
     return folder, command
@@ -179,6 +203,9 @@ def _claimed(arguments: Sequence[str]) -> tuple[Path, list[str]]:
 
 def _mend(folder: Path, command: Sequence[str]) -> int:
     """Make what was put aside again by itself, so that nothing that was made from it before has to be."""
+    _sweep(folder / "results")
+    if future := bring_to_present(folder / "results"):
+        say(f"genreflow: {future:,} products had times in the future, as after a clock that jumped; now they have not.")
     code = 0
     for missing in missing_stages(folder / "results"):
         say(f"genreflow: making again what was damaged: {len(missing)} of {_products(missing)}.")
@@ -206,10 +233,14 @@ def _check_configfiles(arguments: Sequence[str]) -> None:
 
 def _without_targets(arguments: Sequence[str]) -> list[str]:
     """Return those of snakemake's arguments that say where it works, with which settings and on what."""
-    kept: list[str] = []
-    for name, value in _known(arguments).items():
-        kept += [f"--{name.replace('_', '-')}", *([value] if isinstance(value, str) else value)]
-    return kept
+    return _spelt(_known(arguments))
+
+
+def _spelt(known: Mapping[str, str | list[str]]) -> list[str]:
+    spelt: list[str] = []
+    for name, value in known.items():
+        spelt += [f"--{name.replace('_', '-')}", *([value] if isinstance(value, str) else value)]
+    return spelt
 
 
 def _known(arguments: Sequence[str]) -> dict[str, str | list[str]]:
@@ -277,9 +308,10 @@ def _stop_orphans(folder: Path) -> None:
 
 def _sweep(results: Path) -> None:
     """Remove what interrupted writes have left; no one is writing now."""
-    for pattern in (f".*{TEMPORARY_SUFFIX}", f"{MAPPED}*"):
-        for path in results.rglob(pattern):
-            path.unlink(missing_ok=True)
+    for place, _, names in os.walk(results):
+        for name in names:
+            if (name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)) or name.startswith(MAPPED):
+                Path(place, name).unlink(missing_ok=True)
 
 
 def _processes_in(folder: Path) -> Iterator[tuple[psutil.Process, list[str]]]:

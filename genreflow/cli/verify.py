@@ -2,30 +2,71 @@
 
 import argparse
 import json
+import os
 import sys
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
+from genreflow.cli import deep
 from genreflow.cli import options as shared
 from genreflow.cli.exits import Exit
-from genreflow.cli.run import repair, working_folder
+from genreflow.cli.run import command_of, repair, working_folder
 from genreflow.cli.telling import close, progress
 from genreflow.errors import UserError
-from genreflow.repair import find_damage, products, put_aside
+from genreflow.repair import Finding, find_damage, products, put_aside
 
 _EVERY = 200
+_NAMED = 20  # products of another key that are told one by one
+
+
+@dataclass
+class Verified:
+    """What was found.
+
+    Attributes
+    ----------
+    files
+        How many files with checksums there are, by suffix.
+    damaged
+        Products that are not as they were written.
+    music
+        Tracks whose bytes are not those that were catalogued; looked for by `--deep` alone, as is what follows.
+    outdated
+        Products that are missing, or of other code, settings or tracks.
+    again
+        What came of making products once more; None if that was not done.
+    """
+
+    files: Counter[str]
+    damaged: list[Finding]
+    music: list[Finding] = field(default_factory=list)
+    outdated: list[Finding] = field(default_factory=list)
+    again: deep.Compared | None = None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong; what is outdated is right for what it was made from."""
+        return not (self.damaged or self.music or (self.again and (self.again.findings or self.again.problem)))
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.description = "Other arguments are snakemake's: --directory, --configfile, --cores ..."
     parser.add_argument("--repair", action="store_true", help="make again what is damaged, and nothing else")
+    parser.add_argument(
+        "--deep", action="store_true", help="read the music as well, check all keys, make what is cheap once more"
+    )
     shared.json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Read every product that carries a checksum; print what is damaged, and with `--repair` make it again.
 
-    The other arguments are snakemake's: where it works, and to repair with which settings and on how many cores.
+    With `--deep` also say which products are of other code, settings or tracks than there are now, read all music
+    again, and make what is cheap once more to compare it. The other arguments are snakemake's: where it works, and
+    with which settings and on how many cores.
 
     Returns
     -------
@@ -35,25 +76,71 @@ def run(options: argparse.Namespace) -> int:
     if not results.is_dir():
         raise UserError(f"{results} does not exist: there is nothing to verify. Start where you ran the pipeline.")
     files = products(results)
+    verified = Verified(Counter(path.suffix for path in files), list(_damaged(files)))
+    if options.deep:
+        _look_deeper(verified, options)
+    print(json.dumps(_as_plain(verified), indent=2) if options.json else "\n".join(_told(verified)))
+    if verified.is_sound:
+        close(f"All is sound: {results}.")
+        return Exit.OK
+    again = verified.again or deep.Compared()
+    if verified.music or (again.problem and not verified.damaged):
+        close("Some of it is not sound, as said above, and cannot be made so from here.")
+        return Exit.MACHINE
+    if not options.repair:
+        again_with = f"genreflow verify{' --deep' if options.deep else ''} --repair, which makes them again"
+        close(f"{len(verified.damaged) + len(again.findings):,} products are damaged.", following=again_with)
+        return Exit.MACHINE
+    for finding in verified.damaged:
+        put_aside(finding.path)
+    return repair(options.rest)
+
+
+def _damaged(files: Sequence[Path]) -> list[Finding]:
     findings = []
     for number, finding in enumerate(find_damage(files), 1):
         findings += [finding] if finding else []
         if number % _EVERY == 0 and sys.stderr.isatty():
             progress(f"{number:,} of {len(files):,} files")
-    kinds = Counter(path.suffix for path in files)
-    if options.json:
-        told = {"files": kinds, "damaged": [{"path": str(each.path), "problem": each.problem} for each in findings]}
-        print(json.dumps(told, indent=2))
-    else:
-        listed = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(kinds.items())) or "none"
-        print(f"{len(files):,} files with checksums read ({listed}): {len(findings)} damaged.")
-        print(*(f"  {finding.problem}" for finding in findings), sep="\n", end="\n" if findings else "")
-    if not findings:
-        close(f"All is sound: {results}.")
-        return Exit.OK
-    if not options.repair:
-        close(f"{len(findings):,} products are damaged.", following="genreflow verify --repair, which makes them again")
-        return Exit.MACHINE
-    for finding in findings:
-        put_aside(finding.path)
-    return repair(options.rest)
+    return findings
+
+
+def _look_deeper(verified: Verified, options: argparse.Namespace) -> None:
+    """Look at keys, at the music, and at products made once more; with `--repair` these take the place of others."""
+    command, configfiles = command_of(options.rest)
+    os.chdir(working_folder(options.rest))
+    plan = deep.plan_of(configfiles)
+    verified.music = list(deep.altered_music(plan))
+    verified.outdated = deep.outdated(plan)
+    if verified.outdated or verified.music:
+        return
+    with deep.made_once_more(plan, command) as (folder, verified.again):
+        if options.repair:
+            deep.replace(verified.again.findings, folder)
+
+
+def _told(verified: Verified) -> list[str]:
+    kinds = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(verified.files.items())) or "none"
+    lines = [f"{verified.files.total():,} files with checksums read ({kinds}): {len(verified.damaged)} damaged."]
+    lines += [f"  {finding.problem}" for finding in [*verified.damaged, *verified.music]]
+    if verified.outdated:
+        lines.append(f"{len(verified.outdated):,} products are not current; `genreflow run` would make them:")
+        lines += [f"  {finding.problem}" for finding in verified.outdated[:_NAMED]]
+        lines += [f"  ... and {len(verified.outdated) - _NAMED:,} more"] if len(verified.outdated) > _NAMED else []
+    if verified.again is not None:
+        again = verified.again
+        lines.append(f"{again.same:,} products made once more are the same, {len(again.findings):,} are not.")
+        lines += [f"  {finding.problem}" for finding in again.findings]
+        lines += [f"  Others could not be made once more: {again.problem}"] if again.problem else []
+    return lines
+
+
+def _as_plain(verified: Verified) -> dict[str, object]:
+    def plain(findings: Sequence[Finding]) -> list[dict[str, str]]:
+        return [{"path": str(each.path), "problem": each.problem} for each in findings]
+
+    told: dict[str, object] = {"files": verified.files, "damaged": plain(verified.damaged)}
+    if verified.again is not None or verified.outdated or verified.music:
+        told |= {"music": plain(verified.music), "outdated": plain(verified.outdated)}
+        told["made_once_more"] = verified.again and deep.as_plain(verified.again)
+    return told

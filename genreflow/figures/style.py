@@ -111,15 +111,17 @@ def notice(text: str) -> Figure:
 
 
 @styled
-def save(figure: Figure, png: str | os.PathLike, svg: str | os.PathLike) -> None:
-    """Write `figure` as PNG and SVG, atomically; the same figure gives the same bytes.
+def save(figure: Figure, png: str | os.PathLike, svg: str | os.PathLike, *, key: str = "") -> None:
+    """Write `figure` as PNG and SVG, atomically, with the key that made it; the same figure gives the same bytes.
 
     The PNG shows boxes for scripts that DejaVu Sans lacks (Chinese, Japanese, Korean, emoji); the SVG does not.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         with atomic_write(png) as temporary:
-            figure.savefig(temporary, format="png", dpi=PNG_DPI, metadata={"Software": None})
+            figure.savefig(
+                temporary, format="png", dpi=PNG_DPI, metadata={"Software": None} | ({"Key": key} if key else {})
+            )
         written = io.StringIO()
         figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
-    write_text(svg, compact(written.getvalue()))
+    write_text(svg, compact(written.getvalue()) + (f"<!-- key {key} -->\n" if key else ""))

@@ -1,22 +1,38 @@
-"""What jobs took: a line for each attempt, beside its log.
+"""What jobs took, and where and with which libraries they ran: a line for each attempt, beside its log.
 
 They are no products: what a product holds must be the same whenever it is made.
 """
 
 import json
 import os
+import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 SUFFIX = ".cost.jsonl"
+# What the content of products may depend on.
+_LIBRARIES = (
+    "genreflow",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "h5py",
+    "av",
+    "soundfile",
+    "soxr",
+    "torch",
+    "matplotlib",
+)
 
 
 @contextmanager
 def recorded(log: str | os.PathLike, since: float) -> Iterator[None]:
-    """Record how long a job took that began at `since` (seconds since 1970), and whether it was done.
+    """Record how long a job took that began at `since` (seconds since 1970), whether it was done, where and with what.
 
     A job that is killed leaves no record; one whose record cannot be written goes on without.
     """
@@ -25,13 +41,16 @@ def recorded(log: str | os.PathLike, since: float) -> Iterator[None]:
         yield
         is_done = True
     finally:
-        line = {"ended": time.time(), "seconds": round(time.time() - since, 3), "done": is_done}
+        line = {"ended": time.time(), "seconds": round(time.time() - since, 3), "done": is_done} | _where()
         with suppress(OSError), open(_beside(log), "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
 
 def attempts(log: str | os.PathLike) -> list[dict[str, Any]]:
-    """Return what is on record of the job with this log: ``ended, seconds, done`` of each attempt, the first first."""
+    """Return what is on record of the job with this log, the first attempt first.
+
+    Of each ``ended, seconds, done``, and ``machine, system, versions``.
+    """
     try:
         lines = _beside(log).read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -41,6 +60,14 @@ def attempts(log: str | os.PathLike) -> list[dict[str, Any]]:
         with suppress(ValueError):  # a line that a crash has cut short
             found.append(json.loads(line))
     return found
+
+
+def _where() -> dict[str, Any]:
+    versions = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return {"machine": platform.node(), "system": platform.platform(), "versions": versions}
 
 
 def _beside(log: str | os.PathLike) -> Path:

@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,8 @@ class Checkpoints:
         buffer = io.BytesIO()
         torch.save({"key": self._key, "state": state}, buffer)
         content = buffer.getvalue()
-        if self._last.exists():
+        # There is none at first, nor where a job that its cluster has started twice has just moved it away.
+        with suppress(FileNotFoundError):
             self._last.replace(self._previous)
         write_bytes(self._last, hashlib.sha256(content).digest() + content)
         self._due = time.monotonic() + (time.monotonic() - begin) / _SHARE

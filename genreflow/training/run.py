@@ -25,7 +25,7 @@ from genreflow.models import registry
 from genreflow.models.standardise import Standardised, standardised
 from genreflow.models.summary import layers, trainable_parameters
 from genreflow.store.atomic import write_bytes, write_text
-from genreflow.store.digest import digest, file_sha256
+from genreflow.store.digest import digest, file_sha256, seal
 from genreflow.store.parquet import Header, read_frame, read_header, write_table
 from genreflow.store.shards import as_fed
 from genreflow.training import familiar
@@ -195,8 +195,10 @@ def run_fold(
             "predict": predicted - finished,
             "total": time.perf_counter() - begin,
         },
+        "machine": platform.node(),
         "versions": _versions(),
     }
+    facts["seal"] = seal(facts)
     write_text(folder / RUN, json.dumps(facts, indent=2) + "\n")
     checkpoints.clear()
     return facts

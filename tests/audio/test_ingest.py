@@ -127,7 +127,8 @@ def test_a_crash_costs_one_track(tmp_path, tracks, monkeypatch, workers):
     assert "SIGSEGV" in rows[1]["message"]
 
 
-def test_what_the_system_kills_is_tried_again_alone(tmp_path, tracks, monkeypatch):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_the_system_kills_is_tried_again_alone(tmp_path, tracks, monkeypatch, workers):
     tried = tmp_path / "tried"
 
     def killed_at_first():
@@ -136,10 +137,10 @@ def test_what_the_system_kills_is_tried_again_alone(tmp_path, tracks, monkeypatc
             os.kill(os.getpid(), signal.SIGKILL)
 
     monkeypatch.setattr(module, "normalise", crash_on(tracks[1]["path"], killed_at_first))
-    rows = run(tracks, tmp_path / "out", workers=2)
+    rows = run(tracks, tmp_path / "out", workers=workers)
     assert [row["verdict"] == "quarantine" for row in rows] == [False, False, False]
     monkeypatch.undo()
-    assert rows == run(tracks, tmp_path / "other", workers=2)
+    assert rows == run(tracks, tmp_path / "other", workers=workers)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -264,3 +265,26 @@ def test_an_error_of_ours_costs_one_track_and_is_said_to_be_ours(tmp_path, track
     rows = run(tracks, tmp_path / "out")
     assert [row["reason"] == "Q_INTERNAL" for row in rows] == [False, True, False]
     assert "TypeError" in rows[1]["message"]
+
+
+def test_another_file_of_the_same_size_is_not_taken_for_the_one_that_was_catalogued(tmp_path, tracks):
+    path = tmp_path / "0.wav"
+    status = path.stat()
+    known = tracks[0] | {"mtime_ns": status.st_mtime_ns, "ctime_ns": status.st_ctime_ns}
+    write_audio(path, synthesise(1.5, seed=9))
+    assert path.stat().st_size == status.st_size
+    [row] = run([known], tmp_path / "out")
+    assert row["reason"] == "Q_CHANGED"
+    assert not ogg_files(tmp_path / "out")
+
+
+def test_a_file_that_was_only_touched_is_still_the_same(tmp_path, tracks):
+    known = tracks[0] | {"mtime_ns": 1, "ctime_ns": 1}
+    assert run([known], tmp_path / "out")[0]["verdict"] == "accept"
+
+
+def test_files_that_could_not_be_read_for_the_catalogue_are_not_taken_for_one_another(tmp_path, tracks):
+    """What the catalogue has in place of their hashes is the same for both."""
+    rows = run([track | {"sha256": "missing-12ab"} for track in tracks[:2]], tmp_path / "out")
+    assert [row["reason"] for row in rows] == ["Q_UNREADABLE", "Q_UNREADABLE"]
+    assert not ogg_files(tmp_path / "out")

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from genreflow.audio.vorbis import (
     with_serial,
     write_ogg,
 )
+from genreflow.errors import Damaged
 
 TEN_MINUTES = 600 * RATE
 
@@ -146,3 +148,12 @@ def test_reads_of_one_reader_do_not_disturb_each_other():
     whole = reader.read()
     for start in np.random.default_rng(0).integers(0, len(samples) - 8_192, 100):
         assert np.array_equal(reader.read(start, 8_192), whole[start : start + 8_192]), start
+
+
+def test_a_file_that_the_system_does_not_let_be_opened_is_told_with_the_systems_reason(tmp_path):
+    with pytest.raises(Damaged, match=r"x\.ogg is damaged \(it is missing\)"):
+        read_ogg(tmp_path / "x.ogg")
+    (tmp_path / "loop.ogg").symlink_to("loop.ogg")
+    with pytest.raises(OSError, match="symbolic links") as error:
+        read_ogg(tmp_path / "loop.ogg")
+    assert error.value.errno == errno.ELOOP

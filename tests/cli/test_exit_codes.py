@@ -225,6 +225,11 @@ def test_of_several_reasons_that_counts_which_is_to_be_mended_first(tmp_path, ca
     assert reason_of(tmp_path, 0) == Exit.MACHINE
 
 
+def test_a_log_without_an_end_is_of_a_job_that_the_machine_killed(tmp_path):
+    (tmp_path / "killed.log").write_text("")
+    assert reason_of(tmp_path, 0) == Exit.MACHINE
+
+
 def test_logs_of_an_earlier_run_tell_nothing(tmp_path, capsys):
     fail(tmp_path / "old.log", KeyError("lost"))
     os.utime(tmp_path / "old.log", (1, 1))

@@ -7,7 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import soundfile
@@ -39,7 +41,7 @@ final: {}
 """
 # Products that hold the time something took.
 TIMED = re.compile(
-    r"run\.json|history\.parquet|tables/(runs|history)\.|training\.(png|svg)|index\.html|report\.html|data/cost\.csv"
+    r"run\.json|history\.parquet|tables/(runs|history)\.|training\.(png|svg)|index\.html|report\.html|data/(cost|runs)\.csv"
 )
 
 
@@ -103,12 +105,18 @@ class Project:
         assert old in text
         file.write_text(text.replace(old, new, 1))
 
-    def start(self, *arguments: str, front: tuple[str, ...] = ("snakemake",), **options) -> subprocess.Popen:
-        """Start snakemake in the user's folder."""
+    def start(
+        self,
+        *arguments: str,
+        front: tuple[str, ...] = ("snakemake",),
+        also: Mapping[str, str] = MappingProxyType({}),
+        **options,
+    ) -> subprocess.Popen:
+        """Start snakemake in the user's folder, with variables of the environment that hold `also`."""
         beside = Path(sys.executable).with_name(front[0])
         command = [str(beside), *front[1:], *arguments, "--snakefile", str(self.home / "Snakefile")]
         command += ["--configfile", "my.yaml"]
-        environment = {**os.environ, "PYTHONPATH": str(self.home), "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, "PYTHONPATH": str(self.home), "OMP_NUM_THREADS": "1", **also}
         return subprocess.Popen(
             command,
             cwd=self.work,
