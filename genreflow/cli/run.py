@@ -307,7 +307,7 @@ def _stop_orphans(folder: Path) -> None:
 
 
 def _sweep(results: Path) -> None:
-    """Remove what interrupted writes have left; no one is writing now."""
+    """Remove what interrupted writes have left. No one is writing now, but for jobs elsewhere that no run waits for."""
     for place, _, names in os.walk(results):
         for name in names:
             if (name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)) or name.startswith(MAPPED):

@@ -92,6 +92,12 @@ def running(cluster: PretendCluster, since: int) -> list[SlurmJob]:
     return [job for job in cluster.jobs() if job.number > since and job.state == "RUNNING" and job.rule == "train_run"]
 
 
+def at_work(cluster: PretendCluster, since: int) -> list[SlurmJob]:
+    """Return the trainings that run, or have ended and not left their node yet."""
+    states = ("RUNNING", "COMPLETING")
+    return [job for job in cluster.jobs() if job.number > since and job.state in states and job.rule == "train_run"]
+
+
 def numbers(jobs: list[SlurmJob]) -> set[int]:
     return {job.number for job in jobs}
 
@@ -184,6 +190,20 @@ def test_what_each_job_took_is_on_record(ran):
     assert [record["done"] for log in logs for record in attempts(f"{log}.log")] == [True] * len(logs)
 
 
+def test_the_demo_ends_in_the_products_of_a_local_run(cluster, tmp_path):
+    since = last_number(cluster)
+    local, sent = (Project.make(tmp_path / place, tracks_per_class=0) for place in ("local", "sent"))
+    for project in (local, sent):
+        (project.work / "my.yaml").write_text("limits: {train_threads: 1}\n")  # which decides how sums are rounded
+    local.build("--resources", "gpu=2")
+    code, printed = sent.run(*PROFILE)
+    table("The demo through profiles/slurm", [job for job in cluster.jobs() if job.number > since])
+    assert code == 0, printed
+    mine, wanted = sent.hashes(), local.hashes()
+    print(f"\n{len(wanted)} products without Slurm, {len(mine.items() & wanted.items())} of them the same bytes with it")
+    assert mine == wanted
+
+
 def test_a_killed_head_whose_jobs_run_on_does_no_harm(cluster, untrained, trained):
     since = last_number(cluster)
     with heading(untrained, "train", *PROFILE):
@@ -193,7 +213,7 @@ def test_a_killed_head_whose_jobs_run_on_does_no_harm(cluster, untrained, traine
     between = last_number(cluster)
     code, printed = untrained.run("train", *PROFILE)
 
-    cluster.wait(lambda: not running(cluster, since), PATIENCE_S, "the orphans' end")
+    cluster.wait(lambda: not at_work(cluster, since), PATIENCE_S, "the orphans' end")
     jobs = [job for job in cluster.jobs() if job.number > since]
     table(f"The head was killed after job {between}, and another one started", jobs)
     assert code == 0, printed
@@ -212,7 +232,7 @@ def test_what_the_documentation_says_cancels_the_jobs_of_this_folder_alone(clust
         cluster.wait(lambda: len(running(cluster, since)) == 3, PATIENCE_S, "three trainings")
     [command] = re.findall(r"^squeue .*scancel$", (HOME / "docs/clusters.md").read_text(), re.M)
     subprocess.run(command, shell=True, check=True, cwd=untrained.work)
-    cluster.wait(lambda: not running(cluster, since), PATIENCE_S, "the orphans' end")
+    cluster.wait(lambda: not at_work(cluster, since), PATIENCE_S, "the orphans' end")
     states = {job.number: job.state for job in cluster.jobs() if job.number > since}
     assert states.pop(int(other.stdout)) in ("RUNNING", "PENDING")
     assert set(states.values()) == {"CANCELLED"}
@@ -228,7 +248,7 @@ def test_any_batch_system_will_do(cluster, built, tmp_path):
     jobs = [job for job in cluster.jobs() if job.number > since]
     table("Training and all that follows through profiles/cluster-generic", jobs)
     assert code == 0, printed
-    assert len([job for job in jobs if job.gpus == 1 and job.node == "gpu01"]) == 5
+    assert sorted((job.gpus, job.node) for job in jobs) == [(0, "cpu01")] * 3 + [(1, "gpu01")] * 5
     assert {job.state for job in jobs} == {"COMPLETED"}
     assert project.hashes() == built.hashes()
 
@@ -275,6 +295,7 @@ def test_a_cancelled_job_a_killed_one_and_a_lost_node_end_in_the_same_weights(cl
         assert scripts
         for process in scripts:
             process.send_signal(signal.SIGKILL)
+        cluster.wait(lambda: killed.number not in numbers(at_work(cluster, since)), 60, "the killed job's end")
         lost = next_victim(cancelled.number, killed.number)
         cluster.lose("gpu01")
         cluster.wait(lambda: lost.number not in numbers(running(cluster, since)), 120, "the lost node noticed")

@@ -82,12 +82,28 @@ class SlurmJob:
     runs: int
 
 
-def check_machine() -> None:
-    """Refuse a machine where the cluster cannot or must not be started."""
+@contextmanager
+def installed() -> Iterator[None]:
+    """Have Slurm on this machine; in the end, the packages that were not there before are gone.
+
+    Slurm without a cluster is in the way: its commands, which Snakemake's plugin asks whenever it is loaded, look for
+    one for ten seconds.
+    """
     if os.geteuid() != 0:
         raise CannotRunError("it takes root")
-    if missing := [program for program in PROGRAMS if shutil.which(program) is None]:
-        _install(missing)
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    before = _packages() if missing else set()
+    try:
+        if missing:
+            _install(missing)
+        yield
+    finally:
+        if missing and (added := _packages() - before):
+            _apt("purge", *sorted(added))
+
+
+def check_machine() -> None:
+    """Refuse a machine where the cluster must not be started."""
     configuration = SYSTEM / "slurm.conf"
     if configuration.is_symlink() and configuration.readlink().parent.name.startswith(PREFIX):
         _clear_up(configuration.readlink().parent)
@@ -110,12 +126,24 @@ def _clear_up(root: Path) -> None:
 def _install(missing: list[str]) -> None:
     if shutil.which("apt-get") is None:
         raise CannotRunError(f"{', '.join(missing)} are not installed, and there is no apt-get")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update"], ["install", "--yes", "--no-install-recommends", *PACKAGES]):
-        apt = ["apt-get", "-qq", *command]
-        done = subprocess.run(apt, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise CannotRunError(f"apt-get {command[0]} failed: {done.stderr.strip()[-300:]}")
+    _apt("update")
+    _apt("install", "--no-install-recommends", *PACKAGES)
+
+
+def _apt(command: str, *arguments: str) -> None:
+    done = subprocess.run(
+        ["apt-get", "-qq", "--yes", command, *arguments],
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise CannotRunError(f"apt-get {command} failed: {done.stderr.strip()[-300:]}")
+
+
+def _packages() -> set[str]:
+    """Return the names of the installed packages; none where there is no dpkg."""
+    if shutil.which("dpkg-query") is None:
+        return set()
+    return set(_said("dpkg-query", "--show", "--showformat=${Package}\\n").split())
 
 
 @dataclass
@@ -138,17 +166,19 @@ class PretendCluster:
         CannotRunError
             When this machine does not let us.
         """
-        check_machine()
-        root = Path(tempfile.mkdtemp(prefix=PREFIX))
-        cluster = cls(root)
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            cluster._configure()
-            cluster._start()
-            yield cluster
+            with installed():
+                check_machine()
+                cluster = cls(Path(tempfile.mkdtemp(prefix=PREFIX)))
+                try:
+                    cluster._configure()
+                    cluster._start()
+                    yield cluster
+                finally:
+                    cluster._stop()
+                    shutil.rmtree(cluster.root, ignore_errors=True)
         finally:
-            cluster._stop()
-            shutil.rmtree(root, ignore_errors=True)
             signal.signal(signal.SIGTERM, before)
 
     def jobs(self) -> list[SlurmJob]:

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -48,3 +50,24 @@ def test_the_first_is_due_at_once_and_the_next_after_a_while(tmp_path):
     assert checkpoints.is_due
     checkpoints.save(state(1))
     assert not checkpoints.is_due
+
+
+def test_two_jobs_of_one_run_do_not_stand_in_each_others_way(tmp_path):
+    """A cluster that loses sight of a job starts it again: both write, and a third finds a whole state at any time."""
+    Checkpoints(tmp_path, "a-key").save(state(0))
+
+    def train() -> None:
+        checkpoints = Checkpoints(tmp_path, "a-key")
+        for step in range(1, 100):
+            checkpoints.save(state(step))
+
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(train) for _ in range(2)]
+        found = []
+        while not all(job.done() for job in jobs):
+            found.append(Checkpoints(tmp_path, "a-key").load())
+    for job in jobs:
+        job.result()
+    assert len(found) > 10 and None not in found
+    assert Checkpoints(tmp_path, "a-key").load()["step"] == 99
+    assert {path.name for path in tmp_path.iterdir()} == {LAST, PREVIOUS}
