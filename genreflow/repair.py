@@ -63,10 +63,9 @@ def find_damage(files: Sequence[Path]) -> Iterator[Finding | None]:
 def put_aside(path: Path) -> list[Path]:
     """Rename a damaged product, so that it is made again; return the products that are missing now.
 
-    A normalised track is made with its shard's table, so that table goes with it.
+    A normalised track is made with its shard's table, a recording beside a page with the page; so these go with it.
     """
-    tables = _tables_naming(path) if path.suffix == ".ogg" else []
-    gone = [path, *tables]
+    gone = [path, *(_made_with(path) if path.suffix == ".ogg" else [])]
     for product in gone:
         with suppress(FileNotFoundError):
             product.rename(_aside(product))
@@ -76,7 +75,7 @@ def put_aside(path: Path) -> list[Path]:
 def missing_stages(results: Path) -> list[list[Path]]:
     """Return the products that were put aside and not made since, stage by stage; each is made of those before it.
 
-    Normalised tracks are not among them: each is made with its table.
+    Recordings are not among them: each is made with its table or page.
     """
     products = map(_product, results.rglob(f".*{_SUFFIX}"))
     missing = sorted(
@@ -134,13 +133,14 @@ def _check_table(path: Path) -> None:
 
 
 def _check_weights(path: Path) -> None:
+    told = path.with_name("run.json")
     try:
-        facts = json.loads(path.with_name("run.json").read_bytes())
+        facts = json.loads(told.read_bytes())
         expected = facts["weights_sha256"]
         if seal(facts) != facts.get("seal", seal(facts)):
             raise ValueError("its seal is broken")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Damaged(path.with_name("run.json"), error) from error
+        raise UserError(f"{path} cannot be checked, as {Damaged(told, error)}") from error
     if file_sha256(path) != expected:
         raise Damaged(path, "its SHA-256 is not the one in run.json")
 
@@ -151,7 +151,10 @@ def _check_track(path: Path) -> None:
     check_pages(path)
 
 
-def _tables_naming(ogg: Path) -> list[Path]:
+def _made_with(ogg: Path) -> list[Path]:
+    """Return the products that rules name and with which a recording is made."""
+    if ogg.parent.name == "media":
+        return [ogg.parents[1] / "index.html"]
     folder = ogg.parents[2]
     name = str(ogg.relative_to(folder))
     return [table for table in folder.glob("*.parquet") if _names(table, name)]

@@ -85,7 +85,7 @@ class OggReader:
 
     def __init__(self, source: str | os.PathLike | bytes) -> None:
         self._source = source
-        with self._open() as file:
+        with _opened(source) as file:
             self.frames = file.frames
 
     def read(self, start: int = 0, frames: int = -1) -> np.ndarray:
@@ -94,18 +94,19 @@ class OggReader:
         A partial read equals that slice of a full read, sample for sample.
         """
         sure = min(start, max(0, self.frames - _LAST_PAGE_FRAMES))
-        with self._open() as file:
+        with _opened(self._source) as file:
             file.seek(sure)
             file.read(start - sure, dtype="float32")
             return file.read(frames, dtype="float32")
 
-    def _open(self) -> soundfile.SoundFile:
-        if isinstance(self._source, bytes):
-            return soundfile.SoundFile(io.BytesIO(self._source))
-        try:
-            return soundfile.SoundFile(self._source)
-        except soundfile.LibsndfileError as error:
-            raise _system_error(self._source) if error.code == _SYSTEM_ERROR else error from None
+
+def _opened(source: str | os.PathLike | bytes) -> soundfile.SoundFile:
+    if isinstance(source, bytes):
+        return soundfile.SoundFile(io.BytesIO(source))
+    try:
+        return soundfile.SoundFile(source)
+    except soundfile.LibsndfileError as error:
+        raise _system_error(source) if error.code == _SYSTEM_ERROR else error from None
 
 
 def _system_error(path: str | os.PathLike) -> Exception:
@@ -127,17 +128,19 @@ def read_ogg(path: str | os.PathLike, *, start: int = 0, frames: int = -1) -> np
 
 def ogg_frames(path: str | os.PathLike) -> int:
     """Return the number of frames."""
-    return soundfile.info(os.fspath(path)).frames
+    with _opened(path) as file:
+        return file.frames
 
 
 def ogg_rate(path: str | os.PathLike) -> int:
     """Return the sampling rate, Hz."""
-    return soundfile.info(os.fspath(path)).samplerate
+    with _opened(path) as file:
+        return file.samplerate
 
 
 def ogg_comment(path: str | os.PathLike) -> str:
     """Return the text of the COMMENT tag, empty if there is none."""
-    with soundfile.SoundFile(path) as file:
+    with _opened(path) as file:
         return file.comment
 
 

@@ -17,6 +17,7 @@ from genreflow.audio.vorbis import (
     encode_ogg,
     ogg_comment,
     ogg_frames,
+    ogg_rate,
     read_ogg,
     with_serial,
     write_ogg,
@@ -150,10 +151,11 @@ def test_reads_of_one_reader_do_not_disturb_each_other():
         assert np.array_equal(reader.read(start, 8_192), whole[start : start + 8_192]), start
 
 
-def test_a_file_that_the_system_does_not_let_be_opened_is_told_with_the_systems_reason(tmp_path):
+@pytest.mark.parametrize("look_at", [read_ogg, ogg_frames, ogg_rate, ogg_comment])
+def test_a_file_that_the_system_does_not_let_be_opened_is_told_with_the_systems_reason(tmp_path, look_at):
     with pytest.raises(Damaged, match=r"x\.ogg is damaged \(it is missing\)"):
-        read_ogg(tmp_path / "x.ogg")
+        look_at(tmp_path / "x.ogg")
     (tmp_path / "loop.ogg").symlink_to("loop.ogg")
     with pytest.raises(OSError, match="symbolic links") as error:
-        read_ogg(tmp_path / "loop.ogg")
+        look_at(tmp_path / "loop.ogg")
     assert error.value.errno == errno.ELOOP

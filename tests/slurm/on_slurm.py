@@ -1,4 +1,4 @@
-"""The workflow on a real Slurm of two pretend nodes: `make test-slurm`.
+"""The workflow on a real Slurm of two pretend nodes: `make test-slurm`; of which CI runs what is not slow.
 
 It installs Slurm where it may. Where it may not, it says so and exits with code 77: that is no failure of genreflow.
 """
@@ -190,6 +190,7 @@ def test_what_each_job_took_is_on_record(ran):
     assert [record["done"] for log in logs for record in attempts(f"{log}.log")] == [True] * len(logs)
 
 
+@pytest.mark.slow
 def test_the_demo_ends_in_the_products_of_a_local_run(cluster, tmp_path):
     since = last_number(cluster)
     local, sent = (Project.make(tmp_path / place, tracks_per_class=0) for place in ("local", "sent"))
@@ -200,10 +201,13 @@ def test_the_demo_ends_in_the_products_of_a_local_run(cluster, tmp_path):
     table("The demo through profiles/slurm", [job for job in cluster.jobs() if job.number > since])
     assert code == 0, printed
     mine, wanted = sent.hashes(), local.hashes()
-    print(f"\n{len(wanted)} products without Slurm, {len(mine.items() & wanted.items())} of them the same bytes with it")
+    print(
+        f"\n{len(wanted)} products without Slurm, {len(mine.items() & wanted.items())} of them the same bytes with it"
+    )
     assert mine == wanted
 
 
+@pytest.mark.slow
 def test_a_killed_head_whose_jobs_run_on_does_no_harm(cluster, untrained, trained):
     since = last_number(cluster)
     with heading(untrained, "train", *PROFILE):
@@ -223,6 +227,7 @@ def test_a_killed_head_whose_jobs_run_on_does_no_harm(cluster, untrained, traine
     assert not list((untrained.work / "results").rglob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_what_the_documentation_says_cancels_the_jobs_of_this_folder_alone(cluster, untrained):
     since = last_number(cluster)
     other = subprocess.run(
@@ -239,6 +244,7 @@ def test_what_the_documentation_says_cancels_the_jobs_of_this_folder_alone(clust
     cluster.cancel(int(other.stdout))
 
 
+@pytest.mark.slow
 def test_any_batch_system_will_do(cluster, built, tmp_path):
     """profiles/cluster-generic, with Slurm's commands: from the slices on."""
     since = last_number(cluster)
@@ -253,6 +259,7 @@ def test_any_batch_system_will_do(cluster, built, tmp_path):
     assert project.hashes() == built.hashes()
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_is_not_waited_for(cluster, built, tmp_path):
     """The status command of profiles/cluster-generic sees what has become of a job that was cancelled."""
     script = built.home / "profiles/cluster-generic/status.sh"
@@ -270,6 +277,7 @@ def status(script: Path, number: str) -> str:
     return subprocess.run([script, number], capture_output=True, text=True, check=True).stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_cancelled_job_a_killed_one_and_a_lost_node_end_in_the_same_weights(cluster, untrained, trained):
     # The last test: Slurm 22.05 may count a GPU of the lost node as taken for ever.
     since = last_number(cluster)

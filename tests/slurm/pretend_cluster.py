@@ -173,7 +173,10 @@ class PretendCluster:
                 cluster = cls(Path(tempfile.mkdtemp(prefix=PREFIX)))
                 try:
                     cluster._configure()
-                    cluster._start()
+                    try:
+                        cluster._start()
+                    except TimeoutError as error:
+                        raise CannotRunError(f"its daemons do not come up here: {error}") from None
                     yield cluster
                 finally:
                     cluster._stop()

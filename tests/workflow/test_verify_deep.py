@@ -69,4 +69,6 @@ def test_a_changed_fact_of_a_run_breaks_its_seal(project):
     alter(path, b'"epochs": 1', b'"epochs": 3')
     code, printed = project.run(front=("genreflow", "verify"))
     assert code == 5
-    assert f"{path.relative_to(project.work)} is damaged (its seal is broken)" in printed
+    told = path.relative_to(project.work)
+    assert f"{told} is damaged (its seal is broken)" in printed
+    assert f"{told.with_name('model.safetensors')} cannot be checked" in printed
