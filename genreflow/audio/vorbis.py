@@ -8,6 +8,8 @@ import errno
 import io
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import soundfile
@@ -23,7 +25,7 @@ CHUNK_FRAMES = 65_536
 # Within the last page libsndfile seeks to a place that is off by the part of the last block that is cut away.
 # A page has at most 255 packets of at most 1024 frames; so much before the end, seeking is exact.
 _LAST_PAGE_FRAMES = 2**18
-_SYSTEM_ERROR = 2  # of libsndfile: the system did not let it open the file
+_SYSTEM_ERROR = 2  # of libsndfile: the system did not let it open or read the file
 
 
 def check_pages(path: str | os.PathLike) -> None:
@@ -100,17 +102,20 @@ class OggReader:
             return file.read(frames, dtype="float32")
 
 
-def _opened(source: str | os.PathLike | bytes) -> soundfile.SoundFile:
-    if isinstance(source, bytes):
-        return soundfile.SoundFile(io.BytesIO(source))
+@contextmanager
+def _opened(source: str | os.PathLike | bytes) -> Iterator[soundfile.SoundFile]:
+    """Yield an open file; where the system does not let it be opened or read, its own error is raised."""
     try:
-        return soundfile.SoundFile(source)
+        with soundfile.SoundFile(io.BytesIO(source) if isinstance(source, bytes) else source) as file:
+            yield file
     except soundfile.LibsndfileError as error:
-        raise _system_error(source) if error.code == _SYSTEM_ERROR else error from None
+        if isinstance(source, bytes) or error.code != _SYSTEM_ERROR:
+            raise
+        raise _system_error(source) from None
 
 
 def _system_error(path: str | os.PathLike) -> Exception:
-    """Return the error for which the system does not let a file be opened; libsndfile does not tell."""
+    """Return the error for which the system does not let a file be read; libsndfile does not tell."""
     try:
         with open(path, "rb") as file:
             file.read(1)

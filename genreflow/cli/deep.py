@@ -5,7 +5,6 @@ whether they are of these. And whatever is cheap is made once more in a folder o
 compared: what carries no checksum, such as a figure, is checked by nothing else.
 """
 
-import json
 import os
 import random
 import re
@@ -22,11 +21,11 @@ from genreflow.catalog.names import printable
 from genreflow.cli.check import config_of
 from genreflow.cli.run import SNAKEFILE
 from genreflow.errors import UserError
-from genreflow.plan.datasets import DatasetPlan, catalogue_path
+from genreflow.plan.current import is_of, keys_of
+from genreflow.plan.datasets import catalogue_path
 from genreflow.plan.make import Plan, make_plan
-from genreflow.plan.studies import StudyPlan
 from genreflow.repair import Finding
-from genreflow.store import costs, hdf5, parquet
+from genreflow.store import costs, parquet
 from genreflow.store.atomic import write_bytes
 from genreflow.store.digest import file_sha256
 
@@ -37,7 +36,6 @@ _CHEAP = (
 )  # fmt: skip
 _SAMPLED = ("normalise_audio", "cut_slices")
 _PAGES = ("write_report", "write_overview")
-_HAS_KEY = (".parquet", ".h5", ".json", ".png", ".svg", ".html")
 _NUMBER = re.compile(rb"\d+(?:[.,]\d+)*")
 
 
@@ -72,20 +70,9 @@ def outdated(plan: Plan) -> list[Finding]:
         path = Path(name)
         if not path.exists():
             found.append(Finding(path, f"{path} is missing."))
-        elif path.suffix in _HAS_KEY and not _is_of(path, key):
+        elif not is_of(path, key):
             found.append(Finding(path, f"{path} is of other code, settings or tracks than there are now."))
     return found
-
-
-def keys_of(plan: Plan) -> dict[str, str]:
-    """Return the key of each product that names it: path from the working folder -> key."""
-    keys: dict[str, str] = {}
-    for dataset in plan.datasets.values():
-        keys |= _keys_of_dataset(dataset)
-    for study in plan.studies.values():
-        keys |= _keys_of_study(study)
-        keys |= dict.fromkeys((f"results/{study.name}/report/index.html",), plan.report_key(study.name))
-    return keys
 
 
 def altered_music(plan: Plan) -> Iterator[Finding]:
@@ -138,54 +125,6 @@ def replace(found: Sequence[Finding], folder: Path) -> None:
         write_bytes(path, (folder / path).read_bytes())
         if stamp is not None:
             os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-
-
-def _keys_of_dataset(dataset: DatasetPlan) -> dict[str, str]:
-    home = f"results/{dataset.name}"
-    keys = {f"{home}/audio/{shard}.parquet": key for shard, key in dataset.audio_keys.items()}
-    if dataset.is_synthetic:
-        keys |= {f"{home}/raw/{shard}.parquet": key for shard, key in dataset.raw_keys.items()}
-    keys[f"{home}/duplicates.parquet"] = dataset.duplicates_key
-    for plan in dataset.inputs.values():
-        keys |= {plan.shard(shard): key for shard, key in plan.shard_keys.items()}
-        keys[plan.index] = plan.index_key
-    return keys
-
-
-def _keys_of_study(study: StudyPlan) -> dict[str, str]:
-    home = f"results/{study.name}"
-    keys = {}
-    for protocol in study.used_protocols:
-        place = f"{home}/protocols/{protocol}"
-        keys[f"{place}/folds.parquet"] = study.folds_key(protocol)
-        keys |= dict.fromkeys((f"{place}/leakage.parquet", f"{place}/bandwidth.parquet"), study.leakage_key(protocol))
-    for run in study.runs:
-        files = (f"{home}/{run.path}/{name}" for name in ("run.json", "history.parquet", "predictions.parquet"))
-        keys |= dict.fromkeys(files, study.run_key(run.model, run.setting))
-    keys[f"{home}/inspection/map.parquet"] = study.map_key
-    keys |= {f"{home}/inspection/snippets-{name}.parquet": study.snippets_key(name) for name in study.settings.snippets}
-    if study.settings.filters:
-        keys[f"{home}/inspection/filters.parquet"] = study.filters_key
-    tables = Path(home, "tables").glob("*.parquet")
-    keys |= dict.fromkeys(map(str, tables), study.tables_key)
-    for suffix in ("png", "svg"):
-        keys |= {f"{home}/figures/{figure}.{suffix}": study.figures_key for figure in study.figures}
-    return keys
-
-
-def _is_of(path: Path, key: str) -> bool:
-    """Tell whether a product names a key; one that is damaged is none of another key."""
-    try:
-        match path.suffix:
-            case ".parquet":
-                return parquet.read_header(path).key == key
-            case ".h5":
-                return hdf5.read_header(path).key == key
-            case ".json":
-                return json.loads(path.read_bytes())["key"] == key
-    except (UserError, OSError, ValueError, KeyError, TypeError):
-        return True
-    return key.encode() in path.read_bytes()
 
 
 def _cheap_products(plan: Plan) -> Iterator[Path]:

@@ -29,6 +29,7 @@ from genreflow.cli.times import bring_to_present
 from genreflow.config.load import check_files
 from genreflow.errors import MACHINE_SAYS, UserError
 from genreflow.job import FAILED
+from genreflow.plan.current import FORGETS
 from genreflow.repair import give_back_times, missing_stages, sweep
 from genreflow.store.atomic import MAPPED, TEMPORARY_SUFFIX
 
@@ -66,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
     BusyError
         When a live run works there; it says which process, where and since when.
     """
+    os.environ[FORGETS] = str(int(not _is_dry(options.rest)))
     folder, command = _claimed(options.rest)
     began = time.time()
     if not _is_dry(options.rest):

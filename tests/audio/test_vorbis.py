@@ -159,3 +159,15 @@ def test_a_file_that_the_system_does_not_let_be_opened_is_told_with_the_systems_
     with pytest.raises(OSError, match="symbolic links") as error:
         look_at(tmp_path / "loop.ogg")
     assert error.value.errno == errno.ELOOP
+
+
+def test_an_error_of_the_disk_while_reading_is_told_as_one(tmp_path, monkeypatch):
+    write_ogg(tmp_path / "x.ogg", np.zeros(1_000, np.float32), RATE, quality=2, serial=1)
+
+    def failing(*_, **__):
+        raise soundfile.LibsndfileError(2)
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", failing)
+    with pytest.raises(OSError) as error:
+        read_ogg(tmp_path / "x.ogg")
+    assert error.value.errno == errno.EIO

@@ -34,6 +34,25 @@ def test_a_copied_project_has_nothing_to_do(project):
     assert project.jobs() == {}
 
 
+def test_a_change_is_seen_where_snakemake_has_lost_its_records(project, tmp_path):
+    """As after results were moved without .snakemake: what they are of stands in them."""
+    undisturbed = project.copy(tmp_path / "undisturbed")
+    undisturbed.edit("tiny.yaml", "batch: 6", "batch: 8")
+    undisturbed.build()
+
+    shutil.rmtree(project.work / ".snakemake")
+    assert project.jobs() == {}
+    project.edit("tiny.yaml", "batch: 6", "batch: 8")
+    code, printed = project.run("--cores", "2")
+    assert code == 2
+    assert "products, such as results/tiny/" in printed and "Snakemake has no record of them" in printed
+    assert "Traceback" not in printed
+    code, printed = project.run("--cores", "2", front=("genreflow", "run"))
+    assert code == 0, printed
+    assert project.hashes() == undisturbed.hashes()
+    assert project.jobs() == {}
+
+
 def test_an_added_track_runs_its_shard_and_what_depends_on_the_dataset(project):
     project.add_track("low/new.wav", 77)
     counts = project.jobs()

@@ -1,4 +1,6 @@
+import os
 import sys
+from base64 import urlsafe_b64decode
 from pathlib import Path
 
 HOME = Path(workflow.basedir)
@@ -9,16 +11,48 @@ from genreflow.errors import UserError, of_the_machine
 from genreflow.farewell import farewell
 from genreflow.job import let_jobs_import_from
 from genreflow.plan import needs
+from genreflow.plan.current import FORGETS, of_other_keys
 from genreflow.plan.make import make_plan
 from genreflow.report.captions import TABLES as CAPTIONED
 from genreflow.report.captions import label_of, rst_of, section_of, title_of
 
 let_jobs_import_from(HOME)
 
+
+def recorded(folder):
+    """Return the files that Snakemake keeps a record of in a folder of .snakemake."""
+    found = set()
+    for place, _, names in os.walk(folder):
+        # Names are coded; a long one is cut, and its first parts are folders that begin with @.
+        start = place.removeprefix(folder).replace("/@", "")
+        coded = (start + name for name in names if not name.startswith("."))
+        found.update(urlsafe_b64decode(name).decode() for name in coded)
+    return found
+
+
+def forget_unrecorded(plan):
+    """Delete products of other keys that Snakemake has no record of, and would take for current; or say what does."""
+    known = recorded(".snakemake/metadata") | recorded(".snakemake/incomplete")
+    others = of_other_keys(plan, known)
+    if not others:
+        return
+    told = f"{len(others):,} products, such as {others[0]}, are of other code, settings or tracks than there are now"
+    if os.environ.get(FORGETS) != "1":
+        raise UserError(
+            f"{told}, and Snakemake has no record of them (.snakemake did not come along?), so it would take them for"
+            " current. `genreflow run` with the same arguments makes them again."
+        )
+    print(f"{told}, and without a record: making them again.", file=sys.stderr)
+    for path in others:
+        path.unlink()
+
+
 # Only the process that the user started looks at the music; jobs read what it wrote.
 try:
     check_files(workflow.configfiles)
     PLAN = make_plan(config, home=HOME, refresh=workflow.is_main_process)
+    if workflow.is_main_process:
+        forget_unrecorded(PLAN)
 except UserError as error:
     print(error, file=sys.stderr)
     sys.exit(2)
