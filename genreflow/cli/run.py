@@ -27,7 +27,7 @@ from genreflow.cli.exits import Exit
 from genreflow.cli.telling import close, say
 from genreflow.cli.times import bring_to_present
 from genreflow.config.load import check_files
-from genreflow.errors import MACHINE_SAYS, UserError
+from genreflow.errors import MACHINE_SAYS, UserError, of_the_machine
 from genreflow.job import FAILED
 from genreflow.plan.current import FORGETS
 from genreflow.repair import give_back_times, missing_stages, sweep
@@ -44,6 +44,7 @@ _REASONS = (
 _DONE = re.compile(r"^done in [\d.]+ s\n\Z", re.M)
 _ENDED = re.compile(rf"^(done in|{FAILED}) [\d.]+ s\n\Z", re.M)
 _KILLED = re.compile(r"died with <Signals\.SIGKILL")  # in snakemake's own log
+_ERROR = re.compile(r"\[Errno (\d+)\]")  # likewise
 _NOTICED = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
 _PATIENCE_S = 5
 
@@ -152,9 +153,12 @@ def _ended(code: int, signals: bytes, folder: Path, began: float) -> int:
             close("Stopped; what is finished stays.", following="the same command again, which goes on from there")
             return stopped
     reason = Exit.MACHINE if code == Exit.MACHINE else reason_of(folder / "logs", began)
+    own = "\n".join(_texts(folder / ".snakemake/log", began).values())
+    if reason is None and any(of_the_machine(OSError(int(number), "")) for number in _ERROR.findall(own)):
+        reason = Exit.MACHINE
     silent = [log for log, text in _texts(folder / "logs", began).items() if not _ENDED.search(text)]
     # One that is killed as it ends has a log that says it is done.
-    if silent or any(_KILLED.search(text) for text in _texts(folder / ".snakemake/log", began).values()):
+    if silent or _KILLED.search(own):
         where = ", ".join(str(log.relative_to(folder)) for log in silent)
         say(f"A job was killed, as the system does when memory runs out{where and f' ({where})'}.")
         reason = reason or Exit.MACHINE

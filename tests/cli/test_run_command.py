@@ -44,6 +44,14 @@ def test_how_a_run_ends(here, capsys, code, signals, wanted):
     assert _ended(code, signals, here, 0) == wanted
 
 
+@pytest.mark.parametrize(("told", "wanted"), [("[Errno 5] Input/output error: 'x'", 5), ("[Errno 2] No such file", 2)])
+def test_what_the_machine_does_to_snakemake_itself_is_told_as_that(here, told, wanted):
+    log = here / ".snakemake/log/now.log"
+    log.parent.mkdir(parents=True)
+    log.write_text(f"WorkflowError: Error recording metadata for finished job ({told})\n")
+    assert _ended(1, b"", here, 0) == wanted
+
+
 @pytest.mark.parametrize(
     ("arguments", "folder"),
     [([], "."), (["--cores", "2"], "."), (["-d", "work"], "work"), (["-n", "--directory=work"], "work")],

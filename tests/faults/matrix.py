@@ -215,9 +215,7 @@ def error_5(ops: str) -> Callable[[Cell], str]:
     """The disk reports errors from some moment on."""
 
     def strike(cell: Cell) -> str:
-        # Where snakemake itself meets the error, it says so, and ends as it does for all that is not a job's.
-        codes = (MACHINE, 2) if cell.stage.who == "head" else (MACHINE,)
-        said = clear(cell.run(act=5, sticks=1, **cell.moment(ops)), *codes, saying="[Ii]nput/output error")
+        said = clear(cell.run(act=5, sticks=1, **cell.moment(ops)), MACHINE, saying="[Ii]nput/output error")
         cell.again()
         return said
 
