@@ -76,6 +76,11 @@ COMMANDS = {
         ),
         passes_on=True,
     ),
+    "tidy": Command(
+        "how much of the disk holds what nothing needs any more; and deletes it, if asked to",
+        ("genreflow tidy --configfile my.yaml", "genreflow tidy --delete --configfile my.yaml"),
+        passes_on=True,
+    ),
     "models": Command(
         "which models there are, and what one of them wants",
         ("genreflow models", "genreflow models psytrance_cnn", "genreflow models random_forest --json"),

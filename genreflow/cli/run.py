@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         When a live run works there; it says which process, where and since when.
     """
     os.environ[FORGETS] = str(int(not _is_dry(options.rest)))
-    folder, command = _claimed(options.rest)
+    folder, command = claimed(options.rest)
     began = time.time()
     if not _is_dry(options.rest):
         _mend(folder, command)
@@ -79,9 +79,37 @@ def run(options: argparse.Namespace) -> int:
 
 def repair(arguments: Sequence[str]) -> int:
     """Make the products again that were put aside in the folder of these arguments; return what became of it."""
-    folder, command = _claimed(arguments)
+    folder, command = claimed(arguments)
     began = time.time()
     return _ended(_mend(folder, command), b"", folder, began)
+
+
+def claimed(arguments: Sequence[str]) -> tuple[Path, list[str]]:
+    """Return the folder that snakemake's arguments name, now held by this process, and snakemake's whole command.
+
+    Raises
+    ------
+    BusyError
+        When a live run works there; it says which process, where and since when.
+    """
+    folder = working_folder(arguments)
+    _check_configfiles(arguments)
+    if importlib.util.find_spec("snakemake") is None:
+        raise UserError("snakemake is not installed beside genreflow. `make install` installs both.")
+    command = [*SNAKEMAKE, *arguments]
+    if "snakefile" not in _known(arguments) and not (folder / "Snakefile").exists():
+        command += ["--snakefile", str(SNAKEFILE)]
+    _hold(folder)
+    for process in _snakemakes(folder):
+        raise BusyError(
+            f"snakemake (process {process.pid}) works in {folder} since {_clock(process.create_time())}. "
+            "Wait for it, or stop it first."
+        )
+    if any((folder / ".snakemake" / "locks").glob("*")):
+        _stop_orphans(folder)
+        say("genreflow: the last run here died; taking over from it.")
+        subprocess.run([*command, "--unlock"], check=False, capture_output=True)
+    return folder, command
 
 
 def reason_of(logs: Path, since: float) -> Exit | None:
@@ -183,28 +211,6 @@ def command_of(arguments: Sequence[str]) -> tuple[list[str], list[Path]]:
     snakefile = Path(known.pop("snakefile", SNAKEFILE)).resolve()
     command = [*SNAKEMAKE, "--snakefile", str(snakefile), *_spelt(known)]
     return [*command, "--configfile", *map(str, configfiles)] if configfiles else command, configfiles
-
-
-def _claimed(arguments: Sequence[str]) -> tuple[Path, list[str]]:
-    """Return the folder, now held by this process, and the whole command."""
-    folder = working_folder(arguments)
-    _check_configfiles(arguments)
-    if importlib.util.find_spec("snakemake") is None:
-        raise UserError("snakemake is not installed beside genreflow. `make install` installs both.")
-    command = [*SNAKEMAKE, *arguments]
-    if "snakefile" not in _known(arguments) and not (folder / "Snakefile").exists():
-        command += ["--snakefile", str(SNAKEFILE)]
-    _hold(folder)
-    for process in _snakemakes(folder):
-        raise BusyError(
-            f"snakemake (process {process.pid}) works in {folder} since {_clock(process.create_time())}. "
-            "Wait for it, or stop it first."
-        )
-    if any((folder / ".snakemake" / "locks").glob("*")):
-        _stop_orphans(folder)
-        say("genreflow: the last run here died; taking over from it.")
-        subprocess.run([*command, "--unlock"], check=False, capture_output=True)
-    return folder, command
 
 
 def _mend(folder: Path, command: Sequence[str]) -> int:

@@ -1,0 +1,86 @@
+"""`genreflow tidy`: what the disk holds and nothing needs any more.
+
+Normalised tracks are kept by the content of their source and by the settings, so that both can be taken back at no
+cost. So tracks that are gone, and settings that were given up, leave theirs behind, as shards do that were split.
+"""
+
+import argparse
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from genreflow.cli import options as shared
+from genreflow.cli.deep import plan_of
+from genreflow.cli.exits import Exit
+from genreflow.cli.run import claimed, command_of
+from genreflow.cli.telling import close
+from genreflow.errors import UserError
+from genreflow.plan.current import is_of
+from genreflow.plan.datasets import DatasetPlan
+from genreflow.store import parquet
+
+_SHARD = re.compile(r"s[01]*\.(parquet|h5)")
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.description = "Other arguments are snakemake's: --directory, --configfile ..."
+    parser.add_argument("--delete", action="store_true", help="delete it; without this it is counted alone")
+    shared.json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print how much there is that no dataset of these settings needs, and with `--delete` delete it.
+
+    Runs are left alone, whatever their settings, and so are inputs that only other studies ask for.
+    """
+    folder, _ = claimed(options.rest)
+    _, configfiles = command_of(options.rest)
+    os.chdir(folder)
+    found = {dataset.name: sorted(unneeded(dataset)) for dataset in plan_of(configfiles).datasets.values()}
+    sizes = {name: _bytes(files) for name, files in found.items()}
+    if options.json:
+        print(json.dumps({name: {"files": list(map(str, found[name])), "bytes": sizes[name]} for name in found}))
+    else:
+        for name, files in found.items():
+            print(f"{name}: {len(files):,} files, {sizes[name] / 1e9:.2f} GB")
+    whole = f"{sum(map(len, found.values())):,} files of {sum(sizes.values()) / 1e9:.2f} GB"
+    if options.delete:
+        for path in (path for files in found.values() for path in files):
+            path.unlink()
+        close(f"{whole} are deleted.")
+    elif any(found.values()):
+        close(f"{whole} are not needed.", following="genreflow tidy --delete")
+    else:
+        close("Nothing is there that is not needed.")
+    return Exit.OK
+
+
+def unneeded(dataset: DatasetPlan) -> Iterator[Path]:
+    """Yield normalised tracks that no shard of a dataset names, and shards that it does not have any more.
+
+    Raises
+    ------
+    UserError
+        When its audio is not current, so that it is not known what is needed.
+    """
+    audio = Path("results", dataset.name, "audio")
+    named = set()
+    for shard, key in dataset.audio_keys.items():
+        table = audio / f"{shard}.parquet"
+        if not table.exists() or not is_of(table, key):
+            raise UserError(
+                f"{table} is not of these settings and tracks, so it is not known what is needed."
+                " Run the pipeline first: `genreflow run audio` with the same arguments."
+            )
+        named |= set(parquet.read_table(table, "audio", ["ogg"])["ogg"].to_pylist())
+    yield from (ogg for ogg in audio.glob("ogg/*/*.ogg") if str(ogg.relative_to(audio)) not in named)
+    folders = [audio, audio.with_name("raw"), *(Path(given.index).parent for given in dataset.inputs.values())]
+    shards = (path for folder in folders for path in folder.glob("s*") if _SHARD.fullmatch(path.name))
+    yield from (path for path in shards if path.stem not in dataset.members)
+
+
+def _bytes(files: Iterable[Path]) -> int:
+    return sum(path.stat().st_size for path in files)
