@@ -77,23 +77,33 @@ def run(options: argparse.Namespace) -> int:
         raise UserError(f"{results} does not exist: there is nothing to verify. Start where you ran the pipeline.")
     files = products(results)
     verified = Verified(Counter(path.suffix for path in files), list(_damaged(files)))
-    if options.deep:
+    mended = _mended(verified.damaged, options.rest) if options.repair and verified.damaged else Exit.OK
+    if options.deep and mended == Exit.OK:
         _look_deeper(verified, options)
     print(json.dumps(_as_plain(verified), indent=2) if options.json else "\n".join(_told(verified)))
     if verified.is_sound:
         close(f"All is sound: {results}.")
         return Exit.OK
     again = verified.again or deep.Compared()
-    if verified.music or (again.problem and not verified.damaged):
+    if mended != Exit.OK:
+        return mended
+    if verified.music or (again.problem and (options.repair or not verified.damaged)):
         close("Some of it is not sound, as said above, and cannot be made so from here.")
         return Exit.MACHINE
+    number = f"{len(verified.damaged) + len(again.findings):,} products"
     if not options.repair:
         again_with = f"genreflow verify{' --deep' if options.deep else ''} --repair, which makes them again"
-        close(f"{len(verified.damaged) + len(again.findings):,} products are damaged.", following=again_with)
+        close(f"{number} are damaged.", following=again_with)
         return Exit.MACHINE
-    for finding in verified.damaged:
+    close(f"{number} are made again: {results}.")
+    return Exit.OK
+
+
+def _mended(damaged: Sequence[Finding], arguments: Sequence[str]) -> int:
+    """Make damaged products again, before anything is made of them to compare it; return what became of that."""
+    for finding in damaged:
         put_aside(finding.path)
-    return repair(options.rest)
+    return repair(arguments)
 
 
 def _damaged(files: Sequence[Path]) -> list[Finding]:

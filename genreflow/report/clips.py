@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genreflow.audio.vorbis import encode_ogg, ogg_frames, ogg_rate, read_ogg
+from genreflow.audio.vorbis import check_pages, encode_ogg, ogg_frames, ogg_rate, read_ogg
 from genreflow.store.atomic import write_bytes
 from genreflow.store.digest import digest
 
@@ -30,7 +30,8 @@ class Clip:
 
 
 def cut_clip(clip: Clip) -> bytes:
-    """Return an excerpt as Ogg Vorbis of the track's own rate, faded in and out."""
+    """Return an excerpt as Ogg Vorbis of the track's own rate, faded in and out; Damaged if the track is."""
+    check_pages(clip.path)
     rate, frames = ogg_rate(clip.path), ogg_frames(clip.path)
     length = min(frames, round(clip.seconds * rate))
     begin = min(round(clip.begin_s * rate), frames - length)

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from genreflow.audio.vorbis import write_ogg
+from genreflow.errors import Damaged
 from genreflow.report.clips import FADE_S, Clip, cut_clip, write_clips
 
 RATE = 22_050
@@ -54,6 +55,14 @@ def test_the_same_excerpt_has_the_same_bytes_and_name(track):
     clip = Clip(track, 7.0, 4.0)
     assert cut_clip(clip) == cut_clip(clip)
     assert clip.name == Clip(track, 7.0, 4.0).name != Clip(track, 7.5, 4.0).name
+
+
+def test_of_a_damaged_track_there_is_none(track):
+    content = bytearray(track.read_bytes())
+    content[len(content) // 2] ^= 1
+    track.write_bytes(content)
+    with pytest.raises(Damaged, match="not sound"):
+        cut_clip(Clip(track, 0.0, 4.0))
 
 
 def test_what_is_there_is_not_cut_again_and_what_is_not_wanted_goes(track, tmp_path):

@@ -35,6 +35,19 @@ def test_in_another_folder_what_has_no_checksum_is_made_once_more_compared_and_r
     assert not list(project.work.glob(".verify-*"))
 
 
+def test_what_is_damaged_is_made_again_before_anything_is_made_of_it(project, built):
+    track = max(project.work.glob("results/tiny/audio/ogg/*/*.ogg"))
+    content = track.read_bytes()
+    middle = content[len(content) // 2 :][:4]
+    alter(track, middle, bytes(byte ^ 1 for byte in middle))
+    alter(project.work / "results/tiny/figures/confusion-track.svg", b"high", b"hihg")
+    code, printed = project.run("--cores", "2", "--repair", front=DEEP)
+    assert code == 0, printed
+    assert "products made once more are the same, 1 are not" in printed
+    assert project.hashes() == built.hashes()
+    assert project.jobs() == {}
+
+
 def test_it_says_what_is_of_other_settings_and_leaves_it(project, built):
     project.edit("tiny.yaml", "batch: 6", "batch: 8")
     code, printed = project.run(front=DEEP)
