@@ -24,7 +24,7 @@ def recorded(folder):
     found = set()
     for place, _, names in os.walk(folder):
         # Names are coded; a long one is cut, and its first parts are folders that begin with @.
-        start = place.removeprefix(folder).replace("/@", "")
+        start = place.removeprefix(folder).replace(os.sep + "@", "")
         coded = (start + name for name in names if not name.startswith("."))
         found.update(urlsafe_b64decode(name).decode() for name in coded)
     return found
