@@ -24,7 +24,8 @@ def recorded(folder):
     found = set()
     for place, _, names in os.walk(folder):
         # Names are coded; a long one is cut, and its first parts are folders that begin with @.
-        start = place.removeprefix(folder).replace(os.sep + "@", "")
+        parts = Path(place).relative_to(folder).parts
+        start = "".join(part.removeprefix("@") for part in parts)
         coded = (start + name for name in names if not name.startswith("."))
         found.update(urlsafe_b64decode(name).decode() for name in coded)
     return found
