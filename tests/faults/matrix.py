@@ -34,11 +34,17 @@ DAY_S = 86_400
 PATIENCE_S = 300
 EVERY_USE = "orcwsn"
 MACHINE, BUSY = 5, 3
+COLOURS = ("green", "red", "cannot be", "not run")
+NOT_RUN = 77
 _UNTOLD = re.compile(r"Traceback \(most recent|the whole story is in|please report")
 
 
+class CannotBe(Exception):
+    """There is no such cell: the stage cannot meet the fault; the text says why."""
+
+
 class NotRun(Exception):
-    """There is no such cell, or the machine does not allow it; the text says why."""
+    """The machine does not allow the fault to be made; the text says why."""
 
 
 class Red(Exception):
@@ -77,8 +83,7 @@ class Cell:
         """Draw one of the moments at which the undisturbed stage uses its files."""
         who = who or self.stage.who
         fit = [moment for moment in self.base.moments if moment.op in ops and moment.who in who]
-        if not fit:
-            raise NotRun("no such moment")
+        check(fit, "the undisturbed stage has no such moment: it was not watched")
         return {"ops": ops, "who": who, "at": self.rng.randint(1, len(fit))}
 
     def stopped(self) -> tuple[subprocess.Popen, int]:
@@ -163,7 +168,7 @@ def killed(act: str) -> Callable[[Cell], str]:
 
     def strike(cell: Cell) -> str:
         if act == "job" and cell.stage.who == "head":
-            raise NotRun("no job makes it")
+            raise CannotBe("no job makes it")
         code, printed = cell.run(act=f"kill-{act}", **cell.moment(who=cell.stage.who.split()[0]))
         check(code != 0, "it was not killed")
         said = clear((code, printed), MACHINE, saying="was killed, as") if act == "job" else f"signal {-code}"
@@ -175,6 +180,8 @@ def killed(act: str) -> Callable[[Cell], str]:
 
 def worker_killed(cell: Cell) -> str:
     """The kernel kills a worker of a job, as it does when memory runs out."""
+    if "worker" not in cell.stage.who:
+        raise CannotBe("it has no workers")
     said = clear(cell.run(act="kill-job", **cell.moment(who="worker")), MACHINE)
     cell.again()
     return said
@@ -298,8 +305,9 @@ def _meddled(cell: Cell, meddle: Callable[[], None], mend: Callable[[], None]) -
 def bit_flip(cell: Cell) -> str:
     """One bit of each kind of product of the stage, anywhere in it."""
     kinds = cell.base.kinds
-    if not kinds:
-        raise NotRun("it is brought up to date by every run")
+    if cell.stage.name == "catalogue":
+        raise CannotBe("it is brought up to date by every run")
+    check(kinds, "the stage has made nothing")
     cell.project = cell.base.whole.copy(cell.folder / "whole")
     flipped = [cell.project.work / "results" / cell.rng.choice(names) for names in kinds.values()]
     for path in flipped:
@@ -387,7 +395,7 @@ FAULTS: dict[str, Callable[[Cell], str]] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a cell: green, red, or not run; and in a few words."""
+    """What became of a cell: green, red, cannot be, or not run; and in a few words."""
 
     fault: str
     stage: str
@@ -405,6 +413,8 @@ def outcome(base: Base, fault: str, folder: Path, seed: int) -> Outcome:
         said, colour = FAULTS[fault](Cell(base, place, random.Random(f"{seed} {fault} {base.stage.name}"))), "green"
     except Red as error:
         said, colour = str(error), "red"
+    except CannotBe as error:
+        said, colour = str(error), "cannot be"
     except NotRun as error:
         said, colour = str(error), "not run"
     except Exception as error:  # of the harness itself; the other cells go on
@@ -424,13 +434,13 @@ def as_markdown(outcomes: list[Outcome], stages: list[str]) -> str:
 
 
 def _shown(cell: Outcome | None) -> str:
-    if cell is None or cell.colour == "not run":
+    if cell is None or cell.colour == "cannot be":
         return "–"
-    return cell.said if cell.colour == "green" else "**RED**"
+    return {"green": cell.said, "not run": "not run"}.get(cell.colour, "**RED**")
 
 
 def main() -> int:
-    """Run the matrix; return 1 if any cell is red."""
+    """Run the matrix; return 1 if any cell is red, or else 77 if the machine did not allow all of them."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=int, default=0, help="names the moments at which faults strike")
     parser.add_argument("--stage", action="append", choices=[stage.name for stage in STAGES], help="this one only")
@@ -448,9 +458,9 @@ def main() -> int:
         cells = [(bases[stage], fault) for fault in asked.fault or FAULTS for stage in stages]
         for done in as_completed([pool.submit(outcome, *cell, folder, asked.seed) for cell in cells]):
             cell = done.result()
-            print(f"{cell.colour:8} {cell.fault:17} {cell.stage:11} {cell.seconds:4.0f} s  {cell.said}", flush=True)
+            print(f"{cell.colour:9} {cell.fault:17} {cell.stage:11} {cell.seconds:4.0f} s  {cell.said}", flush=True)
             outcomes.append(cell)
-    counts = {colour: sum(each.colour == colour for each in outcomes) for colour in ("green", "red", "not run")}
+    counts = {colour: sum(each.colour == colour for each in outcomes) for colour in COLOURS}
     print("", as_markdown(outcomes, [stage.name for stage in stages]), sep="\n")
     told = ", ".join(f"{count} {colour}" for colour, count in counts.items())
     print(f"\n{told}; seed {asked.seed}; {(time.monotonic() - began) / 60:.0f} minutes")
@@ -458,7 +468,7 @@ def main() -> int:
         print(f"The folders of red cells are in {folder}.")
     else:
         shutil.rmtree(folder, ignore_errors=True)
-    return 1 if counts["red"] else 0
+    return 1 if counts["red"] else NOT_RUN if counts["not run"] else 0
 
 
 if __name__ == "__main__":

@@ -25,6 +25,6 @@ def test_after_a_fault_the_same_command_ends_in_the_same_products(tmp_path, tmp_
     [base] = prepare(tmp_path, chosen, SHIM, Cell, built=built.home.parent, map=map)
     assert fault in FAULTS
     cell = outcome(base, fault, tmp_path, seed=0)
-    if cell.colour == "not run":
+    if cell.colour == "not run":  # root alone may mount, or make a control group, and not on every machine
         pytest.skip(cell.said)
     assert cell.colour == "green", cell.said
