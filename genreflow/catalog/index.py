@@ -20,9 +20,9 @@ from genreflow.store.parquet import Header, read_frame, read_header, write_table
 KIND = "index"
 FEW = 2  # refused tracks that say nothing about a folder
 COLUMNS = [
-    "track_id", "title", "label", "tags", "group", "artist", "split", "shard", "slices", "seconds", "verdict", "reason",
-    "message", "sha256", "recording", "container", "codec", "source_rate", "channels", "bandwidth_hz", "lufs",
-    "gain_db", "peak_limited", "ogg",
+    "track_id", "title", "label", "tags", "group", "artist", "split", "shard", "slices", "padded_s", "seconds",
+    "verdict", "reason", "message", "sha256", "recording", "container", "codec", "source_rate", "channels",
+    "bandwidth_hz", "lufs", "gain_db", "peak_limited", "ogg",
 ]  # fmt: skip
 # Of the audio table; fingerprints, which are most of it, stay where they are.
 _HEARD = [
@@ -58,7 +58,7 @@ def build(
     DataFrame
         `COLUMNS`, a row a track of the catalogue. ``reason`` holds the codes of all warnings, separated by spaces, or
         the one of the first refusal, and ``verdict`` follows from it. ``group`` also joins the copies of a recording,
-        which share ``recording``. A refused track has no slices.
+        which share ``recording``. A refused track has no slices. ``padded_s`` are the zeros at the end of its last.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def build(
     pairs = read_frame(duplicates, PAIRS)
     copies = resolve(tracks[tracks["track_id"].isin(usable)], pairs, across_classes)
     index = tracks.merge(heard.drop(columns=["reason", "message"]), on="track_id")
-    index = index.merge(cut[["track_id", "slices"]], on="track_id", how="left")
+    index = index.merge(cut[["track_id", "slices", "padded_s"]], on="track_id", how="left")
     joined = copies.set_index("track_id")
     merged = index["track_id"].map(joined["group"]).astype(object)
     index["group"] = merged.where(merged.notna(), index["group"].astype(object))
@@ -87,6 +87,7 @@ def build(
     refused = index["reason"].str.startswith("Q_")
     index["verdict"] = np.select([refused, index["reason"] != ""], ["quarantine", "warn"], "accept")
     index["slices"] = index["slices"].fillna(0).astype(int).where(~refused, 0)
+    index["padded_s"] = index["padded_s"].fillna(0.0).where(~refused, 0.0)
     return index[COLUMNS].sort_values("track_id", ignore_index=True)
 
 
@@ -96,6 +97,7 @@ def write(path: Path, index: pd.DataFrame, *, catalogue: Path, slices: Sequence[
         "ignored": ignored_of(catalogue),
         "notices": notices_of(catalogue),
         "suffix": Path(slices[0]).suffix,
+        "padded": padded(index),
     }
     write_table(path, index, Header(KIND, key, facts=facts))
 
@@ -106,8 +108,14 @@ def read_index(path: Path) -> pd.DataFrame:
 
 
 def facts_of(path: Path | str) -> dict[str, Any]:
-    """Return ``ignored`` and ``notices`` of the catalogue behind an index, and the ``suffix`` of its shards."""
+    """Return ``ignored`` and ``notices`` of the catalogue behind an index, ``suffix`` of its shards, and `padded`."""
     return read_header(path, KIND).facts
+
+
+def padded(index: pd.DataFrame) -> dict[str, Any]:
+    """Return how many ``tracks`` of an index have a last slice that is padded, and the ``longest`` padding, s."""
+    lacking = index.loc[index["padded_s"] > 0, "padded_s"]
+    return {"tracks": len(lacking), "longest": float(lacking.max()) if len(lacking) else 0.0}
 
 
 def shard_files(path: Path | str) -> list[Path]:
@@ -174,7 +182,7 @@ def _fates(slices: Sequence[Path]) -> pd.DataFrame:
     """Return what became of each track by the cutting alone."""
     return pd.DataFrame(
         [row for path in slices for row in slice_shards.read_header(path).facts["tracks"]],
-        columns=["track_id", "slices", "verdict", "reason", "message"],
+        columns=["track_id", "slices", "padded_s", "verdict", "reason", "message"],
     )
 
 

@@ -162,7 +162,22 @@ class Descriptors(Settings):
         return self
 
 
-class _InFrames(Settings):
+LONGEST_PADDING = 0.1  # s
+
+
+class _Segments(Settings):
+    """What all segmentations have in common."""
+
+    tolerance: float = Field(
+        0.02,
+        ge=0,
+        le=0.5,
+        description="Share of a segment that may be missing at the end of a track, 0.1 s at most: it is padded with "
+        "zeros, and counted. Clips sold as 30 s often have 29.98 s.",
+    )
+
+
+class _InFrames(_Segments):
     """Segments counted in frames of the spectrogram of the whole track."""
 
     frames: int = Field(128, ge=1, description="Frames in a segment.")
@@ -196,7 +211,7 @@ class AvoidBreaks(_InFrames):
     )
 
 
-class _InSeconds(Settings):
+class _InSeconds(_Segments):
     """Segments of a length in seconds; each is cut from the samples and transformed by itself."""
 
     seconds: float = Field(3.0, gt=0, le=3_600, description="Length of a segment, s.")

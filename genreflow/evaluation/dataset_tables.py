@@ -7,7 +7,7 @@ import pandas as pd
 
 from genreflow.folds.feasibility import groups_of
 
-AUDIT = ("class", "tracks", "groups", "accepted", "warned", "quarantined", "ignored", "slices", "hours")
+AUDIT = ("class", "tracks", "groups", "accepted", "warned", "quarantined", "ignored", "slices", "padded", "hours")
 WARNINGS = ("reason", "tracks", "share", "title", "message")
 COPIES = ("recording", "title", "class", "verdict", "message")
 NO_CLASS = "(no class)"
@@ -17,8 +17,8 @@ def audit_table(index: pd.DataFrame, ignored: Mapping[str, int]) -> pd.DataFrame
     """Return a row a class, `AUDIT`: what became of its files.
 
     `tracks` counts all files taken for music, quarantined ones included; groups, slices and hours those that can be
-    used. `ignored` are the files passed over, by class; those outside of all classes have a row of their own, as do
-    tracks that have tags instead of a class.
+    used. `padded` are the tracks whose last slice is completed with zeros. `ignored` are the files passed over, by
+    class; those outside of all classes have a row of their own, as do tracks that have tags instead of a class.
     """
     rows = []
     for label in sorted({*index["label"], *ignored}):
@@ -35,6 +35,7 @@ def audit_table(index: pd.DataFrame, ignored: Mapping[str, int]) -> pd.DataFrame
                 "quarantined": verdicts.get("quarantine", 0),
                 "ignored": ignored.get(label, 0),
                 "slices": int(usable["slices"].sum()),
+                "padded": int((usable["padded_s"] > 0).sum()),
                 "hours": usable["seconds"].sum() / 3600,
             }
         )

@@ -5,8 +5,8 @@ track: frame `f` stands at sample ``f * hop``. Those of `InSeconds` settings are
 transformed by itself, so that centred frames see its own ends; music maps alone look beyond a segment, and take the
 frames that `frames_of_segments` says.
 
-A segment lies wholly inside the track: a short track gives fewer, and nothing is padded. What is drawn at random
-depends on the seed and the track alone.
+A segment lies inside the track, but for the zeros that may complete the last one (`shapes.padded_samples`): a shorter
+track gives fewer. What is drawn at random depends on the seed and the track alone.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from genreflow.config.inputs import (
     Whole,
 )
 from genreflow.features import rhythm
-from genreflow.features.shapes import frame_count, segment_frames, segment_samples
+from genreflow.features.shapes import frame_count, padded_samples, samples_of, segment_frames, segment_samples
 
 
 def segment_starts(
@@ -49,6 +49,7 @@ def segment_starts(
         Gives the whole track, float32 ``[n_samples]``. Called only where the cutting depends on the music.
     """
     front_end, segments = settings.front_end, settings.segments
+    n_samples = padded_samples(n_samples, settings)
     if isinstance(segments, InFrames):
         return _starts_in_frames(frame_count(n_samples, front_end), front_end, segments, samples)
     length = segment_samples(settings)
@@ -80,6 +81,14 @@ def _starts_in_frames(
     find = rhythm.beat_frames if isinstance(segments, Beats) else rhythm.onset_frames
     found = np.rint(find(envelope, envelope_rate) * (rate / hop / envelope_rate)).astype(np.int64)
     return (beats if isinstance(segments, Beats) else onsets)(n_frames, found, segments)
+
+
+def padding(starts: np.ndarray, n_samples: int, settings: InputSettings) -> int:
+    """Return how many samples the last of some segments lacks, which begin at `starts` (see `segment_starts`)."""
+    if not len(starts):
+        return 0
+    step = settings.front_end.hop if isinstance(settings.segments, InFrames) else 1
+    return max(0, int(starts[-1]) * step + samples_of(1, settings) - n_samples)
 
 
 def frames_of_segments(starts: np.ndarray, n_samples: int, settings: InputSettings) -> np.ndarray:
@@ -116,8 +125,8 @@ def peak_normalised(samples: np.ndarray) -> np.ndarray:
 def midpoint(n_frames: int, settings: Midpoint | Beats | AvoidBreaks) -> np.ndarray:
     """Return the first frames of consecutive segments around the middle of a track.
 
-    A track too short for ``settings.count`` segments gives as many whole ones as it has, perhaps none:
-    nothing is padded. Source: psytrance study, Data preparation.
+    A track too short for ``settings.count`` segments gives as many whole ones as it has, perhaps none.
+    Source: psytrance study, Data preparation.
 
     Returns
     -------

@@ -1,6 +1,10 @@
 """How long frames, segments and their arrays are: arithmetic alone, so that a plan can ask without computing."""
 
+from bisect import bisect_right
+from math import ceil
+
 from genreflow.config.inputs import (
+    LONGEST_PADDING,
     MUSIC_MAPS,
     Descriptors,
     FrontEnd,
@@ -8,6 +12,8 @@ from genreflow.config.inputs import (
     InputSettings,
     LogMel,
     MusicMaps,
+    Sliding,
+    Split,
     Stft,
     Waveform,
 )
@@ -43,11 +49,49 @@ def segment_frames(settings: InputSettings) -> int:
 
 
 def needed_seconds(settings: InputSettings) -> float:
-    """Return the length of a segment: a shorter track gives none."""
+    """Return the length of a segment; see `least_samples` for the shortest track that gives one."""
     front_end, segments = settings.front_end, settings.segments
     if isinstance(segments, InFrames):
         return segments.frames * front_end.hop / front_end.sample_rate
     return segments.seconds
+
+
+def padded_samples(n_samples: int, settings: InputSettings) -> int:
+    """Return the length of a track with the zeros at its end that complete its last segment, samples.
+
+    A segment may lack a share of its length (`tolerance`), and `LONGEST_PADDING` at most; nothing else is padded.
+    """
+    reach = n_samples + _most_padding(settings)
+    count = bisect_right(range(1, settings.segments.count + 1), reach, key=lambda k: samples_of(k, settings))
+    return max(n_samples, samples_of(count, settings)) if count else n_samples
+
+
+def samples_of(count: int, settings: InputSettings) -> int:
+    """Return the samples that a track needs for `count` segments without padding.
+
+    Segmentations that place their segments anywhere need as many for all as for one.
+    """
+    front_end, segments = settings.front_end, settings.segments
+    if isinstance(segments, InFrames):
+        return (count * segments.frames - 1) * front_end.hop + front_end.n_fft - 2 * margin(front_end)
+    length = segment_samples(settings)
+    match segments:
+        case Sliding():
+            return round((count - 1) * segments.hop * front_end.sample_rate) + length
+        case Split():
+            return ceil((count - 1) * (1 - segments.overlap) * length) + length
+        case _:
+            return length
+
+
+def least_samples(settings: InputSettings) -> int:
+    """Return the length of the shortest track that gives a segment, samples."""
+    return samples_of(1, settings) - _most_padding(settings)
+
+
+def _most_padding(settings: InputSettings) -> int:
+    seconds = min(settings.segments.tolerance * needed_seconds(settings), LONGEST_PADDING)
+    return int(seconds * settings.front_end.sample_rate + 1e-6)
 
 
 def frame_count(n_samples: int, front_end: LogMel | Stft | MusicMaps) -> int:

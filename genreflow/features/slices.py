@@ -13,8 +13,15 @@ from genreflow.config.inputs import Descriptors, InFrames, InputSettings, LogMel
 from genreflow.features import logmel, stft
 from genreflow.features.descriptors import describe
 from genreflow.features.maps import music_maps
-from genreflow.features.segments import frames_of_segments, peak_normalised, segment_starts
-from genreflow.features.shapes import frame_span, needed_seconds, segment_frames, segment_samples, segment_shape
+from genreflow.features.segments import frames_of_segments, padding, peak_normalised, segment_starts
+from genreflow.features.shapes import (
+    frame_span,
+    least_samples,
+    samples_of,
+    segment_frames,
+    segment_samples,
+    segment_shape,
+)
 from genreflow.store.shards import FULL_SCALE, Shard
 
 SILENT_LEVEL = -60.0  # dBFS; normalised music is some 45 dB louder
@@ -35,12 +42,15 @@ class Slices:
         Length of the whole track.
     silent
         How many segments were left out because they are silent.
+    padded_s
+        Zeros that complete the last segment, s.
     """
 
     array: np.ndarray
     start_s: np.ndarray
     seconds: float
     silent: int = 0
+    padded_s: float = 0.0
 
 
 def stored_dtype(settings: InputSettings) -> np.dtype:
@@ -93,7 +103,8 @@ def cut(path: str | os.PathLike, settings: InputSettings, *, track_id: str) -> S
     array, levels = (_frames_cut if in_frames else _samples_cut)(track, starts, settings)
     audible = levels >= SILENT_LEVEL
     start_s = starts * (settings.front_end.hop if in_frames else 1) / settings.front_end.sample_rate
-    return Slices(array[audible], start_s[audible], track.seconds, silent=int((~audible).sum()))
+    padded_s = padding(starts, track.n_samples, settings) / settings.front_end.sample_rate
+    return Slices(array[audible], start_s[audible], track.seconds, int((~audible).sum()), padded_s)
 
 
 def slice_shard(tracks: pd.DataFrame, *, audio_folder: str | os.PathLike, settings: InputSettings, key: str) -> Shard:
@@ -114,7 +125,7 @@ def slice_shard(tracks: pd.DataFrame, *, audio_folder: str | os.PathLike, settin
     -------
     Shard
         Tracks in the order of the index. The header's fact `tracks` tells what became of each, ``track_id, slices,
-        verdict, reason, message``, by the cutting alone.
+        padded_s, verdict, reason, message``, by the cutting alone.
     """
     parts, rows, fates = [], [], []
     for row in tracks.loc[tracks["verdict"] != "quarantine"].itertuples():
@@ -122,7 +133,7 @@ def slice_shard(tracks: pd.DataFrame, *, audio_folder: str | os.PathLike, settin
         n = len(slices.array)
         parts.append(to_stored(slices.array, settings))
         rows.append(pd.DataFrame({"track_id": row.track_id, "slice": np.arange(n), "start_s": slices.start_s}))
-        fates.append({"track_id": row.track_id, "slices": n, **_fate(slices, settings)})
+        fates.append({"track_id": row.track_id, "slices": n, "padded_s": slices.padded_s, **_fate(slices, settings)})
     shape, dtype = segment_shape(settings), stored_dtype(settings)
     facts = {
         "shape": list(shape),
@@ -202,19 +213,44 @@ def _levels(segments: list[np.ndarray]) -> np.ndarray:
 
 def _fate(cut: Slices, settings: InputSettings) -> dict[str, Any]:
     slices, count = len(cut.array), settings.segments.count
-    if slices == 0 and cut.silent:
-        return _verdict("Q_SILENT", "Where slices are cut, the track is silent.")
-    if slices == 0 and cut.seconds >= needed_seconds(settings):
-        return _verdict("Q_NO_PLACE", f"It has no place to cut a slice: {settings.segments.kind} found none.")
     if slices == 0:
-        length = f"It lasts {cut.seconds:.1f} s; one slice needs {needed_seconds(settings):.2f} s."
-        return _verdict("Q_TOO_SHORT", length)
+        return _verdict(*why_none(cut, settings))
     if cut.silent:
         message = f"{cut.silent} of {cut.silent + slices} slices are silent and were left out."
         return _verdict("W_SILENT_SLICES", message)
     if slices < count:
         return _verdict("W_FEWER_SLICES", f"It gives {slices} slices of {count}, lasting {cut.seconds:.1f} s.")
     return {"verdict": "accept", "reason": "", "message": ""}
+
+
+def why_none(cut: Slices, settings: InputSettings) -> tuple[str, str]:
+    """Return why a track gives no slices: a code and a sentence."""
+    if cut.silent:
+        return "Q_SILENT", "Where slices are cut, the track is silent."
+    return too_short(cut.seconds, settings) or (
+        "Q_NO_PLACE", f"It has no place to cut a slice: {settings.segments.kind} found none.",
+    )  # fmt: skip
+
+
+def too_short(seconds: float, settings: InputSettings) -> tuple[str, str] | None:
+    """Return the code and the sentence with which a track is refused that is too short for a slice, or None."""
+    rate = settings.front_end.sample_rate
+    least = least_samples(settings)
+    if int(seconds * rate + 1e-6) >= least:
+        return None
+    lasts, needs = apart(seconds, least / rate)
+    padding = (samples_of(1, settings) - least) / rate
+    padded = f", with the {padding:.3g} s that may be padded" if padding else ""
+    return "Q_TOO_SHORT", f"It lasts {lasts} s; one slice needs {needs} s{padded}."
+
+
+def apart(shorter: float, longer: float) -> tuple[str, str]:
+    """Write two lengths, s, with as many digits as show that they differ: two at least, and six at most."""
+    for digits in range(2, 7):
+        texts = f"{shorter:.{digits}f}", f"{longer:.{digits}f}"
+        if texts[0] != texts[1]:
+            break
+    return texts
 
 
 def _verdict(reason: str, message: str) -> dict[str, str]:

@@ -13,8 +13,7 @@ from genreflow.audio.ingest import ingest
 from genreflow.audio.verdict import Refused
 from genreflow.config.audio import AudioSettings
 from genreflow.config.inputs import InputSettings
-from genreflow.features.shapes import needed_seconds
-from genreflow.features.slices import cut, to_stored
+from genreflow.features.slices import cut, to_stored, why_none
 from genreflow.predict.files import Item
 from genreflow.store.digest import file_sha256
 
@@ -112,15 +111,7 @@ def _cut(item: Item, row: dict, folder: Path, settings: InputSettings) -> Heard:
     # Where cutting is random, it draws from the content.
     slices = cut(ogg, settings, track_id=row["track_id"])
     if not len(slices.array):
-        return Heard(item, row["sha256"], *_nothing(slices.silent, slices.seconds, settings))
+        return Heard(item, row["sha256"], *why_none(slices, settings))
     # A track must look the same here as it did in training, where it was stored.
     stored = to_stored(slices.array, settings)
     return Heard(item, row["sha256"], row["reason"], row["message"], slices.seconds, stored, slices.start_s, ogg)
-
-
-def _nothing(silent: int, seconds: float, settings: InputSettings) -> tuple[str, str]:
-    if silent:
-        return "Q_SILENT", "Where slices are cut, the track is silent."
-    if seconds >= needed_seconds(settings):
-        return "Q_NO_PLACE", f"It has no place to cut a slice: {settings.segments.kind} found none."
-    return "Q_TOO_SHORT", f"It lasts {seconds:.1f} s; one slice needs {needed_seconds(settings):.2f} s."

@@ -27,6 +27,7 @@ AUDIT = (
     Column("Quarantined", ("quarantined",), tables.count),
     Column("Other files, passed over", ("ignored",), tables.count),
     Column("Slices", ("slices",), tables.count),
+    Column("Tracks padded", ("padded",), tables.count),
     Column("Hours", ("hours",), tables.number),
 )
 QUARANTINE = (

@@ -1,13 +1,14 @@
 """From the files of a study to its page: which words, numbers and pictures go where."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from genreflow.catalog.index import facts_of, read_index
+from genreflow.catalog.names import count
 from genreflow.config.pipeline import ReportSettings
 from genreflow.evaluation import cost
 from genreflow.evaluation.runs import Run
@@ -80,7 +81,7 @@ def study_page(
         warnings=frames["warnings"],
         warned=_warned(indexes),
         copies=frames["copies"],
-        notices=facts_of(indexes[0])["notices"],
+        notices=[*facts_of(indexes[0])["notices"], *_padded(indexes)],
         gates={name.replace("_", " "): value for name, value in study["gates"].items()},
         leakage=_by_protocol(leakage, "leakage", study),
         bandwidth=_by_protocol(bandwidth, "bandwidth", study),
@@ -215,6 +216,17 @@ def _by_protocol(paths: Sequence[str], kind: str, study: Mapping[str, Any]) -> p
         read_frame(path, kind).assign(protocol=study["protocols"][Path(path).parent.name]["title"]) for path in paths
     ]
     return pd.concat(parts, ignore_index=True) if parts else None
+
+
+def _padded(indexes: Sequence[Path | str]) -> Iterator[str]:
+    """Yield a sentence on each input of which some tracks are a little too short for their last slice."""
+    for path in indexes:
+        padded = facts_of(path)["padded"]
+        if padded["tracks"]:
+            yield (
+                f"{Path(path).parent.name}: zeros complete the last slice of {count(padded['tracks'], 'track')}, "
+                f"{padded['longest']:.3g} s of it at most."
+            )
 
 
 def _warned(indexes: Sequence[str]) -> pd.DataFrame:

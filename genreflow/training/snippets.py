@@ -109,11 +109,13 @@ def random_segments(
         Hexadecimal, and a number: the places depend on both.
     """
     if not isinstance(settings.segments, InFrames):
-        anywhere = Random(seconds=settings.segments.seconds, count=count, seed=seed)
+        segments = settings.segments
+        anywhere = Random(seconds=segments.seconds, tolerance=segments.tolerance, count=count, seed=seed)
         return cut(path, settings.model_copy(update={"segments": anywhere}), track_id=track_id).array
     front_end, frames = settings.front_end, settings.segments.frames
-    n_frames = frame_count(Track.open(path, front_end.sample_rate).n_samples, front_end)
-    whole = Midpoint(frames=n_frames, count=1)
+    n_samples = Track.open(path, front_end.sample_rate).n_samples
+    n_frames = max(frames, frame_count(n_samples, front_end))  # a usable track lacks no more than may be padded
+    whole = Midpoint(frames=n_frames, tolerance=settings.segments.tolerance, count=1)
     [spectrogram] = cut(path, settings.model_copy(update={"segments": whole}), track_id=track_id).array
     starts = random(n_frames, frames, Random(count=count), draw(track_id, seed))
     return np.stack([spectrogram[:, start : start + frames] for start in starts])

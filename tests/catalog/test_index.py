@@ -34,7 +34,10 @@ def write_shard(folder, ids, names, pairs=()):
     )
     write_table(folder / "audio.parquet", audio.assign(**dict.fromkeys(COLUMNS, 1)), Header("audio"))
     fates = [
-        dict(zip(["track_id", "slices", "verdict", "reason", "message"], (ids[name], *CUT[name]), strict=True))
+        {
+            "padded_s": 0.02,
+            **dict(zip(["track_id", "slices", "verdict", "reason", "message"], (ids[name], *CUT[name]), strict=True)),
+        }
         for name in names
         if name in CUT
     ]
@@ -60,6 +63,8 @@ def test_both_stages_have_their_say(files):
     ]  # fmt: skip
     assert told.loc["dark/c", ["verdict", "reason", "message"]].tolist() == ["quarantine", "Q_EMPTY", "Empty."]
     assert told["slices"].to_dict() == {"goa/a": 0, "goa/b": 2, "dark/c": 0}
+    assert told["padded_s"].to_dict() == {"goa/a": 0, "goa/b": 0.02, "dark/c": 0}
+    assert index.padded(told) == {"tracks": 1, "longest": 0.02}
 
 
 def test_a_lost_track_is_an_error_not_a_smaller_dataset(files):

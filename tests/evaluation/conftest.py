@@ -16,6 +16,7 @@ def index():
         label=[CLASSES[i % 3] for i in range(42)],
         group=[f"{CLASSES[i % 3]}{i // 6}" for i in range(42)],
         slices=[10] * 40 + [0, 0],
+        padded_s=[0.02] * 3 + [0.0] * 39,
         seconds=[90.0] * 42,
         verdict=["accept"] * 39 + ["warn", "quarantine", "quarantine"],
     )

@@ -10,7 +10,7 @@ from genreflow.evaluation import dataset_tables, tables
 from genreflow.evaluation.headline import headline, holdout_sentences
 
 AUDIT = pd.DataFrame(
-    [("a", 21, 7, 20, 0, 1, 0, 200, 0.5), ("b", 21, 7, 19, 1, 1, 0, 200, 0.5)], columns=list(dataset_tables.AUDIT)
+    [("a", 21, 7, 20, 0, 1, 0, 200, 3, 0.5), ("b", 21, 7, 19, 1, 1, 0, 200, 0, 0.5)], columns=list(dataset_tables.AUDIT)
 )
 ROW = dict.fromkeys(tables.SETTINGS, np.nan) | {
     "folds": 5, "diverged": 0, "tracks": 40, "groups": 14, "slices": 400, "slice_accuracy": 0.65, "slice_low": 0.55,

@@ -119,7 +119,7 @@ def test_a_shard_keeps_the_order_and_tells_what_became_of_each_track(folder, tmp
 
     assert header.key == "k1"
     assert header.facts["front_end"]["hop"] == 882
-    assert header.facts["segments"] == {"kind": "midpoint", "frames": 32, "count": 4}
+    assert header.facts["segments"] == {"kind": "midpoint", "frames": 32, "count": 4, "tolerance": 0.02}
     assert rows["track_id"].tolist() == [IDS["few"]] * 2 + [IDS["long"]] * 4
     assert rows["slice"].tolist() == [0, 1, 0, 1, 2, 3]
 
@@ -133,7 +133,8 @@ def test_a_shard_keeps_the_order_and_tells_what_became_of_each_track(folder, tmp
     assert [fate["slices"] for fate in fates.values()] == [2, 4, 0]
     assert [fate["verdict"] for fate in fates.values()] == ["warn", "accept", "quarantine"]
     assert [fate["reason"] for fate in fates.values()] == ["W_FEWER_SLICES", "", "Q_TOO_SHORT"]
-    assert fates[IDS["short"]]["message"] == "It lasts 0.5 s; one slice needs 0.64 s."
+    needs = "one slice needs 0.61 s, with the 0.0128 s that may be padded."
+    assert fates[IDS["short"]]["message"] == f"It lasts 0.50 s; {needs}"
 
 
 def test_tracks_that_the_audio_index_quarantined_are_passed_over(folder):
