@@ -1,5 +1,6 @@
 """From the content of config.yaml to all that is to be built."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,11 +65,17 @@ class Plan:
         return f"results/{study.name}/runs/{study.final.model}/{study.final.name}/fold-final/model.safetensors"
 
     @property
-    def predict_key(self) -> str:
-        """Key of the predictions: the model, and the names, sizes and times of the files."""
+    def predictor_record(self) -> list[str]:
+        """The predictions that the final model is calibrated by: its own, and those of the folds of its setting."""
         study = self.studies[self.settings.predict.study]
-        stamps = [(name, *_stamp(Path(name))) for name in self.settings.predict.files]
-        return digest(self.code["predict_files"], study.run_key(study.final.model, study.final.name), stamps)
+        wanted = (study.final.model, study.final.name)
+        runs = [run for run in study.runs if (run.model, run.setting) == wanted and not run.repeat]
+        return [f"results/{study.name}/{run.path}/predictions.parquet" for run in runs]
+
+    def predict_key(self, files: list[list]) -> str:
+        """Return the key of the predictions: of the model, and of `genreflow.predict.files.stamps` of the files."""
+        study = self.studies[self.settings.predict.study]
+        return digest(self.code["predict_files"], study.run_key(study.final.model, study.final.name), files)
 
 
 def make_plan(config: Mapping[str, Any], *, home: Path, refresh: bool) -> Plan:
@@ -129,6 +136,9 @@ def survey(config: Mapping[str, Any], *, home: Path, look: bool) -> tuple[Plan, 
     errors.raise_any()
     listed = {name: listings[name].tracks if look else listed_before(name) for name in wanted}
     plan = _plan(settings, studies, listed, home, errors)
+    if not errors.errors:
+        with errors.step():
+            _check_predict(plan, look=look)
     errors.raise_any()
     return plan, listings
 
@@ -151,8 +161,6 @@ def _plan(
             planned = StudyPlan(name, study, mine, code, _published(study.published, home))
             _check_runs(planned, settings.limits.max_runs)
             plan.studies[name] = planned
-    if not errors.errors:
-        _check_predict(plan)
     return plan
 
 
@@ -257,7 +265,8 @@ def _tracks_of(protocol: ProtocolPlan) -> pd.DataFrame:
     return select(protocol.dataset.tracks, **wanted)
 
 
-def _check_predict(plan: Plan) -> None:
+def _check_predict(plan: Plan, *, look: bool) -> None:
+    """Refuse a request that cannot be met; whether its files are there is not looked at where other jobs begin."""
     request = plan.settings.predict
     if request is None:
         return
@@ -267,15 +276,6 @@ def _check_predict(plan: Plan) -> None:
         )
     if plan.studies[request.study].final is None:
         raise UserError(f"predict.study: {request.study!r} trains no final model; give it `final: {{}}`.")
-    missing = [name for name in request.files if not Path(name).exists()]
+    missing = [name for name in request.files if look and not os.path.exists(name)]  # noqa: PTH110 - also of names too long
     if missing:
         raise Problems("predict.files:", [f"{name!r} does not exist" for name in missing])
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    """Return size and time of a file, or how many files lie below a folder and the newest of their times."""
-    files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
-    return (
-        len(files) if path.is_dir() else path.stat().st_size,
-        max((file.stat().st_mtime_ns for file in files), default=0),
-    )

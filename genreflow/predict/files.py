@@ -52,6 +52,31 @@ def find(given: Sequence[str]) -> list[Item]:
     return list(items.values())
 
 
+def stamps(given: Sequence[str]) -> list[list]:
+    """Return what predictions depend on of the files that are meant, names included, without reading any music.
+
+    Each file has its name, size, times and inode. The time of the inode (ctime) changes whatever is done to a file, be
+    it older music moved to the name of newer one. What cannot be listed has its reason.
+    """
+    return [stamp for name in given for stamp in _stamps_of(name)]
+
+
+def _stamps_of(name: str) -> list[list]:
+    try:
+        items = list(_meant(Path(name)))
+    except (UserError, OSError) as error:
+        return [[name, str(error)]]
+    return [[name, item.path, item.reason, item.message, *_stamp(item.path)] for item in items]
+
+
+def _stamp(path: bytes) -> tuple[int, ...]:
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        return (-(error.errno or 1),)
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
 def _meant(path: Path) -> Iterator[Item]:
     if path.is_dir():
         yield from _below(os.fsencode(path))

@@ -71,21 +71,22 @@ def listen(
     for start in range(0, len(items), step):
         some = items[start : start + step]
         with tempfile.TemporaryDirectory(prefix="genreflow-") as folder:
-            refused = {item: refusal for item in some if (refusal := _refusal(item, audio))}
-            usable = [(item, file_sha256(item.path)) for item in some if item not in refused]
+            found = {item: _read(item, audio) for item in some}
+            usable = [heard for heard in found.values() if not heard.reason]
             tracks = [
-                {"track_id": sha256[:16], "path": item.path, "bytes": None, "sha256": sha256} for item, sha256 in usable
+                {"track_id": heard.sha256[:16], "path": heard.item.path, "bytes": None, "sha256": heard.sha256}
+                for heard in usable
             ]
             table = ingest(
                 tracks, audio_folder=folder, settings=audio, stage_key="predict", workers=workers, timeout=timeout
             )
-            rows = dict(zip((item for item, _ in usable), table.to_pylist(), strict=True))
+            rows = dict(zip((heard.item for heard in usable), table.to_pylist(), strict=True))
             for item in some:
-                yield refused.get(item) or _cut(item, rows[item], Path(folder), settings)
+                yield _cut(item, rows[item], Path(folder), settings) if item in rows else found[item]
 
 
-def _refusal(item: Item, audio: AudioSettings) -> Heard | None:
-    """Return why a file cannot even be read, if so."""
+def _read(item: Item, audio: AudioSettings) -> Heard:
+    """Return the digest of a file's bytes, or why it cannot even be read."""
     if item.reason:
         return Heard(item, reason=item.reason, message=item.message)
     try:
@@ -93,15 +94,15 @@ def _refusal(item: Item, audio: AudioSettings) -> Heard | None:
         if size > 1e9 * audio.gates.max_file_gb:
             message = f"The file has {size / 1e9:.1f} GB; files of up to {audio.gates.max_file_gb:g} GB are read."
             return Heard(item, reason="Q_TOO_BIG", message=message)
-        with open(item.path, "rb") as file:
-            file.read(1)
+        return Heard(item, file_sha256(item.path))
     except Refused as refused:
         return Heard(item, reason=refused.reason, message=refused.message)
+    except FileNotFoundError:
+        return Heard(item, reason="Q_GONE", message="The file is no longer there.")
     except PermissionError:
         return Heard(item, reason="Q_PERMISSION", message="There is no permission to read the file.")
     except OSError as error:
         return Heard(item, reason="Q_UNREADABLE", message=f"The file cannot be read: {os.strerror(error.errno)}.")
-    return None
 
 
 def _cut(item: Item, row: dict, folder: Path, settings: InputSettings) -> Heard:

@@ -13,6 +13,7 @@ from genreflow.job import let_jobs_import_from
 from genreflow.plan import needs
 from genreflow.plan.current import FORGETS, of_other_keys
 from genreflow.plan.make import make_plan
+from genreflow.predict.files import stamps
 from genreflow.report.captions import TABLES as CAPTIONED
 from genreflow.report.captions import label_of, rst_of, section_of, title_of
 

@@ -8,6 +8,7 @@ if PLAN.settings.predict:
     rule predict_files:
         input:
             model=PLAN.predictor,
+            record=PLAN.predictor_record,
         output:
             ensure("results/predictions.csv", non_empty=True),
         log:
@@ -20,7 +21,7 @@ if PLAN.settings.predict:
             runtime=minutes(230),
             gpu=gpus(1),
         params:
-            key=PLAN.predict_key,
+            key=lambda wildcards: PLAN.predict_key(stamps(PLAN.settings.predict.files)),
             files=PLAN.settings.predict.files,
             device=PLAN.settings.limits.device,
         script:
