@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from genreflow.audio import chunks, mpeg, ogg
+from genreflow.audio import chunks, headers, mpeg, ogg
 from genreflow.audio.verdict import Caution, Refused
 
 _HEAD_BYTES = 16_384  # more than a sequence of frames takes
@@ -23,8 +23,6 @@ _FOREIGN = {
     b"\x1f\x8b": "a gzip archive",
     b"\x7fELF": "a program",
     b"MZ": "a program",
-    b"\x1aE\xdf\xa3": "a Matroska file, which is not supported",
-    b"0&\xb2u": "a Windows Media file, which is not supported",
     b"\x00\x05\x16\x07": "an AppleDouble side file",
 }
 _SUFFIXES = {
@@ -38,10 +36,49 @@ _SUFFIXES = {
     "mp4": ("m4a", "mp4", "m4b", "m4p", "m4r", "m4v", "mov", "alac", "3gp"),
     "mp3": ("mp3", "mp2", "mp1", "mpga", "mpa"),
     "aac": ("aac", "adts"),
+    "matroska": ("mka", "mkv", "webm", "weba"),
+    "asf": ("wma", "asf", "wmv"),
+    "wv": ("wv",),
+    "tta": ("tta",),
+    "ape": ("ape",),
+    "mpc": ("mpc", "mp+", "mpp"),
+    "dsf": ("dsf",),
+    "dff": ("dff",),
+}
+# How files begin that have one magic number.
+_MAGIC = {
+    b"riff": "w64",
+    b".snd": "au",
+    b"caff": "caf",
+    b"fLaC": "flac",
+    ogg.CAPTURE: "ogg",
+    headers.EBML: "matroska",
+    headers.ASF: "asf",
+    b"wvpk": "wv",
+    b"TTA1": "tta",
+    b"MAC ": "ape",
+    b"MPCK": "mpc",
+    b"MP+\x07": "mpc",
+    b"MP+\x17": "mpc",
+    b"DSD ": "dsf",
+    b"FRM8": "dff",
 }
 _UNKNOWN = "not a known audio file"
 FORMAT_CHANGE = Caution("W_FORMAT_CHANGE", "The audio format changes midway; the first part is used.")
-_NAMES = {"w64": "Wave64", "flac": "FLAC", "ogg": "Ogg", "mp4": "MPEG-4", "aac": "AAC (ADTS)"}
+_NAMES = {
+    "w64": "Wave64",
+    "flac": "FLAC",
+    "ogg": "Ogg",
+    "mp4": "MPEG-4",
+    "aac": "AAC (ADTS)",
+    "matroska": "Matroska (WebM)",
+    "asf": "Windows Media",
+    "wv": "WavPack",
+    "tta": "True Audio",
+    "ape": "Monkey's Audio",
+    "mpc": "Musepack",
+    "dff": "DSDIFF",
+}
 
 
 class Excerpt:
@@ -86,7 +123,7 @@ class Survey:
     Parameters
     ----------
     container
-        `wav`, `w64`, `aiff`, `au`, `caf`, `flac`, `ogg`, `mp4`, `mp3` or `aac`.
+        A key of `_SUFFIXES`: `wav`, `flac`, `mp3` ...
     pieces
         What FFmpeg is to read, one behind the other: without tags and junk, or what is of another format.
     header_is_exact
@@ -130,6 +167,18 @@ def survey(file: BinaryIO, *, junk_bytes: int) -> Survey:
             stretch = chunks.au_stretch(audio)
         case "mp4":
             stretch, header_is_exact = chunks.mp4_stretch(audio), True
+        case "matroska":
+            stretch = headers.matroska_stretch(audio)
+        case "asf":
+            stretch = headers.asf_stretch(audio)
+        case "dsf":
+            stretch = headers.dsf_stretch(audio)
+        case "dff":
+            stretch = headers.dsdiff_stretch(audio)
+        case "wv" | "tta" | "ape":
+            header_is_exact = True
+        case "mpc":  # of stream version 8 FFmpeg has the length wrong
+            header_is_exact = _read(file, start, 4) != b"MPCK"
         case "mp3":
             header_is_exact = mpeg.counts_its_frames(audio)
         case "flac":
@@ -165,9 +214,8 @@ def identify(head: bytes) -> str | None:
         return "aiff"
     if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
         return "mp4"
-    for magic, name in {b"riff": "w64", b".snd": "au", b"caff": "caf", b"fLaC": "flac", ogg.CAPTURE: "ogg"}.items():
-        if form == magic:
-            return name
+    if form in _MAGIC:
+        return _MAGIC[form]
     frame = mpeg.frame(head)
     return frame and frame[0]
 

@@ -28,10 +28,13 @@ from genreflow.config.audio import Gates
 MAX_FRAMES = 2**28  # held at once: 1 GiB
 
 _OPTIONS = {
-    "format_whitelist": "aac,aiff,au,caf,flac,mp3,mov,ogg,w64,wav",
+    "format_whitelist": "aac,aiff,ape,asf,au,caf,dsf,flac,iff,matroska,mov,mp3,mpc,mpc8,ogg,tta,w64,wav,wv",
     "protocol_whitelist": "file",
 }
-_CODECS = ("pcm_", "adpcm_", "gsm", "mp1", "mp2", "mp3", "aac", "alac", "flac", "vorbis", "opus", "libopus")
+_CODECS = (
+    "pcm_", "adpcm_", "gsm", "mp1", "mp2", "mp3", "aac", "alac", "flac", "vorbis", "opus", "libopus", "ac3", "eac3",
+    "wma", "wavpack", "tta", "ape", "mpc7", "mpc8", "dsd_", "dst",
+)  # fmt: skip
 _BLOCK = 65_536  # frames converted at a time, about
 _PLANAR_CHANNELS = 7  # PyAV reads planar frames of eight and more channels out of bounds
 _GROWTH = 2**22  # frames

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from genreflow.catalog.layouts.walk import SIDE_FILES, is_hidden, suffix, walk
+from genreflow.catalog.layouts.walk import is_side_file, walk
 from genreflow.catalog.names import printable
 from genreflow.errors import Problems, UserError
 from genreflow.predict import playlists
@@ -90,7 +90,7 @@ def _meant(path: Path) -> Iterator[Item]:
 def _below(folder: bytes) -> Iterator[Item]:
     for entry in sorted(walk(folder, follow_links=True), key=lambda entry: entry.path):
         name = entry.path.rsplit(b"/", 1)[-1]
-        if is_hidden(name) or suffix(name) in SIDE_FILES or (entry.is_folder and not entry.reason):
+        if is_side_file(name) or (entry.is_folder and not entry.reason):
             continue
         refusal = (entry.reason, entry.message) if entry.reason.startswith("Q_") else ()
         yield Item(os.path.join(folder, entry.path), *refusal)

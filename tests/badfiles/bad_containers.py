@@ -93,6 +93,8 @@ def _misnamed() -> Cases:
         ("opus", "mp3"), ("wav", "xyz"), ("wav", "txt.mp3"), ("wav", ""),
     ):  # fmt: skip
         yield case("C06", f"{kind}-as-{suffix or 'nothing'}", suffix, base(kind, SHORT))
+    for kind in ("mka", "wv", "wma"):
+        yield case("C06", f"{kind}-as-wav", "wav", base(kind, SHORT))
 
 
 def _not_audio() -> Cases:
@@ -106,11 +108,8 @@ def _not_audio() -> Cases:
         for suffix in ("mp3", "flac", "wav") if name in ("elf", "random", "zeros") else ("mp3",):
             yield case("C09", f"{name}-as-{suffix}", suffix, content)
     yield case("C09", "random-behind-mpeg-sync", "mp3", b"\xff\xfb\x90\x64" + noise_bytes(60_000))
-    for name, codec, muxer in (("matroska", "flac", "matroska"), ("wavpack", "wavpack", "wv"), ("wma", "wmav2", "asf")):
-        bit_rate = 128_000 if codec == "wmav2" else None
-        yield case(
-            "C09", name, "wav", coded(music(1.5), codec, muxer, bit_rate=bit_rate, muxing={"fflags": "bitexact"})
-        )
+    for name, codec, muxer in (("flv", "aac", "flv"), ("voc", "pcm_u8", "voc"), ("mpegts", "aac", "mpegts")):
+        yield case("C09", name, "wav", coded(music(1.5), codec, muxer, muxing={"fflags": "bitexact"}))
 
 
 def _foreign() -> dict[str, bytes]:

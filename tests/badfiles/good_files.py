@@ -27,7 +27,8 @@ def good_files() -> Cases:
 
 
 def _formats() -> Cases:
-    for kind in ("wav", "rf64", "w64", "aiff", "au", "caf", "flac", "ogg", "opus", "mp3", "m4a", "aac"):
+    for kind in ("wav", "rf64", "w64", "aiff", "au", "caf", "flac", "ogg", "opus", "mp3", "m4a", "aac",
+                 "mka", "webm", "wv", "tta", "wma"):  # fmt: skip
         yield case("good", kind, SUFFIX.get(kind, kind), base(kind, SHORT))
     yield case("good", "mp2", "mp2", coded(music(SHORT), "mp2", "mp2", bit_rate=384_000))
     yield case("good", "mp3-mono", "mp3", sound_file(music(SHORT, channels=1), "mp3"))

@@ -32,6 +32,16 @@ BY_SOUNDFILE: dict[str, tuple[str, str, dict]] = {
     "opus": ("OGG", "OPUS", {"compression_level": 0.2}),
     "mp3": ("MP3", "MPEG_LAYER_III", {"compression_level": 0.0, "bitrate_mode": "CONSTANT"}),  # 320 kb/s
 }
+# How PyAV calls those that it writes: codec, muxer, rate.
+_CODED = {
+    "m4a": ("aac", "ipod", RATE),
+    "aac": ("aac", "adts", RATE),
+    "mka": ("flac", "matroska", RATE),
+    "webm": ("libopus", "webm", OPUS_RATE),
+    "wv": ("wavpack", "wv", RATE),
+    "tta": ("tta", "tta", RATE),
+    "wma": ("wmav2", "asf", RATE),
+}
 SUFFIX = {"rf64": "wav"}
 
 
@@ -163,11 +173,12 @@ def _draw(media: av.container.OutputContainer, stream: av.VideoStream) -> None:
 
 @cache
 def base(kind: str, seconds: float = SECONDS) -> bytes:
-    """Return the usual music as a sound file of the format `kind`: those of `BY_SOUNDFILE`, `m4a` and `aac`."""
-    if kind == "m4a":
-        return aac(music(seconds))
-    if kind == "aac":
-        return coded(music(seconds), "aac", "adts")
+    """Return the usual music as a sound file of the format `kind`: those of `BY_SOUNDFILE`, and of `_CODED`."""
+    if kind in _CODED:
+        codec, muxer, rate = _CODED[kind]
+        bit_rate = 128_000 if kind in ("wma", "webm") else 320_000
+        muxing = None if kind in ("m4a", "aac") else {"fflags": "bitexact"}
+        return coded(music(seconds, rate=rate), codec, muxer, rate=rate, bit_rate=bit_rate, muxing=muxing)
     if kind == "opus":
         return sound_file(music(seconds, rate=OPUS_RATE), kind, rate=OPUS_RATE)
     return sound_file(music(seconds), kind)

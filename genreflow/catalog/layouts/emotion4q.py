@@ -5,8 +5,9 @@ from collections import Counter
 from pathlib import Path
 
 from genreflow.catalog.layouts.found import Found, FoundTrack
-from genreflow.catalog.layouts.homes import files_in, folder_of, home_of, is_side_file, stem
+from genreflow.catalog.layouts.homes import files_in, folder_of, home_of, stem
 from genreflow.catalog.layouts.tables import raise_any, read_header
+from genreflow.catalog.layouts.walk import is_side_file
 from genreflow.catalog.names import count, few, printable
 from genreflow.config.datasets import Emotion4Q
 from genreflow.errors import Problems

@@ -9,7 +9,7 @@ from genreflow.catalog.artists import artist_key
 from genreflow.catalog.labels import Naming, name_classes, renamed, tidy
 from genreflow.catalog.layouts.found import Found, FoundTrack
 from genreflow.catalog.layouts.paths import with_twins
-from genreflow.catalog.layouts.walk import AUDIO_FILES, SIDE_FILES, Entry, is_hidden, suffix, walk
+from genreflow.catalog.layouts.walk import AUDIO_FILES, Entry, is_hidden, is_side_file, suffix, walk
 from genreflow.catalog.names import count, few, printable
 from genreflow.config.datasets import Folders
 from genreflow.errors import UserError
@@ -21,7 +21,7 @@ _PASSED_OVER = ("side file", "hidden file", "hidden folder", "repeated folder li
 def find(settings: Folders) -> Found:
     """Find the tracks of a dataset laid out as ``class/track`` or ``class/album/.../track``.
 
-    Hidden files and `SIDE_FILES` are passed over and counted, a hidden folder as one. Anything else is a track; so is
+    Hidden and side files are passed over and counted, a hidden folder as one. Anything else is a track; so is
     a folder that cannot be listed, refused under its own name.
 
     Raises
@@ -66,7 +66,7 @@ def _kind(entry: Entry) -> str:
         return "repeated folder link"
     if entry.is_folder and not entry.reason:
         return "track" if suffix(name) in AUDIO_FILES and not is_class else "empty folder"
-    return "side file" if suffix(name) in SIDE_FILES and not entry.is_folder else "track"
+    return "side file" if is_side_file(name) and not entry.is_folder else "track"
 
 
 def _track(entry: Entry) -> FoundTrack:

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 
 from genreflow.catalog.known_bad import RESOURCES, marked
 from genreflow.catalog.layouts.found import Found, FoundTrack
-from genreflow.catalog.layouts.homes import files_in, found_in, home_of, is_side_file, stem
+from genreflow.catalog.layouts.homes import files_in, found_in, home_of, stem
 from genreflow.catalog.layouts.tables import read_header
-from genreflow.catalog.layouts.walk import AUDIO_FILES, suffix
+from genreflow.catalog.layouts.walk import AUDIO_FILES, is_side_file, suffix
 from genreflow.catalog.names import count, few, printable
 from genreflow.config.datasets import Gtzan
 from genreflow.errors import Problems

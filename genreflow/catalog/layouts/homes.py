@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from genreflow.catalog.layouts.walk import SIDE_FILES, is_hidden, suffix
+from genreflow.catalog.layouts.walk import suffix
 from genreflow.catalog.names import few, printable
 from genreflow.errors import Problems, UserError
 
@@ -38,11 +38,6 @@ def found_in(folder: Path) -> str:
     """Return a remark on what a folder holds, for an error that looked for something else there."""
     names = sorted(printable(os.fsencode(entry.name)) for entry in folder.iterdir())
     return f"found: {few(names, most=20)}" if names else "the folder is empty"
-
-
-def is_side_file(name: bytes) -> bool:
-    """Return whether a file lies beside music without being any: ``._blues.00000.au``, ``Thumbs.db``."""
-    return is_hidden(name) or suffix(name) in SIDE_FILES
 
 
 def stem(name: bytes) -> bytes:

@@ -10,14 +10,25 @@ from genreflow.catalog.layouts.paths import OUTSIDE, TOO_LONG, is_inside, is_too
 # Files that lie beside music in every collection. Anything else inside a class folder is taken for a track,
 # so that a damaged or misnamed one is refused by name and not passed over.
 SIDE_FILES = frozenset(
-    b".accurip .asd .bmp .cue .db .doc .docx .gif .htm .html .ini .jpeg .jpg .json .lnk .log .lrc .m3u .m3u8 .md "
-    b".md5 .mid .nfo .pdf .pls .png .rtf .sfv .srt .tsv .csv .txt .url .webp .xml .xspf .yaml .yml .zip".split()
+    # pictures, texts, playlists, checksums
+    b".bmp .gif .heic .ico .jpe .jpeg .jpg .png .psd .svg .tif .tiff .webp .xmp "
+    b".accurip .cue .doc .docx .eac .epub .ffp .htm .html .json .lnk .log .lrc .m3u .m3u8 .md .md5 .nfo .odt .pdf .pls "
+    b".rtf .sfv .sha1 .sha256 .sha512 .srt .st5 .toc .tsv .csv .txt .url .webloc .wpl .xls .xlsx .xml .xspf .yaml .yml "
+    b".zip "
+    # of the system, and of programs that are at work: copies, unfinished downloads
+    b".aria2 .bak .crdownload .db .download .ds_store .filepart .ini .old .opdownload .orig .part .partial .swp .tmp "
+    b".torrent .!ut "
+    # of editors and players: peaks, overviews, markers, projects, notes
+    b".als .asd .aup .aup3 .cpr .flp .gpk .kar .mid .midi .mrk .nra .ovw .pek .pk .pkf .ptx .reapeaks .rpp .rpp-bak "
+    b".sesx .sfk .sfl .wfm .wvc".split()
 )
 AUDIO_FILES = frozenset(
-    b".aac .aif .aifc .aiff .ape .au .caf .flac .m4a .m4b .mp2 .mp3 .mp4 .mpc .oga .ogg .opus .snd .w64 .wav .wave "
-    b".wma .wv".split()
+    b".aac .aif .aifc .aiff .ape .au .caf .dff .dsf .flac .m4a .m4b .mka .mp2 .mp3 .mp4 .mpc .oga .ogg .opus .snd .tta "
+    b".w64 .wav .wave .weba .webm .wma .wv".split()
 )
-_OF_THE_SYSTEM = frozenset([b"__MACOSX", b"@eaDir", b"lost+found", b"$RECYCLE.BIN", b"System Volume Information"])
+_OF_THE_SYSTEM = frozenset(
+    [b"__MACOSX", b"@eaDir", b"lost+found", b"$RECYCLE.BIN", b"System Volume Information", b"Icon\r"]
+)
 
 _NOWHERE = ("Q_NOT_FILE", "This is a link that leads nowhere.")
 _CLOSED = ("Q_PERMISSION", "There is no permission to list the files of this folder.")
@@ -56,6 +67,11 @@ def suffix(path: bytes) -> bytes:
 def is_hidden(name: bytes) -> bool:
     """Tell whether a file or folder is the system's, not the user's: a song may begin with several dots."""
     return (name.startswith(b".") and not name.startswith(b"..")) or name in _OF_THE_SYSTEM
+
+
+def is_side_file(name: bytes) -> bool:
+    """Return whether a file lies beside music without being any: ``cover.jpg``, ``Thumbs.db``, ``._blues.00000.au``."""
+    return is_hidden(name) or suffix(name) in SIDE_FILES or name.endswith(b"~")
 
 
 def walk(root: bytes, *, follow_links: bool, without: Sequence[bytes] = ()) -> Iterator[Entry]:
