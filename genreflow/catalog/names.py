@@ -26,9 +26,9 @@ def few(names: Iterable[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + more
 
 
-def count(n: int, noun: str) -> str:
-    """Return a number and what is counted: ``1 track``, ``30,000 tracks``."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+def count(n: int, noun: str, plural: str = "") -> str:
+    """Return a number and what is counted: ``1 track``, ``30,000 tracks``; `plural` where an s does not make it."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
 def _shown(char: str) -> str:

@@ -9,6 +9,11 @@ from genreflow.config.folds import FoldSettings
 from genreflow.errors import UserError
 from genreflow.folds.roles import HOLDOUT
 
+_WITHOUT_GROUPS = (
+    " Or set folds.group to false: there are tracks enough, but those of one album or artist (a group) then come on "
+    "both sides of a fold, so that a model may learn the album in place of the class, and accuracies are too high."
+)
+
 
 def is_tagged(tracks: pd.DataFrame) -> bool:
     """Return whether tracks have tags instead of a class."""
@@ -153,8 +158,15 @@ def _check_classes(tracks: pd.DataFrame, labels: list[str], settings: FoldSettin
         raise UserError(
             f"{settings.count} folds need at least {settings.count} {unit} of every class, "
             f"and there are fewer of: {listing(small, 20)}.\n{_plain(table)}\n"
-            f"Either {fewer}add {unit} to these classes, or drop them."
+            f"Either {fewer}add {unit} to these classes, or drop them.{_way_out(table, small, settings)}"
         )
+
+
+def _way_out(table: pd.DataFrame, small: pd.Index, settings: FoldSettings) -> str:
+    """Return the way out where only groups are too few, as where a class is one album."""
+    if not settings.group or (table.loc[small, "tracks"] < settings.count).any():
+        return ""
+    return _WITHOUT_GROUPS
 
 
 def _check_given(tracks: pd.DataFrame) -> None:
@@ -172,7 +184,8 @@ def _check_count(tracks: pd.DataFrame, settings: FoldSettings) -> None:
     groups = tracks["group"].nunique()
     needed = settings.count if settings.scheme == "stratified" else 3
     if groups < needed:
-        raise UserError(f"{needed} groups of tracks are needed to divide them, and there are {groups}.")
+        hint = _WITHOUT_GROUPS if settings.group and len(tracks) >= needed else ""
+        raise UserError(f"{needed} groups of tracks are needed to divide them, and there are {groups}.{hint}")
 
 
 def _check_holdout(tracks: pd.DataFrame, settings: FoldSettings) -> None:

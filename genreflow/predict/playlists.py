@@ -1,7 +1,8 @@
 """M3U and M3U8 playlists.
 
-A line a track, ``#`` begins a remark. Paths are relative to the folder of the list; names are bytes on disk, and lists
-hold them in whatever encoding their program wrote, with backslashes if it ran on Windows.
+A line a track. ``#`` begins a remark, unless there is a file of that name; ``#EXTINF:`` and its like are never files.
+Paths are relative to the folder of the list; names are bytes on disk, and lists hold them in whatever encoding their
+program wrote, with backslashes if it ran on Windows.
 """
 
 import os
@@ -15,6 +16,7 @@ from genreflow.errors import UserError
 SUFFIXES = (".m3u", ".m3u8")
 _MOST_BYTES = 16 * 2**20
 _REMOTE = re.compile(rb"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_DIRECTIVE = re.compile(rb"\s*#(EXT[A-Z0-9-]*|PLAYLIST)\s*(:|$)", re.IGNORECASE)
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -28,8 +30,11 @@ def entries(path: str | os.PathLike) -> Iterator[tuple[int, bytes, str]]:
     UserError
         When the list cannot be read, or is no list.
     """
+    folder = os.fsencode(Path(path).parent)
     for number, line in _lines(Path(path)):
-        found, problem = _find(line, os.fsencode(Path(path).parent))
+        found, problem = _find(line, folder)
+        if problem and line.lstrip().startswith(b"#"):
+            continue
         yield number, found, problem and f"Line {number} of {Path(path).name}: {problem}"
 
 
@@ -40,7 +45,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     if b"\0" in content:
         raise UserError(f"{path} is not a playlist: it holds zero bytes. Save it as UTF-8 text, one path a line.")
     for number, line in enumerate(re.split(rb"\r\n|\r|\n", content), start=1):
-        if line.strip() and not line.lstrip().startswith(b"#"):
+        if line.strip() and not _DIRECTIVE.match(line):
             yield number, line
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from genreflow.catalog.known_bad import marked
 from genreflow.catalog.labels import to_classes
 from genreflow.catalog.layouts.found import Found, FoundTrack
-from genreflow.catalog.layouts.homes import files_in, folder_of, found_in
+from genreflow.catalog.layouts.homes import converted, files_by_stem, files_in, folder_of, found_in
 from genreflow.catalog.layouts.tables import raise_any, read_header
 from genreflow.catalog.names import count, few, printable
 from genreflow.config.datasets import Fma
@@ -34,10 +34,11 @@ def find(settings: Fma) -> Found:
     rows = _rows(table, settings.subset)
     listed = [_track(row, settings.split) for row in rows if row["track.genre_top"]]
     tracks, notices = to_classes(listed, settings.labels, str(table))
-    files = _files(home)
-    notices = [*notices, *_unlabelled(len(rows) - len(listed)), *_absences(tracks, files, home)]
     if settings.subset != "full":  # what is known of is the cutting of clips
         tracks = marked(tracks, os.fsencode(home), "fma")
+    files = _files(home)
+    tracks, other_formats = converted(tracks, files_by_stem(os.fsencode(home), map(os.fsencode, _folders(home))))
+    notices = [*notices, *_unlabelled(len(rows) - len(listed)), *_absences(tracks, files, home), *other_formats]
     ignored = len(files - {track.path for track in tracks})
     return Found(os.fsencode(home), tracks, notices, {"": ignored} if ignored else {})
 

@@ -1,11 +1,13 @@
 """Where a published dataset lies: in the folder that was given, or in the one that its archive unpacks to."""
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from genreflow.catalog.layouts.walk import suffix
-from genreflow.catalog.names import few, printable
+from genreflow.catalog.layouts.found import FoundTrack
+from genreflow.catalog.layouts.walk import AUDIO_FILES, is_hidden, suffix
+from genreflow.catalog.names import count, few, printable
 from genreflow.errors import Problems, UserError
 
 
@@ -52,3 +54,41 @@ def files_in(folder: bytes) -> list[bytes]:
             return sorted(entry.name for entry in entries if not entry.is_dir())
     except FileNotFoundError:
         return []
+
+
+def files_by_stem(root: bytes, folders: Iterable[bytes]) -> dict[bytes, list[bytes]]:
+    """Return the audio files in some folders below `root`: their paths by their paths without suffix, MP3 first.
+
+    Copies of a dataset differ in format: who converted it kept the names and changed the suffixes.
+    """
+    found: dict[bytes, list[bytes]] = {}
+    for folder in folders:
+        for name in files_in(os.path.join(root, folder)):
+            if suffix(name) in AUDIO_FILES and not is_hidden(name):
+                found.setdefault(folder + b"/" + stem(name), []).append(folder + b"/" + name)
+    return {path: sorted(copies, key=lambda copy: suffix(copy) != b".mp3") for path, copies in found.items()}
+
+
+def converted(
+    tracks: Sequence[FoundTrack], files: Mapping[bytes, Sequence[bytes]]
+) -> tuple[list[FoundTrack], list[str]]:
+    """Return tracks with the paths of their copies in another format, where there are any, and a notice of how many.
+
+    Parameters
+    ----------
+    tracks
+        With the paths that the dataset was published with.
+    files
+        See `files_by_stem`.
+    """
+    found, changed, spare = [], 0, 0
+    for track in tracks:
+        copies = files.get(stem(track.path), [track.path])
+        path = track.path if track.path in copies else copies[0]
+        changed += path != track.path
+        spare += len(copies) - 1
+        found.append(replace(track, path=path))
+    notices = [f"{count(changed, 'track')} found in another format than the published one"] if changed else []
+    if spare:
+        notices.append(f"{count(spare, 'further copy', 'further copies')} in another format passed over")
+    return found, notices

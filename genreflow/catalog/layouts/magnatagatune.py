@@ -8,7 +8,7 @@ from pathlib import Path
 
 from genreflow.catalog.known_bad import marked
 from genreflow.catalog.layouts.found import Found, FoundTrack
-from genreflow.catalog.layouts.homes import folder_of, found_in
+from genreflow.catalog.layouts.homes import converted, files_by_stem, folder_of, found_in
 from genreflow.catalog.layouts.tables import Table, raise_any, read_header
 from genreflow.catalog.names import count, few
 from genreflow.config.datasets import MagnaTagATune
@@ -37,11 +37,15 @@ def find(settings: MagnaTagATune) -> Found:
     clips = _clips(table)
     tags = top_tags(clips, table.columns[1:-1], settings.top)
     tracks = [_track(path, tuple(tag for tag in tags if tag in own), settings.split) for path, own in clips.items()]
-    kept = [track for track in tracks if track.tags or settings.untagged]
     root = os.fsencode(folder)
-    notices = [_size(clips, table), *_absences(kept, folder), *_left_out(len(tracks) - len(kept), len(tags))]
+    kept, other_formats = converted(
+        marked([track for track in tracks if track.tags or settings.untagged], root, "magnatagatune"),
+        files_by_stem(root, map(os.fsencode, SPLITS)),
+    )
+    left_out = _left_out(len(tracks) - len(kept), len(tags))
+    notices = [_size(clips, table), *_absences(kept, folder), *other_formats, *left_out]
     ignored = {"": len(tracks) - len(kept)} if len(kept) < len(tracks) else {}
-    return Found(root, marked(kept, root, "magnatagatune"), notices, ignored)
+    return Found(root, kept, notices, ignored)
 
 
 def top_tags(clips: dict[str, list[str]], tags: Sequence[str], top: int) -> list[str]:

@@ -92,6 +92,8 @@ def _check_header(sheet: Sheet, settings: Manifest, remarks: Remarks) -> None:
     for name in required:
         if name not in sheet.header:
             problems.append(f"the column {name!r} is missing.{_column_hint(name, spare)}")
+    if not set(required) <= set(sheet.header):
+        problems.append(f"columns found: {few(map(repr, sheet.header), 10)}.{_headless_hint(sheet, required)}")
     absent = [name for name in OPTIONAL if name not in sheet.header]
     for name in spare:
         if hint := did_you_mean(name, absent, cutoff=0.8):
@@ -109,6 +111,13 @@ def _column_hint(name: str, spare: Sequence[str]) -> str:
         return " There is a column 'tags': set `multilabel: true` to use it."
     other = next((other for other in _OTHER_NAMES[name] if other in spare), None)
     return f" Is it {other!r}? Rename it." if other else did_you_mean(name, spare)
+
+
+def _headless_hint(sheet: Sheet, required: Sequence[str]) -> str:
+    if not any(suffix(os.fsencode(cell.strip())) in AUDIO_FILES for cell in sheet.header):
+        return ""
+    line = sheet.separator.join(required)
+    return f" That is a row, not names: put the line `{line}` before it, or the names of the columns in their order."
 
 
 def _rows(sheet: Sheet, settings: Manifest, remarks: Remarks) -> Iterator[Row]:
