@@ -71,7 +71,7 @@ def is_hidden(name: bytes) -> bool:
 
 def is_side_file(name: bytes) -> bool:
     """Return whether a file lies beside music without being any: ``cover.jpg``, ``Thumbs.db``, ``._blues.00000.au``."""
-    return is_hidden(name) or suffix(name) in SIDE_FILES or name.endswith(b"~")
+    return is_hidden(name) or suffix(name) in SIDE_FILES or suffix(name).endswith(b"~")
 
 
 def walk(root: bytes, *, follow_links: bool, without: Sequence[bytes] = ()) -> Iterator[Entry]:
