@@ -35,6 +35,8 @@ MACHINE_SAYS = {
     "There is no permission": (errno.EACCES, errno.EPERM),
     "The disk, or the way to it, reports an error": (errno.EIO, errno.ESTALE, errno.ENXIO, errno.ETIMEDOUT),
     "There is not enough memory": (errno.ENOMEM,),
+    "No further process can be started": (errno.EAGAIN,),
+    "The machine did not let many tracks be decoded": (),
 }
 
 
@@ -67,6 +69,12 @@ class Problems(UserError):
         if len(self.problems) > limit:
             lines.append(f"  … and {len(self.problems) - limit:,} more.")
         super().__init__("\n".join([title, *lines]))
+
+
+class MachineProblems(Problems):
+    """Several things that the machine does not allow, shown together; the first line begins as in `MACHINE_SAYS`."""
+
+    exit_code = 5
 
 
 class Gathering:

@@ -51,7 +51,7 @@ def test_packages_import_nothing_when_they_are_imported():
         ("av", "audio/decode.py"),
         ("soxr", "audio"),
         ("yaml", "config/load.py"),
-        ("pebble", "audio/ingest.py"),
+        ("multiprocessing", "audio/workers.py"),
         ("h5py", "store/hdf5.py"),
     ],
 )

@@ -1,26 +1,24 @@
 """One shard: its tracks normalised in worker processes, which are confined; every track gives one row."""
 
 import dataclasses
-import multiprocessing
 import os
-import resource
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, as_completed
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pyarrow as pa
-from pebble import ProcessExpired, ProcessPool
-from threadpoolctl import threadpool_limits
 
 from genreflow.audio.container import extension_caution
 from genreflow.audio.decode import decode, regular_file_size
 from genreflow.audio.normalise import normalise, stored_record
-from genreflow.audio.verdict import Refused
+from genreflow.audio.verdict import UNSETTLED, Refused, verdict_of
+from genreflow.audio.workers import Died, Result, TimedOut, run_confined
 from genreflow.config.audio import AudioSettings
+from genreflow.errors import MachineProblems
 from genreflow.store.digest import digest, file_sha256
+from genreflow.store.parquet import Header, write_table
 
 SCHEMA = pa.schema(
     [
@@ -48,6 +46,9 @@ SCHEMA = pa.schema(
 
 Row = dict[str, Any]
 _SHA256_DIGITS = 64
+_FEW, _MANY = 2, 0.1  # tracks that may stay unjudged, at least, and of all: with more it is not the tracks
+# Signals that a process sends itself, by what it does; others come from elsewhere.
+_CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS)
 
 
 def ingest(
@@ -60,6 +61,7 @@ def ingest(
     timeout: float = 600.0,
     workers: int = 1,
     memory_gb: float = 4.0,
+    most_unsettled: int | None = None,
 ) -> pa.Table:
     """Normalise the tracks of a shard and return their `audio` table, one row a track, in the order given.
 
@@ -78,14 +80,22 @@ def ingest(
     report
         Called with each row once it is there; the largest files come first.
     timeout
-        Seconds a track may take. A decoder that hangs or crashes costs one track.
+        Processor time that a track may take, and time that its worker may wait without taking any, s. A decoder that
+        hangs or crashes costs one track.
     workers
         Tracks that are worked on side by side, each with one thread.
     memory_gb
-        Memory that a track may take, GB. Where the system itself runs out of it, tracks are tried again one by one.
+        Memory that a track may take, GB.
+    most_unsettled
+        Tracks that may stay unsettled; by default a tenth of them, and two at least.
+
+    A track that times out, crashes or is killed is tried again with nothing beside it before that counts. Verdicts
+    in `UNSETTLED` are not about the bytes of a file; whoever keeps the table is to try these tracks again.
 
     Raises
     ------
+    MachineProblems
+        When so many tracks stay unsettled that the machine must be the cause.
     OSError
         When the results cannot be written; what is wrong with a track is said in its row instead.
     """
@@ -101,15 +111,40 @@ def ingest(
         if (track.get("reason") or "").startswith("Q_"):
             keep(place, _refusal(track["reason"], track["message"]))
     left = sorted(set(range(len(tracks))) - set(rows), key=lambda place: -(tracks[place]["bytes"] or 0))
-    killed = []
-    for place, outcome in shard.work(left, workers):
-        if outcome is _KILLED:
-            killed.append(place)
-        else:
-            keep(place, outcome)
-    for place, outcome in shard.work(killed, workers=1):
-        keep(place, outcome)
+    most = max(_FEW, _MANY * len(left)) if most_unsettled is None else most_unsettled
+    open_places: list[int] = []
+    while left:
+        suspects = []
+        with closing(shard.work(left, workers)) as outcomes:
+            for place, outcome in outcomes:
+                if outcome["reason"] in _TRIED_AGAIN:
+                    suspects.append(place)
+                else:
+                    keep(place, outcome)
+                if len(suspects) > most:
+                    break
+        with closing(shard.work(suspects, workers=1)) as outcomes:
+            for place, outcome in outcomes:
+                keep(place, outcome)
+                if outcome["reason"] in UNSETTLED:
+                    open_places.append(place)
+                if len(open_places) > most:
+                    raise MachineProblems(_UNFIT, [_named(tracks[each], rows[each]) for each in open_places])
+        left, workers = [place for place in left if place not in rows], 1
     return pa.Table.from_pylist([rows[place] for place in range(len(tracks))], schema=SCHEMA)
+
+
+def unsettled(table: pa.Table) -> set[str]:
+    """Return the ids of the tracks of an `audio` table whose verdict is not about their bytes."""
+    rows = zip(table["track_id"].to_pylist(), table["reason"].to_pylist(), strict=True)
+    return {track_id for track_id, reason in rows if reason in UNSETTLED}
+
+
+def write(path: Path, table: pa.Table, key: str) -> int:
+    """Write an `audio` table; return how many of its tracks the next run is to try again."""
+    again = len(unsettled(table))
+    write_table(path, table, Header("audio", key, facts={"unsettled": again}))
+    return again
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,22 +160,11 @@ class _Shard:
 
     def work(self, places: Sequence[int], workers: int) -> Iterator[tuple[int, Row]]:
         """Yield place and outcome of some of the tracks as they are done."""
-        if not places:
-            return
-        fork = multiprocessing.get_context("fork")
-        with ProcessPool(
-            min(workers, len(places)), context=fork, initializer=_confine, initargs=[self.memory_gb]
-        ) as pool:
-            futures = {}
-            for place in places:
-                arguments = [self.tracks[place], self.audio_folder / self.ogg(place), self.settings]
-                futures[pool.schedule(_outcome, args=arguments, timeout=self.timeout)] = place
-            try:
-                for future in as_completed(futures):
-                    yield futures[future], self._result(future)
-            except BaseException:
-                pool.stop()
-                raise
+        tasks = {place: (self.tracks[place], self.audio_folder / self.ogg(place), self.settings) for place in places}
+        results = run_confined(_outcome, tasks, workers=workers, timeout=self.timeout, memory_gb=self.memory_gb)
+        with closing(results):
+            for place, result in results:
+                yield place, _judged(result)
 
     def ogg(self, place: int) -> str:
         """Return the path of a normalised track below the audio folder."""
@@ -153,35 +177,41 @@ class _Shard:
         names = {"track_id": self.tracks[place]["track_id"], "sha256": self.tracks[place]["sha256"], "ogg": ogg}
         return dict.fromkeys(SCHEMA.names) | outcome | names
 
-    def _result(self, future: Future) -> Row:
-        try:
-            return future.result()
-        except TimeoutError:
-            return _refusal("Q_DECODER_TIMEOUT", f"It could not be decoded within {self.timeout:g} s.")
-        except ProcessExpired as death:
-            if death.exitcode == -signal.SIGKILL:
-                return _KILLED
-            return _refusal("Q_DECODER_CRASH", f"The decoder crashed on it ({_cause(death.exitcode)}).")
-        except (OSError, MemoryError):
-            raise  # the results cannot be written: no fault of the track
-        except Exception as error:
-            return _refusal("Q_INTERNAL", f"An error of genreflow itself ({type(error).__name__}); please report it.")
+
+def _judged(result: Result) -> Row:
+    """Return the outcome of a track, given what came of its worker."""
+    match result.error:
+        case None:
+            return result.value
+        case TimedOut():
+            return _refusal(
+                "Q_DECODER_TIMEOUT", f"It could not be decoded: its decoder was stopped after {result.error}."
+            )
+        case Died() as death if -death.exit_code in _CRASHES:
+            return _refusal("Q_DECODER_CRASH", f"The decoder crashed on it ({_cause(death.exit_code)}).")
+        case Died() as death:
+            hint = ", as the system does when memory runs out" if death.exit_code == -signal.SIGKILL else ""
+            return _refusal("Q_MACHINE", f"Its decoder was ended from outside ({_cause(death.exit_code)}{hint}).")
+        case OSError() | MemoryError():
+            raise result.error  # the results cannot be written: no fault of the track
+    name = type(result.error).__name__
+    return _refusal("Q_INTERNAL", f"An error of genreflow itself ({name}); please report it.")
 
 
 def _refusal(reason: str, message: str) -> Row:
     return {"verdict": "quarantine", "reason": reason, "message": message}
 
 
-_KILLED = _refusal("Q_MEMORY", "The system stopped its decoder (SIGKILL), as it does when memory runs out.")
+_TRIED_AGAIN = (*UNSETTLED, "Q_DECODER_CRASH")
+_UNFIT = (
+    "The machine did not let many tracks be decoded: is there memory for them, does their disk answer, are the limits "
+    "limits.track_timeout and limits.track_memory_gb high enough? Put that right and run the same command again."
+)
 
 
-def _confine(memory_gb: float) -> None:
-    """Limit this process, a worker, to some memory beyond what it has now, to one thread, and to no input."""
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limit = psutil.Process().memory_info().vms + round(1e9 * memory_gb)
-    resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    threadpool_limits(1)
+def _named(track: Row, row: Row) -> str:
+    path = repr(os.fsencode(track["path"]).decode("utf-8", "replace"))[1:-1]
+    return f"{path}: {row['reason']} {row['message']}"
 
 
 def _outcome(track: Row, ogg: Path, settings: AudioSettings) -> Row:
@@ -196,9 +226,9 @@ def _outcome(track: Row, ogg: Path, settings: AudioSettings) -> Row:
         return _refusal("Q_MEMORY", "The memory that a track may take does not suffice for it.")
     outcome = dataclasses.asdict(record)
     for caution in extension_caution(track["path"], record.container):  # of this name, not of the content
-        outcome["verdict"] = "warn"
         outcome["reason"] = f"{caution.reason} {outcome['reason']}".strip()
         outcome["message"] = f"{caution.message} {outcome['message']}".strip()
+        outcome["verdict"] = verdict_of(outcome["reason"])
     return outcome
 
 

@@ -16,7 +16,7 @@ from genreflow.audio.gates import cancelled, check
 from genreflow.audio.loudness import ABSOLUTE_GATE, integrated_loudness, true_peak
 from genreflow.audio.readback import check_coded
 from genreflow.audio.spectrum import bandwidth
-from genreflow.audio.verdict import Caution, Refused
+from genreflow.audio.verdict import Caution, Refused, verdict_of
 from genreflow.audio.vorbis import OggReader, check_pages, encode_ogg, ogg_comment, ogg_frames
 from genreflow.config.audio import AudioSettings
 from genreflow.errors import UserError
@@ -38,7 +38,7 @@ class Normalised:
     Parameters
     ----------
     verdict, reason, message
-        `accept`, or `warn` with its codes (separated by spaces) and sentences.
+        `accept` or `warn` (if there is a doubt), with the codes of all warnings (separated by spaces) and sentences.
     container, codec, source_rate, channels
         What the source is; Hz.
     seconds, frames
@@ -191,7 +191,7 @@ def _levelled(measured: Normalised, gain: float, cautions: list[Caution], settin
         cautions = [*cautions, Caution("W_GAIN_LIMITED", message)]
     return dataclasses.replace(
         measured,
-        verdict="warn" if cautions else "accept",
+        verdict=verdict_of(caution.reason for caution in cautions),
         reason=" ".join(caution.reason for caution in cautions),
         message=" ".join(caution.message for caution in cautions),
         gain_db=gain,

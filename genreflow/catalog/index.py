@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from genreflow.audio.verdict import verdict_of
 from genreflow.catalog.catalogue import ignored_of, notices_of, read, root_of
 from genreflow.catalog.duplicates import PAIRS, resolve
 from genreflow.catalog.names import printable
@@ -85,7 +86,7 @@ def build(
     index["recording"] = index["track_id"].map(joined["recording"])
     index["reason"], index["message"] = _judgement(index["track_id"], [tracks, heard, copies, cut])
     refused = index["reason"].str.startswith("Q_")
-    index["verdict"] = np.select([refused, index["reason"] != ""], ["quarantine", "warn"], "accept")
+    index["verdict"] = index["reason"].map(verdict_of)
     index["slices"] = index["slices"].fillna(0).astype(int).where(~refused, 0)
     index["padded_s"] = index["padded_s"].fillna(0.0).where(~refused, 0.0)
     return index[COLUMNS].sort_values("track_id", ignore_index=True)

@@ -14,7 +14,11 @@ class Limits(Settings):
 
     shard_size: int = Field(32, ge=1, le=4096, description="Most tracks in a shard, the unit of one job.")
     audio_threads: int = Field(4, ge=1, description="Most tracks of a shard that are decoded side by side.")
-    track_timeout: float = Field(600.0, gt=0, description="Seconds after which a track is given up, s.")
+    track_timeout: float = Field(
+        600.0,
+        gt=0,
+        description="Processor time after which a track is given up, or time that it waits without taking any, s.",
+    )
     track_memory_gb: float = Field(4.0, gt=0, description="Memory that decoding a track may take, GB.")
     max_quarantine: float = Field(
         0.05, ge=0, le=1, description="Share of tracks that may be quarantined; with more, nothing is trained."

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from genreflow.audio.verdict import WARNINGS as WARNING_KINDS
 from genreflow.folds.feasibility import groups_of
 
 AUDIT = ("class", "tracks", "groups", "accepted", "warned", "quarantined", "ignored", "slices", "padded", "hours")
-WARNINGS = ("reason", "tracks", "share", "title", "message")
+WARNINGS = ("reason", "kind", "tracks", "share", "title", "message")
 COPIES = ("recording", "title", "class", "verdict", "message")
 NO_CLASS = "(no class)"
 
@@ -17,8 +18,9 @@ def audit_table(index: pd.DataFrame, ignored: Mapping[str, int]) -> pd.DataFrame
     """Return a row a class, `AUDIT`: what became of its files.
 
     `tracks` counts all files taken for music, quarantined ones included; groups, slices and hours those that can be
-    used. `padded` are the tracks whose last slice is completed with zeros. `ignored` are the files passed over, by
-    class; those outside of all classes have a row of their own, as do tracks that have tags instead of a class.
+    used. `accepted` are the sound ones, whatever is noted of them, `warned` those that are used and in doubt; `padded`
+    those whose last slice is completed with zeros. `ignored` are the files passed over, by class; those outside of all
+    classes have a row of their own, as do tracks that have tags instead of a class.
     """
     rows = []
     for label in sorted({*index["label"], *ignored}):
@@ -43,8 +45,12 @@ def audit_table(index: pd.DataFrame, ignored: Mapping[str, int]) -> pd.DataFrame
 
 
 def warnings_table(index: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a warning, `WARNINGS`: how many usable tracks have it, and one of them; the commonest first."""
-    warned = index.loc[index["verdict"] == "warn", ["title", "reason", "message"]]
+    """Return a row a warning, `WARNINGS`: how many usable tracks have it, and one of them.
+
+    Doubts come before notes, and of each kind the commonest first.
+    """
+    is_warned = (index["verdict"] != "quarantine") & (index["reason"] != "")
+    warned = index.loc[is_warned, ["title", "reason", "message"]]
     single = warned.assign(
         reason=warned["reason"].str.split(" "),
         message=[_sentences(*pair) for pair in zip(warned["message"], warned["reason"], strict=True)],
@@ -52,6 +58,7 @@ def warnings_table(index: pd.DataFrame) -> pd.DataFrame:
     rows = [
         {
             "reason": reason,
+            "kind": str(WARNING_KINDS[reason]),
             "tracks": len(members),
             "share": len(members) / len(index),
             "title": members["title"].iloc[0],
@@ -59,7 +66,7 @@ def warnings_table(index: pd.DataFrame) -> pd.DataFrame:
         }
         for reason, members in single.sort_values("title").groupby("reason")
     ]
-    rows.sort(key=lambda row: (-row["tracks"], row["reason"]))
+    rows.sort(key=lambda row: (row["kind"], -row["tracks"], row["reason"]))
     return pd.DataFrame(rows, columns=list(WARNINGS))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from genreflow.audio.excerpts import Track
+from genreflow.audio.verdict import verdict_of
 from genreflow.config.inputs import Descriptors, InFrames, InputSettings, LogMel, MusicMaps, Stft, Waveform
 from genreflow.features import logmel, stft
 from genreflow.features.descriptors import describe
@@ -254,4 +255,4 @@ def apart(shorter: float, longer: float) -> tuple[str, str]:
 
 
 def _verdict(reason: str, message: str) -> dict[str, str]:
-    return {"verdict": "quarantine" if reason.startswith("Q_") else "warn", "reason": reason, "message": message}
+    return {"verdict": verdict_of(reason), "reason": reason, "message": message}

@@ -34,8 +34,8 @@ def normalising_mb(settings: PipelineSettings) -> float:
 
 
 def normalising_minutes(dataset: DatasetPlan, shard: str, settings: PipelineSettings) -> float:
-    """Return the time of decoding a shard, one track of which hangs the decoder."""
-    return _audio_minutes(dataset, shard) / _AUDIO_A_MINUTE + settings.limits.track_timeout / 60
+    """Return the time of decoding a shard, one track of which hangs the decoder, and is tried twice."""
+    return _audio_minutes(dataset, shard) / _AUDIO_A_MINUTE + 2 * settings.limits.track_timeout / 60
 
 
 def cutting_mb(given: InputPlan) -> float:

@@ -104,7 +104,7 @@ _SECTIONS = {
 # The tables of a study that people read: the section of its page that they are in, and their titles.
 TABLES = {
     "audit": ("Data audit", "Tracks, groups and slices of each class"),
-    "warnings": ("Data audit", "Tracks used with a warning, by reason"),
+    "warnings": ("Data audit", "Doubts and notes on the tracks that are used"),
     "copies": ("Data audit", "Tracks that are there more than once"),
     "settings": ("Results", "Accuracy of each setting"),
     "runs": ("Results", "All runs"),

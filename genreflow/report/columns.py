@@ -23,7 +23,7 @@ AUDIT = (
     Column("Tracks", ("tracks",), tables.count),
     Column("Groups", ("groups",), tables.count),
     Column("Accepted", ("accepted",), tables.count),
-    Column("With a warning", ("warned",), tables.count),
+    Column("Used, in doubt", ("warned",), tables.count),
     Column("Quarantined", ("quarantined",), tables.count),
     Column("Other files, passed over", ("ignored",), tables.count),
     Column("Slices", ("slices",), tables.count),
@@ -38,6 +38,7 @@ QUARANTINE = (
 )
 WARNINGS = (
     _named("Reason", "reason"),
+    _named("Kind", "kind"),
     Column("Tracks", ("tracks",), tables.count),
     Column("Share (%)", ("share",), tables.percent),
     _named("For example", "title"),

@@ -79,7 +79,7 @@ class Study:
     `standin` says that the music is synthetic. Frames are the tidy tables of the study: `audit`, `quarantine`,
     `warnings`, `copies`, `settings`, `runs`,
     `experiments`, `classes`, `tracks` as evaluation makes them, `leakage` and `bandwidth` as the folds are audited;
-    `warned` lists the tracks with a warning (``title, reason, message``), `notices` are remarks on the dataset as
+    `warned` lists the tracks in doubt (``title, reason, message``), `notices` are remarks on the dataset as
     it was found, `gates` the thresholds by which tracks were judged. `experiment_pictures` are keyed by the name in
     the column ``experiment``, `compared` has what the settings of each consist of, a row a setting. `listening` is
     the table of tracks by answer, `suspects`, `library` (the map) and `cost` are told of in sentences as well, `titles`
@@ -270,10 +270,12 @@ def _data(study: Study) -> list[Any]:
         blocks.append(Text("No file was quarantined."))
     if _some(study.warnings):
         blocks.append(
-            Shown(tables.table(study.warnings, columns.WARNINGS, caption="Tracks used with a warning, by reason"))
+            Shown(
+                tables.table(study.warnings, columns.WARNINGS, caption="Doubts and notes on the tracks that are used")
+            )
         )
     if _some(study.warned):
-        caption = f"Every track with a warning ({len(study.warned):,})"
+        caption = f"Every track in doubt ({len(study.warned):,})"
         blocks.append(Folded(tables.table(study.warned, columns.WARNED, caption=caption)))
     if _some(study.copies):
         caption = f"Tracks that are there more than once ({len(study.copies):,}, of {_recordings(study)} recordings)"

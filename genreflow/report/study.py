@@ -230,7 +230,7 @@ def _padded(indexes: Sequence[Path | str]) -> Iterator[str]:
 
 
 def _warned(indexes: Sequence[str]) -> pd.DataFrame:
-    """Return every track that is used with a warning in one of the inputs."""
+    """Return every track that is used and in doubt in one of the inputs."""
     index = pd.concat([read_index(path) for path in indexes], ignore_index=True)
     warned = index.loc[index["verdict"] == "warn", ["title", "reason", "message"]]
     return warned.drop_duplicates().sort_values("title", ignore_index=True)

@@ -144,11 +144,11 @@ def test_what_the_system_kills_is_tried_again_alone(tmp_path, tracks, monkeypatc
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_what_is_killed_alone_takes_too_much_memory(tmp_path, tracks, monkeypatch, workers):
+def test_what_is_killed_alone_too_costs_one_track(tmp_path, tracks, monkeypatch, workers):
     kill = crash_on(tracks[1]["path"], lambda: os.kill(os.getpid(), signal.SIGKILL))
     monkeypatch.setattr(module, "normalise", kill)
     rows = run(tracks, tmp_path / "out", workers=workers)
-    assert [row["reason"] for row in rows if row["verdict"] == "quarantine"] == ["Q_MEMORY"]
+    assert [row["reason"] for row in rows if row["verdict"] == "quarantine"] == ["Q_MACHINE"]
     assert "SIGKILL" in rows[1]["message"]
 
 
@@ -206,7 +206,7 @@ def test_a_misleading_name_is_a_matter_of_the_file_not_of_its_content(tmp_path, 
     for order in (both, both[::-1]):
         rows = {row["track_id"]: row for row in run(order, tmp_path / order[0]["track_id"])}
         assert rows["misnamed"]["reason"].split()[0] == "W_EXTENSION"
-        assert rows["misnamed"]["verdict"] == "warn"
+        assert rows["misnamed"]["verdict"] == "accept"
         assert "W_EXTENSION" not in rows["t0"]["reason"]
         assert rows["misnamed"]["ogg"] == rows["t0"]["ogg"]
 
@@ -238,7 +238,7 @@ def test_what_equal_samples_are(tmp_path, tracks):
 
 def test_a_hang_costs_one_track(tmp_path, tracks, monkeypatch):
     monkeypatch.setattr(module, "normalise", crash_on(tracks[1]["path"], lambda: time.sleep(600)))
-    rows = run(tracks, tmp_path / "out", timeout=5.0)
+    rows = run(tracks, tmp_path / "out", timeout=2.0)
     assert [row["verdict"] == "quarantine" for row in rows] == [False, True, False]
     assert rows[1]["reason"] == "Q_DECODER_TIMEOUT"
 

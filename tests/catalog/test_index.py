@@ -14,8 +14,8 @@ COLUMNS = [
     "bandwidth_hz",
 ]  # fmt: skip
 FOLDERS = {"a": "goa", "b": "goa", "c": "dark"}
-AUDIO = {"a": ("accept", "", ""), "b": ("warn", "W_LONG", "Long."), "c": ("quarantine", "Q_EMPTY", "Empty.")}
-CUT = {"a": (0, "quarantine", "Q_TOO_SHORT", "Short."), "b": (2, "warn", "W_FEWER_SLICES", "Few.")}
+AUDIO = {"a": ("accept", "", ""), "b": ("accept", "W_LONG", "Long."), "c": ("quarantine", "Q_EMPTY", "Empty.")}
+CUT = {"a": (0, "quarantine", "Q_TOO_SHORT", "Short."), "b": (2, "accept", "W_FEWER_SLICES", "Few.")}
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_both_stages_have_their_say(files):
     told = build(folder, ids, "abc").set_index("title")
     assert told.loc["goa/a", ["verdict", "reason", "message"]].tolist() == ["quarantine", "Q_TOO_SHORT", "Short."]
     assert told.loc["goa/b", ["verdict", "reason", "message"]].tolist() == [
-        "warn", "W_LONG W_FEWER_SLICES", "Long. Few.",
+        "accept", "W_LONG W_FEWER_SLICES", "Long. Few.",
     ]  # fmt: skip
     assert told.loc["dark/c", ["verdict", "reason", "message"]].tolist() == ["quarantine", "Q_EMPTY", "Empty."]
     assert told["slices"].to_dict() == {"goa/a": 0, "goa/b": 2, "dark/c": 0}
@@ -85,10 +85,10 @@ def test_copies_are_one_group_and_a_conflict_of_labels_costs_both(files, monkeyp
         "goa/a": "W_DUPLICATE", "goa/b": "W_LONG W_DUPLICATE W_FEWER_SLICES", "dark/c": "",
     }  # fmt: skip
     across = build(folder, ids, "abc", ["ac"]).set_index("title")
-    assert across["verdict"].to_dict() == {"goa/a": "quarantine", "goa/b": "warn", "dark/c": "quarantine"}
+    assert across["verdict"].to_dict() == {"goa/a": "quarantine", "goa/b": "accept", "dark/c": "quarantine"}
     assert across["slices"].to_dict() == {"goa/a": 0, "goa/b": 2, "dark/c": 0}
     kept = build(folder, ids, "abc", ["ac"], across_classes="keep_first").set_index("title")
-    assert kept["verdict"].to_dict() == {"goa/a": "quarantine", "goa/b": "warn", "dark/c": "warn"}
+    assert kept["verdict"].to_dict() == {"goa/a": "quarantine", "goa/b": "accept", "dark/c": "accept"}
 
 
 def losses(refused, tracks=100, label="goa"):

@@ -31,6 +31,7 @@ from surgery import flac_silence, without_xing
 
 from genreflow.audio.ingest import ingest
 from genreflow.audio.loudness import integrated_loudness, true_peak
+from genreflow.audio.verdict import verdict_of
 from genreflow.config.audio import AudioSettings
 
 FORMATS = ("wav", "aiff", "au", "flac", "ogg", "opus", "mp3", "m4a")
@@ -285,8 +286,7 @@ def _said_oddly(row: dict) -> Iterator[str]:
     verdict, codes, message = row["verdict"], row["reason"].split(), row["message"]
     if verdict not in ("accept", "warn", "quarantine"):
         yield f"the verdict is {verdict!r}"
-    kinds = {"accept": set(), "warn": {"W_"}, "quarantine": {"Q_"}}.get(verdict)
-    if {code[:2] for code in codes} != kinds or (verdict == "quarantine" and len(codes) != 1):
+    if verdict != verdict_of(codes) or (verdict == "quarantine" and len(codes) != 1):
         yield f"{verdict} with the codes {row['reason']!r}"
     if "Q_DECODER_TIMEOUT" in codes:
         yield "the decoder hung"

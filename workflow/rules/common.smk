@@ -13,6 +13,7 @@ from genreflow.job import let_jobs_import_from
 from genreflow.plan import needs
 from genreflow.plan.current import FORGETS, of_other_keys
 from genreflow.plan.make import make_plan
+from genreflow.plan.unsettled import judge_again
 from genreflow.predict.files import stamps
 from genreflow.report.captions import TABLES as CAPTIONED
 from genreflow.report.captions import label_of, rst_of, section_of, title_of
@@ -55,9 +56,11 @@ try:
     PLAN = make_plan(config, home=HOME, refresh=workflow.is_main_process)
     if workflow.is_main_process:
         forget_unrecorded(PLAN)
+        if os.environ.get(FORGETS) == "1":  # a run of `genreflow run` that is no dry one
+            judge_again(PLAN)
 except UserError as error:
     print(error, file=sys.stderr)
-    sys.exit(2)
+    sys.exit(getattr(error, "exit_code", 2))
 except OSError as error:
     print(of_the_machine(error) or error, file=sys.stderr)
     sys.exit(5)

@@ -1,12 +1,11 @@
 import time
 from pathlib import Path
 
-from genreflow.audio.ingest import ingest
+from genreflow.audio.ingest import ingest, write
 from genreflow.catalog.catalogue import check_lasting, tracks_of_shard
 from genreflow.catalog.progress import standing
 from genreflow.config.audio import AudioSettings
 from genreflow.job import job
-from genreflow.store.parquet import Header, write_table
 
 with job(snakemake.log[0]) as say:
     start = time.monotonic()
@@ -23,14 +22,15 @@ with job(snakemake.log[0]) as say:
         report=lambda row: print(row["track_id"], row["verdict"], row["reason"], row["message"] or ""),
     )
     check_lasting(tracks, table)
-    write_table(output, table, Header("audio", snakemake.params.key))
+    unsettled = write(output, table, snakemake.params.key)
     hours = sum(filter(None, table["seconds"].to_pylist())) / 3600
     minutes = (time.monotonic() - start) / 60
     dataset = snakemake.wildcards.dataset
-    refused = table["verdict"].to_pylist().count("quarantine")
+    verdicts = table["verdict"].to_pylist()
     done = standing(Path("logs", dataset, "progress.json"), output.parent)
     say(
         f"{dataset}: shard {snakemake.wildcards.shard} ({done}), "
         f"{len(tracks)} tracks, {len(tracks) / minutes / 60:.1f} tracks/s, {hours / minutes:.2f} h of audio a minute, "
-        f"{refused} quarantined"
+        f"{verdicts.count('warn')} in doubt, {verdicts.count('quarantine')} quarantined"
+        + (f", {unsettled} of them to be tried again by the next run" if unsettled else "")
     )

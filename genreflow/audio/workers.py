@@ -1,0 +1,213 @@
+"""Worker processes that are confined, and limited by what they do and not by what a clock shows.
+
+A limit counts the processor time of a task, which the kernel measures. A process that is suspended takes none, and a
+clock that is set does not matter. A task that waits without taking any, as for a disk that does not answer, is limited
+by the time that this process has seen it wait.
+"""
+
+import multiprocessing
+import os
+import resource
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import psutil
+from threadpoolctl import threadpool_limits
+
+_FORK = multiprocessing.get_context("fork")
+_TICK = 0.5  # seconds between two looks at the workers; of a longer time no more than twice that is counted
+_PATIENCE = 2.0  # seconds a worker has to end by itself
+_ASLEEP = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+
+
+class TimedOut(Exception):
+    """A task took too long."""
+
+
+class Died(Exception):
+    """A worker ended amid a task.
+
+    Parameters
+    ----------
+    exit_code
+        Its exit code; -n if signal n ended it.
+    """
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True)
+class Result:
+    """The value of a task, or the error that it ended with (`TimedOut`, `Died` or its own)."""
+
+    value: Any = None
+    error: Exception | None = None
+
+
+def run_confined(
+    function: Callable[..., Any],
+    tasks: Mapping[int, tuple],
+    *,
+    workers: int,
+    timeout: float,
+    memory_gb: float,
+) -> Iterator[tuple[int, Result]]:
+    """Call `function` for each task in a worker process; yield the number and result of each as it is done.
+
+    Closing the iterator stops all workers.
+
+    Parameters
+    ----------
+    tasks
+        Number -> arguments; they are begun in this order.
+    workers
+        Tasks that are worked on side by side, each with one thread.
+    timeout
+        Processor time that a task may take, and time that it may wait without taking any, s.
+    memory_gb
+        Memory that a task may take, GB.
+
+    Raises
+    ------
+    OSError
+        When no worker can be started.
+    """
+    waiting, idle, busy = deque(tasks.items()), [], []
+    try:
+        while waiting or busy:
+            while waiting and len(busy) < workers:
+                worker = idle.pop() if idle else _Worker(function, timeout, memory_gb, [*idle, *busy])
+                if worker.begin(*waiting[0]):
+                    waiting.popleft()
+                    busy.append(worker)
+            for worker in _looked_at(busy):
+                busy.remove(worker)
+                if worker.is_usable:
+                    idle.append(worker)
+                yield worker.task, worker.result
+    finally:
+        for worker in [*idle, *busy]:
+            worker.stop(at_once=worker in busy)
+
+
+class _Worker:
+    """A process that works on one task at a time, and the end of the pipe to it."""
+
+    def __init__(self, function: Callable[..., Any], timeout: float, memory_gb: float, others: list["_Worker"]) -> None:
+        self._timeout = timeout
+        self.pipe, theirs = _FORK.Pipe()
+        ours = [self.pipe, *(other.pipe for other in others)]
+        arguments = (theirs, ours, function, timeout, memory_gb)
+        self.process = _FORK.Process(target=_serve, args=arguments, daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def begin(self, task: int, arguments: tuple) -> bool:
+        """Hand over a task; False where the process is gone, as one that was killed between two tasks."""
+        self.task, self.result = task, Result(error=Died(0))
+        self._waited, self._taken = 0.0, 0.0
+        self.is_usable = True
+        try:
+            self.pipe.send(arguments)
+        except OSError:
+            self.stop(at_once=True)
+            return False
+        return True
+
+    def is_done(self, seen: float) -> bool:
+        """Tell whether there is a result, after a further `seen` seconds in which it was waited for."""
+        try:
+            if self.pipe.poll():
+                self.result = self.pipe.recv()
+                return True
+        except (OSError, EOFError):
+            self.process.join()
+        if not self.process.is_alive():
+            code = self.process.exitcode
+            error = self._too_long("of work") if code == -signal.SIGPROF else Died(code)
+        elif self._has_waited(seen) > self._timeout:
+            error = self._too_long("without any work")
+        else:
+            return False
+        self.result, self.is_usable = Result(error=error), False
+        self.stop(at_once=True)
+        return True
+
+    def stop(self, *, at_once: bool) -> None:
+        """End the process."""
+        self.pipe.close()
+        if not at_once:
+            self.process.join(_PATIENCE)
+        if self.process.is_alive():
+            self.process.kill()
+        self.process.join()
+
+    def _has_waited(self, seen: float) -> float:
+        """Return how long the process has taken no processor time though nobody had suspended it, s."""
+        with suppress(psutil.Error):
+            process = psutil.Process(self.process.pid)
+            if process.status() in _ASLEEP:
+                return self._waited
+            taken = sum(process.cpu_times()[:2])
+            self._waited = self._waited + seen if taken == self._taken else 0.0
+            self._taken = taken
+        return self._waited
+
+    def _too_long(self, how: str) -> TimedOut:
+        return TimedOut(f"{self._timeout:g} s {how}")
+
+
+def _looked_at(workers: list[_Worker]) -> list[_Worker]:
+    """Wait a moment for some workers, and return those whose task is done."""
+    start = time.monotonic()
+    wait([part for worker in workers for part in (worker.pipe, worker.process.sentinel)], timeout=_TICK)
+    seen = min(max(0.0, time.monotonic() - start), 2 * _TICK)  # this process may have been suspended too
+    return [worker for worker in workers if worker.is_done(seen)]
+
+
+def _serve(
+    pipe: Connection, foreign: list[Connection], function: Callable[..., Any], timeout: float, memory_gb: float
+) -> None:
+    """Work on tasks until the other end of the pipe is closed (runs in the worker)."""
+    for other in foreign:  # an end that stays open here would hide that the parent is gone
+        other.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGPROF):
+        signal.signal(number, signal.SIG_DFL)
+    _confine(memory_gb)
+    with suppress(EOFError, OSError):
+        while True:
+            arguments = pipe.recv()
+            signal.setitimer(signal.ITIMER_PROF, timeout)  # the kernel ends what takes longer
+            try:
+                result = Result(function(*arguments))
+            except Exception as error:
+                result = Result(error=error)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            _send(pipe, result)
+
+
+def _send(pipe: Connection, result: Result) -> None:
+    try:
+        pipe.send(result)
+    except OSError:
+        raise
+    except Exception as error:  # it cannot be pickled
+        pipe.send(Result(error=RuntimeError(f"{type(error).__name__}: {error}")))
+
+
+def _confine(memory_gb: float) -> None:
+    """Limit this process, a worker, to some memory beyond what it has now, to one thread, and to no input."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = psutil.Process().memory_info().vms + round(1e9 * memory_gb)
+    resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    threadpool_limits(1)
