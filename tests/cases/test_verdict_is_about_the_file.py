@@ -8,12 +8,16 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pyarrow.parquet as pq
 import pytest
+import soundfile
 
 sys.path.append(str(Path(__file__).parents[1] / "audio"))
+sys.path.append(str(Path(__file__).parents[1] / "workflow"))
 
+from project import RATE, Project, tone
 from sounds import catalogued, synthesise, write_audio
 
 from genreflow.audio import workers
@@ -199,3 +203,26 @@ def test_the_next_run_judges_them_again_and_touches_only_what_changes(tmp_path, 
     assert (read_header(path).key, read_header(path).facts) == ("key", {"unsettled": 0})
     monkeypatch.setattr(module, "ingest", None)  # would fail
     judge_again(Plan())
+
+
+@pytest.mark.slow
+def test_a_run_with_more_memory_accepts_what_one_with_less_could_not_judge(tmp_path):
+    project = Project.make(tmp_path, tracks_per_class=2)
+    soundfile.write(project.work / "music/low/long.wav", np.tile(tone(3), 110), RATE)
+    project.edit("my.yaml", "limits: {", "limits: {track_memory_gb: 0.06, ")
+
+    def ingested():
+        code, printed = project.run("audio", "--cores", "1", front=("genreflow", "run"))
+        assert code == 0, printed
+        tables = sorted((project.work / "results/tiny/audio").glob("*.parquet"))
+        reasons = [reason for path in tables for reason in pq.read_table(path)["reason"].to_pylist()]
+        return reasons.count("Q_MEMORY"), [path.stat().st_mtime_ns for path in tables], printed
+
+    first = ingested()
+    again = ingested()
+    assert (first[0], again[0]) == (1, 1)
+    assert again[1] == first[1]
+    assert "trying 1 track again" in again[2]
+    project.edit("my.yaml", "track_memory_gb: 0.06, ", "")
+    assert ingested()[0] == 0
+    assert "trying" not in ingested()[2]
