@@ -61,6 +61,7 @@ def index():
             "message": [" ".join(f"Said {code}." for code in codes.split()) for codes in reasons],
             "slices": 1,
             "seconds": 60.0,
+            "padded_s": 0.0,
         }
     )
 
