@@ -56,7 +56,9 @@ try:
     PLAN = make_plan(config, home=HOME, refresh=workflow.is_main_process)
     if workflow.is_main_process:
         forget_unrecorded(PLAN)
-        if os.environ.get(FORGETS) == "1":  # a run of `genreflow run` that is no dry one
+        if (
+            os.environ.get(FORGETS) == "1"
+        ):  # a run of `genreflow run` that is no dry one
             judge_again(PLAN)
 except UserError as error:
     print(error, file=sys.stderr)
