@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
+_LONGEST_WORD = 200  # characters; comparing two words takes the product of their lengths
+
 
 class UserError(Exception):
     """Something the user can put right: what is wrong, where, and what to do. Shown without a traceback."""
@@ -92,15 +94,17 @@ class Gathering:
             self.errors.append(error)
 
     def raise_any(self) -> None:
-        """Raise what was kept: the error itself, or one with the texts of all."""
+        """Raise what was kept: the error itself, or one with the texts of all, each once."""
         if len(self.errors) == 1:
             raise self.errors[0]
         if self.errors:
-            raise UserError("\n".join(str(error) for error in self.errors))
+            raise UserError("\n".join(dict.fromkeys(str(error) for error in self.errors)))
 
 
 def did_you_mean(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     """Return `` Did you mean 'x'?`` for the closest known word, whatever its case, or an empty string."""
+    if len(str(word)) > _LONGEST_WORD:
+        return ""
     names = {str(name).casefold(): str(name) for name in known}
     close = get_close_matches(str(word).casefold(), names, n=1, cutoff=cutoff)
     return f" Did you mean {names[close[0]]!r}?" if close else ""

@@ -14,6 +14,8 @@ from genreflow.errors import Problems, did_you_mean
 MANY_CLASSES = 1_000
 IMBALANCE = 1_000
 _HINTS = 50
+# Columns beside those of classes, and words that stand for no class or all of them.
+RESERVED = frozenset({"file", "slice", "start_s", "label", "unknown", "(macro)"})
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ def name_classes(counts: Mapping[str, int], labels: Labels, *, tags: bool = Fals
         problems += _variants(counts)
     problems += _unknown(sizes, wanted)
     kept = {name: n for name, n in sizes.items() if name not in wanted.drop}
+    problems += _reserved(kept)
     if not problems:
         problems += _too_few(kept, least=1 if tags else 2)
     notices = [*_merges(counts, spellings), *_renamings(counts, spellings, wanted), *_unused(sizes, wanted)]
@@ -183,6 +186,14 @@ def _variants(counts: Mapping[str, int]) -> list[str]:
     return [
         f"{_listed(group, counts)} differ only in case or blanks. Make them one, or set labels.strict to false."
         for group in _grouped(counts, _key)
+    ]
+
+
+def _reserved(sizes: Mapping[str, int]) -> list[str]:
+    return [
+        f"{name!r} ({count(sizes[name], 'track')}) cannot be the name of a class: the tables of predictions and scores "
+        f"use it for something else. Rename it: `labels: {{aliases: {{{name}: {name.strip('()')}_class}}}}`."
+        for name in sorted(RESERVED & sizes.keys())
     ]
 
 

@@ -2,10 +2,9 @@
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -16,7 +15,8 @@ from genreflow.cli.places import check_existence
 from genreflow.cli.run import SNAKEFILE
 from genreflow.cli.telling import close, quoted
 from genreflow.config.datasets import Folders, Manifest
-from genreflow.config.load import read_yaml, settings_from
+from genreflow.config.layers import Config, load_config
+from genreflow.config.load import settings_from
 from genreflow.config.pipeline import Limits, PipelineSettings
 from genreflow.errors import Problems, UserError
 from genreflow.plan.check import DatasetOutlook, Outlook, StudyOutlook, check, check_music
@@ -33,6 +33,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--every", action="store_true", help="look into every file, not into a sample")
     shared.configfile(parser)
+    shared.config(parser)
     shared.json(parser)
 
 
@@ -49,11 +50,11 @@ def run(options: argparse.Namespace) -> int:
     UserError
         All that is wrong with settings, paths and datasets.
     """
-    if options.music is not None and options.configfile:
-        raise UserError("check: give a folder or manifest, or --configfile, not both.")
+    if options.music is not None and (options.configfile or options.config):
+        raise UserError("check: give a folder or manifest, or --configfile and --config, not both.")
     if options.music is not None:
         return _check_music(options.music, every=options.every, as_json=options.json)
-    config = config_of(options.configfile)
+    config = config_of(options.configfile, options.config)
     outlook = check(config, home=SNAKEFILE.parent, every=options.every)
     print(json.dumps(asdict(outlook), indent=2) if options.json else _told(outlook))
     limits = settings_from(PipelineSettings, config, "config").limits
@@ -62,8 +63,7 @@ def run(options: argparse.Namespace) -> int:
         return Exit.MACHINE
     if any(_are_too_many(dataset, limits) for dataset in outlook.datasets):
         return _too_many(limits)
-    files = " ".join(map(quoted, options.configfile))
-    close("A run can begin.", following=f"genreflow run --cores all{f' --configfile {files}' if files else ''}")
+    close("A run can begin.", following=f"genreflow run --cores all{words_of(options)}")
     return Exit.OK
 
 
@@ -102,20 +102,15 @@ def _are_too_many(dataset: DatasetOutlook, limits: Limits) -> bool:
     return False
 
 
-def config_of(configfiles: Sequence[str]) -> dict[str, Any]:
-    """Return config.yaml with what other files change, as Snakemake joins them."""
-    config = read_yaml(SNAKEFILE.parent / "config.yaml")
-    for path in configfiles:
-        _update(config, read_yaml(path))
-    return config
+def config_of(configfiles: Sequence[str | Path], entries: Sequence[str] = ()) -> Config:
+    """Return config.yaml with what other files and `--config` change, as the workflow joins them."""
+    return load_config(SNAKEFILE.parent, configfiles, entries)
 
 
-def _update(config: dict[str, Any], changes: Mapping[str, Any]) -> None:
-    for key, value in changes.items():
-        if isinstance(value, Mapping) and isinstance(config.get(key), dict):
-            _update(config[key], value)
-        else:
-            config[key] = value
+def words_of(options: argparse.Namespace) -> str:
+    """Return `--config` and `--configfile` as they are typed after a command."""
+    entries, files = (" ".join(map(quoted, words)) for words in (options.config, options.configfile))
+    return (f" --config {entries}" if entries else "") + (f" --configfile {files}" if files else "")
 
 
 def _dataset_of(target: str) -> Folders | Manifest:

@@ -58,9 +58,9 @@ class Compared:
     problem: str = ""
 
 
-def plan_of(configfiles: Sequence[Path]) -> Plan:
+def plan_of(configfiles: Sequence[Path], entries: Sequence[str]) -> Plan:
     """Return what these settings ask for, with the tracks as they were catalogued."""
-    return make_plan(config_of([str(path) for path in configfiles]), home=SNAKEFILE.parent, refresh=False)
+    return make_plan(config_of(configfiles, entries), home=SNAKEFILE.parent, refresh=False)
 
 
 def outdated(plan: Plan) -> list[Finding]:

@@ -37,6 +37,13 @@ def configfile(parser: ArgumentParser) -> None:
     )
 
 
+def config(parser: ArgumentParser) -> None:
+    """Add single values that change config.yaml."""
+    parser.add_argument(
+        "--config", "-C", nargs="+", default=[], metavar="KEY=VALUE", help="single values of it, as for snakemake"
+    )
+
+
 def path(text: str) -> str:
     """Return a path as it is given; an empty one is a variable of the shell that was not set."""
     if not text:

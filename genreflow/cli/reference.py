@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -56,6 +56,13 @@ studies: [my_study.yaml]
 datasets:
   my_music: {layout: folders, path: music}
 ```
+
+Mappings are merged with those of `config.yaml`, and all else replaces them. A dataset that gives its `layout` is yours
+alone, even where a shipped one has its name; without `layout` it changes the shipped one (`gtzan: {path: /data/gtzan}`).
+`--config key=value` comes last; its values are YAML, as in a file (`--config 'limits={max_runs: 50}'`).
+
+Numbers are plain decimals (`5e-3`, `1000`). Text such as `010`, `1:30`, `0x1F` or `2018-02-30` stays text and never
+becomes another number; keys are text as they are written (`on`, `01`). Aliases, tags and keys given twice are refused.
 """
 
 _STUDY_SECTIONS: list[tuple[str, type[Settings]]] = [
@@ -126,7 +133,7 @@ def _models() -> str:
 def _type(field: FieldInfo) -> str:
     words = ", ".join(_words(field.annotation))
     bounds = [
-        f"{sign} {getattr(limit, name):g}"
+        f"{sign} {_number(getattr(limit, name))}"
         for limit in field.metadata
         for name, sign in _SIGNS.items()
         if hasattr(limit, name)
@@ -134,9 +141,15 @@ def _type(field: FieldInfo) -> str:
     return " ".join([words, *bounds])
 
 
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
 def _words(annotation: Any) -> Iterator[str]:
     if get_origin(annotation) is Literal:
         yield from (f"`{value}`" for value in get_args(annotation))
+    elif get_origin(annotation) is Annotated:
+        yield from _words(get_args(annotation)[0])
     elif get_origin(annotation) is dict:
         yield "mapping"
     elif annotation is NoneType:

@@ -26,7 +26,7 @@ import psutil
 from genreflow.cli.exits import Exit
 from genreflow.cli.telling import close, say
 from genreflow.cli.times import bring_to_present
-from genreflow.config.load import check_files
+from genreflow.config.layers import load_config
 from genreflow.errors import MACHINE_SAYS, UserError, of_the_machine
 from genreflow.job import FAILED
 from genreflow.plan.current import FORGETS
@@ -234,13 +234,18 @@ def _products(missing: Sequence[Path]) -> str:
 
 
 def _check_configfiles(arguments: Sequence[str]) -> None:
-    """Refuse files of settings that are not there or no YAML; of which snakemake would tell in a traceback."""
+    """Refuse settings that are not there or no YAML; of which snakemake would tell in a traceback."""
     files = [Path(name) for name in _known(arguments).get("configfile", [])]
     for missing in (file for file in files if not file.exists()):
         raise UserError(
             f"{missing} does not exist. All that follows --configfile is taken for files: a target goes first."
         )
-    check_files(files)
+    load_config(SNAKEFILE.parent, files, entries_of(arguments)).raise_faults()
+
+
+def entries_of(arguments: Sequence[str]) -> list[str]:
+    """Return what snakemake's arguments give with `--config`."""
+    return list(_known(arguments).get("config", []))
 
 
 def _without_targets(arguments: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ import json
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
@@ -16,15 +16,15 @@ import psutil
 from genreflow.catalog import catalogue
 from genreflow.catalog.progress import spoken
 from genreflow.cli import options as shared
-from genreflow.cli.check import config_of
+from genreflow.cli.check import config_of, words_of
 from genreflow.cli.run import SNAKEFILE
 from genreflow.cli.telling import close, quoted
-from genreflow.config.load import settings_from
 from genreflow.config.pipeline import PipelineSettings
 from genreflow.errors import UserError
 from genreflow.plan.datasets import DatasetPlan, catalogue_path
-from genreflow.plan.make import make_plan, read_study
+from genreflow.plan.make import make_plan
 from genreflow.plan.studies import Run, StudyPlan
+from genreflow.plan.validate import read_study, validate
 from genreflow.store import parquet, shards
 from genreflow.store.atomic import waiting_place
 
@@ -89,6 +89,7 @@ class Status:
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     shared.configfile(parser)
+    shared.config(parser)
     shared.json(parser)
 
 
@@ -100,9 +101,9 @@ def run(options: argparse.Namespace) -> int:
     UserError
         All that is wrong with the settings.
     """
-    status = look(config_of(options.configfile), home=SNAKEFILE.parent)
+    status = look(config_of(options.configfile, options.config), home=SNAKEFILE.parent)
     print(json.dumps(asdict(status), indent=2) if options.json else "\n".join(_told(status)))
-    _close(status, options.configfile)
+    _close(status, words_of(options))
     return 0
 
 
@@ -121,10 +122,11 @@ def look(config: Mapping[str, Any], *, home: Path) -> Status:
     UserError
         All that is wrong with the settings.
     """
-    settings = settings_from(PipelineSettings, config, "config")
+    found = validate(config, home, look=False)
+    found.errors.raise_any()
+    settings = found.settings
     asked = {name: read_study(name, home, settings.size) for name in settings.studies}
-    new = {name for _, study in asked.values() for name in study.datasets if name in settings.datasets}
-    new -= _catalogued(settings)
+    new = set(found.datasets) - _catalogued(settings)
     ready = [name for name, (_, study) in asked.items() if not new & set(study.datasets)]
     plan = make_plan({**config, "studies": ready, "predict": None}, home=home, refresh=False)
     studies = [
@@ -249,7 +251,7 @@ def _told(status: Status) -> Iterator[str]:
         yield "Time left is that of one run after another, at the pace of those that are finished or running."
 
 
-def _close(status: Status, configfiles: Sequence[str]) -> None:
+def _close(status: Status, words: str) -> None:
     runs = [run for study in status.studies for run in study.runs]
     ended = sum(run.took is not None for run in runs)
     reports = [path for study in status.studies if (path := Path("results", study.name, "report/index.html")).exists()]
@@ -259,8 +261,7 @@ def _close(status: Status, configfiles: Sequence[str]) -> None:
     elif any(run.state == "running" for run in runs):
         close(done)
     else:
-        files = f" --configfile {' '.join(map(quoted, configfiles))}" if configfiles else ""
-        close(done, following=f"genreflow run --cores all{files}")
+        close(done, following=f"genreflow run --cores all{words}")
 
 
 def _study_told(study: StudyStatus, width: int) -> Iterator[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from genreflow.cli import options as shared
 from genreflow.cli.deep import plan_of
 from genreflow.cli.exits import Exit
-from genreflow.cli.run import claimed, command_of
+from genreflow.cli.run import claimed, command_of, entries_of
 from genreflow.cli.telling import close
 from genreflow.errors import UserError
 from genreflow.plan.current import is_of
@@ -39,7 +39,10 @@ def run(options: argparse.Namespace) -> int:
     folder, _ = claimed(options.rest)
     _, configfiles = command_of(options.rest)
     os.chdir(folder)
-    found = {dataset.name: sorted(unneeded(dataset)) for dataset in plan_of(configfiles).datasets.values()}
+    found = {
+        dataset.name: sorted(unneeded(dataset))
+        for dataset in plan_of(configfiles, entries_of(options.rest)).datasets.values()
+    }
     sizes = {name: _bytes(files) for name, files in found.items()}
     if options.json:
         print(json.dumps({name: {"files": list(map(str, found[name])), "bytes": sizes[name]} for name in found}))

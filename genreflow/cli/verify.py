@@ -12,7 +12,7 @@ from pathlib import Path
 from genreflow.cli import deep
 from genreflow.cli import options as shared
 from genreflow.cli.exits import Exit
-from genreflow.cli.run import command_of, repair, working_folder
+from genreflow.cli.run import command_of, entries_of, repair, working_folder
 from genreflow.cli.telling import close, progress
 from genreflow.errors import UserError
 from genreflow.repair import Finding, find_damage, products, put_aside
@@ -119,7 +119,7 @@ def _look_deeper(verified: Verified, options: argparse.Namespace) -> None:
     """Look at keys, at the music, and at products made once more; with `--repair` these take the place of others."""
     command, configfiles = command_of(options.rest)
     os.chdir(working_folder(options.rest))
-    plan = deep.plan_of(configfiles)
+    plan = deep.plan_of(configfiles, entries_of(options.rest))
     verified.music = list(deep.altered_music(plan))
     verified.outdated = deep.outdated(plan)
     if verified.outdated or verified.music:

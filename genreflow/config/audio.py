@@ -8,11 +8,11 @@ from genreflow.config.base import Settings
 class Gates(Settings):
     """Where a track is refused (`Q_...`) or used with a warning (`W_...`)."""
 
-    max_file_gb: float = Field(8.0, gt=0, description="Larger files are refused, GB.")
+    max_file_gb: float = Field(8.0, gt=0, le=100_000, description="Larger files are refused, GB.")
     junk_mb: float = Field(
         4.0, ge=0, le=64, description="How far into a file the first frame of an MPEG stream is searched for, MB."
     )
-    min_rate: int = Field(4_000, ge=1_000, description="Lowest sampling rate of a source, Hz.")
+    min_rate: int = Field(4_000, ge=1_000, le=768_000, description="Lowest sampling rate of a source, Hz.")
     max_rate: int = Field(768_000, le=768_000, description="Highest sampling rate of a source, Hz.")
     max_channels: int = Field(32, ge=1, le=64, description="Most channels of a source.")
 
@@ -20,27 +20,33 @@ class Gates(Settings):
     nearly_whole: float = Field(
         0.90, gt=0, le=1, description="The same from which it is used with a warning, where the claim is exact."
     )
-    too_long: float = Field(1.02, ge=1, description="The same above which the header is known to be wrong.")
-    length_tolerance: float = Field(0.1, ge=0, description="Difference of the two that coders make, s.")
+    too_long: float = Field(1.02, ge=1, le=100, description="The same above which the header is known to be wrong.")
+    length_tolerance: float = Field(0.1, ge=0, le=3_600, description="Difference of the two that coders make, s.")
     error_share: float = Field(0.01, ge=0, le=1, description="Largest share of packets that cannot be decoded.")
 
-    max_magnitude: float = Field(1e3, gt=1, description="Largest sample there can be, where full scale is 1.")
-    silence: float = Field(-120.0, le=-60, description="A track that nowhere reaches this level is silent, dBFS.")
-    active_level: float = Field(-60.0, le=-20, description="Level of active time against the peak of the track, dB.")
+    max_magnitude: float = Field(1e3, gt=1, le=1e9, description="Largest sample there can be, where full scale is 1.")
+    silence: float = Field(
+        -120.0, le=-60, ge=-400, description="A track that nowhere reaches this level is silent, dBFS."
+    )
+    active_level: float = Field(
+        -60.0, le=-20, ge=-400, description="Level of active time against the peak of the track, dB."
+    )
     active_share: float = Field(0.01, ge=0, le=0.5, description="Smallest share of active time.")
     antiphase: float = Field(
-        -20.0, le=-6, description="The mean of the channels against the loudest, below which they cancel, dB."
+        -20.0, le=-6, ge=-400, description="The mean of the channels against the loudest, below which they cancel, dB."
     )
-    one_sided: float = Field(-40.0, le=-6, description="One of two channels against the other: missing, dB.")
-    dc: float = Field(0.05, gt=0, description="Offset that is worth a warning (it is removed), of full scale.")
+    one_sided: float = Field(-40.0, le=-6, ge=-400, description="One of two channels against the other: missing, dB.")
+    dc: float = Field(0.05, gt=0, le=1, description="Offset that is worth a warning (it is removed), of full scale.")
     clipped_share: float = Field(0.001, ge=0, le=1, description="Share of samples in flat tops at full scale.")
-    over_full_scale: float = Field(6.0, ge=0, description="Peak that is no matter of coding any more, dBFS.")
-    lead_silence: float = Field(5.0, ge=0, description="Silence before the track begins, s.")
-    dropout: float = Field(0.5, ge=0.05, description="Zeros amid a track, s.")
+    over_full_scale: float = Field(6.0, ge=0, le=200, description="Peak that is no matter of coding any more, dBFS.")
+    lead_silence: float = Field(5.0, ge=0, le=86_400, description="Silence before the track begins, s.")
+    dropout: float = Field(0.5, ge=0.05, le=3_600, description="Zeros amid a track, s.")
     bandlimited: float = Field(
         0.8, ge=0, le=1, description="Half the source's rate over half the target's, below which treble is missing."
     )
-    no_bandwidth: float = Field(200.0, ge=0, description="A track with nothing above this is hardly music, Hz.")
+    no_bandwidth: float = Field(
+        200.0, ge=0, le=24_000, description="A track with nothing above this is hardly music, Hz."
+    )
 
     max_gain: float = Field(30.0, ge=0, le=60, description="Largest gain, dB.")
     encoder_snr: float = Field(
@@ -59,6 +65,10 @@ class AudioSettings(Settings):
     loudness: float = Field(-14.0, ge=-40, le=0, description="Integrated loudness to reach (EBU R128), LUFS.")
     true_peak: float = Field(-1.0, ge=-20, le=0, description="Ceiling that caps the gain, dBTP. No limiter is used.")
     quality: float = Field(6.0, ge=-1, le=10, description="Vorbis quality, as in oggenc -q.")
-    min_seconds: float = Field(1.0, ge=0.4, description="Shorter tracks are quarantined (loudness needs 0.4 s).")
-    max_minutes: float = Field(20.0, gt=0, description="Of longer tracks only this much is used, with a warning.")
+    min_seconds: float = Field(
+        1.0, ge=0.4, le=86_400, description="Shorter tracks are quarantined (loudness needs 0.4 s)."
+    )
+    max_minutes: float = Field(
+        20.0, gt=0, le=100_000, description="Of longer tracks only this much is used, with a warning."
+    )
     gates: Gates = Gates()

@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict
 
+MAX_SEED = 2**31 - 1  # of seeds, to which folds and repeats are added; scikit-learn takes 32 bits
+
 
 class Settings(BaseModel):
     """Immutable settings that refuse unknown keys, wrong types and non-finite numbers."""

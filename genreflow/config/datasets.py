@@ -1,10 +1,28 @@
 """Where tracks and their labels come from."""
 
+import os
+from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from genreflow.config.base import Settings
+from genreflow.config.base import MAX_SEED, Settings
+
+_LONGEST_PATH, _LONGEST_NAME = 4_095, 255  # bytes
+
+
+def _possible(path: str) -> str:
+    """Refuse a path that no file can have, which the system would answer with errors of its own."""
+    try:
+        given = os.fsencode(Path(path).expanduser())
+    except (RuntimeError, ValueError):
+        raise ValueError(f"there can be no file {path[:80]!r}; is the name after '~' that of a user?") from None
+    if len(given) > _LONGEST_PATH or max(map(len, given.split(b"/"))) > _LONGEST_NAME or b"\0" in given:
+        raise ValueError(f"there can be no file {path[:80]!r}; names have at most {_LONGEST_NAME} bytes")
+    return path
+
+
+PathText = Annotated[str, AfterValidator(_possible)]
 
 
 class Labels(Settings):
@@ -24,7 +42,7 @@ class Folders(Settings):
     """One sub-folder a class; a folder below it, if any, is an album and keeps its tracks together in folds."""
 
     layout: Literal["folders"]
-    path: str = Field(min_length=1, description="Folder that holds the class folders.")
+    path: PathText = Field(min_length=1, description="Folder that holds the class folders.")
     labels: Labels = Field(Labels(), description="How labels become classes.")
     follow_links: bool = Field(False, description="Accept links to files and folders outside `path`.")
 
@@ -33,8 +51,10 @@ class Manifest(Settings):
     """A CSV file with the columns path, label and, if known, group or album, artist and split."""
 
     layout: Literal["manifest"]
-    path: str = Field(min_length=1, description="The CSV file.")
-    root: str | None = Field(None, description="Folder that paths are relative to; the manifest's own if not given.")
+    path: PathText = Field(min_length=1, description="The CSV file.")
+    root: PathText | None = Field(
+        None, description="Folder that paths are relative to; the manifest's own if not given."
+    )
     allow_absolute: bool = Field(False, description="Accept absolute paths, and paths that lead out of the root.")
     labels: Labels = Field(Labels(), description="How labels become classes.")
     multilabel: bool = Field(
@@ -52,7 +72,7 @@ class Gtzan(Settings):
     """
 
     layout: Literal["gtzan"]
-    path: str = Field(min_length=1, description="Folder that holds the ten genre folders.")
+    path: PathText = Field(min_length=1, description="Folder that holds the ten genre folders.")
     known_bad: Literal["quarantine", "keep"] = Field(
         "quarantine", description="What becomes of reggae.00086, which is noise; most published results kept it."
     )
@@ -62,8 +82,8 @@ class MagnaTagATune(Settings):
     """MagnaTagATune: clips in folders 0 to f, and annotations_final.csv; a track has any number of tags."""
 
     layout: Literal["magnatagatune"]
-    path: str = Field(min_length=1, description="Folder that holds the folders 0 to f.")
-    annotations: str | None = Field(None, description="annotations_final.csv; the one in `path` if not given.")
+    path: PathText = Field(min_length=1, description="Folder that holds the folders 0 to f.")
+    annotations: PathText | None = Field(None, description="annotations_final.csv; the one in `path` if not given.")
     top: int = Field(50, ge=1, le=188, description="Only the commonest tags, counted over all clips, are used.")
     untagged: bool = Field(False, description="Keep clips that have none of these tags.")
     split: Literal["none", "folders"] = Field("folders", description="folders: train 0-b, valid c, test d-f.")
@@ -73,15 +93,15 @@ class Emotion4Q(Settings):
     """4-Quadrant audio emotion: folders Q1 to Q4, and the artists from its metadata where they are there."""
 
     layout: Literal["emotion4q"]
-    path: str = Field(min_length=1, description="Folder that holds Q1 to Q4.")
+    path: PathText = Field(min_length=1, description="Folder that holds Q1 to Q4.")
 
 
 class Fma(Settings):
     """Free Music Archive: ``000/000002.mp3``, and tracks.csv with its two header rows."""
 
     layout: Literal["fma"]
-    path: str = Field(min_length=1, description="Folder that holds the folders 000 to 155.")
-    metadata: str = Field(min_length=1, description="tracks.csv, or the folder it is in.")
+    path: PathText = Field(min_length=1, description="Folder that holds the folders 000 to 155.")
+    metadata: PathText = Field(min_length=1, description="tracks.csv, or the folder it is in.")
     subset: Literal["small", "medium", "large", "full"] = Field("small", description="Which subset of the archive.")
     split: Literal["none", "official"] = Field("official", description="official: training, validation and test.")
     labels: Labels = Field(Labels(), description="How top genres become classes.")
@@ -96,9 +116,11 @@ class Synthetic(Settings):
         description="subgenres: five of psychedelic trance; genres: ten, named as GTZAN's; western: eight, named as "
         "western8's; moods: four quadrants; tags: clips with several tags each.",
     )
-    tracks_per_class: int = Field(24, ge=1, description="Tracks in each class; of tags, in each of ten families.")
+    tracks_per_class: int = Field(
+        24, ge=1, le=100_000, description="Tracks in each class; of tags, in each of ten families."
+    )
     seconds: float = Field(35.0, ge=3, le=900, description="Length of a track, s.")
-    seed: int = Field(0, ge=0, description="Another seed, another corpus.")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="Another seed, another corpus.")
 
 
 Dataset = Annotated[

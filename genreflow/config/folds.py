@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from genreflow.config.base import Settings
+from genreflow.config.base import MAX_SEED, Settings
 
 
 class FoldSettings(Settings):
@@ -21,17 +21,22 @@ class FoldSettings(Settings):
         description="segment: divide the segments one by one, so that those of one track are trained on and tested. "
         "Such accuracies are too high; it is there to repeat a study that did so. Needs scheme: random.",
     )
-    count: int = Field(5, ge=1, description="Folds, or draws of scheme random; of a given split there is one.")
+    count: int = Field(
+        5, ge=1, le=1_000, description="Folds, or draws of scheme random; of a given split there is one."
+    )
     test: float = Field(0.2, gt=0, lt=1, description="random: share that is tested.")
     valid: float = Field(0.0, ge=0, lt=1, description="random: share that the best epoch is chosen by.")
-    seed: int = Field(0, ge=0, description="Seed of the shuffling.")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="Seed of the shuffling.")
     validation: bool = Field(
         False,
         description="stratified: of each fold, do not train on the tracks that the next one tests, but choose the "
         "best epoch by them (feature_maps study: ten folds of 80, 10 and 10 %). Needs three folds.",
     )
     holdout: int = Field(
-        0, ge=0, description="Tracks put aside for the final model, unless the dataset marks its own (split: holdout)."
+        0,
+        ge=0,
+        le=10_000_000,
+        description="Tracks put aside for the final model, unless the dataset marks its own (split: holdout).",
     )
     group: bool = Field(True, description="Keep the tracks of a group (artist, album) on one side of every fold.")
 
@@ -65,4 +70,9 @@ class FoldSettings(Settings):
     @property
     def names(self) -> list[str]:
         """The folds that are tested; beside them there is `final`."""
-        return [str(number) for number in range(1, (1 if self.scheme == "given" else self.count) + 1)]
+        return [str(number) for number in range(1, self.n_names + 1)]
+
+    @property
+    def n_names(self) -> int:
+        """How many folds are tested."""
+        return 1 if self.scheme == "given" else self.count

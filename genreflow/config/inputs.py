@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from genreflow.config.base import Settings
+from genreflow.config.base import MAX_SEED, Settings
 
 
 def _frames_touch(n_fft: int, hop: int) -> None:
@@ -51,6 +51,7 @@ class LogMel(Settings):
     top_db: float | None = Field(
         None,
         gt=0,
+        le=1_000,
         description="Range below the largest of what is transformed together, dB; lower values are raised to it. "
         "No limit if not given, but 80 with `decibels: doubled`.",
     )
@@ -129,7 +130,10 @@ class MusicMaps(Settings):
     n_fft: int = Field(1_024, ge=64, le=65_536, description="Window length, samples.")
     hop: int = Field(512, ge=1, description="Step between frames, samples; frames lie inside the excerpt.")
     brightness_hz: float = Field(
-        1_500.0, gt=0, description="Brightness is the share of magnitude above it; the study's 15,000 gives zeros."
+        1_500.0,
+        gt=0,
+        le=1_000_000,
+        description="Brightness is the share of magnitude above it; the study's 15,000 gives zeros.",
     )
     profiles: Literal["gomez", "krumhansl"] = Field("gomez", description="Key profiles of key clarity.")
     without: MusicMap | None = Field(None, description="Leave one of the maps out, to see what it is worth.")
@@ -180,7 +184,7 @@ class _Segments(Settings):
 class _InFrames(_Segments):
     """Segments counted in frames of the spectrogram of the whole track."""
 
-    frames: int = Field(128, ge=1, description="Frames in a segment.")
+    frames: int = Field(128, ge=1, le=1_000_000, description="Frames in a segment.")
     count: int = Field(30, ge=1, le=10_000, description="Segments a track; a shorter track gives what it has.")
 
 
@@ -207,7 +211,7 @@ class AvoidBreaks(_InFrames):
 
     kind: Literal["avoid_breaks"] = "avoid_breaks"
     below: float = Field(
-        6.0, gt=0, description="A segment so much below the track's median is passed over, dB of mean power."
+        6.0, gt=0, le=1_000, description="A segment so much below the track's median is passed over, dB of mean power."
     )
 
 
@@ -222,9 +226,11 @@ class RandomOffset(_InSeconds):
 
     kind: Literal["random_offset"] = "random_offset"
     seconds: float = Field(30.0, gt=0, le=3_600, description="Length of the segment, s.")
-    earliest: int = Field(15, ge=0, description="First second it may start at.")
-    latest: int = Field(120, ge=0, description="Last second it may start at; in a shorter track, the last that fits.")
-    seed: int = Field(0, ge=0, description="Another seed, other places.")
+    earliest: int = Field(15, ge=0, le=86_400, description="First second it may start at.")
+    latest: int = Field(
+        120, ge=0, le=86_400, description="Last second it may start at; in a shorter track, the last that fits."
+    )
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="Another seed, other places.")
 
     @property
     def count(self) -> int:
@@ -267,7 +273,7 @@ class Random(_InSeconds):
 
     kind: Literal["random"] = "random"
     count: int = Field(100, ge=1, le=10_000, description="Segments a track.")
-    seed: int = Field(0, ge=0, description="Another seed, other places.")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="Another seed, other places.")
 
 
 class Whole(_InSeconds):

@@ -1,48 +1,165 @@
-"""Reading YAML strictly, and turning what is wrong with it into sentences."""
+"""Reading YAML strictly: nothing in it changes silently, and all that is wrong with a file is reported at once."""
 
-from collections.abc import Hashable, Iterable, Mapping
+import errno
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
 
-from genreflow.config.base import Settings
-from genreflow.errors import Gathering, Problems, UserError, did_you_mean
+from genreflow.config.checked import UNREADABLE, Unreadable, checked, shortened
+from genreflow.errors import Problems
 
 S = TypeVar("S")
 MAX_BYTES = 1_000_000
+MAX_DEPTH = 50
+_ABSENT = "the file does not exist."
+_MAX_INTEGER = 2**63 - 1
+_TAGS = "tag:yaml.org,2002:"
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Safe YAML without duplicate keys and aliases, in which ``1e-3`` is a number."""
+    """Safe YAML whose keys are text, without duplicate keys, aliases and tags, and with plain decimal numbers.
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[Hashable] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                line = key_node.start_mark.line + 1
-                raise yaml.constructor.ConstructorError(None, None, f"line {line}: the key {key!r} is given twice")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
+    What YAML 1.1 would read as octal (``010``), sexagesimal (``1:30``), hexadecimal or as a date stays text.
+    """
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self.problems: list[str] = []
+        self._depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node:
-        if self.check_event(yaml.AliasEvent):
-            line = self.peek_event().start_mark.line + 1
-            raise yaml.composer.ComposerError(None, None, f"line {line}: aliases (*name) are not accepted")
-        return super().compose_node(parent, index)
+        event = self.peek_event()
+        if isinstance(event, yaml.AliasEvent):
+            raise _refused(event, "aliases (*name) are not accepted; write the value out")
+        if getattr(event, "tag", None) not in (None, "!"):
+            raise _refused(event, f"tags ({event.tag.replace(_TAGS, '!!')}) are not accepted; write the value alone")
+        if self._depth > MAX_DEPTH:
+            raise _refused(event, f"more than {MAX_DEPTH} levels lie in one another; settings have fewer than ten")
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = True) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._report(key_node, "a key is a word, and here it is a list or a mapping")
+                continue
+            key = self._text(key_node)
+            if key is UNREADABLE:
+                continue
+            if key in values:
+                self._report(key_node, f"the key {shortened(repr(key))} is given twice")
+            values[key] = self.construct_object(value_node, deep=deep)
+        return values
+
+    def construct_whole(self, node: yaml.ScalarNode) -> int | Unreadable:
+        digits = node.value.replace("_", "")
+        if len(digits) > 20 or abs(int(digits)) > _MAX_INTEGER:
+            return self._report(node, f"a whole number of {len(digits.lstrip('+-')):,} digits is too large")
+        return int(digits)
+
+    def construct_decimal(self, node: yaml.ScalarNode) -> float | Unreadable:
+        value = float(node.value)
+        if value in (float("inf"), float("-inf")):
+            return self._report(node, f"the number {shortened(node.value)} is too large")
+        return value
+
+    def _text(self, node: yaml.ScalarNode) -> str | Unreadable:
+        if re.search("[\0\ud800-\udfff]", node.value):
+            return self._report(node, f"the text {shortened(repr(node.value))} holds a character that no name may hold")
+        return node.value
+
+    def _report(self, node: yaml.Node, problem: str) -> Unreadable:
+        self.problems.append(f"line {node.start_mark.line + 1}: {problem}.")
+        return UNREADABLE
+
+
+class _Refused(yaml.MarkedYAMLError):
+    """YAML as it should be, with something in it that no settings file needs."""
+
+
+def _refused(event: yaml.Event, problem: str) -> _Refused:
+    return _Refused(problem=problem, problem_mark=event.start_mark)
 
 
 _StrictLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:float"]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag in (f"{_TAGS}bool", f"{_TAGS}null")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    yaml.resolver.re.compile(r"^[-+]?(\d[\d_]*\.?[\d_]*([eE][-+]?\d+)?|\.\d+([eE][-+]?\d+)?)$"),
-    list("-+0123456789."),
-)
+for _kind, _pattern, _construct in (
+    ("int", r"[-+]?(0|[1-9][0-9_]*)", _StrictLoader.construct_whole),
+    ("float", r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?", _StrictLoader.construct_decimal),
+):
+    _StrictLoader.add_implicit_resolver(f"{_TAGS}{_kind}", re.compile(f"^(?:{_pattern})$"), list("-+0123456789."))
+    _StrictLoader.add_constructor(f"{_TAGS}{_kind}", _construct)
+_StrictLoader.add_constructor(f"{_TAGS}str", _StrictLoader._text)
+_StrictLoader.add_constructor(f"{_TAGS}map", lambda loader, node: loader.construct_mapping(node, deep=True))
+_StrictLoader.add_constructor(f"{_TAGS}seq", lambda loader, node: loader.construct_sequence(node, deep=True))
+
+
+@dataclass
+class Parsed:
+    """What a text holds: values, where `UNREADABLE` stands for each that is reported in `problems`."""
+
+    values: Any
+    problems: list[str] = field(default_factory=list)
+
+
+def parse(text: str) -> Parsed:
+    """Read YAML; a text that is none has one problem, and no values."""
+    loader = None
+    try:
+        loader = _StrictLoader(text)
+        values = loader.get_single_data()
+    except yaml.MarkedYAMLError as error:
+        return Parsed(None, [_sentence(error)])
+    except yaml.YAMLError as error:
+        return Parsed(None, [f"this cannot be read as YAML: {str(error).splitlines()[0]}."])
+    finally:
+        if loader is not None:
+            loader.dispose()
+    return Parsed(values, loader.problems)
+
+
+def parse_file(path: str | Path) -> Parsed:
+    """Read a YAML file whose top level is a mapping; where it cannot be read there are no values, and a problem.
+
+    Raises
+    ------
+    OSError
+        When the machine does not let it be read.
+    """
+    path = Path(path)
+    try:
+        if not path.exists():
+            return Parsed(None, [_ABSENT])
+        if not path.is_file():
+            return Parsed(None, ["this is not a regular file."])
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            return Parsed(None, ["the file is larger than 1 MB; a settings file is a few kB."])
+        parsed = parse(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        return Parsed(None, [f"line {line}: this is not UTF-8 text. Save the file with the encoding UTF-8."])
+    except ValueError:  # a path with a zero byte
+        return Parsed(None, [_ABSENT])
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return Parsed(None, [_ABSENT])
+    if parsed.values is None and not parsed.problems:
+        parsed.values = {}
+    if parsed.values is not None and not isinstance(parsed.values, dict):
+        return Parsed(None, ["the top level must be `key: value` pairs."])
+    return parsed
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -50,32 +167,13 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
     Raises
     ------
-    UserError
-        When it cannot be read, is larger than 1 MB, repeats a key, uses aliases, or is no mapping.
+    Problems
+        All that is wrong with it: no YAML, larger than 1 MB, a key given twice, aliases, numbers too large.
     """
-    path = Path(path)
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UserError(f"{path} is larger than 1 MB; a settings file is a few kB.")
-        content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path} cannot be read as YAML: {error}") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: the top level must be `key: value` pairs.")
-    return content
-
-
-def check_files(paths: Iterable[str | Path]) -> None:
-    """Refuse files that another reader has taken as YAML and that `read_yaml` would not, all of them at once."""
-    errors = Gathering()
-    for path in paths:
-        with errors.step():
-            read_yaml(path)
-    errors.raise_any()
+    parsed = parse_file(path)
+    if parsed.problems:
+        raise Problems(f"{path}:", parsed.problems)
+    return parsed.values
 
 
 def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,42 +195,17 @@ def settings_from(kind: type[S], values: Mapping[str, Any], source: str) -> S:
     Problems
         All that is wrong, each with its key, the value found and what was expected.
     """
-    try:
-        return TypeAdapter(kind).validate_python(dict(values))
-    except ValidationError as error:
-        raise Problems(f"{source}:", [_sentence(kind, problem) for problem in error.errors()]) from None
+    found = checked(kind, values)
+    if found.problems or found.settings is None:
+        raise Problems(f"{source}:", found.problems.values())
+    return found.settings
 
 
-def _sentence(kind: type, problem: Mapping[str, Any]) -> str:
-    where = ".".join(str(step) for step in problem["loc"]) or "(top level)"
-    if problem["type"] == "extra_forbidden":
-        known = _known_keys(kind, problem["loc"][:-1])
-        return f"{where}: this key is not known.{did_you_mean(problem['loc'][-1], known)}"
-    if problem["type"] == "missing":
-        return f"{where}: this key is missing."
-    message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "value_error":
-        return f"{where}: {message}."
-    return f"{where}: {message}; found {problem['input']!r}."
-
-
-def _known_keys(kind: type, steps: tuple[str | int, ...]) -> set[str]:
-    """Return the keys of every settings class that could stand at `steps` below `kind`."""
-    candidates: list[Any] = [kind]
-    for step in steps:
-        following: list[Any] = []
-        for candidate in candidates:
-            fields = getattr(candidate, "model_fields", None)
-            if fields is not None and step in fields:
-                following.append(fields[step].annotation)
-            else:
-                following.extend(getattr(candidate, "__args__", ()))
-        candidates = following
-    known = set()
-    while candidates:
-        candidate = candidates.pop()
-        if isinstance(candidate, type) and issubclass(candidate, Settings):
-            known.update(candidate.model_fields)
-        else:
-            candidates.extend(a for a in getattr(candidate, "__args__", ()) if not isinstance(a, str))
-    return known
+def _sentence(error: yaml.MarkedYAMLError) -> str:
+    mark, what = error.problem_mark or error.context_mark, error.problem or error.context
+    if isinstance(error, _Refused):
+        return f"line {mark.line + 1}: {what}."
+    if "'\\t'" in what:
+        what = "a tab stands where blanks must; indent with blanks"
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    return f"this cannot be read as YAML: {where}{what}."

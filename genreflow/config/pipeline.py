@@ -13,21 +13,23 @@ class Limits(Settings):
     """What one job may use."""
 
     shard_size: int = Field(32, ge=1, le=4096, description="Most tracks in a shard, the unit of one job.")
-    audio_threads: int = Field(4, ge=1, description="Most tracks of a shard that are decoded side by side.")
+    audio_threads: int = Field(4, ge=1, le=1_024, description="Most tracks of a shard that are decoded side by side.")
     track_timeout: float = Field(
         600.0,
         gt=0,
+        le=1_000_000,
         description="Processor time after which a track is given up, or time that it waits without taking any, s.",
     )
-    track_memory_gb: float = Field(4.0, gt=0, description="Memory that decoding a track may take, GB.")
+    track_memory_gb: float = Field(4.0, gt=0, le=100_000, description="Memory that decoding a track may take, GB.")
     max_quarantine: float = Field(
         0.05, ge=0, le=1, description="Share of tracks that may be quarantined; with more, nothing is trained."
     )
     max_class_loss: float = Field(0.2, ge=0, le=1, description="The same for the tracks of one class.")
-    train_threads: int = Field(8, ge=1, description="Most CPU threads of one training job.")
+    train_threads: int = Field(8, ge=1, le=1_024, description="Most CPU threads of one training job.")
     memory_gb: float = Field(
         16.0,
         gt=0,
+        le=100_000,
         description="More slices than so many GB are mapped from a file and not read into memory at once.",
     )
     folds_per_job: Literal["one", "all"] = Field(
@@ -36,7 +38,7 @@ class Limits(Settings):
         "where jobs cannot run side by side, as on a single GPU.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks are trained.")
-    max_runs: int = Field(2_000, ge=1, description="Most training runs a study may ask for.")
+    max_runs: int = Field(2_000, ge=1, le=100_000, description="Most training runs a study may ask for.")
 
 
 class Duplicates(Settings):

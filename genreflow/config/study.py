@@ -1,9 +1,8 @@
 """The settings of one study: `studies/<name>.yaml`."""
 
-import re
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from genreflow.config.base import Settings
 from genreflow.config.folds import FoldSettings
@@ -29,7 +28,7 @@ class Protocol(Settings):
     original: bool = Field(
         False, description="Published numbers were measured so, and stand beside ours; the first one's if none is said."
     )
-    tracks: int | None = Field(None, ge=2, description="At most so many tracks, as many of each class.")
+    tracks: int | None = Field(None, ge=2, le=10_000_000, description="At most so many tracks, as many of each class.")
     folds: dict[str, Value] = Field(default_factory=dict, description="Where it differs from the study's `folds`.")
 
 
@@ -117,26 +116,6 @@ class StudySettings(Settings):
     )
     published: str | None = Field(None, description="Published numbers: resources/published/<name>*.csv.")
 
-    @model_validator(mode="after")
-    def _names_are_known(self) -> "StudySettings":
-        problems = [
-            f"{place}.{name}: names are letters, digits, '-' and '_'"
-            for place in ("inputs", "protocols", "fusions", "experiments", "snippets")
-            for name in getattr(self, place)
-            if not re.fullmatch(r"[A-Za-z0-9_-]+", name)
-        ]
-        problems += [*self._of_models(), *self._of_fusions(), *self._of_experiments()]
-        problems += ["filters: there is no model to look at; add `models`"] if self.filters and not self.models else []
-        problems += [f"analysis: {name!r} is not among the inputs" for name in self.analysis if name not in self.inputs]
-        problems += [
-            f"snippets.{name}.model: {values.get('model')!r} is not among the models"
-            for name, values in self.snippets.items()
-            if values.get("model") not in self.models
-        ]
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
-
     @property
     def all_protocols(self) -> dict[str, Protocol]:
         """The protocols; one of all tracks where none are given."""
@@ -146,45 +125,3 @@ class StudySettings(Settings):
     def datasets(self) -> list[str]:
         """The datasets that its protocols name, each once."""
         return list(dict.fromkeys(protocol.dataset or self.dataset for protocol in self.all_protocols.values()))
-
-    def _of_models(self) -> list[str]:
-        problems = []
-        for name, model in self.models.items():
-            if model.input is None and len(self.inputs) > 1:
-                problems.append(f"models.{name}.input: say which of {', '.join(self.inputs)} it is fed")
-            elif model.input is not None and model.input not in self.inputs:
-                problems.append(f"models.{name}.input: {model.input!r} is none of {', '.join(self.inputs)}")
-            if model.protocol is not None and model.protocol not in self.all_protocols:
-                known = ", ".join(self.all_protocols)
-                problems.append(f"models.{name}.protocol: {model.protocol!r} is none of {known}")
-        return problems
-
-    def _of_fusions(self) -> list[str]:
-        return [
-            f"fusions.{name}: {what}"
-            for name, fusion in self.fusions.items()
-            for what in [
-                *(f"{model!r} is not among the models" for model in fusion.models if model not in self.models),
-                *(["there is a model of that name"] if name in self.models else []),
-            ]
-        ]
-
-    def _of_experiments(self) -> list[str]:
-        if self.experiments and not self.models:
-            return ["experiments: there is no model to vary; add `models`"]
-        problems = []
-        for name, experiment in self.experiments.items():
-            named = [*([experiment.model] if experiment.model else []), *experiment.vary.get("model", [])]
-            problems.extend(
-                f"experiments.{name}.model: {model!r} is not among the models"
-                for model in named
-                if model not in self.models and model not in self.fusions
-            )
-            if experiment.model and "model" in experiment.vary:
-                problems.append(f"experiments.{name}: give `model` or vary it, not both")
-            problems.extend(
-                f"experiments.{name}.vary.{axis}: give at least one value"
-                for axis, values in experiment.vary.items()
-                if not values
-            )
-        return problems

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from genreflow.config.base import Settings
+from genreflow.config.base import MAX_SEED, Settings
 
 # A small collection has few batches a pass: 900 slices make 9 of 100, too few updates in 20 epochs to learn from.
 MIN_STEPS_PER_EPOCH = 15
@@ -27,7 +27,9 @@ class TrainingSettings(Settings):
         "is watched gets no better; won2020: Adam, then SGD in three steps from the best weights so far, the 200 "
         "epochs of Won et al. (2020) scaled to `epochs`, with their own step sizes, momentum and weight decay.",
     )
-    plateau_patience: int = Field(5, ge=1, description="plateau: epochs without improvement before a smaller step.")
+    plateau_patience: int = Field(
+        5, ge=1, le=1_000_000, description="plateau: epochs without improvement before a smaller step."
+    )
     plateau_factor: float = Field(0.1, gt=0, lt=1, description="plateau: the step size is multiplied by it.")
     sampling: Sampling = Field(
         "balanced",
@@ -37,6 +39,7 @@ class TrainingSettings(Settings):
     crop: int | None = Field(
         None,
         ge=1,
+        le=1_000_000_000,
         description="Train on a random part of each slice, so many samples or frames long, another one each epoch.",
     )
     crop_windows: int = Field(
@@ -52,12 +55,13 @@ class TrainingSettings(Settings):
     noise: float = Field(
         0.0, ge=0, le=1, description="Add normal noise, of up to this share of the deviation of a slice."
     )
-    batch: int = Field(100, ge=1, description="Slices a step.")
+    batch: int = Field(100, ge=1, le=1_000_000, description="Slices a step.")
     accumulate: int = Field(1, ge=1, le=1_000, description="Parts that a batch is computed in, to save memory.")
-    epochs: int = Field(20, ge=1, description="Epochs, at most.")
+    epochs: int = Field(20, ge=1, le=1_000_000, description="Epochs, at most.")
     steps_per_epoch: int | None = Field(
         None,
         ge=1,
+        le=1_000_000,
         description=f"Steps an epoch; if not given, one pass over the slices, but at least {MIN_STEPS_PER_EPOCH}.",
     )
     watch: Literal["accuracy", "loss"] = Field(
@@ -66,11 +70,11 @@ class TrainingSettings(Settings):
         "training slices. For tags, accuracy is the mean area under the ROC curve.",
     )
     keep: Literal["best", "last"] = Field("best", description="The epoch whose weights are kept.")
-    patience: int | None = Field(None, ge=1, description="Stop after so many epochs without improvement.")
+    patience: int | None = Field(None, ge=1, le=1_000_000, description="Stop after so many epochs without improvement.")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 where the hardware has it, float32 elsewhere."
     )
-    seed: int = Field(0, ge=0, description="Seed of initial weights, batches, augmentation and dropout.")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="Seed of initial weights, batches, augmentation and dropout.")
     predict_training: bool = Field(
         False, description="Predict the slices that were trained on, too: what the model knows by heart."
     )

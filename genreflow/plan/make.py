@@ -1,7 +1,7 @@
 """From the content of config.yaml to all that is to be built."""
 
-import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,16 @@ import pandas as pd
 import pyarrow as pa
 
 from genreflow.catalog import scan
+from genreflow.config.checked import Checked
 from genreflow.config.datasets import Dataset, Folders, Synthetic
-from genreflow.config.load import merged, read_yaml, settings_from
 from genreflow.config.pipeline import PipelineSettings
 from genreflow.config.study import DEFAULT_PROTOCOL, StudySettings
-from genreflow.errors import Gathering, Problems, UserError, did_you_mean
+from genreflow.errors import Gathering, UserError
 from genreflow.folds import feasibility
-from genreflow.models import registry
 from genreflow.plan.code import assets_key, code_key
 from genreflow.plan.datasets import DatasetPlan, InputPlan, catalogue_path, listed_before, plan_dataset
-from genreflow.plan.studies import ProtocolPlan, StudyPlan
+from genreflow.plan.studies import ProtocolPlan, StudyPlan, plan_protocol
+from genreflow.plan.validate import Validated, published_files, validate
 from genreflow.store.digest import digest, file_sha256
 
 
@@ -114,58 +114,43 @@ def survey(config: Mapping[str, Any], *, home: Path, look: bool) -> tuple[Plan, 
     UserError
         All that is wrong.
     """
-    errors = Gathering()
-    studies: dict[str, StudySettings] = {}
-    settings = None
-    with errors.step():
-        settings = settings_from(PipelineSettings, config, "config")
-    for name in settings.studies if settings else _named(config.get("studies")):
-        with errors.step():
-            key, study = read_study(name, home, settings.size if settings else "full")
-            studies[key] = study
-    if settings is None:
-        errors.raise_any()
-    with errors.step():
-        _check_names(settings, studies)
+    found = validate(config, home, look=look)
+    settings, errors = found.settings, found.errors
     listings: dict[str, scan.Listing] = {}
-    wanted = sorted({name for study in studies.values() for name in study.datasets} & set(settings.datasets))
-    for name in wanted if look else []:
+    for name in found.datasets if look else []:
         with errors.step():
             _check_place(name, settings.datasets[name])
             listings[name] = scan.survey(settings.datasets[name], raw=catalogue_path(name).parent / "raw")
-    errors.raise_any()
-    listed = {name: listings[name].tracks if look else listed_before(name) for name in wanted}
-    plan = _plan(settings, studies, listed, home, errors)
-    if not errors.errors:
-        with errors.step():
-            _check_predict(plan, look=look)
+    if not look:
+        errors.raise_any()
+    listed = {name: listings[name].tracks for name in listings} if look else _listed_before(found.datasets)
+    plan = _plan(found, listed, home)
     errors.raise_any()
     return plan, listings
 
 
-def _plan(
-    settings: PipelineSettings,
-    studies: Mapping[str, StudySettings],
-    listed: Mapping[str, pa.Table],
-    home: Path,
-    errors: Gathering,
-) -> Plan:
+def _listed_before(names: Iterable[str]) -> dict[str, pa.Table]:
+    return {name: listed_before(name) for name in names}
+
+
+def _plan(found: Validated, listed: Mapping[str, pa.Table], home: Path) -> Plan:
+    """Plan the studies of which nothing is wrong and all music is there; of others, see whether folds can be made."""
+    settings, errors = found.settings, found.errors
     code = {path.stem: code_key(str(path)) for path in sorted((home / "workflow/scripts").glob("*.py"))}
     for script in ("write_report", "write_overview"):
         code[script] = digest(code[script], assets_key("report"))
     datasets = {name: plan_dataset(name, tracks, settings, code) for name, tracks in listed.items()}
     plan = Plan(settings, datasets, code=code)
-    for name, study in studies.items():
+    for name, study in found.studies.items():
+        mine = {key: datasets[key] for key in study.datasets if key in datasets}
+        if name in found.faulty or len(mine) < len(study.datasets):
+            _check_folds(name, found.faulty.get(name, Checked(study)), mine, errors)
+            continue
         with errors.step():
-            mine = {key: datasets[key] for key in study.datasets}
             planned = StudyPlan(name, study, mine, code, _published(study.published, home))
             _check_runs(planned, settings.limits.max_runs)
             plan.studies[name] = planned
     return plan
-
-
-def _named(studies: Any) -> list[str]:
-    return [name for name in studies if isinstance(name, str)] if isinstance(studies, list) else []
 
 
 def _check_place(name: str, settings: Dataset) -> None:
@@ -182,70 +167,43 @@ def _check_place(name: str, settings: Dataset) -> None:
         )
 
 
-def read_study(name: str, home: Path, size: str = "full") -> tuple[str, StudySettings]:
-    """Return name and settings of a study: a path, or the name of a file in `home`/studies.
-
-    What its key ``small`` says differently holds in the small size alone, whose name ends in ``-small``; a model,
-    input, protocol, fusion or experiment that is null there is left out.
-    """
-    path = Path(name).expanduser() if name.endswith((".yaml", ".yml")) else home / "studies" / f"{name}.yaml"
-    if not path.exists():
-        known = [p.stem for p in (home / "studies").glob("*.yaml")]
-        raise UserError(f"studies: {name!r}: there is no file {path}.{did_you_mean(name, known)}")
-    values = read_yaml(path)
-    small = values.pop("small", None)
-    if size == "full":
-        return path.stem, settings_from(StudySettings, values, str(path))
-    if not isinstance(small, dict):
-        raise UserError(f"{path}: it has no small size. Give it the key `small`, or run it with size: full.")
-    values = merged(values, small)
-    for section in ("inputs", "protocols", "models", "fusions", "experiments"):
-        if isinstance(values.get(section), dict):
-            values[section] = {key: value for key, value in values[section].items() if value is not None}
-    return f"{path.stem}-small", settings_from(StudySettings, values, f"{path}, size small")
-
-
-def _check_names(settings: PipelineSettings, studies: Mapping[str, StudySettings]) -> None:
-    problems = []
-    for name in [*settings.datasets, *studies]:
-        if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
-            problems.append(f"{name!r}: names of datasets and studies are letters, digits, '-' and '_'")
-    for name, study in studies.items():
-        problems.extend(
-            f"study {name}: its dataset {key!r} is not under `datasets`.{did_you_mean(key, settings.datasets)}"
-            for key in study.datasets
-            if key not in settings.datasets
-        )
-        problems.extend(
-            f"study {name}: models.{key}: there is no model {network!r}.{did_you_mean(network, registry.MODELS)}"
-            for key, network in ((key, model.model or key) for key, model in study.models.items())
-            if network not in registry.MODELS
-        )
-        problems.extend(
-            f"study {name}: inputs.{key}.front_end.sample_rate is {value.front_end.sample_rate} Hz, "
-            f"audio.sample_rate only {settings.audio.sample_rate} Hz: what is not stored cannot be read"
-            for key, value in study.inputs.items()
-            if value.front_end.sample_rate > settings.audio.sample_rate
-        )
-    if problems:
-        raise Problems("config:", problems)
-
-
 def _published(name: str | None, home: Path) -> dict[Path, str]:
     """Return the files of published numbers of a study, each with the digest of its content."""
-    if name is None:
-        return {}
-    files = sorted((home / "resources/published").glob(f"{name}*.csv"))
-    if not files:
-        raise UserError(f"published: there is no resources/published/{name}.csv.")
-    return {path: digest(path.name, file_sha256(path)) for path in files}
+    return {path: digest(path.name, file_sha256(path)) for path in published_files(name, home)}
 
 
 def _check_runs(study: StudyPlan, most: int) -> None:
+    errors = Gathering()
     for name in study.used_protocols:
-        _check_protocol(study.name, study.protocols[name])
-    if len(study.runs) > most:
-        raise UserError(f"study {study.name}: it asks for {len(study.runs):,} runs; limits.max_runs is {most:,}.")
+        with errors.step():
+            _check_protocol(study.name, study.protocols[name])
+    if study.n_runs > most:
+        wanted = f"study {study.name}: it asks for {study.n_runs:,} runs; limits.max_runs is {most:,}."
+        errors.errors.append(UserError(wanted))
+    errors.raise_any()
+
+
+def _check_folds(
+    name: str, given: Checked[StudySettings], datasets: Mapping[str, DatasetPlan], errors: Gathering
+) -> None:
+    """Check the folds of a study that cannot be planned, as far as its folds and datasets are right."""
+    study = given.settings
+    for protocol in _protocols_named(study) if given.is_sound("folds") else []:
+        settings = study.all_protocols.get(protocol)
+        if settings and (settings.dataset or study.dataset) in datasets and given.is_sound("protocols", protocol):
+            with suppress(UserError):  # values that do not agree have been reported
+                planned = plan_protocol(name, study, protocol, datasets)
+                with errors.step():
+                    _check_protocol(name, planned)
+
+
+def _protocols_named(study: StudySettings) -> list[str]:
+    """Return the protocols that a study's models, and what is varied of them, name."""
+    first = next(iter(study.all_protocols))
+    named = [model.protocol or first for model in study.models.values()]
+    named += [value for each in study.experiments.values() for value in each.vary.get("protocol", [])]
+    named += [values["protocol"] for values in [study.final or {}, *study.snippets.values()] if "protocol" in values]
+    return list(dict.fromkeys(map(str, named)))
 
 
 def _check_protocol(study: str, protocol: ProtocolPlan) -> None:
@@ -263,19 +221,3 @@ def _tracks_of(protocol: ProtocolPlan) -> pd.DataFrame:
     from genreflow.folds.assign import select  # loads scikit-learn, which takes as long as all the rest
 
     return select(protocol.dataset.tracks, **wanted)
-
-
-def _check_predict(plan: Plan, *, look: bool) -> None:
-    """Refuse a request that cannot be met; whether its files are there is not looked at where other jobs begin."""
-    request = plan.settings.predict
-    if request is None:
-        return
-    if request.study not in plan.studies:
-        raise UserError(
-            f"predict.study: {request.study!r} is not in `studies`.{did_you_mean(request.study, plan.studies)}"
-        )
-    if plan.studies[request.study].final is None:
-        raise UserError(f"predict.study: {request.study!r} trains no final model; give it `final: {{}}`.")
-    missing = [name for name in request.files if look and not os.path.exists(name)]  # noqa: PTH110 - also of names too long
-    if missing:
-        raise Problems("predict.files:", [f"{name!r} does not exist" for name in missing])

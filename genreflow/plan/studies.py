@@ -3,23 +3,23 @@
 import itertools
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from genreflow.config.augmentation import augmentation_problems
 from genreflow.config.folds import FoldSettings
 from genreflow.config.load import settings_from
 from genreflow.config.study import Experiment, Protocol, StudySettings
 from genreflow.config.training import TrainingSettings
-from genreflow.errors import UserError, did_you_mean
+from genreflow.errors import Gathering, UserError, did_you_mean
 from genreflow.folds.feasibility import classes_of, is_tagged
 from genreflow.folds.roles import FINAL, HOLDOUT
 from genreflow.models import registry
 from genreflow.plan.code import code_key
 from genreflow.plan.datasets import DatasetPlan, InputPlan
+from genreflow.plan.study_checks import feeding_problems
 from genreflow.store.digest import digest
 
 # What the analysis of a dataset can show of each kind of input.
@@ -30,6 +30,8 @@ _TOLD_BY = {
     "descriptors": ("importances", "forest_importances", "projections"),
 }
 
+
+_LONGEST_NAME = 200  # characters of a setting's name, which is that of a folder
 
 # Figures of an experiment that show a single value, and their names.
 _ONE_EACH = {"confusions": "confusion", "training_confusions": "training-confusion"}
@@ -115,6 +117,17 @@ class ProtocolPlan:
         }
 
 
+def plan_protocol(study: str, settings: StudySettings, name: str, datasets: Mapping[str, DatasetPlan]) -> ProtocolPlan:
+    """Plan a protocol of a study, whose dataset is among `datasets`."""
+    protocol = settings.all_protocols[name]
+    folds = settings_from(
+        FoldSettings,
+        {**settings.folds.model_dump(exclude_unset=True), **protocol.folds},
+        f"study {study}: protocols.{name}.folds",
+    )
+    return ProtocolPlan(name, protocol.title or name, protocol, folds, datasets[protocol.dataset or settings.dataset])
+
+
 @dataclass
 class StudyPlan:
     """One study: its settings resolved into runs, and the keys of its products.
@@ -136,18 +149,7 @@ class StudyPlan:
     def protocols(self) -> dict[str, ProtocolPlan]:
         """The protocols by name, the main one first."""
         return {
-            name: ProtocolPlan(
-                name,
-                protocol.title or name,
-                protocol,
-                settings_from(
-                    FoldSettings,
-                    {**self.settings.folds.model_dump(exclude_unset=True), **protocol.folds},
-                    f"study {self.name}: protocols.{name}.folds",
-                ),
-                self.datasets[protocol.dataset or self.settings.dataset],
-            )
-            for name, protocol in self.settings.all_protocols.items()
+            name: plan_protocol(self.name, self.settings, name, self.datasets) for name in self.settings.all_protocols
         }
 
     @property
@@ -192,17 +194,22 @@ class StudyPlan:
     @cached_property
     def _judged(self) -> dict[tuple[str, str], Setting]:
         found: dict[tuple[str, str], Setting] = {}
-        asked = [self.resolve(model, {}) for model in [*self.settings.models, *self.settings.fusions]]
-        asked += [
-            setting
-            for experiment in self.settings.experiments.values()
-            for _, setting in self.experiment_settings(experiment)
-        ]
-        asked += [self._snippets_setting(name) for name in self.settings.snippets]
-        for setting in asked:
-            for each in [*setting.members, setting]:
-                found.setdefault((each.model, each.name), each)
+        errors = Gathering()
+        for model, values in self._asked():
+            with errors.step():
+                setting = self.resolve(model, values)
+                for each in [*setting.members, setting]:
+                    found.setdefault((each.model, each.name), each)
+        errors.raise_any()
         return found
+
+    def _asked(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield every model or fusion that is asked for, and what it sets differently from the study."""
+        yield from ((model, {}) for model in [*self.settings.models, *self.settings.fusions])
+        for experiment in self.settings.experiments.values():
+            yield from (self._apart(experiment, values) for values in _grid(experiment))
+        for values in self.settings.snippets.values():
+            yield str(values["model"]), {axis: value for axis, value in values.items() if axis != "model"}
 
     @cached_property
     def final(self) -> Setting | None:
@@ -233,6 +240,12 @@ class StudyPlan:
         if self.final is not None:
             runs.append(Run(self.final.model, self.final.name, FINAL))
         return runs
+
+    @property
+    def n_runs(self) -> int:
+        """How many trainings `runs` has, counted without making the list."""
+        folds = (self.protocols[setting.protocol].folds.n_names for setting in self.settings_of.values())
+        return self.settings.repeats * sum(folds) + (self.final is not None)
 
     @cached_property
     def _runs_by_name(self) -> dict[tuple[str, str, str], Run]:
@@ -295,13 +308,12 @@ class StudyPlan:
 
     def experiment_settings(self, experiment: Experiment) -> list[tuple[dict[str, Any], Setting]]:
         """Return the values an experiment compares, each with its setting, in the order given."""
-        grid = itertools.product(*experiment.vary.values())
-        combinations = [dict(zip(experiment.vary, values, strict=True)) for values in grid]
-        [*models] = self._models_of(experiment)
-        return [
-            (values, self.resolve(values.get("model", models[0]), {k: v for k, v in values.items() if k != "model"}))
-            for values in combinations
-        ]
+        return [(values, self.resolve(*self._apart(experiment, values))) for values in _grid(experiment)]
+
+    def _apart(self, experiment: Experiment, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Return the model of one of the combinations that an experiment compares, and the other values."""
+        model = values.get("model", self._models_of(experiment)[0])
+        return str(model), {axis: value for axis, value in values.items() if axis != "model"}
 
     def resolve(self, model: str, values: Mapping[str, Any]) -> Setting:
         """Settle every option of a model, `values` going before the study's own.
@@ -336,6 +348,11 @@ class StudyPlan:
         self._check(model, place["input"], self.protocols[place["protocol"]], full_training)
         everything = {**full_training.model_dump(), **full_options, **place}
         axes = {axis: everything[axis] for axis in self.axes.get(model, [])}
+        if len(_setting_name(axes)) > _LONGEST_NAME:
+            raise UserError(
+                f"study {self.name}: so many things are varied of {model} that the name of a setting, which lists them,"
+                f" has more than {_LONGEST_NAME} characters. Vary fewer of them in one study."
+            )
         return Setting(model, _setting_name(axes), axes, place["protocol"], place["input"], full_options, full_training)
 
     def _fused(self, name: str, values: Mapping[str, Any]) -> Setting:
@@ -380,17 +397,18 @@ class StudyPlan:
 
     def fed_inputs_of(self, protocol: str) -> list[InputPlan]:
         """Return the inputs that models are fed under a protocol, each once."""
-        fed = [self.input_of(self.setting(run.model, run.setting)) for run in self.runs_of(protocol)]
+        fed = [self.input_of(setting) for setting in self._trained if setting.protocol == protocol]
         return list({plan.index: plan for plan in fed}.values())
 
-    def runs_of(self, protocol: str) -> list[Run]:
-        """Return the runs under a protocol."""
-        return [run for run in self.runs if self.setting(run.model, run.setting).protocol == protocol]
+    @property
+    def _trained(self) -> list[Setting]:
+        """Every setting that is trained, the final model's last."""
+        return [*self.settings_of.values(), *([self.final] if self.final is not None else [])]
 
     @property
     def used_protocols(self) -> list[str]:
         """The protocols under which something is trained, the main one first."""
-        used = {self.setting(run.model, run.setting).protocol for run in self.runs}
+        used = {setting.protocol for setting in self._trained}
         return [name for name in self.protocols if name in used]
 
     @property
@@ -704,22 +722,18 @@ class StudyPlan:
 
     def _check(self, model: str, name: str, protocol: ProtocolPlan, training: TrainingSettings) -> None:
         """Refuse what will not work: an input that a model cannot take, classes where it needs tags."""
-        given, entry = self.settings.inputs[name], registry.describe(self.network(model))
-        problems = list(entry.input_problems(given, crop=training.crop))
-        problems += [problem.rstrip(".") for problem in augmentation_problems(training, given.front_end)]
-        if problems:
-            raise UserError(f"study {self.name}: {model} cannot be fed {name!r}: {'; '.join(problems)}.")
-        if not protocol.is_tagged:
-            return
-        if entry.fits:
-            raise UserError(
-                f"study {self.name}: {model} tells classes apart, and tracks of {protocol.name!r} have tags."
+        entry = registry.describe(self.network(model))
+        problems = feeding_problems(entry, self.settings.inputs[name], training)
+        found = [f"{model} cannot be fed {name!r}: {'; '.join(problems)}."] if problems else []
+        if protocol.is_tagged and entry.fits:
+            found.append(f"{model} tells classes apart, and tracks of {protocol.name!r} have tags.")
+        elif protocol.is_tagged and training.sampling == "balanced":
+            found.append(
+                f"{model}: batches cannot be balanced where tracks have tags. Set training.sampling to shuffled or "
+                "weighted."
             )
-        if training.sampling == "balanced":
-            raise UserError(
-                f"study {self.name}: {model}: batches cannot be balanced where tracks have tags. Set "
-                "training.sampling to shuffled or weighted."
-            )
+        if found:
+            raise UserError("\n".join(f"study {self.name}: {problem}" for problem in found))
 
     def _models_of(self, experiment: Experiment) -> list[str]:
         return [str(m) for m in experiment.vary.get("model", [experiment.model or next(iter(self.settings.models))])]
@@ -731,6 +745,12 @@ class StudyPlan:
         """Name what an experiment compares: the values of what varies, as its axis says what they are of."""
         titles = {"protocol": {name: plan.title for name, plan in self.protocols.items()}}
         return ", ".join(str(titles.get(axis, {}).get(values[axis], values[axis])) for axis in _varied(experiment))
+
+
+def _grid(experiment: Experiment) -> Iterator[dict[str, Any]]:
+    """Yield every combination of the values that an experiment varies."""
+    for values in itertools.product(*experiment.vary.values()):
+        yield dict(zip(experiment.vary, values, strict=True))
 
 
 def _varied(experiment: Experiment) -> list[str]:

@@ -23,7 +23,7 @@ def test_numbers_are_numbers(tmp_path):
         ("a: &x [1]\nb: *x\n", "line 2: aliases"),
         ("\ta: 1\n", "cannot be read as YAML"),
         ("- 1\n", "key: value"),
-        ("a: !!python/object:os.system x\n", "cannot be read as YAML"),
+        ("a: !!python/object:os.system x\n", r"line 1: tags \(!!python/object:os.system\) are not accepted"),
     ],
 )
 def test_what_yaml_should_not_hold_is_refused(tmp_path, text, message):
@@ -57,9 +57,6 @@ def test_all_problems_are_told_at_once_with_their_place_and_a_hint():
         ({"inputs": {"slices": {"front_end": {"fmax": 30000.0}}}}, "above half the sample rate"),
         ({"inputs": {"slices": {"front_end": {"hop": 4096}}}}, "longer than n_fft"),
         ({"folds": {"count": 1}}, "count: stratified"),
-        ({"experiments": {"a": {"vary": {"dropout": [0.1]}}}}, "no model to vary"),
-        ({"models": {"psytrance_cnn": {"input": "none"}}}, "'none' is none of slices"),
-        ({"experiments": {"a b": {"vary": {"dropout": [0.1]}}}}, "experiments.a b: names are letters"),
     ],
 )
 def test_impossible_studies_are_refused(changes, message):

@@ -6,8 +6,10 @@ from pathlib import Path
 HOME = Path(workflow.basedir)
 sys.path.insert(0, str(HOME))
 
-from genreflow.config.load import check_files
-from genreflow.errors import UserError, of_the_machine
+from genreflow.cli.exits import guarded
+from genreflow.config.layers import load_config
+from genreflow.config.names import FOLD, WILDCARDS
+from genreflow.errors import UserError
 from genreflow.farewell import farewell
 from genreflow.job import let_jobs_import_from
 from genreflow.plan import needs
@@ -50,22 +52,26 @@ def forget_unrecorded(plan):
         path.unlink()
 
 
-# Only the process that the user started looks at the music; jobs read what it wrote.
-try:
-    check_files(workflow.configfiles)
-    PLAN = make_plan(config, home=HOME, refresh=workflow.is_main_process)
+def settings_given():
+    """Return what config.yaml, --configfile and --config say: Snakemake's own merge would mix datasets of one name."""
+    given = workflow.config_settings
+    home = None if given.replace_workflow_config else HOME
+    return load_config(home, given.configfiles, given.config_args or [])
+
+
+def make_whole_plan():
+    """Plan the run. Only the process that the user started looks at the music; jobs read what it wrote."""
+    global PLAN
+    PLAN = make_plan(settings_given(), home=HOME, refresh=workflow.is_main_process)
     if workflow.is_main_process:
         forget_unrecorded(PLAN)
-        if (
-            os.environ.get(FORGETS) == "1"
-        ):  # a run of `genreflow run` that is no dry one
+        if os.environ.get(FORGETS) == "1":  # `genreflow run`, and no dry run
             judge_again(PLAN)
-except UserError as error:
-    print(error, file=sys.stderr)
-    sys.exit(getattr(error, "exit_code", 2))
-except OSError as error:
-    print(of_the_machine(error) or error, file=sys.stderr)
-    sys.exit(5)
+    return 0
+
+
+if code := guarded(make_whole_plan):
+    sys.exit(code)
 
 
 # The tables of genreflow.analysis.describe.
@@ -83,21 +89,10 @@ ANALYSES = [
     "importances",
     "importance_scores",
 ]
-FOLD = "[0-9]+(r[0-9]+)?|final"
 
 
 wildcard_constraints:
-    dataset="[A-Za-z0-9_-]+",
-    study="[A-Za-z0-9_-]+",
-    room="slices|maps|descriptors",
-    input="[a-z0-9_-]+",
-    suffix="parquet|h5",
-    shard="s[01]*",
-    protocol="[A-Za-z0-9_-]+",
-    fold=FOLD,
-    place="[a-z0-9_]+/[^/]+",
-    figure="[A-Za-z0-9_-]+",
-    shown="[A-Za-z0-9_-]+",
+    **WILDCARDS,
 
 
 def shard_files(pattern):

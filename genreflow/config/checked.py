@@ -1,0 +1,208 @@
+"""Values against a settings class: everything that is wrong with them, and the settings that are right."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import groupby
+from typing import Any, Generic, TypeVar, get_args, get_origin
+
+from pydantic import TypeAdapter, ValidationError
+
+from genreflow.config.base import Settings
+from genreflow.errors import did_you_mean
+
+S = TypeVar("S")
+Place = tuple[str | int, ...]
+_LONGEST = 80  # characters of a value that a sentence shows
+_NOT_A_MAPPING = ("dict_type", "model_type", "model_attributes_type", "mapping_type")
+_NUMBERS = ("int_type", "float_type", "int_from_float")
+
+
+class Unreadable:
+    """Stands where a value was that has been reported already."""
+
+
+UNREADABLE = Unreadable()
+
+
+@dataclass
+class Checked(Generic[S]):
+    """Settings without what was wrong in them.
+
+    Attributes
+    ----------
+    settings
+        The settings, with defaults in place of wrong values; None where nothing can be made of the rest.
+    problems
+        Place of each wrong value -> a sentence that begins with its key.
+    left_out
+        The places of all values that were left out.
+    """
+
+    settings: S | None = None
+    problems: dict[Place, str] = field(default_factory=dict)
+    left_out: set[Place] = field(default_factory=set)
+
+    def is_sound(self, *place: str) -> bool:
+        """Return whether nothing at or below a place was left out."""
+        return all(out[: len(place)] != place for out in self.left_out)
+
+
+def checked(kind: type[S], values: Mapping[str, Any]) -> Checked[S]:
+    """Check `values` against a settings class; what is wrong is left out, so that the rest is checked as well."""
+    result: Checked[S] = Checked()
+    rest = _copied(values)
+    while result.settings is None:
+        try:
+            result.settings = _adapter(kind).validate_python(rest)
+        except ValidationError as error:
+            faults = [_Fault(rest, each) for each in error.errors(include_url=False)]
+            before = set(result.left_out)
+            for place, alike in groupby(faults, key=lambda fault: fault.place):
+                alike = list(alike)
+                if alike[0].input is not UNREADABLE and not alike[0].follows_from(before):
+                    result.problems[place] = f"{path_of(place)}: {_sentence(kind, alike)}"
+            for fault in faults:
+                result.left_out.add(fault.out or fault.place)
+                _leave_out(rest, fault)
+            if result.left_out == before or () in result.left_out:
+                break
+    return result
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a long text."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def shown(value: Any) -> str:
+    """Return a value as a sentence shows it."""
+    if value is None:
+        return "nothing"
+    try:
+        return shortened(repr(value))
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a whole number of thousands of digits"
+
+
+def path_of(place: Place) -> str:
+    """Return a place as text: ``datasets.mine.path``."""
+    steps = (str(step) if str(step).isprintable() else repr(step) for step in place)
+    return ".".join(shortened(step) for step in steps) or "(top level)"
+
+
+class _Fault:
+    """A fault as pydantic reports it, at its place in the values: names of classes are no part of that.
+
+    `out` is the place of the smallest part without which the rest can be right.
+    """
+
+    def __init__(self, values: Any, error: Mapping[str, Any]) -> None:
+        self.kind, self.message, self.input = error["type"], error["msg"], error["input"]
+        self.context = error.get("ctx", {})
+        self.place, self.out = _found(values, error["loc"])
+        if self.is_missing:
+            key = self.context["discriminator"].strip("'") if "discriminator" in self.context else error["loc"][-1]
+            self.place = (*self.place, key)
+        elif self.kind == "union_tag_invalid":
+            self.place = (*self.place, self.context["discriminator"].strip("'"))
+
+    @property
+    def is_missing(self) -> bool:
+        return self.kind in ("missing", "union_tag_not_found")
+
+    def follows_from(self, left_out: Iterable[Place]) -> bool:
+        """Return whether something at, above or below its place was left out before."""
+        return any(out[: len(self.place)] == self.place or self.place[: len(out)] == out for out in left_out)
+
+
+def _found(values: Any, steps: Iterable[str | int]) -> tuple[Place, Place]:
+    """Return the place that steps lead to, and the place of the list that it is in, if any, or else itself."""
+    place: list[str | int] = []
+    end = None
+    for step in steps:
+        if isinstance(values, dict) and step in values:
+            values = values[step]
+        elif isinstance(values, list) and isinstance(step, int) and step < len(values):
+            end, values = len(place) if end is None else end, values[step]
+        else:
+            continue
+        place.append(step)
+    return tuple(place), tuple(place[:end])
+
+
+def _leave_out(values: dict[str, Any], fault: _Fault) -> None:
+    """Take the part out that a fault is in; at the top level, put an empty text where a key is missing."""
+    if not fault.out:
+        values.update({str(fault.place[-1]): ""} if fault.is_missing else {})
+        return
+    for step in fault.out[:-1]:
+        values = values.get(step, {})
+    values.pop(fault.out[-1], None)
+
+
+def _copied(values: Any) -> Any:
+    if isinstance(values, Mapping):
+        return {key: _copied(value) for key, value in values.items()}
+    return [_copied(value) for value in values] if isinstance(values, list) else values
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter:
+    return TypeAdapter(kind)
+
+
+def _sentence(kind: type, faults: list[_Fault]) -> str:
+    fault, place = faults[0], faults[0].place
+    if fault.kind == "extra_forbidden":
+        return f"this key is not known.{did_you_mean(str(place[-1]), _known_keys(kind, place[:-1]))}"
+    if fault.is_missing:
+        return "this key is missing."
+    if fault.kind == "union_tag_invalid":
+        known = re.findall(r"'(\w+)'", fault.context["expected_tags"])
+        return (
+            f"{shown(fault.context['tag'])} is none of {', '.join(known)}.{did_you_mean(fault.context['tag'], known)}"
+        )
+    if fault.kind == "value_error":
+        return f"{fault.message.removeprefix('Value error, ')}."
+    if fault.kind in _NOT_A_MAPPING:
+        return f"this must be `key: value` pairs; found {shown(fault.input)}."
+    if len({each.kind for each in faults}) > 1:  # of a union, none of whose types it has
+        return f"this must be text, a finite number, true or false; found {shown(fault.input)}."
+    return f"{fault.message}; found {shown(fault.input)}.{_decimal(fault)}"
+
+
+def _decimal(fault: _Fault) -> str:
+    is_number = isinstance(fault.input, str) and re.fullmatch(r"[-+]?[0-9][0-9a-fA-FxobXOB_:.]*", fault.input)
+    if fault.kind not in _NUMBERS or not is_number:
+        return ""
+    return " Numbers are plain decimals, without quotes, leading zeros or colons."
+
+
+def _known_keys(kind: type, steps: Place) -> set[str]:
+    """Return the keys of every settings class that could stand at `steps` below `kind`."""
+    candidates: list[Any] = [kind]
+    for step in steps:
+        following: list[Any] = []
+        for candidate in candidates:
+            following.extend(_below(candidate, step))
+        candidates = following
+    known = set()
+    while candidates:
+        candidate = candidates.pop()
+        if isinstance(candidate, type) and issubclass(candidate, Settings):
+            known.update(candidate.model_fields)
+        else:
+            candidates.extend(a for a in getattr(candidate, "__args__", ()) if not isinstance(a, str))
+    return known
+
+
+def _below(candidate: Any, step: str | int) -> list[Any]:
+    """Return the types that may stand under a key of a type."""
+    if fields := getattr(candidate, "model_fields", None):
+        return [fields[step].annotation] if step in fields else []
+    members = [each for each in get_args(candidate) if not isinstance(each, str)]
+    if get_origin(candidate) in (dict, list):
+        return members[-1:]
+    return [below for member in members for below in _below(member, step)]

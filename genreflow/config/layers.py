@@ -1,0 +1,135 @@
+"""The settings of a run: config.yaml, then the files of ``--configfile``, then the values of ``--config``.
+
+Snakemake merges these deeply, so that a dataset of the user's would keep keys of a shipped one of the same name. All
+commands and the workflow take them from here instead.
+"""
+
+import re
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from genreflow.config.checked import Place
+from genreflow.config.load import Parsed, merged, parse, parse_file
+from genreflow.errors import Gathering, Problems, UserError
+
+_ENTRY = re.compile(r"([A-Za-z_][\w-]*)=(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one file, or the command line, sets."""
+
+    source: str
+    values: Mapping[str, Any]
+    is_shipped: bool = False
+
+
+class Config(dict[str, Any]):
+    """Merged values that remember which file set them; the later of two layers goes before the earlier.
+
+    A dataset with a ``layout`` replaces an earlier one of its name; without one, it changes that. Other mappings are
+    merged, and all else is replaced. `faults` are what is wrong with the YAML of the files.
+    """
+
+    def __init__(self, layers: Sequence[Layer], faults: Iterable[UserError] = ()) -> None:
+        super().__init__()
+        self.layers: list[Layer] = []
+        self.faults = list(faults)
+        for layer in layers:
+            whole = _whole_datasets(layer.values)
+            self.layers = [*(_without(earlier, whole) for earlier in self.layers), layer]
+        for layer in self.layers:
+            self.update(merged(self, layer.values))
+
+    def source_of(self, place: Place) -> str:
+        """Return the file that sets a place, or as much of the way there as any does."""
+        return max(self.layers, key=lambda layer: (_depth(layer.values, place), self.layers.index(layer))).source
+
+    def raise_faults(self) -> None:
+        """Raise what is wrong with the YAML of the files, if anything is."""
+        errors = Gathering()
+        errors.errors += self.faults
+        errors.raise_any()
+
+    @property
+    def own_layers(self) -> list[Layer]:
+        """What the user gave beside the shipped file."""
+        return [layer for layer in self.layers if not layer.is_shipped]
+
+    def problems(self, found: Mapping[Place, str]) -> Iterable[Problems]:
+        """Yield the sentences on some places, those of each file together."""
+        by_source: dict[str, list[str]] = {}
+        for place, sentence in found.items():
+            by_source.setdefault(self.source_of(place), []).append(sentence)
+        return (Problems(f"{source}:", sentences) for source, sentences in by_source.items())
+
+
+def config_from(values: Mapping[str, Any]) -> Config:
+    """Return values that have been merged already."""
+    return values if isinstance(values, Config) else Config([Layer("config", values)])
+
+
+def load_config(home: Path | None, files: Iterable[str | Path] = (), entries: Iterable[str] = ()) -> Config:
+    """Read the settings of a run.
+
+    Parameters
+    ----------
+    home
+        Folder of config.yaml; None where the files replace it.
+    files
+        What changes it, in this order.
+    entries
+        ``key=value``, where the value is YAML.
+    """
+    read = [] if home is None else [("config.yaml", parse_file(home / "config.yaml"))]
+    read += [(relative(file), parse_file(file)) for file in files]
+    read += [("--config", _parse_entry(entry)) for entry in entries]
+    layers = [
+        Layer(source, parsed.values if isinstance(parsed.values, dict) else {}, is_shipped=home is not None and not n)
+        for n, (source, parsed) in enumerate(read)
+    ]
+    return Config(layers, [Problems(f"{source}:", parsed.problems) for source, parsed in read if parsed.problems])
+
+
+def _parse_entry(entry: str) -> Parsed:
+    match = _ENTRY.fullmatch(entry)
+    if match is None:
+        return Parsed(None, [f"{entry!r} is not `key=value`."])
+    key, text = match.groups()
+    parsed = parse(text)
+    return Parsed({key: parsed.values}, [f"{key}: {problem}" for problem in parsed.problems])
+
+
+def _whole_datasets(values: Mapping[str, Any]) -> set[str]:
+    """Return the datasets that say their layout, and so are not mixed with others of their names."""
+    datasets = values.get("datasets")
+    if not isinstance(datasets, Mapping):
+        return set()
+    return {name for name, dataset in datasets.items() if isinstance(dataset, Mapping) and "layout" in dataset}
+
+
+def _without(layer: Layer, names: Container[str]) -> Layer:
+    """Return a layer without some of its datasets."""
+    datasets = layer.values.get("datasets")
+    if not isinstance(datasets, Mapping):
+        return layer
+    rest = {name: dataset for name, dataset in datasets.items() if name not in names}
+    return replace(layer, values={**layer.values, "datasets": rest})
+
+
+def _depth(values: Any, place: Place) -> int:
+    depth = 0
+    for step in place:
+        if isinstance(values, Mapping) and step in values:
+            values, depth = values[step], depth + 1
+        else:
+            break
+    return depth
+
+
+def relative(path: str | Path) -> str:
+    """Return a path as it is seen from the working folder, if it is below that."""
+    here, path = Path.cwd(), Path(path)
+    return str(path.relative_to(here)) if path.is_absolute() and path.is_relative_to(here) else str(path)

@@ -1,0 +1,231 @@
+"""All that can be wrong with a study before its tracks are known: a sentence each, with its key."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import prod
+from typing import Any
+
+from genreflow.config.augmentation import augmentation_problems
+from genreflow.config.checked import Checked, checked, shown
+from genreflow.config.folds import FoldSettings
+from genreflow.config.inputs import InputSettings
+from genreflow.config.names import name_problem
+from genreflow.config.study import Experiment, StudySettings
+from genreflow.config.training import TrainingSettings
+from genreflow.errors import did_you_mean
+from genreflow.models import registry
+from genreflow.models.entry import ModelEntry
+
+_NAMED = ("inputs", "protocols", "models", "fusions", "experiments", "snippets")
+
+
+def study_problems(given: Checked[StudySettings], *, most_runs: int) -> Iterator[str]:
+    """Yield what is wrong with a study whose keys have the right types; what was left out of it is not missed.
+
+    Parameters
+    ----------
+    most_runs
+        `limits.max_runs`; experiments that compare more settings are refused before these are worked out.
+    """
+    checks = _Checks(given)
+    yield from checks.names()
+    yield from checks.references()
+    yield from checks.models()
+    yield from checks.experiments(most_runs)
+    yield from checks.variations(most_runs)
+    yield from checks.protocols()
+
+
+def feeding_problems(entry: ModelEntry, given: InputSettings, training: TrainingSettings) -> list[str]:
+    """Return what keeps an input, and a training on it, from suiting a model."""
+    problems = list(entry.input_problems(given, crop=training.crop))
+    return problems + [problem.rstrip(".") for problem in augmentation_problems(training, given.front_end)]
+
+
+class _Checks:
+    def __init__(self, given: Checked[StudySettings]) -> None:
+        self.given, self.study = given, given.settings
+        # A name whose settings were left out is a name all the same.
+        self.known = {
+            section: [
+                *getattr(self.study, section),
+                *(out[1] for out in given.left_out if len(out) == 2 and out[0] == section),
+            ]
+            for section in _NAMED
+        }
+        self.known["protocols"] = self.known["protocols"] or list(self.study.all_protocols)
+        self.judged = [*self.known["models"], *self.known["fusions"]]
+
+    def names(self) -> Iterator[str]:
+        """Check names that become names of files."""
+        for section in _NAMED:
+            for name in getattr(self.study, section):
+                if problem := name_problem(name):
+                    yield f"{section}.{name}: {problem}."
+        for name in self.study.fusions:
+            if name in self.study.models:
+                yield f"fusions.{name}: there is a model of that name."
+
+    def references(self) -> Iterator[str]:
+        """Check that what is named is there."""
+        study = self.study
+        if study.filters and not self.known["models"]:
+            yield "filters: there is no model to look at; add `models`."
+        if study.experiments and not self.known["models"]:
+            yield "experiments: there is no model to vary; add `models`."
+            return
+        for name in study.analysis:
+            yield from self._missing("analysis", name, "inputs")
+        for key, model in study.models.items():
+            if model.input is not None:
+                yield from self._missing(f"models.{key}.input", model.input, "inputs")
+            elif len(self.known["inputs"]) > 1 and self.given.is_sound("models", key, "input"):
+                yield f"models.{key}.input: this key is missing; it is one of {', '.join(self.known['inputs'])}."
+            if model.protocol is not None:
+                yield from self._missing(f"models.{key}.protocol", model.protocol, "protocols")
+        for key, fusion in study.fusions.items():
+            for model in fusion.models:
+                yield from self._missing(f"fusions.{key}.models", model, "models")
+
+    def models(self) -> Iterator[str]:
+        """Check networks, their options, their training, and what they are fed."""
+        for key, model in self.study.models.items():
+            entry = registry.MODELS.get(model.model or key)
+            if entry is None:
+                where = f"models.{key}.model" if model.model else f"models.{key}"
+                hint = did_you_mean(model.model or key, registry.MODELS)
+                yield f"{where}: there is no model {shown(model.model or key)}.{hint}"
+                continue
+            for axis, value in model.options.items():
+                yield from self._option(f"models.{key}.options.{axis}", entry, axis, [value])
+            for axis, value in model.training.items():
+                yield from _training(f"models.{key}.training.{axis}", axis, [value])
+            yield from self._feeding(key, entry)
+
+    def experiments(self, most: int) -> Iterator[str]:
+        """Check experiments as such, and how many settings they compare, without working these out."""
+        sizes = {}
+        for name, experiment in self.study.experiments.items():
+            if experiment.model and "model" in experiment.vary:
+                yield f"experiments.{name}: give `model` or vary it, not both."
+            if experiment.model:
+                yield from self._missing(f"experiments.{name}.model", experiment.model, "judged")
+            for axis, values in experiment.vary.items():
+                where = f"experiments.{name}.vary.{axis}"
+                if not values:
+                    yield f"{where}: give at least one value."
+                if twice := [value for value, count in Counter(values).items() if count > 1]:
+                    yield f"{where}: {shown(twice[0])} is given twice."
+            sizes[name] = _size(experiment)
+        if sum(sizes.values()) > most:
+            largest = max(sizes, key=sizes.get)
+            yield (
+                f"experiments: they compare {sum(sizes.values()):,} settings ({largest}: {sizes[largest]:,}), each of "
+                f"which is trained at least once; limits.max_runs is {most:,}. Vary fewer values together."
+            )
+
+    def variations(self, most: int) -> Iterator[str]:
+        """Check what experiments of a sensible size vary, and what the final model and snippets set."""
+        study = self.study
+        for name, experiment in study.experiments.items():
+            if _size(experiment) > most:
+                continue
+            yield from self._axes(f"experiments.{name}.vary", self._models_of(experiment), experiment.vary)
+        for name, values in study.snippets.items():
+            if "model" not in values:
+                yield f"snippets.{name}.model: this key is missing."
+            yield from self._one_model(f"snippets.{name}", values)
+        if study.final is not None and study.models:
+            yield from self._one_model("final", {"model": next(iter(study.models)), **study.final})
+
+    def protocols(self) -> Iterator[str]:
+        """Check where the folds of a protocol differ from the study's."""
+        if not self.given.is_sound("folds"):
+            return
+        base = self.study.folds.model_dump(exclude_unset=True)
+        for name, protocol in self.study.protocols.items():
+            for problem in checked(FoldSettings, {**base, **protocol.folds}).problems.values():
+                yield f"protocols.{name}.folds.{problem}".replace(".(top level)", "")
+
+    def _one_model(self, where: str, values: Mapping[str, Any]) -> Iterator[str]:
+        model = values.get("model")
+        if model is not None:
+            yield from self._missing(f"{where}.model", model, "models")
+        axes = {axis: [value] for axis, value in values.items() if axis != "model"}
+        yield from self._axes(where, [str(model)], axes)
+
+    def _axes(self, where: str, models: Iterable[str], axes: Mapping[str, Sequence[Any]]) -> Iterator[str]:
+        """Check the values of options, training settings, inputs and protocols that models are varied by."""
+        for axis, values in axes.items():
+            place = f"{where}.{axis}"
+            if axis in ("model", "input", "protocol"):
+                section = "judged" if axis == "model" else f"{axis}s"
+                for value in values:
+                    yield from self._missing(place, value, section)
+                continue
+            found: dict[str, None] = {}
+            for entry in self._entries(models):
+                if axis in entry.options:
+                    found |= dict.fromkeys(self._option(place, entry, axis, values))
+                elif axis in TrainingSettings.model_fields:
+                    found |= dict.fromkeys(_training(place, axis, values))
+                else:
+                    hint = did_you_mean(axis, [*entry.options, *TrainingSettings.model_fields, "input", "protocol"])
+                    found[f"{place}: {entry.name} has no such option, and there is no such training setting.{hint}"] = (
+                        None
+                    )
+            yield from found
+
+    def _entries(self, models: Iterable[str]) -> list[ModelEntry]:
+        """Return the entries of the networks of some models and fusions, as far as there are such."""
+        study = self.study
+        members = [
+            each for name in models for each in (study.fusions[name].models if name in study.fusions else [name])
+        ]
+        networks = [study.models[name].model or name for name in members if name in study.models]
+        return list({name: registry.MODELS[name] for name in networks if name in registry.MODELS}.values())
+
+    def _models_of(self, experiment: Experiment) -> list[str]:
+        first = next(iter(self.study.models), "")
+        return [str(model) for model in experiment.vary.get("model", [experiment.model or first])]
+
+    def _missing(self, where: str, name: Any, section: str) -> Iterator[str]:
+        known = self.judged if section == "judged" else self.known[section]
+        if name not in known:
+            what = "models" if section == "judged" else section
+            yield f"{where}: {shown(name)} is not among the {what}.{did_you_mean(str(name), known)}"
+
+    def _option(self, where: str, entry: ModelEntry, axis: str, values: Sequence[Any]) -> Iterator[str]:
+        if axis not in entry.options:
+            known = ", ".join(entry.options) or "none"
+            yield f"{where}: {entry.name} has no such option.{did_you_mean(axis, entry.options)} It has: {known}."
+            return
+        for value in values:
+            if problem := entry.options[axis].problem(value):
+                yield f"{where}: {problem}"
+
+    def _feeding(self, key: str, entry: ModelEntry) -> Iterator[str]:
+        model = self.study.models[key]
+        name = model.input or next(iter(self.study.inputs))
+        is_sound = self.given.is_sound("training") and self.given.is_sound("models", key)
+        if name not in self.study.inputs or not self.given.is_sound("inputs", name) or not is_sound:
+            return
+        training = checked(TrainingSettings, {**self.study.training.model_dump(), **model.training}).settings
+        if training is not None and (problems := feeding_problems(entry, self.study.inputs[name], training)):
+            yield f"models.{key}: it cannot be fed {name!r}: {'; '.join(problems)}."
+
+
+def _size(experiment: Experiment) -> int:
+    """Return how many settings an experiment compares."""
+    return prod(map(len, experiment.vary.values()))
+
+
+def _training(where: str, axis: str, values: Sequence[Any]) -> Iterator[str]:
+    """Check values of one training setting by itself."""
+    if axis not in TrainingSettings.model_fields:
+        yield f"{where}: there is no such training setting.{did_you_mean(axis, TrainingSettings.model_fields)}"
+        return
+    for value in values:
+        for place, problem in checked(TrainingSettings, {axis: value}).problems.items():
+            if place:
+                yield f"{where}{problem.removeprefix(axis)}"

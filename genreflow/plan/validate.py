@@ -1,0 +1,248 @@
+"""The settings of a run and its studies, checked together: whatever is wrong with any of them is gathered."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from genreflow.config.checked import Checked, Place, checked
+from genreflow.config.layers import Config, config_from, relative
+from genreflow.config.load import merged, parse_file
+from genreflow.config.names import name_problem
+from genreflow.config.pipeline import PipelineSettings
+from genreflow.config.study import StudySettings
+from genreflow.errors import Gathering, Problems, UserError, did_you_mean
+from genreflow.plan.study_checks import study_problems
+
+_SECTIONS = ("inputs", "protocols", "models", "fusions", "experiments")  # of which the small size may leave some out
+
+
+@dataclass
+class Validated:
+    """What a run is asked for.
+
+    Attributes
+    ----------
+    settings
+        Those of the run; where some are wrong, with defaults in their place.
+    studies
+        Name -> settings, of every study whose file can be read.
+    faulty
+        The studies with something wrong in them.
+    errors
+        All that is wrong.
+    """
+
+    settings: PipelineSettings
+    studies: dict[str, StudySettings] = field(default_factory=dict)
+    faulty: dict[str, Checked[StudySettings]] = field(default_factory=dict)
+    errors: Gathering = field(default_factory=Gathering)
+
+    @property
+    def datasets(self) -> list[str]:
+        """The datasets that studies use, as far as they are given."""
+        return sorted(
+            {name for study in self.studies.values() for name in study.datasets} & set(self.settings.datasets)
+        )
+
+
+@dataclass(frozen=True)
+class _StudyFile:
+    """A study as it is named in `studies`: its file, and its name in results/."""
+
+    title: str
+    path: Path
+    name: str
+
+
+def validate(values: Mapping[str, Any], home: Path, *, look: bool) -> Validated:
+    """Check the settings of a run and of all its studies without looking at any music.
+
+    Parameters
+    ----------
+    values
+        `genreflow.config.layers.load_config`, or the content of such files.
+    home
+        Folder of the Snakefile, with studies/.
+    look
+        See whether the files to be classified are there.
+    """
+    config = config_from(values)
+    found = checked(PipelineSettings, config)
+    result = Validated(found.settings)
+    result.errors.errors += [*config.faults, *config.problems(found.problems | _names(found))]
+    files = _files(config, found.settings, home, result.errors)
+    for file in files:
+        with result.errors.step():
+            _add_study(result, config, found, file, home)
+    with result.errors.step():
+        _check_use(config, result, files, look=look)
+    return result
+
+
+def read_study(name: str, home: Path, size: str = "full") -> tuple[str, StudySettings]:
+    """Return name and settings of a study: a path, or the name of a file in `home`/studies.
+
+    What its key ``small`` says differently holds in the small size alone, whose name ends in ``-small``; a model,
+    input, protocol, fusion or experiment that is null there is left out.
+
+    Raises
+    ------
+    Problems
+        What is wrong with the file or the types of its values.
+    """
+    file = _file(name, home, size)
+    found, problems = _read(file, size)
+    if problems or found.settings is None:
+        raise Problems(f"{file.title}:", problems)
+    return file.name, found.settings
+
+
+def published_files(name: str | None, home: Path) -> list[Path]:
+    """Return the files of published numbers of a study."""
+    if name is None or name_problem(name):
+        return []
+    return sorted((home / "resources/published").glob(f"{name}*.csv"))
+
+
+def _names(found: Checked[PipelineSettings]) -> dict[Place, str]:
+    return {
+        ("datasets", name): f"datasets.{name}: {problem}."
+        for name in found.settings.datasets
+        if (problem := name_problem(name))
+    }
+
+
+def _files(config: Config, settings: PipelineSettings, home: Path, errors: Gathering) -> list[_StudyFile]:
+    """Return the files of the studies that are asked for; two of one name are refused."""
+    files: dict[str, _StudyFile] = {}
+    for name in settings.studies:
+        with errors.step():
+            file = _file(name, home, settings.size)
+            other = files.setdefault(file.name, file)
+            if other is not file:
+                raise Problems(
+                    f"{config.source_of(('studies',))}:",
+                    [
+                        f"studies: {other.path} and {file.path} are both called {file.path.stem!r}, and would share "
+                        f"results/{file.name}. Rename one of the files, or leave one out."
+                    ],
+                )
+    return list(files.values())
+
+
+def _file(name: str, home: Path, size: str) -> _StudyFile:
+    is_path = name.endswith((".yaml", ".yml"))
+    try:
+        path = Path(name).expanduser() if is_path else home / "studies" / f"{name}.yaml"
+        is_there = path.exists()
+    except (OSError, RuntimeError, ValueError):  # too long, a home of nobody, a zero byte
+        path, is_there = Path(name), False
+    if not is_there:
+        known = [p.stem for p in (home / "studies").glob("*.yaml")]
+        own = f"{name}.yaml"
+        hint = f" Is {own} meant? Write it with its ending." if not is_path and _is_file(own) else ""
+        raise UserError(f"studies: {name!r}: there is no file {path}.{hint or did_you_mean(name, known)}")
+    suffix = "" if size == "full" else "-small"
+    title = relative(path) if size == "full" else f"{relative(path)}, size small"
+    return _StudyFile(title, path, f"{path.stem}{suffix}")
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _read(file: _StudyFile, size: str) -> tuple[Checked[StudySettings], list[str]]:
+    """Return the settings of a study as far as they are right, and what is wrong with its file and their types."""
+    parsed = parse_file(file.path)
+    if parsed.values is None:
+        return Checked(), parsed.problems
+    values = dict(parsed.values)
+    small = values.pop("small", None)
+    if size != "full":
+        if not isinstance(small, dict):
+            return Checked(), ["it has no small size. Give it the key `small`, or run it with size: full."]
+        values = merged(values, small)
+        for section in _SECTIONS:
+            if isinstance(values.get(section), dict):
+                values[section] = {key: value for key, value in values[section].items() if value is not None}
+    found = checked(StudySettings, values)
+    return found, [*parsed.problems, *found.problems.values()]
+
+
+def _add_study(result: Validated, config: Config, run: Checked[PipelineSettings], file: _StudyFile, home: Path) -> None:
+    settings = run.settings
+    given, problems = _read(file, settings.size)
+    if problem := name_problem(file.name):
+        problems.insert(0, f"{file.path.stem!r}: {problem}. Rename the file.")
+    if given.settings is not None:
+        problems += study_problems(given, most_runs=settings.limits.max_runs)
+        problems += _against_run(given, config, run)
+        if (published := given.settings.published) and not published_files(published, home):
+            problems.append(f"published: there is no resources/published/{published}.csv.")
+        result.studies[file.name] = given.settings
+    if problems:
+        result.faulty[file.name] = given
+        raise Problems(f"{file.title}:", problems)
+
+
+def _against_run(given: Checked[StudySettings], config: Config, run: Checked[PipelineSettings]) -> Iterator[str]:
+    """Yield what a study asks for that the settings of the run do not give."""
+    study = given.settings
+    known = config.get("datasets") if isinstance(config.get("datasets"), Mapping) else {}
+    named = {f"protocols.{name}.dataset": protocol.dataset for name, protocol in study.protocols.items()}
+    for where, name in {"dataset": study.dataset, **named}.items():
+        if name is not None and name not in known and given.is_sound(*where.split(".")):
+            yield f"{where}: {name!r} is not under `datasets`.{did_you_mean(name, known)}"
+    rate = run.settings.audio.sample_rate
+    for key, value in study.inputs.items():
+        if value.front_end.sample_rate > rate and run.is_sound("audio"):
+            yield (
+                f"inputs.{key}.front_end.sample_rate: it is {value.front_end.sample_rate} Hz, and audio.sample_rate "
+                f"only {rate} Hz: what is not stored cannot be read."
+            )
+
+
+def _check_use(config: Config, result: Validated, files: list[_StudyFile], *, look: bool) -> None:
+    """Refuse datasets of the user's beside which no studies are named, and predictions of a study that is not there."""
+    problems: dict[Place, str] = {}
+    own = {name: layer for layer in config.own_layers for name in _datasets_of(layer.values)}
+    is_named = any("studies" in layer.values for layer in config.own_layers)
+    used = {name for study in result.studies.values() for name in study.datasets}
+    if own and not is_named and not used & set(own) and config.own_layers != config.layers:
+        shipped = ", ".join(result.settings.studies)
+        problems["datasets",] = (
+            f"studies: this key is missing, so `studies: [{shipped}]` of the shipped config.yaml would run, which uses "
+            f"none of the datasets here ({', '.join(own)}). Write `studies: [my_study.yaml]`: the path of a study file "
+            f"of yours with `dataset: {next(iter(own))}`."
+        )
+    request = result.settings.predict
+    if request is not None:
+        names = [file.name for file in files]
+        if request.study not in names:
+            hint = did_you_mean(request.study, names)
+            problems["predict", "study"] = f"predict.study: {request.study!r} is not in `studies`.{hint}"
+        elif request.study in result.studies and result.studies[request.study].final is None:
+            problems["predict", "study"] = (
+                f"predict.study: {request.study!r} trains no final model; give it `final: {{}}`."
+            )
+        if missing := [name for name in request.files if look and not _is_there(name)]:
+            problems["predict", "files"] = f"predict.files: {', '.join(map(repr, missing))}: there is no such file."
+    gathered = Gathering()
+    gathered.errors += config.problems(problems)
+    gathered.raise_any()
+
+
+def _datasets_of(values: Mapping[str, Any]) -> list[str]:
+    datasets = values.get("datasets")
+    return list(datasets) if isinstance(datasets, Mapping) else []
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):
+        return False
