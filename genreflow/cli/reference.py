@@ -58,7 +58,7 @@ datasets:
 ```
 
 Mappings are merged with those of `config.yaml`, and all else replaces them. A dataset that gives its `layout` is yours
-alone, even where a shipped one has its name; without `layout` it changes the shipped one (`gtzan: {path: /data/gtzan}`).
+alone, even where a shipped one has its name; without `layout` it changes that one (`gtzan: {path: /data/gtzan}`).
 `--config key=value` comes last; its values are YAML, as in a file (`--config 'limits={max_runs: 50}'`).
 
 Numbers are plain decimals (`5e-3`, `1000`). Text such as `010`, `1:30`, `0x1F` or `2018-02-30` stays text and never

@@ -225,7 +225,7 @@ def _check_use(config: Config, result: Validated, files: list[_StudyFile], *, lo
         if request.study not in names:
             hint = did_you_mean(request.study, names)
             problems["predict", "study"] = f"predict.study: {request.study!r} is not in `studies`.{hint}"
-        elif request.study in result.studies and result.studies[request.study].final is None:
+        elif (study := result.studies.get(request.study)) and (study.final is None or not study.models):
             problems["predict", "study"] = (
                 f"predict.study: {request.study!r} trains no final model; give it `final: {{}}`."
             )
