@@ -85,21 +85,23 @@ def load_config(home: Path | None, files: Iterable[str | Path] = (), entries: It
     """
     read = [] if home is None else [("config.yaml", parse_file(home / "config.yaml"))]
     read += [(relative(file), parse_file(file)) for file in files]
-    read += [("--config", _parse_entry(entry)) for entry in entries]
+    read += [_parse_entry(entry) for entry in entries]
     layers = [
         Layer(source, parsed.values if isinstance(parsed.values, dict) else {}, is_shipped=home is not None and not n)
         for n, (source, parsed) in enumerate(read)
     ]
-    return Config(layers, [Problems(f"{source}:", parsed.problems) for source, parsed in read if parsed.problems])
+    return Config(layers, [error for source, parsed in read if (error := parsed.error(source))])
 
 
-def _parse_entry(entry: str) -> Parsed:
+def _parse_entry(entry: str) -> tuple[str, Parsed]:
     match = _ENTRY.fullmatch(entry)
     if match is None:
-        return Parsed(None, [f"{entry!r} is not `key=value`."])
+        return f"--config {entry}", Parsed(whole="is not `key=value`.")
     key, text = match.groups()
     parsed = parse(text)
-    return Parsed({key: parsed.values}, [f"{key}: {problem}" for problem in parsed.problems])
+    if parsed.whole:
+        return f"--config {key}", parsed
+    return "--config", Parsed({key: parsed.values}, [f"{key}: {problem}" for problem in parsed.problems])
 
 
 def _whole_datasets(values: Mapping[str, Any]) -> set[str]:

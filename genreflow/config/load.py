@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 import yaml
 
 from genreflow.config.checked import UNREADABLE, Unreadable, checked, shortened
-from genreflow.errors import Problems
+from genreflow.errors import Problems, UserError
 
 S = TypeVar("S")
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
-_ABSENT = "the file does not exist."
+_ABSENT = "does not exist."
 _MAX_INTEGER = 2**63 - 1
 _TAGS = "tag:yaml.org,2002:"
 
@@ -105,22 +105,37 @@ _StrictLoader.add_constructor(f"{_TAGS}seq", lambda loader, node: loader.constru
 
 @dataclass
 class Parsed:
-    """What a text holds: values, where `UNREADABLE` stands for each that is reported in `problems`."""
+    """What a text or file holds.
 
-    values: Any
+    Attributes
+    ----------
+    values
+        Its values, where `UNREADABLE` stands for each that is reported in `problems`.
+    whole
+        Why it has no values, as what follows the name of the file in a sentence.
+    """
+
+    values: Any = None
     problems: list[str] = field(default_factory=list)
+    whole: str = ""
+
+    def error(self, source: str) -> UserError | None:
+        """Return what is wrong with it, if anything is."""
+        if self.whole:
+            return UserError(f"{source} {self.whole}")
+        return Problems(f"{source}:", self.problems) if self.problems else None
 
 
 def parse(text: str) -> Parsed:
-    """Read YAML; a text that is none has one problem, and no values."""
+    """Read YAML."""
     loader = None
     try:
         loader = _StrictLoader(text)
         values = loader.get_single_data()
     except yaml.MarkedYAMLError as error:
-        return Parsed(None, [_sentence(error)])
+        return Parsed(whole=_sentence(error))
     except yaml.YAMLError as error:
-        return Parsed(None, [f"this cannot be read as YAML: {str(error).splitlines()[0]}."])
+        return Parsed(whole=f"cannot be read as YAML: {str(error).splitlines()[0]}.")
     finally:
         if loader is not None:
             loader.dispose()
@@ -128,7 +143,7 @@ def parse(text: str) -> Parsed:
 
 
 def parse_file(path: str | Path) -> Parsed:
-    """Read a YAML file whose top level is a mapping; where it cannot be read there are no values, and a problem.
+    """Read a YAML file whose top level is a mapping.
 
     Raises
     ------
@@ -138,27 +153,27 @@ def parse_file(path: str | Path) -> Parsed:
     path = Path(path)
     try:
         if not path.exists():
-            return Parsed(None, [_ABSENT])
+            return Parsed(whole=_ABSENT)
         if not path.is_file():
-            return Parsed(None, ["this is not a regular file."])
+            return Parsed(whole="is not a regular file.")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
-            return Parsed(None, ["the file is larger than 1 MB; a settings file is a few kB."])
+            return Parsed(whole="is larger than 1 MB; a settings file is a few kB.")
         parsed = parse(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        return Parsed(None, [f"line {line}: this is not UTF-8 text. Save the file with the encoding UTF-8."])
+        return Parsed(whole=f"is not UTF-8 text (line {line}). Save it with the encoding UTF-8.")
     except ValueError:  # a path with a zero byte
-        return Parsed(None, [_ABSENT])
+        return Parsed(whole=_ABSENT)
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise
-        return Parsed(None, [_ABSENT])
-    if parsed.values is None and not parsed.problems:
+        return Parsed(whole=_ABSENT)
+    if parsed.values is None and not parsed.whole:
         parsed.values = {}
     if parsed.values is not None and not isinstance(parsed.values, dict):
-        return Parsed(None, ["the top level must be `key: value` pairs."])
+        return Parsed(whole="is no settings file: the top level must be `key: value` pairs.")
     return parsed
 
 
@@ -167,12 +182,12 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
     Raises
     ------
-    Problems
+    UserError
         All that is wrong with it: no YAML, larger than 1 MB, a key given twice, aliases, numbers too large.
     """
     parsed = parse_file(path)
-    if parsed.problems:
-        raise Problems(f"{path}:", parsed.problems)
+    if error := parsed.error(str(path)):
+        raise error
     return parsed.values
 
 
@@ -204,8 +219,8 @@ def settings_from(kind: type[S], values: Mapping[str, Any], source: str) -> S:
 def _sentence(error: yaml.MarkedYAMLError) -> str:
     mark, what = error.problem_mark or error.context_mark, error.problem or error.context
     if isinstance(error, _Refused):
-        return f"line {mark.line + 1}: {what}."
+        return f"cannot be taken: line {mark.line + 1}: {what}."
     if "'\\t'" in what:
         what = "a tab stands where blanks must; indent with blanks"
     where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    return f"this cannot be read as YAML: {where}{what}."
+    return f"cannot be read as YAML: {where}{what}."

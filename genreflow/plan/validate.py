@@ -156,15 +156,15 @@ def _is_file(name: str) -> bool:
 
 
 def _read(file: _StudyFile, size: str) -> tuple[Checked[StudySettings], list[str]]:
-    """Return the settings of a study as far as they are right, and what is wrong with its file and their types."""
+    """Return the settings of a study as far as they are right, and what is wrong with its lines and their types."""
     parsed = parse_file(file.path)
-    if parsed.values is None:
-        return Checked(), parsed.problems
+    if parsed.whole:
+        raise UserError(f"{file.title} {parsed.whole}")
     values = dict(parsed.values)
     small = values.pop("small", None)
     if size != "full":
         if not isinstance(small, dict):
-            return Checked(), ["it has no small size. Give it the key `small`, or run it with size: full."]
+            raise UserError(f"{file.title}: it has no small size. Give it the key `small`, or run it with size: full.")
         values = merged(values, small)
         for section in _SECTIONS:
             if isinstance(values.get(section), dict):

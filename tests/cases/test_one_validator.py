@@ -184,7 +184,7 @@ def test_mistakes_in_a_study(work, capsys, mistake, sentence):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"dataset: m\xe9\n", "line 1: this is not UTF-8 text"),
+        (b"dataset: m\xe9\n", "own.yaml is not UTF-8 text (line 1)"),
         ("", "dataset: this key is missing"),
         ("[]", "top level must be"),
         ("text", "top level must be"),
@@ -223,9 +223,9 @@ def test_music_whose_folder_is_not_there(work, capsys, path, layout):
     [
         ("limits={max_runs: 010}", "--config:\n.*limits.max_runs.*found '010'"),
         ("limits={max_runs: 1:30}", "limits.max_runs.*found '1:30'"),
-        ("limits={max_runs", "--config:\n.*limits: this cannot be read as YAML"),
+        ("limits={max_runs", "--config limits cannot be read as YAML"),
         ("size=tiny", "--config:\n.*size: .*found 'tiny'"),
-        ("limits", "'limits' is not `key=value`"),
+        ("limits", "--config limits is not `key=value`"),
         ("studies=", "studies: .*found nothing"),
     ],
 )

@@ -89,11 +89,11 @@ def refused(capsys, *arguments, code=2):
         # Settings and music.
         ("status --configfile nothing.yaml", "nothing.yaml does not exist."),
         ("status --configfile", "argument --configfile: expected at least one argument."),
-        ("check --configfile empty", "empty cannot be read as YAML"),
+        ("check --configfile empty", "empty is not a regular file."),
         ("check nothing", "nothing does not exist."),
         ("check empty", "'empty' holds no tracks in class folders."),
         ("check list.csv", "the column 'path' is missing."),
-        ("check music --configfile list.csv", "give a folder or manifest, or --configfile, not both."),
+        ("check music --configfile list.csv", "give a folder or manifest, or --configfile and --config, not both."),
         ("run --cores 1 --configfile my.yaml report", "my.yaml does not exist."),
         ("verify --directory empty", "there is nothing to verify."),
     ],
@@ -113,7 +113,7 @@ def test_all_files_that_are_missing_are_told_at_once(here, capsys):
 
 def test_names_that_are_no_text_are_shown_safely(here, capsys):
     told = refused(capsys, "status", "--configfile", os.fsdecode(b"odd \xff\x1b[31m.yaml"))
-    assert "odd \ufffd\\x1b[31m.yaml cannot be read as YAML" in told
+    assert "odd \ufffd\\x1b[31m.yaml is not UTF-8 text (line 1)" in told
     assert "does not exist." in refused(capsys, "predict", f"{RUN}/fold-1", os.fsdecode(b"none \xff\x1b[31m.mp3"))
 
 

@@ -20,7 +20,7 @@ def test_numbers_are_numbers(tmp_path):
     ("text", "message"),
     [
         ("a: 1\na: 2\n", "line 2: the key 'a' is given twice"),
-        ("a: &x [1]\nb: *x\n", "line 2: aliases"),
+        ("a: &x [1]\nb: *x\n", "cannot be taken: line 2: aliases"),
         ("\ta: 1\n", "cannot be read as YAML"),
         ("- 1\n", "key: value"),
         ("a: !!python/object:os.system x\n", r"line 1: tags \(!!python/object:os.system\) are not accepted"),
