@@ -30,6 +30,10 @@ class Damaged(UserError):
         super().__init__(f"{path} is damaged ({why}).")
 
 
+class NoFolder(UserError):
+    """A file, or a link that leads nowhere, is where the pipeline has a folder: the machine is not as it was."""
+
+
 # How messages begin of what the machine does not allow, and the numbers of these errors.
 MACHINE_SAYS = {
     "The disk is full": (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),

@@ -17,6 +17,7 @@ from pathlib import Path
 from genreflow.errors import Damaged, UserError
 from genreflow.store import hdf5, parquet
 from genreflow.store.digest import file_sha256, seal
+from genreflow.store.walk import files_below
 
 _SUFFIX = ".damaged"
 # Where products lie below a dataset or study, in the order in which they are made of each other.
@@ -46,8 +47,7 @@ class Finding:
 
 def products(results: Path) -> list[Path]:
     """Return the files below a results folder that carry checksums, in order."""
-    files = (path for path in results.rglob("*") if path.suffix in _CHECKED and not path.name.startswith("."))
-    return sorted(path for path in files if path.is_file())
+    return sorted(path for path in files_below(results) if path.suffix in _CHECKED and not path.name.startswith("."))
 
 
 def find_damage(files: Sequence[Path]) -> Iterator[Finding | None]:
@@ -77,7 +77,7 @@ def missing_stages(results: Path) -> list[list[Path]]:
 
     Recordings are not among them: each is made with its table or page.
     """
-    products = map(_product, results.rglob(f".*{_SUFFIX}"))
+    products = map(_product, _set_aside(results))
     missing = sorted(
         (_stage(product.relative_to(results)), product)
         for product in products
@@ -97,8 +97,12 @@ def give_back_times(products: Iterable[Path]) -> None:
 
 def sweep(results: Path) -> None:
     """Delete what is left of damaged products."""
-    for aside in list(results.rglob(f".*{_SUFFIX}")):
+    for aside in _set_aside(results):
         aside.unlink()
+
+
+def _set_aside(results: Path) -> list[Path]:
+    return [path for path in files_below(results) if path.name.startswith(".") and path.suffix == _SUFFIX]
 
 
 def _stage(product: Path) -> int:

@@ -28,6 +28,7 @@ from genreflow.repair import Finding
 from genreflow.store import costs, parquet
 from genreflow.store.atomic import write_bytes
 from genreflow.store.digest import file_sha256
+from genreflow.store.walk import files_below
 
 # Rules whose jobs take seconds, and those of which one shard is made once more.
 _CHEAP = (
@@ -137,7 +138,7 @@ def _cheap_products(plan: Plan) -> Iterator[Path]:
         home = results / study.name
         yield from (home / "report.html", home / "inspection/map.parquet")
         for room in ("protocols", "tables", "figures", "report"):
-            yield from (path for path in (home / room).rglob("*") if path.is_file())
+            yield from files_below(home / room)
 
 
 def _sample(plan: Plan) -> Iterator[Path]:
@@ -156,20 +157,17 @@ def _sample(plan: Plan) -> Iterator[Path]:
 
 def _mirror(results: Path, copy: Path, without: set[Path]) -> None:
     """Make a folder of links to the files of another, with their times, some left out."""
-    for place, _, names in os.walk(results):
-        folder = copy / Path(place).relative_to(results)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            path = Path(place, name)
-            if path in without or name.startswith("."):
-                continue
-            link, stamp = folder / name, path.stat()
-            link.symlink_to(path.resolve())
-            os.utime(link, ns=(stamp.st_atime_ns, stamp.st_mtime_ns), follow_symlinks=False)
+    for path in files_below(results):
+        if path in without or path.name.startswith("."):
+            continue
+        link, stamp = copy / path.relative_to(results), path.stat()
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path.resolve())
+        os.utime(link, ns=(stamp.st_atime_ns, stamp.st_mtime_ns), follow_symlinks=False)
 
 
 def _copy_costs(folder: Path) -> None:
-    for path in Path("logs").rglob(f"*{costs.SUFFIX}"):
+    for path in (log for log in files_below(Path("logs")) if log.name.endswith(costs.SUFFIX)):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, folder / path)
 

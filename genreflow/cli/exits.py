@@ -14,7 +14,7 @@ from pathlib import Path
 
 from genreflow import __version__
 from genreflow.cli.telling import say, shown
-from genreflow.errors import Damaged, UserError
+from genreflow.errors import Damaged, NoFolder, UserError
 
 
 class Exit(IntEnum):
@@ -70,6 +70,8 @@ def guarded(action: Callable[[], int]) -> int:
         return int(code)
     except Damaged as error:
         return _told(f"{error} `genreflow verify --repair` makes again what is damaged.", Exit.MACHINE)
+    except NoFolder as error:
+        return _told(str(error), Exit.MACHINE)
     except UserError as error:
         return _told(str(error), getattr(error, "exit_code", Exit.INPUT))
     except BrokenPipeError:  # whoever read the output has seen enough

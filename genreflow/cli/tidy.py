@@ -20,6 +20,7 @@ from genreflow.errors import UserError
 from genreflow.plan.current import is_of
 from genreflow.plan.datasets import DatasetPlan
 from genreflow.store import parquet
+from genreflow.store.walk import check_folder
 
 _SHARD = re.compile(r"s[01]*\.(parquet|h5)")
 
@@ -70,6 +71,8 @@ def unneeded(dataset: DatasetPlan) -> Iterator[Path]:
         When its audio is not current, so that it is not known what is needed.
     """
     audio = Path("results", dataset.name, "audio")
+    check_folder(audio.parent)
+    check_folder(audio)
     named = set()
     for shard, key in dataset.audio_keys.items():
         table = audio / f"{shard}.parquet"

@@ -4,6 +4,8 @@ import os
 import time
 from pathlib import Path
 
+from genreflow.store.walk import files_below
+
 _TICK_NS = 1_000
 
 
@@ -13,8 +15,7 @@ def bring_to_present(results: Path) -> int:
     What is made next would be older than they are, which snakemake refuses. Returns how many there were.
     """
     now = time.time_ns()
-    files = [Path(place, name) for place, _, names in os.walk(results) for name in names]
-    times = {path: path.stat().st_mtime_ns for path in files if path.is_file()}
+    times = {path: path.stat().st_mtime_ns for path in files_below(results)}
     future = {path: stamp for path, stamp in times.items() if stamp > now}
     ranks = {stamp: rank for rank, stamp in enumerate(sorted(set(future.values())))}
     for path, stamp in future.items():

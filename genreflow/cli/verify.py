@@ -16,6 +16,7 @@ from genreflow.cli.run import command_of, entries_of, repair, working_folder
 from genreflow.cli.telling import close, progress
 from genreflow.errors import UserError
 from genreflow.repair import Finding, find_damage, products, put_aside
+from genreflow.store.walk import check_folder
 
 _EVERY = 200
 _NAMED = 20  # products of another key that are told one by one
@@ -73,6 +74,7 @@ def run(options: argparse.Namespace) -> int:
     0 if all is sound, or was made so; 5 if not.
     """
     results = working_folder(options.rest) / "results"
+    check_folder(results)
     if not results.is_dir():
         raise UserError(f"{results} does not exist: there is nothing to verify. Start where you ran the pipeline.")
     files = products(results)
