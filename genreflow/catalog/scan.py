@@ -85,8 +85,10 @@ def refresh(settings: Dataset, path: Path, *, raw: Path) -> pa.Table:
     return record(survey(settings, raw=raw), path)
 
 
-def record(listing: Listing, path: Path) -> pa.Table:
+def record(listing: Listing, path: Path, *, writes: bool = True) -> pa.Table:
     """Read what is new of the listed files, and bring the catalogue at `path` up to date if anything has changed.
+
+    Without `writes` a catalogue that is there stays as it is.
 
     Returns
     -------
@@ -95,7 +97,8 @@ def record(listing: Listing, path: Path) -> pa.Table:
     """
     old = read(path) if path.exists() and _is_current(path) else None
     catalogue = _with_hashes(listing.tracks, os.fsencode(listing.facts["root"]), old)
-    if old is None or not catalogue.equals(old) or read_header(path, KIND).facts != listing.facts:
+    is_new = old is None or not catalogue.equals(old) or read_header(path, KIND).facts != listing.facts
+    if is_new and (writes or not path.exists()):
         write_table(path, catalogue, Header(KIND, version=VERSION, facts=listing.facts))
     return catalogue
 

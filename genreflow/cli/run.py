@@ -11,27 +11,28 @@ import importlib.util
 import json
 import os
 import re
-import runpy
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
+from genreflow.cli import snakemake_call
 from genreflow.cli.exits import Exit
 from genreflow.cli.telling import close, say
 from genreflow.cli.times import bring_to_present
 from genreflow.config.layers import load_config
 from genreflow.errors import MACHINE_SAYS, UserError, of_the_machine
 from genreflow.job import FAILED
-from genreflow.plan.current import FORGETS
+from genreflow.plan.current import REBUILD_STALE
 from genreflow.repair import give_back_times, missing_stages, sweep
+from genreflow.shutdown import is_job, signals_passed_on, stop
 from genreflow.store.atomic import MAPPED, TEMPORARY_SUFFIX
+from genreflow.store.walk import check_folder, files_below
 
 SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
 SNAKEMAKE = (sys.executable, "-m", "snakemake")
@@ -46,7 +47,6 @@ _ENDED = re.compile(rf"^(done in|{FAILED}) [\d.]+ s\n\Z", re.M)
 _KILLED = re.compile(r"died with <Signals\.SIGKILL")  # in snakemake's own log
 _ERROR = re.compile(r"\[Errno (\d+)\]")  # likewise
 _NOTICED = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
-_PATIENCE_S = 5
 
 
 class BusyError(UserError):
@@ -68,48 +68,76 @@ def run(options: argparse.Namespace) -> int:
     BusyError
         When a live run works there; it says which process, where and since when.
     """
-    os.environ[FORGETS] = str(int(not _is_dry(options.rest)))
-    folder, command = claimed(options.rest)
+    arguments = _with_snakefile(options.rest)
+    try:
+        parser, asked = snakemake_call.parsed(arguments)
+    except SystemExit as end:
+        return _code(end)
+    folder = Path(asked.directory or "").resolve()
+    executes_jobs = snakemake_call.executes_jobs(asked)
     began = time.time()
-    if not _is_dry(options.rest):
-        _mend(folder, command)
-    code, signals = _snakemake(command)
+    os.environ[REBUILD_STALE] = "1"
+    with signals_passed_on() as signals:
+        try:
+            _, command = claimed(arguments, folder, takes_over=executes_jobs)
+            if executes_jobs:
+                _mend(folder, command)
+            code = snakemake_call.call(parser, asked)
+        except SystemExit as end:
+            code = _code(end)
+        except KeyboardInterrupt:
+            code = Exit.INTERRUPTED
     return _ended(code, signals, folder, began)
 
 
 def repair(arguments: Sequence[str]) -> int:
     """Make the products again that were put aside in the folder of these arguments; return what became of it."""
-    folder, command = claimed(arguments)
     began = time.time()
-    return _ended(_mend(folder, command), b"", folder, began)
+    os.environ[REBUILD_STALE] = "1"
+    with signals_passed_on() as signals:
+        folder, command = claimed(arguments)
+        code = _mend(folder, command)
+    return _ended(code, signals, folder, began)
 
 
-def claimed(arguments: Sequence[str]) -> tuple[Path, list[str]]:
-    """Return the folder that snakemake's arguments name, now held by this process, and snakemake's whole command.
+def claimed(arguments: Sequence[str], folder: Path | None = None, *, takes_over: bool = True) -> tuple[Path, list[str]]:
+    """Return the folder that snakemake will work in, now held by this process, and snakemake's whole command.
+
+    The folder is that of the arguments, if not given. What a run that died there has left is stopped and unlocked, if
+    this run `takes_over`.
 
     Raises
     ------
     BusyError
         When a live run works there; it says which process, where and since when.
     """
-    folder = working_folder(arguments)
+    folder = working_folder(arguments) if folder is None else folder
     _check_configfiles(arguments)
     if importlib.util.find_spec("snakemake") is None:
         raise UserError("snakemake is not installed beside genreflow. `make install` installs both.")
-    command = [*SNAKEMAKE, *arguments]
-    if "snakefile" not in _known(arguments) and not (folder / "Snakefile").exists():
-        command += ["--snakefile", str(SNAKEFILE)]
+    for name in ("results", ".snakemake", "logs"):
+        check_folder(folder / name)
+    command = [*SNAKEMAKE, *_with_snakefile(arguments)]
     _hold(folder)
+    if takes_over:
+        _stop_unlocking(folder)
     for process in _snakemakes(folder):
         raise BusyError(
             f"snakemake (process {process.pid}) works in {folder} since {_clock(process.create_time())}. "
             "Wait for it, or stop it first."
         )
-    if any((folder / ".snakemake" / "locks").glob("*")):
+    if takes_over and any((folder / ".snakemake" / "locks").glob("*")):
         _stop_orphans(folder)
         say("genreflow: the last run here died; taking over from it.")
         subprocess.run([*command, "--unlock"], check=False, capture_output=True)
     return folder, command
+
+
+def _with_snakefile(arguments: Sequence[str]) -> list[str]:
+    """Return snakemake's arguments with the Snakefile of this project, where they and their folder have none."""
+    known = _known(arguments)
+    has_own = "snakefile" in known or (working_folder(arguments) / "Snakefile").exists()
+    return [*arguments, *([] if has_own else ["--snakefile", str(SNAKEFILE)])]
 
 
 def reason_of(logs: Path, since: float) -> Exit | None:
@@ -127,59 +155,21 @@ def reason_of(logs: Path, since: float) -> Exit | None:
 
 
 def _texts(logs: Path, since: float) -> dict[Path, str]:
-    recent = [log for log in logs.rglob("*.log") if log.stat().st_mtime >= since]
+    recent = [log for log in files_below(logs) if log.suffix == ".log" and log.stat().st_mtime >= since]
     return {log: log.read_text(encoding="utf-8", errors="replace") for log in sorted(recent)}
 
 
-def _snakemake(command: Sequence[str]) -> tuple[int, bytes]:
-    """Run snakemake in this process, which holds the lock and is the one that others would stop.
-
-    Returns
-    -------
-    Its exit code, and the numbers of the signals that came meanwhile.
-    """
-    sys.stdout.flush()
-    sys.argv = ["snakemake", *command[len(SNAKEMAKE) :]]
-    with _signals_noted() as noted:
-        try:
-            runpy.run_module("snakemake", run_name="__main__")
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        except KeyboardInterrupt:
-            code = Exit.INTERRUPTED
-        return code, _drained(noted)
+def _code(end: SystemExit) -> int:
+    return end.code if isinstance(end.code, int) else int(end.code is not None)
 
 
-@contextmanager
-def _signals_noted() -> Iterator[int]:
-    """Yield a file descriptor that holds the number of every signal that Python has handled, whoever its handler is."""
-    reader, writer = os.pipe()
-    os.set_blocking(reader, False)
-    os.set_blocking(writer, False)
-    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    try:
-        yield reader
-    finally:
-        signal.set_wakeup_fd(before)
-        os.close(reader)
-        os.close(writer)
-
-
-def _drained(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, 4096)
-    except BlockingIOError:
-        return b""
-
-
-def _ended(code: int, signals: bytes, folder: Path, began: float) -> int:
+def _ended(code: int, signals: Sequence[int], folder: Path, began: float) -> int:
     """Return the exit code of a run that snakemake ended with `code`, and tell what may be done where it failed."""
     if code == 0:
         return Exit.OK
-    for number, stopped in _NOTICED.items():
-        if number in signals:
-            close("Stopped; what is finished stays.", following="the same command again, which goes on from there")
-            return stopped
+    if stops := [number for number in signals if number in _NOTICED]:
+        close("Stopped; what is finished stays.", following="the same command again, which goes on from there")
+        return _NOTICED[stops[0]]
     reason = Exit.MACHINE if code == Exit.MACHINE else reason_of(folder / "logs", began)
     own = "\n".join(_texts(folder / ".snakemake/log", began).values())
     if reason is None and any(of_the_machine(OSError(int(number), "")) for number in _ERROR.findall(own)):
@@ -274,10 +264,6 @@ def _known(arguments: Sequence[str]) -> dict[str, str | list[str]]:
     return {name: value for name, value in vars(known).items() if value is not None}
 
 
-def _is_dry(arguments: Sequence[str]) -> bool:
-    return any(argument in ("-n", "--dry-run", "--dryrun", "--unlock", "--version", "-v") for argument in arguments)
-
-
 def working_folder(arguments: Sequence[str]) -> Path:
     """Return the folder that snakemake would work in with these arguments."""
     return Path(_known(arguments).get("directory", "")).resolve()
@@ -307,28 +293,29 @@ def _snakemakes(folder: Path) -> Iterator[psutil.Process]:
     """Yield the live snakemake processes that work in `folder`, this one apart."""
     mine = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process, words in _processes_in(folder):
-        if process.pid not in mine and any(Path(word).name == "snakemake" for word in words[:3]):
+        if process.pid not in mine and _is_snakemake(words):
             yield process
+
+
+def _is_snakemake(words: Sequence[str]) -> bool:
+    return any(Path(word).name == "snakemake" for word in words[:3])
+
+
+def _stop_unlocking(folder: Path) -> None:
+    """Stop a snakemake that only unlocks, left by a run that died as it took over; a live one would hold the folder."""
+    stop([process for process, words in _processes_in(folder) if _is_snakemake(words) and "--unlock" in words])
 
 
 def _stop_orphans(folder: Path) -> None:
     """Stop jobs that outlived their snakemake, so that no product is written twice."""
-    orphans = [
-        process for process, words in _processes_in(folder) if any("/.snakemake/scripts/" in word for word in words)
-    ]
-    for process in orphans:
-        process.terminate()
-    _, alive = psutil.wait_procs(orphans, timeout=_PATIENCE_S)
-    for process in alive:
-        process.kill()
+    stop([process for process, _ in _processes_in(folder) if is_job(process)])
 
 
 def _sweep(results: Path) -> None:
     """Remove what interrupted writes have left. No one is writing now, but for jobs elsewhere that no run waits for."""
-    for place, _, names in os.walk(results):
-        for name in names:
-            if (name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)) or name.startswith(MAPPED):
-                Path(place, name).unlink(missing_ok=True)
+    for path in list(files_below(results)):
+        if (path.name.startswith(".") and path.suffix == TEMPORARY_SUFFIX) or path.name.startswith(MAPPED):
+            path.unlink(missing_ok=True)
 
 
 def _processes_in(folder: Path) -> Iterator[tuple[psutil.Process, list[str]]]:

@@ -13,8 +13,8 @@ from genreflow.plan.make import Plan
 from genreflow.plan.studies import StudyPlan
 from genreflow.store import hdf5, parquet
 
-# In the environment of a snakemake that may delete products which it would take for current, and which are not.
-FORGETS = "GENREFLOW_FORGETS"
+# In the environment of a snakemake that makes products again which it would take for current, and which are not.
+REBUILD_STALE = "GENREFLOW_REBUILD_STALE"
 _NAME_IT = (".parquet", ".h5", ".json", ".png", ".svg", ".html")
 
 

@@ -149,9 +149,9 @@ class DatasetPlan:
         name = f"{settings.front_end.kind}-{settings.segments.kind}-{digest(settings, length=6)}"
         return self.inputs.setdefault(name, InputPlan(name, settings, self))
 
-    def record(self, listing: scan.Listing) -> None:
-        """Read the bytes of new tracks and bring the catalogue up to date."""
-        self.listed = scan.record(listing, catalogue_path(self.name))
+    def record(self, listing: scan.Listing, *, writes: bool = True) -> None:
+        """Read the bytes of new tracks and bring the catalogue up to date; without `writes` only if it is missing."""
+        self.listed = scan.record(listing, catalogue_path(self.name), writes=writes)
         progress.expect(Path("logs", self.name, "progress.json"), Path("results", self.name, "audio"), self.audio_keys)
 
 

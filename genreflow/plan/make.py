@@ -21,6 +21,7 @@ from genreflow.plan.datasets import DatasetPlan, InputPlan, catalogue_path, list
 from genreflow.plan.studies import ProtocolPlan, StudyPlan, plan_protocol
 from genreflow.plan.validate import Validated, published_files, validate
 from genreflow.store.digest import digest, file_sha256
+from genreflow.store.walk import check_folder
 
 
 @dataclass
@@ -78,7 +79,7 @@ class Plan:
         return digest(self.code["predict_files"], study.run_key(study.final.model, study.final.name), files)
 
 
-def make_plan(config: Mapping[str, Any], *, home: Path, refresh: bool) -> Plan:
+def make_plan(config: Mapping[str, Any], *, home: Path, refresh: bool, writes: bool = True) -> Plan:
     """Read the studies named in `config` and work out what is to be built.
 
     Parameters
@@ -89,15 +90,19 @@ def make_plan(config: Mapping[str, Any], *, home: Path, refresh: bool) -> Plan:
         Folder of the Snakefile, with studies/, resources/ and workflow/scripts/.
     refresh
         Look for the tracks of the datasets; otherwise go by the catalogues as they are.
+    writes
+        Bring the catalogues on disk up to date as well; otherwise only those are written that are missing.
 
     Raises
     ------
     UserError
         All that is wrong with settings, paths and datasets, at once; nothing has been written then.
     """
+    check_folder(Path("results"))
+    check_folder(Path("logs"))
     plan, listings = survey(config, home=home, look=refresh)
     for name, listing in listings.items():
-        plan.datasets[name].record(listing)
+        plan.datasets[name].record(listing, writes=writes)
     return plan
 
 

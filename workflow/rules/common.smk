@@ -1,26 +1,35 @@
+import atexit
 import os
 import sys
 from base64 import urlsafe_b64decode
+from contextlib import ExitStack
 from pathlib import Path
 
 HOME = Path(workflow.basedir)
 sys.path.insert(0, str(HOME))
 
 from genreflow.cli.exits import guarded
+from genreflow.cli.snakemake_call import process_executes_jobs
 from genreflow.config.layers import load_config
 from genreflow.config.names import FOLD, WILDCARDS
 from genreflow.errors import UserError
 from genreflow.farewell import farewell
 from genreflow.job import let_jobs_import_from
 from genreflow.plan import needs
-from genreflow.plan.current import FORGETS, of_other_keys
+from genreflow.plan.current import REBUILD_STALE, of_other_keys
 from genreflow.plan.make import make_plan
 from genreflow.plan.unsettled import judge_again
 from genreflow.predict.files import stamps
 from genreflow.report.captions import TABLES as CAPTIONED
 from genreflow.report.captions import label_of, rst_of, section_of, title_of
+from genreflow.shutdown import IGNORE_INTERRUPTS, signals_passed_on
 
 let_jobs_import_from(HOME)
+if workflow.is_main_process:
+    shell.prefix(IGNORE_INTERRUPTS)
+    passing_on = ExitStack()
+    passing_on.enter_context(signals_passed_on())
+    atexit.register(passing_on.close)
 
 
 def recorded(folder):
@@ -35,21 +44,27 @@ def recorded(folder):
     return found
 
 
-def forget_unrecorded(plan):
-    """Delete products of other keys that Snakemake has no record of, and would take for current; or say what does."""
+def force_unrecorded(plan):
+    """Force products of other keys that Snakemake has no record of, and would take for current; or say what does."""
     known = recorded(".snakemake/metadata") | recorded(".snakemake/incomplete")
     others = of_other_keys(plan, known)
     if not others:
         return
     told = f"{len(others):,} products, such as {others[0]}, are of other code, settings or tracks than there are now"
-    if os.environ.get(FORGETS) != "1":
+    if os.environ.get(REBUILD_STALE) != "1":
         raise UserError(
             f"{told}, and Snakemake has no record of them (.snakemake did not come along?), so it would take them for"
             " current. `genreflow run` with the same arguments makes them again."
         )
-    print(f"{told}, and without a record: making them again.", file=sys.stderr)
-    for path in others:
-        path.unlink()
+    print(f"{told}, and without a record: they are made again.", file=sys.stderr)
+    prepare = workflow._prepare_dag
+
+    # `--forcerun` would make targets of all of them; this forces those that the targets need. No file is touched.
+    def prepare_and_force(*arguments, **options):
+        prepare(*arguments, **options)
+        workflow.dag.forcefiles.update(map(str, others))
+
+    workflow._prepare_dag = prepare_and_force
 
 
 def settings_given():
@@ -62,10 +77,11 @@ def settings_given():
 def make_whole_plan():
     """Plan the run. Only the process that the user started looks at the music; jobs read what it wrote."""
     global PLAN
-    PLAN = make_plan(settings_given(), home=HOME, refresh=workflow.is_main_process)
-    if workflow.is_main_process:
-        forget_unrecorded(PLAN)
-        if os.environ.get(FORGETS) == "1":  # `genreflow run`, and no dry run
+    is_main, writes = workflow.is_main_process, process_executes_jobs()
+    PLAN = make_plan(settings_given(), home=HOME, refresh=is_main, writes=writes)
+    if is_main:
+        force_unrecorded(PLAN)
+        if writes and os.environ.get(REBUILD_STALE) == "1":
             judge_again(PLAN)
     return 0
 
