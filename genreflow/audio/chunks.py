@@ -196,12 +196,12 @@ def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[Chunk]:
         start += length
 
 
-def _sample_tables(file: BinaryIO, start: int, end: int) -> Iterator[Chunk]:
+def _sample_tables(file: BinaryIO, start: int, end: int, path: tuple[bytes, ...] = _ON_THE_WAY) -> Iterator[Chunk]:
+    """Yield the sample descriptions, which lie in boxes within boxes in the order of `path`, and no deeper."""
     for box in islice(_boxes(file, start, end), _MOST_CHUNKS):
-        if box.name == b"stsd":
-            yield box
-        elif box.name in _ON_THE_WAY:
-            yield from _sample_tables(file, box.start, box.start + box.length)
+        if box.name == (path[0] if path else b"stsd"):
+            inside = min(box.start + box.length, end)  # a box that says it is larger would be gone through again
+            yield from _sample_tables(file, box.start, inside, path[1:]) if path else [box]
 
 
 def _content(file: BinaryIO, chunk: Chunk, length: int) -> bytes:

@@ -13,7 +13,7 @@ import re
 import stat
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -121,23 +121,82 @@ def decode(path: bytes | str, *, max_seconds: float, gates: Gates, channel: int 
         return decoded
 
 
-def probe(path: bytes | str, *, gates: Gates) -> float | None:
-    """Return how long a file says it is, seconds, without decoding it; None where it does not tell.
+def probe(path: bytes | str, *, gates: Gates, max_seconds: float) -> float | None:
+    """Return the length of a file, at most `max_seconds`, without decoding it; None where it cannot be found out.
+
+    The header is believed where the size of the file allows it; else the lengths of packets are summed.
 
     Raises
     ------
     Refused
-        What can be seen from the header alone.
+        What can be seen without decoding.
     """
-    with _library_errors_refused(), _opened(path, gates) as file:
-        found = survey(file, junk_bytes=round(1e6 * gates.junk_mb))
-        piece = found.pieces[0]
-        piece.seek(0)
-        with av.open(piece, options=_OPTIONS, metadata_errors="replace") as media:
-            stream, _ = _choose_stream(media, found.container, gates)
-            if stream.duration:
-                return float(stream.duration * stream.time_base)
-            return media.duration / av.time_base if media.duration else None
+    with _library_errors_refused(), _opened(path, gates) as whole:
+        size, file = os.fstat(whole.fileno()).st_size, _Metered(whole, _PROBED_BYTES)
+        try:
+            found = survey(file, junk_bytes=round(1e6 * gates.junk_mb))
+            seconds = 0.0
+            for piece in found.pieces:
+                piece.seek(0)
+                with av.open(piece, options=_OPTIONS, metadata_errors="replace") as media:
+                    stream, _ = _choose_stream(media, found.container, gates)
+                    declared = _declared_seconds(media, stream) if len(found.pieces) == 1 else None
+                    if declared is None or not _is_plausible(declared, size, stream.codec_context):
+                        declared = _packet_seconds(media, stream, max_seconds - seconds)
+                    seconds += declared
+                if seconds >= max_seconds:
+                    return max_seconds
+            return seconds or None
+        except _ReadEnough:
+            return None
+
+
+_PROBED_BYTES = 2**28
+_FEWEST_BITS, _MOST_SAMPLE_BITS = 16_000, 64  # a second of music, and a sample of a channel, as stored
+
+
+class _ReadEnough(Exception):
+    """More of a file would have to be read than a look at it is worth."""
+
+
+class _Metered:
+    """An open file of which only so many bytes may be read: a sparse file may have any size."""
+
+    def __init__(self, file: BinaryIO, most: int) -> None:
+        self._file, self._left = file, most
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        """Return at most `size` bytes from here on."""
+        content = self._file.read(self._left + 1 if size < 0 else size)
+        self._left -= len(content)
+        if self._left < 0:
+            raise _ReadEnough
+        return content
+
+
+def _declared_seconds(media: av.container.InputContainer, stream: av.audio.stream.AudioStream) -> float | None:
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    return media.duration / av.time_base if media.duration else None
+
+
+def _is_plausible(seconds: float, size: int, context: av.codec.context.CodecContext) -> bool:
+    """Tell whether `size` bytes may be music of that length: neither fewer than any coder makes, nor more than raw."""
+    bits = 8 * size / seconds if seconds > 0 else 0
+    return _FEWEST_BITS <= bits <= _MOST_SAMPLE_BITS * (context.sample_rate or 1) * max(1, context.channels)
+
+
+def _packet_seconds(
+    media: av.container.InputContainer, stream: av.audio.stream.AudioStream, max_seconds: float
+) -> float:
+    seconds = 0.0
+    with suppress(av.error.FFmpegError):
+        for packet in media.demux(stream):
+            seconds += float((packet.duration or 0) * stream.time_base)
+            if seconds >= max_seconds:
+                break
+    return seconds
 
 
 @contextmanager
@@ -158,7 +217,7 @@ def _library_errors_refused() -> Iterator[None]:
         raise Refused("Q_CONTAINER", message) from error
     except OSError as error:
         raise Refused("Q_UNREADABLE", f"The file cannot be read: {error.strerror}.") from error
-    except (ValueError, ArithmeticError, LookupError, struct.error) as error:
+    except (ValueError, ArithmeticError, LookupError, RecursionError, struct.error) as error:
         message = f"The file is damaged: what its header says makes no sense ({type(error).__name__})."
         raise Refused("Q_CONTAINER", message) from error
 

@@ -14,7 +14,7 @@ from genreflow.audio.container import extension_caution
 from genreflow.audio.decode import decode, regular_file_size
 from genreflow.audio.normalise import normalise, stored_record
 from genreflow.audio.verdict import UNSETTLED, Refused, verdict_of
-from genreflow.audio.workers import Died, Result, TimedOut, run_confined
+from genreflow.audio.workers import CRASHES, Died, Result, TimedOut, run_confined
 from genreflow.config.audio import AudioSettings
 from genreflow.errors import MachineProblems
 from genreflow.store.digest import digest, file_sha256
@@ -47,8 +47,6 @@ SCHEMA = pa.schema(
 Row = dict[str, Any]
 _SHA256_DIGITS = 64
 _FEW, _MANY = 2, 0.1  # tracks that may stay unjudged, at least, and of all: with more it is not the tracks
-# Signals that a process sends itself, by what it does; others come from elsewhere.
-_CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS)
 
 
 def ingest(
@@ -187,7 +185,7 @@ def _judged(result: Result) -> Row:
             return _refusal(
                 "Q_DECODER_TIMEOUT", f"It could not be decoded: its decoder was stopped after {result.error}."
             )
-        case Died() as death if -death.exit_code in _CRASHES:
+        case Died() as death if -death.exit_code in CRASHES:
             return _refusal("Q_DECODER_CRASH", f"The decoder crashed on it ({_cause(death.exit_code)}).")
         case Died() as death:
             hint = ", as the system does when memory runs out" if death.exit_code == -signal.SIGKILL else ""

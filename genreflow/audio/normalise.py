@@ -87,12 +87,8 @@ def normalise(path: bytes | str, ogg: str | os.PathLike, settings: AudioSettings
     Refused
         When the track cannot be used; nothing is written.
     """
-    samples, measured, cautions = _measure(path, settings)
-    gain = min(
-        settings.loudness - measured.lufs,
-        settings.true_peak - CODER_HEADROOM - measured.true_peak,
-        settings.gates.max_gain,
-    )
+    samples, measured, cautions = measure(path, settings)
+    gain = gain_of(measured, settings)
     applied = 0.0
     while True:
         samples *= np.float32(10 ** ((gain - applied) / 20))
@@ -120,8 +116,25 @@ def stored_record(ogg: str | os.PathLike) -> Normalised | None:
         return None
 
 
-def _measure(path: bytes | str, settings: AudioSettings) -> tuple[np.ndarray, Normalised, list[Caution]]:
-    """Return the mono signal at the target rate, its record as if the gain were 0 dB, and the cautions."""
+def gain_of(measured: Normalised, settings: AudioSettings) -> float:
+    """Return the gain that a measured track is to get at most, dB."""
+    headroom = settings.true_peak - CODER_HEADROOM - measured.true_peak
+    return min(settings.loudness - measured.lufs, headroom, settings.gates.max_gain)
+
+
+def measure(path: bytes | str, settings: AudioSettings) -> tuple[np.ndarray, Normalised, list[Caution]]:
+    """Decode and measure a file: all of `normalise` but the gain and what is written.
+
+    Returns
+    -------
+    samples, record, cautions
+        The mono signal at the target rate, float32 ``[frames]``, its record as if the gain were 0 dB, and cautions.
+
+    Raises
+    ------
+    Refused
+        When the track cannot be used.
+    """
     decoded, cautions = _decode(path, settings)
     mono = decoded.mono
     samples_sha256 = _samples_sha256(mono, decoded.rate)

@@ -25,6 +25,9 @@ _TICK = 0.5  # seconds between two looks at the workers; of a longer time no mor
 _PATIENCE = 2.0  # seconds a worker has to end by itself
 _ASLEEP = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
 
+# Signals that a process sends itself, by what it does; others come from elsewhere.
+CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS)
+
 
 class TimedOut(Exception):
     """A task took too long."""

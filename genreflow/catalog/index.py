@@ -26,7 +26,7 @@ COLUMNS = [
     "bandwidth_hz", "lufs", "gain_db", "peak_limited", "ogg",
 ]  # fmt: skip
 # Of the audio table; fingerprints, which are most of it, stay where they are.
-_HEARD = [
+HEARD = [
     "track_id", "sha256", "verdict", "reason", "message", "container", "codec", "source_rate", "channels", "seconds",
     "lufs", "gain_db", "peak_limited", "ogg", "bandwidth_hz",
 ]  # fmt: skip
@@ -67,16 +67,34 @@ def build(
         When a track of the catalogue is in no shard, or in several.
     """
     tracks = read(catalogue).drop(["bytes", "mtime_ns", "ctime_ns", "sha256"]).to_pandas()
-    tracks["title"] = [printable(path) for path in tracks["path"]]
     heard = pd.concat(
-        [read_frame(path, "audio", _HEARD).assign(shard=shard) for shard, path in zip(shards, audio, strict=True)],
+        [read_frame(path, "audio", HEARD).assign(shard=shard) for shard, path in zip(shards, audio, strict=True)],
         ignore_index=True,
     )
     _same_tracks(tracks["track_id"], heard["track_id"], catalogue)
-    usable = heard.loc[heard["verdict"] != "quarantine", "track_id"]
     cut = _fates(slices)
-    _same_tracks(usable, cut["track_id"], catalogue)
-    pairs = read_frame(duplicates, PAIRS)
+    _same_tracks(heard.loc[heard["verdict"] != "quarantine", "track_id"], cut["track_id"], catalogue)
+    return join(tracks, heard, cut, read_frame(duplicates, PAIRS), across_classes=across_classes)
+
+
+def join(
+    tracks: pd.DataFrame, heard: pd.DataFrame, cut: pd.DataFrame, pairs: pd.DataFrame, *, across_classes: str
+) -> pd.DataFrame:
+    """Return the index from tables in memory, see `build`.
+
+    Parameters
+    ----------
+    tracks
+        A row a track of the catalogue, `SCHEMA` of that but for stamps and hashes.
+    heard
+        A row a track of the audio shards, `HEARD` and ``shard``.
+    cut
+        A row a track that was cut, ``track_id, slices, padded_s, verdict, reason, message``.
+    pairs
+        Equal recordings.
+    """
+    tracks = tracks.assign(title=[printable(path) for path in tracks["path"]])
+    usable = heard.loc[heard["verdict"] != "quarantine", "track_id"]
     copies = resolve(tracks[tracks["track_id"].isin(usable)], pairs, across_classes)
     index = tracks.merge(heard.drop(columns=["reason", "message"]), on="track_id")
     index = index.merge(cut[["track_id", "slices", "padded_s"]], on="track_id", how="left")

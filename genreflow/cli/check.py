@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import pandas as pd
-
-from genreflow.catalog.index import check_losses
+from genreflow.catalog.names import count
 from genreflow.cli import options as shared
 from genreflow.cli.exits import Exit
 from genreflow.cli.places import check_existence
@@ -16,22 +14,24 @@ from genreflow.cli.run import SNAKEFILE
 from genreflow.cli.telling import close, quoted
 from genreflow.config.datasets import Folders, Manifest
 from genreflow.config.layers import Config, load_config
-from genreflow.config.load import settings_from
-from genreflow.config.pipeline import Limits, PipelineSettings
-from genreflow.errors import Problems, UserError
-from genreflow.plan.check import DatasetOutlook, Outlook, StudyOutlook, check, check_music
+from genreflow.errors import UserError
+from genreflow.plan.check import DatasetOutlook, InputOutlook, Outlook, StudyOutlook, check, check_music
 
 _GB = 1e9
+_TOO_MANY = (
+    "More files will be refused than the limits allow (limits.max_quarantine, limits.max_class_loss), so nothing would "
+    "be trained. Is this the right folder?"
+)
 _NAMED = 20  # refused files and notices of a dataset that are told in full
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.description = "Looks at settings, paths and the headers of files; writes nothing."
+    parser.description = "Looks at settings, paths and files, some of which it decodes as a run does; writes nothing."
     parser.add_argument(
         "music", nargs="?", type=shared.path, help="a folder of class folders or a manifest; else what is configured"
     )
-    parser.add_argument("--every", action="store_true", help="look into every file, not into a sample")
+    parser.add_argument("--every", action="store_true", help="decode every file, not a sample")
     shared.configfile(parser)
     shared.config(parser)
     shared.json(parser)
@@ -42,8 +42,8 @@ def run(options: argparse.Namespace) -> int:
 
     Returns
     -------
-    0; 4 where more files will be refused than the limits allow; 2 where some will be of a folder or manifest; 5 where
-    the disk is too small.
+    0; 4 where more files will be refused than the limits allow; 2 where tracks cannot be divided into folds, or where
+    some will be refused of a folder or manifest; 5 where the disk is too small.
 
     Raises
     ------
@@ -57,49 +57,35 @@ def run(options: argparse.Namespace) -> int:
     config = config_of(options.configfile, options.config)
     outlook = check(config, home=SNAKEFILE.parent, every=options.every)
     print(json.dumps(asdict(outlook), indent=2) if options.json else _told(outlook))
-    limits = settings_from(PipelineSettings, config, "config").limits
     if not outlook.fits:
         close("The disk is too small for the results. Make room, or start in a folder on another disk.")
         return Exit.MACHINE
-    if any(_are_too_many(dataset, limits) for dataset in outlook.datasets):
-        return _too_many(limits)
-    close("A run can begin.", following=f"genreflow run --cores all{words_of(options)}")
+    if any(study.losses for study in outlook.studies):
+        close(_TOO_MANY)
+        return Exit.QUARANTINE
+    if any(study.problems for study in outlook.studies):
+        close("A run would stop before it trains anything, for what is told above.")
+        return Exit.INPUT
+    far = "" if outlook.is_complete else ", as far as the files tell that were looked at; --every decodes all"
+    close(f"A run can begin{far}.", following=f"genreflow run --cores all{words_of(options)}")
     return Exit.OK
 
 
 def _check_music(target: str, *, every: bool, as_json: bool) -> Exit:
-    music = check_music(Path(target).name, _dataset_of(target), every=every)
+    music, is_complete = check_music(Path(target).name, _dataset_of(target), every=every)
     print(json.dumps(asdict(music), indent=2) if as_json else "\n".join(_dataset(music)))
-    if _are_too_many(music, Limits()):
-        return _too_many(Limits())
-    if music.refused:
+    if music.losses:
+        close(_TOO_MANY)
+        return Exit.QUARANTINE
+    if music.refused or music.unknown:
         close(f"{quoted(target)} can be used without the files named above.")
         return Exit.INPUT
+    far = "" if is_complete else ", as far as the files tell that were looked at"
     close(
-        f"{quoted(target)} can be used: name it as `path` of a dataset.", following="genreflow check --configfile FILE"
+        f"{quoted(target)} can be used{far}: name it as `path` of a dataset.",
+        following="genreflow check --configfile FILE",
     )
     return Exit.OK
-
-
-def _too_many(limits: Limits) -> Exit:
-    close(
-        f"More files will be refused than limits.max_quarantine allows ({limits.max_quarantine:.0%}), so nothing would "
-        "be trained. Is this the right folder?"
-    )
-    return Exit.QUARANTINE
-
-
-def _are_too_many(dataset: DatasetOutlook, limits: Limits) -> bool:
-    """Tell whether a run would stop at the files that are refused; of classes no more is known than of all."""
-    reasons = [reason for _, reason, _ in dataset.refused]
-    reasons += [""] * (dataset.looked_at - len(reasons))
-    verdicts = ["quarantine" if reason else "accept" for reason in reasons]
-    try:
-        index = pd.DataFrame({"verdict": verdicts, "reason": reasons, "label": ""})
-        check_losses(index, most=limits.max_quarantine, most_of_a_class=1.0)
-    except Problems:
-        return True
-    return False
 
 
 def config_of(configfiles: Sequence[str | Path], entries: Sequence[str] = ()) -> Config:
@@ -137,8 +123,15 @@ def _dataset(dataset: DatasetOutlook) -> list[str]:
     lines += _some([f"  {notice}" for notice in dataset.notices])
     if dataset.looked_at:
         end = ":" if dataset.refused else "."
-        lines.append(f"  {len(dataset.refused):,} of {dataset.looked_at:,} files looked at will be refused{end}")
-    return lines + _some([f"    {title}  {reason}  {message}" for title, reason, message in dataset.refused])
+        decoded = "all decoded" if dataset.decoded == dataset.looked_at else f"{dataset.decoded:,} of them decoded"
+        lines.append(
+            f"  {len(dataset.refused):,} of {dataset.looked_at:,} files looked at ({decoded}) will be refused{end}"
+        )
+    lines += _some([f"    {title}  {reason}  {message}" for title, reason, message in dataset.refused])
+    if dataset.unknown:
+        lines.append(f"  {len(dataset.unknown):,} cannot be judged:")
+    lines += _some([f"    {title}  {why}" for title, why in dataset.unknown])
+    return lines + [f"  too many are refused: {loss}" for loss in dataset.losses]
 
 
 def _length(hours: float) -> str:
@@ -151,8 +144,20 @@ def _some(lines: list[str]) -> list[str]:
 
 
 def _study(study: StudyOutlook) -> list[str]:
-    return [
+    lines = [
         f"study {study.name} on {study.dataset}: {study.settings:,} settings under {study.protocols} "
         f"protocol{'' if study.protocols == 1 else 's'}: "
         f"{study.runs:,} runs, up to {study.slices:,} slices"
     ]
+    lines += [f"  {_input(given)}" for given in study.inputs]
+    lines += [f"  WOULD STOP: too many are refused: {loss}" for loss in study.losses]
+    return lines + [f"  WOULD STOP: {problem}" for problem in study.problems]
+
+
+def _input(given: InputOutlook) -> str:
+    parts = [f"input {given.name}: {count(given.usable, 'track')} can be used"]
+    if given.too_short:
+        parts.append(f"{given.too_short:,} too short")
+    if given.padded:
+        parts.append(f"{given.padded:,} padded, with {given.longest_padding:.3g} s at most")
+    return ", ".join(parts)

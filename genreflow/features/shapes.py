@@ -61,9 +61,14 @@ def padded_samples(n_samples: int, settings: InputSettings) -> int:
 
     A segment may lack a share of its length (`tolerance`), and `LONGEST_PADDING` at most; nothing else is padded.
     """
-    reach = n_samples + _most_padding(settings)
-    count = bisect_right(range(1, settings.segments.count + 1), reach, key=lambda k: samples_of(k, settings))
+    count = segments_within(n_samples, settings)
     return max(n_samples, samples_of(count, settings)) if count else n_samples
+
+
+def segments_within(n_samples: int, settings: InputSettings) -> int:
+    """Return how many segments a track of that length has room for, with the padding of the last, up to all."""
+    reach = n_samples + _most_padding(settings)
+    return bisect_right(range(1, settings.segments.count + 1), reach, key=lambda k: samples_of(k, settings))
 
 
 def samples_of(count: int, settings: InputSettings) -> int:

@@ -108,6 +108,26 @@ def cut(path: str | os.PathLike, settings: InputSettings, *, track_id: str) -> S
     return Slices(array[audible], start_s[audible], track.seconds, int((~audible).sum()), padded_s)
 
 
+def fate_of(samples: np.ndarray, seconds: float, settings: InputSettings, *, track_id: str) -> dict[str, Any]:
+    """Return what would become of a track by the cutting alone, as in the facts of a shard, computing no arrays.
+
+    Parameters
+    ----------
+    samples
+        The whole track at the rate of the input, levelled, float32 ``[n]``.
+    seconds
+        Its length.
+    """
+    starts = segment_starts(len(samples), settings, track_id=track_id, samples=lambda: samples)
+    step = settings.front_end.hop if isinstance(settings.segments, InFrames) else 1
+    length = settings.segments.frames * step if step > 1 else segment_samples(settings)
+    audible = _levels([samples[start * step : start * step + length] for start in starts]) >= SILENT_LEVEL
+    padded_s = padding(starts, len(samples), settings) / settings.front_end.sample_rate
+    placed = Slices(starts[audible], starts[audible], seconds, int((~audible).sum()), padded_s)
+    n = len(placed.array)
+    return {"track_id": track_id, "slices": n, "padded_s": padded_s, **_fate(placed, settings)}
+
+
 def slice_shard(tracks: pd.DataFrame, *, audio_folder: str | os.PathLike, settings: InputSettings, key: str) -> Shard:
     """Cut every usable track of a shard's audio index.
 

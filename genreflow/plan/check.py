@@ -1,28 +1,31 @@
-"""What a run would do and need, before anything runs."""
+"""What a run would do and need, and whether it would come to its end, before anything runs."""
 
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from scipy.special import bdtr
 
-from genreflow.audio.decode import probe
-from genreflow.audio.verdict import Refused
 from genreflow.catalog import scan
+from genreflow.catalog.index import check_losses, padded, usable_tracks
 from genreflow.catalog.names import printable
-from genreflow.config.audio import Gates
+from genreflow.config.audio import AudioSettings
 from genreflow.config.datasets import Dataset, Synthetic
+from genreflow.config.inputs import InputSettings
+from genreflow.config.pipeline import Duplicates, Limits
+from genreflow.errors import Problems, UserError
 from genreflow.features.shapes import segment_shape
+from genreflow.plan.datasets import InputPlan
+from genreflow.plan.forecast import DECODED, UNSEEN, Forecast, forecast, of_synthetic
 from genreflow.plan.make import Plan, survey
-from genreflow.plan.studies import StudyPlan
-
-SAMPLE = 400  # files of a dataset whose headers are looked at; hours of audio are known to some per cent from so many
+from genreflow.plan.studies import ProtocolPlan, StudyPlan
 
 # What an hour of mono Vorbis at 44.1 kHz takes at these qualities: six tracks of pop, jazz and orchestra, rounded up.
 _OGG_QUALITIES, _OGG_BYTES_PER_HOUR = [0, 3, 6, 10], [20e6, 29e6, 38e6, 85e6]
@@ -30,9 +33,12 @@ _BYTES_PER_VALUE = 2.0  # of most inputs; the others are small
 _RUN_BYTES = 36e6  # a network of nine million weights, its history and predictions
 
 
+_CHANCE = 0.99  # with which a sample loses no more than this, if the whole loses as much as is allowed
+
+
 @dataclass(frozen=True)
 class DatasetOutlook:
-    """What is known of a dataset before its audio has been decoded.
+    """What is known of a dataset before a run.
 
     Attributes
     ----------
@@ -40,10 +46,15 @@ class DatasetOutlook:
         All tracks, and how many each class has (tags: how many carry each).
     ignored, notices
         Files passed over, and remarks of the layout.
-    looked_at, refused
-        How many headers were read, and which of these tracks will certainly be refused: title, reason, message.
+    looked_at, decoded, refused
+        How many files were looked at, and how many of these decoded as a run does; and which of them will certainly be
+        refused: title, reason, message.
+    unknown
+        Files that a look showed nothing of: title, why.
     hours
-        Hours of audio in all tracks, extrapolated from the headers; None where they do not tell.
+        Hours of audio in all tracks that will be used, extrapolated from those looked at; None where nothing is known.
+    losses
+        Why nothing would be trained, if more files are refused than the limits allow.
     """
 
     name: str
@@ -52,13 +63,31 @@ class DatasetOutlook:
     ignored: int
     notices: list[str]
     looked_at: int = 0
+    decoded: int = 0
     refused: list[tuple[str, str, str]] = field(default_factory=list)
+    unknown: list[tuple[str, str]] = field(default_factory=list)
     hours: float | None = None
+    losses: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class InputOutlook:
+    """How many tracks an input of a dataset can use, is too long for, and pads, by `longest_padding` s at most."""
+
+    name: str
+    usable: int
+    too_short: int
+    padded: int
+    longest_padding: float
 
 
 @dataclass(frozen=True)
 class StudyOutlook:
-    """What a study will train: settings, protocols, runs, and at most so many slices of its main input."""
+    """What a study will train: settings, protocols, runs, and at most so many slices of its main input.
+
+    `losses` and `problems` are why a run would stop before it trains anything: files refused beyond the limits, and
+    tracks that cannot be divided.
+    """
 
     name: str
     dataset: str
@@ -66,16 +95,23 @@ class StudyOutlook:
     protocols: int
     runs: int
     slices: int
+    inputs: list[InputOutlook] = field(default_factory=list)
+    losses: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """All of it, with the disk space that it takes and that there is, in bytes."""
+    """All of it, with the disk space that it takes and that there is, in bytes.
+
+    `is_complete` says whether every file was decoded, so that a run will find nothing else.
+    """
 
     datasets: list[DatasetOutlook]
     studies: list[StudyOutlook]
     needed: float
     free: int
+    is_complete: bool = True
 
     @property
     def fits(self) -> bool:
@@ -93,7 +129,7 @@ def check(config: Mapping[str, Any], *, home: Path, every: bool = False) -> Outl
     home
         Folder of the Snakefile.
     every
-        Look into every file, not into a sample.
+        Decode every file, and not a sample.
 
     Raises
     ------
@@ -101,54 +137,102 @@ def check(config: Mapping[str, Any], *, home: Path, every: bool = False) -> Outl
         All that is wrong, at once.
     """
     plan, listings = survey(config, home=home, look=True)
-    datasets = [
-        _outlook(name, plan.settings.datasets[name], listing, plan.settings.audio.gates, every=every)
+    settings = plan.settings
+    forecasts = {
+        name: _forecast(
+            settings.datasets[name],
+            listing,
+            settings.audio,
+            settings.duplicates,
+            settings.limits,
+            {planned.name: planned.settings for planned in plan.datasets[name].inputs.values()},
+            every=every,
+        )
         for name, listing in listings.items()
-    ]
-    studies = [_study(study) for study in plan.studies.values()]
-    return Outlook(datasets, studies, sum(_bytes_needed(plan, datasets)), shutil.disk_usage(Path.cwd()).free)
-
-
-def check_music(name: str, settings: Dataset, *, every: bool = False) -> DatasetOutlook:
-    """Look at one dataset that no study need know of, as `check` does."""
-    return _outlook(name, settings, scan.survey(settings, raw=Path("results", name, "raw")), Gates(), every=every)
-
-
-def _outlook(name: str, settings: Dataset, listing: scan.Listing, gates: Gates, *, every: bool) -> DatasetOutlook:
-    rows = listing.tracks.select(["track_id", "path", "label", "tags", "reason", "message"]).to_pylist()
-    classes = Counter(name for row in rows for name in (row["tags"] if row["tags"] is not None else [row["label"]]))
-    known = {
-        "name": name,
-        "tracks": len(rows),
-        "classes": dict(sorted(classes.items(), key=lambda item: (-item[1], item[0]))),
-        "ignored": sum(listing.facts["ignored"].values()),
-        "notices": listing.facts["notices"],
     }
+    datasets = [_dataset(name, listing, forecasts[name], settings.audio) for name, listing in listings.items()]
+    studies = [_study(study, forecasts, plan) for study in plan.studies.values()]
+    return Outlook(
+        datasets,
+        studies,
+        sum(_bytes_needed(plan, datasets)),
+        shutil.disk_usage(Path.cwd()).free,
+        all(known.is_complete for known in forecasts.values()),
+    )
+
+
+def check_music(name: str, settings: Dataset, *, every: bool = False) -> tuple[DatasetOutlook, bool]:
+    """Look at one dataset that no study need know of, as `check` does; return also whether all of it was decoded."""
+    listing = scan.survey(settings, raw=Path("results", name, "raw"))
+    known = _forecast(settings, listing, AudioSettings(), Duplicates(), Limits(), {}, every=every)
+    outlook = _dataset(name, listing, known, AudioSettings())
+    heard = known.index("", InputSettings(segments={"kind": "whole", "seconds": 0.5}), across_classes="quarantine")
+    losses = _losses(heard, known, Limits())
+    return replace(outlook, losses=losses), known.is_complete
+
+
+def _forecast(
+    settings: Dataset,
+    listing: scan.Listing,
+    audio: AudioSettings,
+    duplicates: Duplicates,
+    limits: Limits,
+    inputs: Mapping[str, InputSettings],
+    *,
+    every: bool,
+) -> Forecast:
     if isinstance(settings, Synthetic):
-        return DatasetOutlook(**known, hours=len(rows) * settings.seconds / 3600)
-    # Ids are digests of paths, so the first of them are a fair draw.
-    sample = rows if every else rows[:SAMPLE]
+        return of_synthetic(listing.tracks, settings.seconds)
     root = os.fsencode(listing.facts["root"])
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        looks = list(pool.map(lambda row: _look(root, row, gates), sample))
-    lengths = [look for look in looks if isinstance(look, float)]
-    refused = [look for look in looks if isinstance(look, tuple)]
-    usable = len(rows) * (1 - len(refused) / len(sample))
-    hours = usable * sum(lengths) / len(lengths) / 3600 if lengths else None
-    return DatasetOutlook(**known, looked_at=len(sample), refused=sorted(refused), hours=hours)
+    return forecast(listing.tracks, root, audio=audio, duplicates=duplicates, limits=limits, inputs=inputs, every=every)
 
 
-def _look(root: bytes, row: Mapping[str, Any], gates: Gates) -> float | tuple[str, str, str] | None:
-    """Return the length of a track in seconds, why it will be refused, or None where its header does not tell."""
-    if row["reason"].startswith("Q_"):
-        return printable(row["path"]), row["reason"], row["message"]
-    try:
-        return probe(os.path.join(root, row["path"]), gates=gates)
-    except Refused as refused:
-        return printable(row["path"]), refused.reason, refused.message
+def _dataset(name: str, listing: scan.Listing, known: Forecast, audio: AudioSettings) -> DatasetOutlook:
+    tracks = known.tracks
+    classes = Counter(
+        one
+        for tags, label in zip(tracks["tags"], tracks["label"], strict=True)
+        for one in ([label] if tags is None else tags)
+    )
+    titles = [printable(path) for path in tracks["path"]]
+    titled = tracks.assign(title=titles)
+    refused = titled[tracks["reason"].str.startswith("Q_")]
+    looked_at = int(known.looked_at.sum())
+    lengths = tracks["seconds"].dropna().clip(upper=60 * audio.max_minutes)
+    usable = len(tracks) * (1 - len(refused) / max(1, looked_at))
+    return DatasetOutlook(
+        name=name,
+        tracks=len(tracks),
+        classes=dict(sorted(classes.items(), key=lambda item: (-item[1], item[0]))),
+        ignored=sum(listing.facts["ignored"].values()),
+        notices=listing.facts["notices"],
+        looked_at=looked_at,
+        decoded=int((tracks["known"] == DECODED).sum()),
+        refused=sorted(refused[["title", "reason", "message"]].itertuples(index=False, name=None)),
+        unknown=sorted(
+            (title, known.unknown[track_id])
+            for title, track_id in zip(titles, tracks["track_id"], strict=True)
+            if track_id in known.unknown
+        ),
+        hours=float(usable * lengths.mean() / 3600) if len(lengths) else None,
+    )
 
 
-def _study(study: StudyPlan) -> StudyOutlook:
+def _study(study: StudyPlan, forecasts: Mapping[str, Forecast], plan: Plan) -> StudyOutlook:
+    across = plan.settings.duplicates.across_classes
+    indexes = {
+        planned.index: forecasts[planned.dataset.name].index(planned.name, planned.settings, across_classes=across)
+        for planned in study.fed_inputs
+    }
+    losses, problems = [], []
+    for name in study.used_protocols:
+        fed = study.fed_inputs_of(name)
+        for planned in fed:
+            known = forecasts[planned.dataset.name]
+            losses += [
+                f"{planned.name}: {loss}" for loss in _losses(indexes[planned.index], known, plan.settings.limits)
+            ]
+        problems += _division_problems(study.protocols[name], [indexes[planned.index] for planned in fed])
     return StudyOutlook(
         name=study.name,
         dataset=", ".join(study.settings.datasets),
@@ -156,7 +240,58 @@ def _study(study: StudyPlan) -> StudyOutlook:
         protocols=len(study.protocols),
         runs=len(study.runs),
         slices=len(study.dataset.listed) * next(iter(study.settings.inputs.values())).segments.count,
+        inputs=[_input(planned, indexes[planned.index]) for planned in study.fed_inputs],
+        losses=list(dict.fromkeys(losses)),
+        problems=list(dict.fromkeys(problems)),
     )
+
+
+def _input(planned: InputPlan, index: pd.DataFrame) -> InputOutlook:
+    lacking = padded(index)
+    return InputOutlook(
+        name=planned.name,
+        usable=int((index["slices"] > 0).sum()),
+        too_short=int((index["reason"] == "Q_TOO_SHORT").sum()),
+        padded=lacking["tracks"],
+        longest_padding=lacking["longest"],
+    )
+
+
+def _losses(index: pd.DataFrame, known: Forecast, limits: Limits) -> list[str]:
+    """Return why a run would train nothing, given what is known of files; those that cannot be judged count as lost."""
+    cannot = index["track_id"].isin(known.unknown) & (index["verdict"] != "quarantine")
+    index = index.assign(
+        verdict=index["verdict"].mask(cannot, "quarantine"), reason=index["reason"].mask(cannot, "not known")
+    )
+    if known.is_complete:
+        parts = [(index, limits.max_quarantine, limits.max_class_loss)]
+    else:
+        seen = index[(index["known"] != UNSEEN) | (index["verdict"] == "quarantine")]
+        decoded = index[index["known"] == DECODED]
+        parts = [(part, _most_by_chance(len(part), limits.max_quarantine), 1.0) for part in (seen, decoded)]
+    for part, most, most_of_a_class in parts:
+        try:
+            check_losses(part.reset_index(drop=True), most=most, most_of_a_class=most_of_a_class)
+        except Problems as error:
+            return error.problems
+    return []
+
+
+def _most_by_chance(n: int, most: float) -> float:
+    """Return the share that a sample of `n` loses at most by chance, if of all tracks no more than `most` are lost."""
+    return next(lost for lost in range(n + 1) if bdtr(lost, n, most) >= _CHANCE or lost == n) / max(1, n)
+
+
+def _division_problems(protocol: ProtocolPlan, indexes: list[pd.DataFrame]) -> Iterable[str]:
+    """Return why the tracks of a protocol cannot be divided into its folds, after those that are refused."""
+    from genreflow.folds.assign import assign, select  # loads scikit-learn, which takes as long as all the rest
+
+    try:
+        tracks = select(usable_tracks(indexes), classes=protocol.settings.classes, most=protocol.settings.tracks)
+        assign(tracks, protocol.folds)
+    except UserError as error:
+        return [f"protocol {protocol.name}: {error}"]
+    return []
 
 
 def _bytes_needed(plan: Plan, datasets: list[DatasetOutlook]) -> Iterator[float]:

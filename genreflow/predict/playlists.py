@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from genreflow.errors import UserError
+from genreflow.store.regular import read_regular
 
 SUFFIXES = (".m3u", ".m3u8")
 _MOST_BYTES = 16 * 2**20
@@ -39,9 +40,7 @@ def entries(path: str | os.PathLike) -> Iterator[tuple[int, bytes, str]]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    if path.stat().st_size > _MOST_BYTES:
-        raise UserError(f"{path} is larger than any playlist. Give a list of paths, one a line.")
-    content = path.read_bytes().removeprefix(_BOM)
+    content = read_regular(path, most=_MOST_BYTES, wanted="a playlist").removeprefix(_BOM)
     if b"\0" in content:
         raise UserError(f"{path} is not a playlist: it holds zero bytes. Save it as UTF-8 text, one path a line.")
     for number, line in enumerate(re.split(rb"\r\n|\r|\n", content), start=1):

@@ -27,6 +27,7 @@ from genreflow.features.shapes import segment_shape
 from genreflow.models import fitted, registry
 from genreflow.models.standardise import standardised
 from genreflow.store.digest import digest
+from genreflow.store.regular import read_regular
 from genreflow.training import familiar
 from genreflow.training.familiar import Familiar
 from genreflow.training.run import MODEL, RUN, RUN_VERSION
@@ -35,7 +36,7 @@ EXPORTED = "model.json"
 KINDS = {RUN: "run", EXPORTED: "model"}
 
 _AGAIN = "Delete it and run again, or take a fresh copy."
-_MAX_HEADER, _MAX_FACTS, _MAX_VALUES = 4 * 2**20, 64 * 2**20, 2**28
+_MAX_HEADER, _MAX_FACTS, _MAX_WEIGHTS, _MAX_VALUES = 4 * 2**20, 64 * 2**20, 8 * 2**30, 2**28
 _FACTS = {
     "model": str,
     "options": dict,
@@ -126,9 +127,7 @@ def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_facts(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > _MAX_FACTS:
-            raise UserError(f"{path} is larger than any description of a model. It was not opened.")
-        facts = json.loads(path.read_bytes())
+        facts = json.loads(read_regular(path, most=_MAX_FACTS, wanted="the description of a model"))
     except FileNotFoundError:
         raise UserError(f"{path} is missing: a model's weights are of no use without it. Copy both files.") from None
     except (ValueError, RecursionError) as error:
@@ -172,7 +171,7 @@ def _checked(kind: type, given: Mapping[str, Any], name: str) -> Any:
 
 def _read_weights(path: Path, sha256: str) -> dict[str, torch.Tensor]:
     try:
-        content = path.read_bytes()
+        content = read_regular(path, most=_MAX_WEIGHTS, wanted="a model's weights")
     except FileNotFoundError:
         raise UserError(f"{path} does not exist.") from None
     # The format: 8 bytes with the length of a JSON header, the header, the numbers.

@@ -39,7 +39,7 @@ def test_a_sound_setup_is_estimated(work, capsys):
     told, closing = capsys.readouterr()
     assert closing == "A run can begin. Next: genreflow run --cores all --configfile my.yaml\n"
     assert "dataset mine: 6 tracks, about 3.0 min of audio, 1 other files passed over" in told
-    assert "a 3, b 3" in told and "0 of 6 files looked at will be refused." in told
+    assert "a 3, b 3" in told and "0 of 6 files looked at (all decoded) will be refused." in told
     assert "study mine on mine: 2 settings under 1 protocol: 5 runs, up to 180 slices" in told
     assert "disk: about 0.2 GB" in told
     assert tree(work) == before
@@ -50,7 +50,7 @@ def test_bad_files_of_a_folder_are_named(work, capsys):
     (work / "music" / "b" / "nothing.wav").write_bytes(b"")
     assert main(["check", "music"]) == 2
     told = capsys.readouterr().out
-    assert "2 of 8 files looked at will be refused:" in told
+    assert "2 of 8 files looked at (6 of them decoded) will be refused:" in told
     assert "b/page.mp3  Q_NOT_AUDIO" in told and "b/nothing.wav  Q_EMPTY" in told
 
 
@@ -83,8 +83,8 @@ def test_settings_say_how_many_files_may_be_refused(work, capsys):
     for number in range(3):
         (work / "music" / "b" / f"page-{number}.mp3").write_text("<html>")
     assert main(["check", "--configfile", "my.yaml"]) == 4
-    assert "More files will be refused than limits.max_quarantine allows (5%)" in capsys.readouterr().err
-    Path("my.yaml").write_text(CONFIG + "limits: {max_quarantine: 0.5}\n")
+    assert "More files will be refused than the limits allow" in capsys.readouterr().err
+    Path("my.yaml").write_text(CONFIG + "limits: {max_quarantine: 0.5, max_class_loss: 0.5}\n")
     assert main(["check", "--configfile", "my.yaml"]) == 0
 
 

@@ -130,7 +130,7 @@ def test_a_description_that_would_fill_the_memory_stays_closed(folder):
         load_bundle(folder)
     with open(folder / "run.json", "wb") as file:
         file.truncate(2**30)
-    with pytest.raises(UserError, match="larger than any description"):
+    with pytest.raises(UserError, match="and the description of a model has"):
         load_bundle(folder)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genreflow.errors import UserError
+from genreflow.store.regular import read_regular
 
 MAX_BYTES = 100_000_000
 MAX_CELL = 100_000
@@ -69,11 +70,7 @@ def read_sheet(path: str) -> Sheet:
 def _text(path: str) -> str:
     file = Path(path).expanduser()
     try:
-        if (size := file.stat().st_size) > MAX_BYTES:
-            raise UserError(
-                f"{path} has {size / 1e6:,.0f} MB; a manifest of 30,000 rows has 3 MB. Is it the right file?"
-            )
-        content = file.read_bytes()
+        content = read_regular(file, most=MAX_BYTES, wanted="a manifest")
     except FileNotFoundError:
         raise UserError(f"The manifest {path!r} does not exist.") from None
     except OSError as error:

@@ -1,15 +1,18 @@
 """Tables that come with datasets, read as text: an id keeps its zeros, and a genre may be called `NA`."""
 
 import csv
+import io
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from genreflow.errors import Problems, UserError, did_you_mean
+from genreflow.store.regular import open_regular
 
 _LONGEST_CELL = 2**24  # biographies in the Free Music Archive are longer than the csv module's own limit
 _MOST_PROBLEMS = 20
+_MOST_BYTES = 2 * 10**9  # the largest, tracks.csv of the Free Music Archive, has 260 MB
 
 
 @dataclass(frozen=True)
@@ -80,15 +83,16 @@ def _lines(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
     csv.field_size_limit(_LONGEST_CELL)
     line = 0
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with (
+            open_regular(path, most=_MOST_BYTES, wanted="a table") as content,
+            io.TextIOWrapper(content, encoding="utf-8-sig", newline="") as file,
+        ):
             reader = csv.reader(file, delimiter=separator)
             for row in reader:
                 line = reader.line_num
                 yield line, row
     except FileNotFoundError:
         raise UserError(f"The table {str(path)!r} does not exist.") from None
-    except IsADirectoryError:
-        raise UserError(f"{str(path)!r} is a folder, where a table is wanted.") from None
     except UnicodeDecodeError:
         raise UserError(f"{path} is not UTF-8 after line {line}. Take the file as it was published.") from None
     except csv.Error as error:
