@@ -14,6 +14,15 @@ from genreflow.errors import Damaged
 _REACH = 512
 
 
+def at_rate(samples: np.ndarray, stored_rate: int, rate: int) -> np.ndarray:
+    """Return a whole track as `Track` would read it that has these samples, float32 ``[n * rate // stored_rate]``."""
+    if rate == stored_rate:
+        return samples
+    n_samples = len(samples) * rate // stored_rate
+    resampled = soxr.resample(samples, stored_rate, rate, quality="HQ")[:n_samples]
+    return np.pad(resampled, (0, n_samples - len(resampled)))
+
+
 @dataclass(frozen=True)
 class Track:
     """A normalised track as if it had been stored at another rate.

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import soxr
 
+from genreflow.audio.excerpts import at_rate
 from genreflow.audio.normalise import gain_of, measure
 from genreflow.audio.probing import Probed, Workers, in_workers, probe_all
 from genreflow.audio.verdict import Refused
@@ -186,11 +186,8 @@ def _decode(track_id: str, path: bytes, audio: AudioSettings, inputs: Mapping[st
     samples *= np.float32(10 ** (gain_of(record, audio) / 20))
     fates = {}
     for name, settings in inputs.items():
-        rate = settings.front_end.sample_rate
-        n = len(samples) * rate // audio.sample_rate
-        resampled = samples if rate == audio.sample_rate else soxr.resample(samples, audio.sample_rate, rate)
-        resampled = np.pad(resampled[:n], (0, max(0, n - len(resampled))))
-        fates[name] = fate_of(resampled, record.seconds, settings, track_id=track_id)
+        as_read = at_rate(samples, audio.sample_rate, settings.front_end.sample_rate)
+        fates[name] = fate_of(as_read, record.seconds, settings, track_id=track_id)
     return _Decoded(record.seconds, record.samples_sha256, record.fingerprint, fates)
 
 

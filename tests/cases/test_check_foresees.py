@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -174,3 +176,35 @@ def test_lengths_in_headers_are_enough_to_see_that_clips_are_too_short(music, ch
     code, outlook, _ = check(seconds=10)
     assert code == 2 and outlook["datasets"][0]["decoded"] == 4
     assert outlook["studies"][0]["inputs"][1]["too_short"] == 12
+
+
+def _too_short(music):
+    for path in music.glob("*/*"):
+        write(path, seconds=3.0)
+
+
+def _silent(music):
+    for path in music.glob("c/*"):
+        soundfile.write(path, np.zeros(4 * RATE), RATE)
+
+
+def _copied(music):
+    for number in range(1, 4):
+        shutil.copy(music / "c" / "c0.flac", music / "c" / f"c{number}.flac")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("spoil", "limits"),
+    [(_too_short, {}), (_too_short, {"most": 0.05}), (_silent, {"most_of_a_class": 0.2}), (_copied, {})],
+)
+def test_a_run_stops_as_the_check_has_told(music, check, spoil, limits, tmp_path):
+    spoil(music)
+    code, *_ = check(**limits)
+    assert code != 0
+    command = [sys.executable, "-c", "import sys; from genreflow.cli import main; sys.exit(main(sys.argv[1:]))"]
+    done = subprocess.run(
+        [*command, "run", "--cores", "2", "--configfile", "my.yaml"], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert done.returncode == code
+    assert not list(tmp_path.glob("results/mine/runs/**/run.json"))
