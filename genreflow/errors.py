@@ -86,8 +86,8 @@ class MachineProblems(Problems):
 class Gathering:
     """The user errors of several steps, to be raised together."""
 
-    def __init__(self) -> None:
-        self.errors: list[UserError] = []
+    def __init__(self, errors: Iterable[UserError] = ()) -> None:
+        self.errors = list(errors)
 
     @contextmanager
     def step(self) -> Iterator[None]:

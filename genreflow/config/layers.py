@@ -14,7 +14,7 @@ from genreflow.config.checked import Place
 from genreflow.config.load import Parsed, merged, parse, parse_file
 from genreflow.errors import Gathering, Problems, UserError
 
-_ENTRY = re.compile(r"([A-Za-z_][\w-]*)=(.*)", re.DOTALL)
+_ENTRY = re.compile(r"([A-Za-z_][\w-]*\w)=(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,7 @@ class Config(dict[str, Any]):
 
     def raise_faults(self) -> None:
         """Raise what is wrong with the YAML of the files, if anything is."""
-        errors = Gathering()
-        errors.errors += self.faults
-        errors.raise_any()
+        Gathering(self.faults).raise_any()
 
     @property
     def own_layers(self) -> list[Layer]:

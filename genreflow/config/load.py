@@ -73,11 +73,24 @@ class _StrictLoader(yaml.SafeLoader):
     def _text(self, node: yaml.ScalarNode) -> str | Unreadable:
         if re.search("[\0\ud800-\udfff]", node.value):
             return self._report(node, f"the text {shortened(repr(node.value))} holds a character that no name may hold")
+        if node.style is None and _stops_others(node.value):
+            return self._report(node, f"{node.value} has a meaning of its own in YAML 1.1; put it in quotes")
         return node.value
 
     def _report(self, node: yaml.Node, problem: str) -> Unreadable:
         self.problems.append(f"line {node.start_mark.line + 1}: {problem}.")
         return UNREADABLE
+
+
+def _stops_others(text: str) -> bool:
+    """Return whether Snakemake, which reads the same files by YAML 1.1, would fail at a text without quotes."""
+    if not re.match("[-+0-9.=<]", text):
+        return False
+    try:
+        yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):
+        return True
+    return False
 
 
 class _Refused(yaml.MarkedYAMLError):

@@ -68,6 +68,8 @@ def validate(values: Mapping[str, Any], home: Path, *, look: bool) -> Validated:
         See whether the files to be classified are there.
     """
     config = config_from(values)
+    if not all(isinstance(fault, Problems) for fault in config.faults):  # what a file asks for is not known at all
+        return Validated(PipelineSettings(), errors=Gathering(config.faults))
     found = checked(PipelineSettings, config)
     result = Validated(found.settings)
     result.errors.errors += [*config.faults, *config.problems(found.problems | _names(found))]
@@ -231,9 +233,7 @@ def _check_use(config: Config, result: Validated, files: list[_StudyFile], *, lo
             )
         if missing := [name for name in request.files if look and not _is_there(name)]:
             problems["predict", "files"] = f"predict.files: {', '.join(map(repr, missing))}: there is no such file."
-    gathered = Gathering()
-    gathered.errors += config.problems(problems)
-    gathered.raise_any()
+    Gathering(config.problems(problems)).raise_any()
 
 
 def _datasets_of(values: Mapping[str, Any]) -> list[str]:
