@@ -9,6 +9,9 @@ from genreflow.analysis import examples, importance, projections, signals, tags
 from genreflow.analysis.clips import Listener, Source
 from genreflow.config.inputs import Descriptors, LogMel, Stft, Waveform
 
+# Raise it when any table of the analysis would change.
+STAGE_VERSION = 1
+
 TOP = 10
 TOP_CORRELATED = 50
 TABLES: dict[str, list[str]] = {

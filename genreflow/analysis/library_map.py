@@ -27,6 +27,9 @@ from genreflow.catalog.index import read_index
 from genreflow.config.inputs import Descriptors, FrontEnd, LogMel, MusicMaps, Waveform
 from genreflow.features.logmel import log_mel
 
+# Raise it when the map would have other points or columns.
+STAGE_VERSION = 1
+
 KIND = "map"
 COLUMNS = ["track_id", "title", "label"]
 TITLES = {"pca": "Principal components", "tsne": "t-SNE", "umap": "UMAP"}

@@ -22,6 +22,9 @@ from genreflow.config.audio import AudioSettings
 from genreflow.errors import UserError
 from genreflow.store.atomic import write_bytes
 
+# Raise it when the same file would be judged, decoded, leveled, encoded or fingerprinted differently.
+STAGE_VERSION = 1
+
 CODER_HEADROOM = 0.5  # dB left below the ceiling where it caps the gain: coding raises peaks by about that much
 _LARGEST_RISE = 2.0  # dB by which coding can be thought to raise the peak of a second
 _PREDICTABLE_QUALITY = 5.0  # from this Vorbis quality on, the seconds of a track are raised alike

@@ -17,6 +17,9 @@ from genreflow.catalog.artists import group_of
 from genreflow.catalog.catalogue import MISSING
 from genreflow.errors import UserError
 
+# Raise it when other pairs of tracks would be found.
+STAGE_VERSION = 1
+
 PAIRS = "duplicates"
 COLUMNS = ["a", "b", "kind", "similarity", "offset_s"]
 

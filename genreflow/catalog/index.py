@@ -11,12 +11,15 @@ import numpy as np
 import pandas as pd
 
 from genreflow.audio.verdict import verdict_of
-from genreflow.catalog.catalogue import ignored_of, notices_of, read, root_of
+from genreflow.catalog.catalogue import ignored_of, notices_of, read
 from genreflow.catalog.duplicates import PAIRS, resolve
 from genreflow.catalog.names import printable
 from genreflow.errors import Problems, UserError
 from genreflow.store import shards as slice_shards
 from genreflow.store.parquet import Header, read_frame, read_header, write_table
+
+# Raise it when the index would have other columns, verdicts or groups.
+STAGE_VERSION = 1
 
 KIND = "index"
 FEW = 2  # refused tracks that say nothing about a folder
@@ -183,18 +186,6 @@ def check_losses(index: pd.DataFrame, *, most: float, most_of_a_class: float) ->
             "Raise the limits if you want to go on without them:",
             problems,
         )
-
-
-def quarantine_table(catalogues: Sequence[Path], indexes: Sequence[Path], datasets: Sequence[str]) -> pd.DataFrame:
-    """Return every refused file of several datasets: dataset, folder, title, reason, message."""
-    parts = []
-    for dataset, catalogue, path in zip(datasets, catalogues, indexes, strict=True):
-        index = read_index(path)
-        refused = index.loc[index["verdict"] == "quarantine", ["title", "reason", "message"]]
-        parts.append(refused.assign(dataset=dataset, folder=root_of(catalogue)))
-    columns = ["dataset", "folder", "title", "reason", "message"]
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-    return table[columns].drop_duplicates(["dataset", "title"]).sort_values(["dataset", "title"], ignore_index=True)
 
 
 def _fates(slices: Sequence[Path]) -> pd.DataFrame:

@@ -15,6 +15,9 @@ from genreflow.evaluation.suspects import suspects_table
 from genreflow.folds.roles import FINAL
 from genreflow.store.parquet import read_frame
 
+# Raise it when any table or sentence of the evaluation would change.
+STAGE_VERSION = 1
+
 _NO_FOLDS = pd.DataFrame(columns=["track_id", "fold", "role", "label", "group", "protocol"])
 
 

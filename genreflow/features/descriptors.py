@@ -16,6 +16,9 @@ from genreflow.features import timbre, tonality
 from genreflow.features.short_time import ShortTime
 from genreflow.features.tempo import tempo
 
+# Raise it when descriptors would have other values.
+STAGE_VERSION = 1
+
 # The features of the full set, in FMA's order, and how many numbers a frame has of each.
 FULL = {
     "chroma_cens": 12,

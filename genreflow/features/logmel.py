@@ -13,6 +13,9 @@ from scipy.sparse import csr_array
 from genreflow.config.inputs import LogMel
 from genreflow.features.shapes import margin
 
+# Raise it when log-mel slices would have other values.
+STAGE_VERSION = 1
+
 # Frames transformed together: their spectra stay in a core's cache.
 BLOCK = 128
 # Decibels for each power of ten of mel power, and the power that lower ones are raised to: librosa's power_to_db,

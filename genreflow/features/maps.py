@@ -13,6 +13,9 @@ from genreflow.config.inputs import MusicMaps
 from genreflow.features.chroma import harmonic_change, key_clarity, pitch_class_weights
 from genreflow.features.shapes import frame_count
 
+# Raise it when music maps would have other values.
+STAGE_VERSION = 1
+
 UNITS = {
     "short-term energy": "mean square",
     "zero-crossing rate": "crossings/s",

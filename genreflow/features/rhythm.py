@@ -9,6 +9,9 @@ from scipy.signal import fftconvolve
 from genreflow.config.inputs import LogMel
 from genreflow.features.logmel import log_mel
 
+# Raise it when segments on beats or onsets would start elsewhere; tempo descriptors have the version of `descriptors`.
+STAGE_VERSION = 1
+
 # Beats a minute: the likeliest (in between, by octaves, a Gaussian of one octave), and those looked at.
 LIKELY_BPM, SLOWEST_BPM, FASTEST_BPM = 120.0, 40.0, 240.0
 # Above, hats on the off-beats would outvote the drums on the beats.

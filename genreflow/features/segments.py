@@ -31,6 +31,9 @@ from genreflow.config.inputs import (
 from genreflow.features import rhythm
 from genreflow.features.shapes import frame_count, padded_samples, samples_of, segment_frames, segment_samples
 
+# Raise it when tracks would be cut in other places.
+STAGE_VERSION = 1
+
 
 def segment_starts(
     n_samples: int, settings: InputSettings, *, track_id: str, samples: Callable[[], np.ndarray]

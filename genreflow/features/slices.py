@@ -25,6 +25,9 @@ from genreflow.features.shapes import (
 )
 from genreflow.store.shards import FULL_SCALE, Shard
 
+# Raise it when slices of every front-end would change: reading, the silence gate, the types they are stored in.
+STAGE_VERSION = 1
+
 SILENT_LEVEL = -60.0  # dBFS; normalised music is some 45 dB louder
 
 

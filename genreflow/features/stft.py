@@ -11,6 +11,9 @@ from scipy.signal import get_window
 from genreflow.config.inputs import Stft
 from genreflow.features.shapes import margin
 
+# Raise it when STFT slices would have other values.
+STAGE_VERSION = 1
+
 # Frames transformed together: their spectra stay in a core's cache.
 BLOCK = 128
 

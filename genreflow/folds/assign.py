@@ -22,6 +22,9 @@ from genreflow.folds.feasibility import (
 )
 from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN, VALIDATION
 
+# Raise it when tracks would get other folds or roles.
+STAGE_VERSION = 1
+
 _HOLDOUT_ATTEMPTS = 32
 _GIVEN = {"train": TRAIN, "valid": VALIDATION, "test": TEST, "holdout": HOLDOUT}
 _COLUMNS = ["track_id", "fold", "role", "label", "group"]

@@ -12,6 +12,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+# Raise it when any shared layer (`genreflow.plan.stages.LAYERS`) would compute something else; networks are hashed.
+STAGE_VERSION = 1
+
 KERAS_BATCH_NORM = {"eps": 1e-3, "momentum": 0.01}
 
 

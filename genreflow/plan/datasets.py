@@ -1,6 +1,5 @@
 """What is to be built of a dataset."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +14,13 @@ from genreflow.config.audio import AudioSettings
 from genreflow.config.datasets import Dataset, Synthetic
 from genreflow.config.inputs import InputSettings
 from genreflow.config.pipeline import Duplicates, PipelineSettings
+from genreflow.plan.stages import STAGES, key, versions
 from genreflow.store.digest import digest
 
 
 @dataclass
 class InputPlan:
-    """One input of one dataset: its folder name, its settings, and the keys of its products."""
+    """One input of one dataset: its folder name, its settings but for `standardise`, and the keys of its products."""
 
     name: str
     settings: InputSettings
@@ -49,14 +49,20 @@ class InputPlan:
     @cached_property
     def shard_keys(self) -> dict[str, str]:
         """Shard -> key of its slices."""
-        code = self.dataset.code["cut_slices"]
-        return {shard: digest(code, self.settings, key) for shard, key in self.dataset.audio_keys.items()}
+        return {shard: key(self._versions, self.settings, audio) for shard, audio in self.dataset.audio_keys.items()}
+
+    @property
+    def _versions(self) -> dict[str, int]:
+        """The versions of the stages that cut it."""
+        front_end, segments = self.settings.front_end.kind, self.settings.segments.kind
+        own = [front_end] if front_end in STAGES else []
+        return versions("slices", "segments", *own, *(["rhythm"] if segments in ("beats", "onsets") else []))
 
     @cached_property
     def index_key(self) -> str:
         """Key of the index."""
-        return digest(
-            self.dataset.code["index_dataset"],
+        return key(
+            versions("index"),
             self.shard_keys,
             self.dataset.labels_key,
             self.dataset.duplicates_key,
@@ -83,7 +89,6 @@ class DatasetPlan:
     audio: AudioSettings
     duplicates: Duplicates
     shard_size: int
-    code: Mapping[str, str]
     listed: pa.Table
     inputs: dict[str, InputPlan] = field(default_factory=dict)
 
@@ -117,35 +122,36 @@ class DatasetPlan:
     @cached_property
     def raw_keys(self) -> dict[str, str]:
         """Shard -> key of the tracks themselves: which they are, what their bytes are, which are refused unseen."""
-        made_by = self.code["synthesise_tracks"] if self.is_synthetic else ""
+        made_by = versions("synthesis") if self.is_synthetic else {}
         rows = [
             (row["track_id"], row["sha256"], row["reason"].startswith("Q_"))
             for row in self.listed.select(["track_id", "sha256", "reason"]).to_pylist()
         ]
-        return {shard: digest(made_by, [rows[row] for row in members]) for shard, members in self.members.items()}
+        return {shard: key(made_by, [rows[row] for row in members]) for shard, members in self.members.items()}
 
     @cached_property
     def audio_keys(self) -> dict[str, str]:
         """Shard -> key of the normalised audio."""
-        return {shard: digest(self.ogg_key, key) for shard, key in self.raw_keys.items()}
+        return {shard: key(self.ogg_key, raw) for shard, raw in self.raw_keys.items()}
 
     @cached_property
     def ogg_key(self) -> str:
         """The key that, with the bytes of a track, names its normalised audio."""
-        return digest(self.code["normalise_audio"], self.audio)
+        return key(versions("audio"), self.audio)
 
     @cached_property
     def duplicates_key(self) -> str:
         """Key of the pairs of equal recordings."""
-        return digest(self.code["find_duplicates"], self.duplicates.search, self.audio_keys)
+        return key(versions("duplicates"), self.duplicates.search, self.audio_keys)
 
     @cached_property
     def labels_key(self) -> str:
-        """Key of what the catalogue says beyond the audio: names, labels, groups, splits."""
-        return digest(self.listed.drop(["bytes", "mtime_ns", "ctime_ns", "sha256"]).to_pydict())
+        """Key of what the catalogue says beyond the audio: names, labels, groups, splits; not in which words."""
+        return key(self.listed.drop(["bytes", "mtime_ns", "ctime_ns", "sha256", "message"]).to_pydict())
 
     def add_input(self, settings: InputSettings) -> InputPlan:
-        """Plan an input, once for all studies that share it."""
+        """Plan an input, once for all studies that share it; how models standardise it is no matter of cutting."""
+        settings = settings.model_copy(update={"standardise": "none"})
         name = f"{settings.front_end.kind}-{settings.segments.kind}-{digest(settings, length=6)}"
         return self.inputs.setdefault(name, InputPlan(name, settings, self))
 
@@ -160,10 +166,10 @@ def catalogue_path(dataset: str) -> Path:
     return Path("results", dataset, "catalog.parquet")
 
 
-def plan_dataset(name: str, listed: pa.Table, settings: PipelineSettings, code: Mapping[str, str]) -> DatasetPlan:
+def plan_dataset(name: str, listed: pa.Table, settings: PipelineSettings) -> DatasetPlan:
     """Plan a dataset of which the tracks are known."""
     return DatasetPlan(
-        name, settings.datasets[name], settings.audio, settings.duplicates, settings.limits.shard_size, code, listed
+        name, settings.datasets[name], settings.audio, settings.duplicates, settings.limits.shard_size, listed
     )
 
 

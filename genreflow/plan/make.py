@@ -16,11 +16,12 @@ from genreflow.config.pipeline import PipelineSettings
 from genreflow.config.study import DEFAULT_PROTOCOL, StudySettings
 from genreflow.errors import Gathering, UserError
 from genreflow.folds import feasibility
-from genreflow.plan.code import assets_key, code_key
 from genreflow.plan.datasets import DatasetPlan, InputPlan, catalogue_path, listed_before, plan_dataset
+from genreflow.plan.stages import is_of_this_scheme, key, page_code, versions
 from genreflow.plan.studies import ProtocolPlan, StudyPlan, plan_protocol
 from genreflow.plan.validate import Validated, published_files, validate
 from genreflow.store.digest import digest, file_sha256
+from genreflow.store.parquet import read_header
 from genreflow.store.walk import check_folder
 
 
@@ -31,7 +32,6 @@ class Plan:
     settings: PipelineSettings
     datasets: dict[str, DatasetPlan]
     studies: dict[str, StudyPlan] = field(default_factory=dict)
-    code: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def inputs(self) -> list[InputPlan]:
@@ -41,11 +41,11 @@ class Plan:
     @property
     def quarantine_key(self) -> str:
         """Key of the list of refused files."""
-        return digest(self.code["list_quarantine"], [plan.index_key for plan in self.inputs])
+        return key(versions("quarantine"), [plan.index_key for plan in self.inputs])
 
     def report_key(self, study: str) -> str:
         """Key of the report of a study."""
-        return digest(self.studies[study].report_key, self.settings.report)
+        return key(self.studies[study].report_key, self.settings.report)
 
     @property
     def summaries(self) -> list[Path]:
@@ -57,7 +57,7 @@ class Plan:
     def overview_key(self) -> str:
         """Key of the page over all studies."""
         mine = {name: self.report_key(name) for name in self.studies}
-        return digest(self.code["write_overview"], mine, {str(path): file_sha256(path) for path in self.summaries})
+        return key(page_code(), mine, {str(path): file_sha256(path) for path in self.summaries})
 
     @property
     def predictor(self) -> str:
@@ -76,7 +76,23 @@ class Plan:
     def predict_key(self, files: list[list]) -> str:
         """Return the key of the predictions: of the model, and of `genreflow.predict.files.stamps` of the files."""
         study = self.studies[self.settings.predict.study]
-        return digest(self.code["predict_files"], study.run_key(study.final.model, study.final.name), files)
+        return key(versions("predictions"), study.run_key(study.final.model, study.final.name), files)
+
+
+# Printed as long as there are products of an earlier release.
+OTHER_KEYS = "Keys changed with this version: every product is made once more."
+
+
+def made_with_other_keys(plan: Plan) -> bool:
+    """Return whether a dataset has products whose keys were computed in another way than keys are now."""
+    return any(map(_is_of_another_scheme, plan.datasets))
+
+
+def _is_of_another_scheme(dataset: str) -> bool:
+    try:
+        return not is_of_this_scheme(read_header(catalogue_path(dataset).with_name("duplicates.parquet")).key)
+    except UserError:  # it is not there, or damaged
+        return False
 
 
 def make_plan(config: Mapping[str, Any], *, home: Path, refresh: bool, writes: bool = True) -> Plan:
@@ -141,18 +157,15 @@ def _listed_before(names: Iterable[str]) -> dict[str, pa.Table]:
 def _plan(found: Validated, listed: Mapping[str, pa.Table], home: Path) -> Plan:
     """Plan the studies of which nothing is wrong and all music is there; of others, see whether folds can be made."""
     settings, errors = found.settings, found.errors
-    code = {path.stem: code_key(str(path)) for path in sorted((home / "workflow/scripts").glob("*.py"))}
-    for script in ("write_report", "write_overview"):
-        code[script] = digest(code[script], assets_key("report"))
-    datasets = {name: plan_dataset(name, tracks, settings, code) for name, tracks in listed.items()}
-    plan = Plan(settings, datasets, code=code)
+    datasets = {name: plan_dataset(name, tracks, settings) for name, tracks in listed.items()}
+    plan = Plan(settings, datasets)
     for name, study in found.studies.items():
-        mine = {key: datasets[key] for key in study.datasets if key in datasets}
+        mine = {dataset: datasets[dataset] for dataset in study.datasets if dataset in datasets}
         if name in found.faulty or len(mine) < len(study.datasets):
             _check_folds(name, found.faulty.get(name, Checked(study)), mine, errors)
             continue
         with errors.step():
-            planned = StudyPlan(name, study, mine, code, _published(study.published, home))
+            planned = StudyPlan(name, study, mine, _published(study.published, home))
             _check_runs(planned, settings.limits.max_runs)
             plan.studies[name] = planned
     return plan

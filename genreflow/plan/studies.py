@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from genreflow.config.augmentation import AUGMENTATIONS
 from genreflow.config.folds import FoldSettings
 from genreflow.config.load import settings_from
 from genreflow.config.study import Experiment, Protocol, StudySettings
@@ -17,10 +18,10 @@ from genreflow.errors import Gathering, UserError, did_you_mean
 from genreflow.folds.feasibility import classes_of, is_tagged
 from genreflow.folds.roles import FINAL, HOLDOUT
 from genreflow.models import registry
-from genreflow.plan.code import code_key
+from genreflow.models.entry import ModelEntry
 from genreflow.plan.datasets import DatasetPlan, InputPlan
+from genreflow.plan.stages import key, network_code, page_code, versions
 from genreflow.plan.study_checks import feeding_problems
-from genreflow.store.digest import digest
 
 # What the analysis of a dataset can show of each kind of input.
 _TOLD_BY = {
@@ -138,7 +139,6 @@ class StudyPlan:
     name: str
     settings: StudySettings
     datasets: Mapping[str, DatasetPlan]
-    code: Mapping[str, str]
     published: Mapping[Path, str]
 
     def __post_init__(self) -> None:
@@ -467,22 +467,15 @@ class StudyPlan:
 
     @cached_property
     def evaluation(self) -> dict[str, Any]:
-        """What tables, figures and the report are told of the study, in plain values."""
+        """What tables and figures are told of the study, in plain values: nothing that only its page shows."""
         headline = self.headline
         return {
             "name": self.name,
-            "title": (self.settings.title or self.name) + (" (stand-in music)" if self.dataset.is_synthetic else ""),
-            "standin": self.dataset.is_synthetic,
-            "description": self.settings.description,
-            "citation": self.settings.citation,
-            "dataset": self.dataset.name,
             "published": self.settings.published,
-            "gates": self.dataset.audio.gates.model_dump(),
             "indexes": {name: plan.index for name, plan in self.inputs.items()},
             "main_index": self.main_index,
             "protocols": {
                 name: {
-                    "title": protocol.title,
                     "dataset": protocol.dataset.name,
                     "standin": protocol.dataset.is_synthetic,
                     "tags": protocol.is_tagged,
@@ -505,7 +498,6 @@ class StudyPlan:
                 name: {
                     "title": experiment.title or name,
                     "axis": ", ".join(_varied(experiment)),
-                    "figures": experiment.figures,
                     "values": [
                         (self._value_name(experiment, values), setting.model, setting.name)
                         for values, setting in self.experiment_settings(experiment)
@@ -518,12 +510,27 @@ class StudyPlan:
             "seed": self.settings.folds.seed,
         }  # fmt: skip
 
+    @property
+    def page(self) -> dict[str, Any]:
+        """What its page is told of the study: what tables and figures are told, and titles and words besides."""
+        told = self.evaluation
+        titled = {name: facts | {"title": self.protocols[name].title} for name, facts in told["protocols"].items()}
+        return told | {
+            "title": (self.settings.title or self.name) + (" (stand-in music)" if self.dataset.is_synthetic else ""),
+            "standin": self.dataset.is_synthetic,
+            "description": self.settings.description,
+            "citation": self.settings.citation,
+            "dataset": self.dataset.name,
+            "gates": self.dataset.audio.gates.model_dump(),
+            "protocols": titled,
+        }
+
     def _facts(self, setting: Setting) -> dict[str, Any]:
         """Return what a setting is, in plain values, for those who look for its published numbers or its place."""
         protocol = self.protocols[setting.protocol]
         first = setting.members[0] if setting.members else setting
         given = self.settings.inputs[first.input]
-        values = {**given.front_end.model_dump(), **given.segments.model_dump(), **first.training.model_dump()}
+        values = {**given.front_end.model_dump(), **given.segments.model_dump(), **_what_matters(first.training)}
         values |= first.options | {"input": first.input, "protocol": protocol.name}
         values |= {"classes": len(protocol.classes), "tracks": self._n_tracks(protocol)}
         return {
@@ -644,19 +651,19 @@ class StudyPlan:
     def folds_key(self, protocol: str) -> str:
         """Key of a protocol's fold table."""
         inputs = [plan.index_key for plan in self.fed_inputs_of(protocol)]
-        return digest(self.code["assign_folds"], self.protocols[protocol].told(), inputs)
+        return key(versions("folds"), self.protocols[protocol].told(), inputs)
 
     def leakage_key(self, protocol: str) -> str:
         """Key of a protocol's leakage audit."""
         duplicates = self.protocols[protocol].dataset.duplicates_key
-        return digest(self.code["audit_leakage"], self.folds_key(protocol), duplicates)
+        return key(versions("leakage"), self.folds_key(protocol), duplicates)
 
     def run_key(self, model: str, setting: str) -> str:
         """Key of the runs of a model in one setting (fold and repeat are in their path)."""
-        chosen = self.setting(model, setting)
-        network = code_key(registry.module_of(self.network(model)))
-        return digest(
-            self.code["train_run"], self.network(model), network, chosen.options, _what_matters(chosen.training),
+        chosen, entry = self.setting(model, setting), registry.describe(self.network(model))
+        return key(
+            versions(*_training_stages(entry, chosen.training)), entry.name, entry.builder, network_code(entry.module),
+            chosen.options, _what_matters(chosen.training), self.settings.inputs[chosen.input].standardise,
             self.input_of(chosen).index_key, self.folds_key(chosen.protocol),
         )  # fmt: skip
 
@@ -664,34 +671,31 @@ class StudyPlan:
     def filters_key(self) -> str:
         """Key of what the filters of a model respond to."""
         run = self.filtered_run
-        return digest(self.code["visualise_filters"], run.path, self.run_key(run.model, run.setting))
+        return key(versions("filters"), run.path, self.run_key(run.model, run.setting))
 
     def snippets_key(self, name: str) -> str:
         """Key of what a model says of snippets."""
         run = self.snippets_run(name)
-        return digest(self.code["predict_snippets"], run.path, self.run_key(run.model, run.setting))
+        return key(versions("snippets"), run.path, self.run_key(run.model, run.setting))
 
     @cached_property
     def analysis_key(self) -> str:
         """Key of the description of the dataset."""
         inputs = {name: self.input_plan(name).index_key for name in self.settings.analysis}
-        return digest(self.code["describe_dataset"], inputs, sorted(self.published_tags.values()))
+        return key(versions("analysis"), inputs, sorted(self.published_tags.values()))
 
     @cached_property
     def map_key(self) -> str:
         """Key of the map of the library."""
-        return digest(self.code["map_library"], self.main_input.index_key)
+        return key(versions("map"), self.main_input.index_key)
 
     @cached_property
     def tables_key(self) -> str:
         """Key of the tables."""
         keys = {place: self.run_key(*place) for place in dict.fromkeys((run.model, run.setting) for run in self.runs)}
         runs = [(run.path, keys[run.model, run.setting]) for run in self.runs]
-        experiments = {name: e.model_dump() for name, e in self.settings.experiments.items()}
-        return digest(
-            self.code["evaluate_study"], runs, experiments, self.evaluation["fusions"],
-            self.input_plan(next(iter(self.settings.inputs))).index_key, sorted(self.published.values()),
-        )  # fmt: skip
+        indexes = {plan.index: plan.index_key for plan in self.fed_inputs}
+        return key(versions("tables"), runs, self.evaluation, indexes, sorted(self.published.values()))
 
     @cached_property
     def figures_key(self) -> str:
@@ -700,12 +704,12 @@ class StudyPlan:
         inspected = [self.snippets_key(name) for name in self.settings.snippets]
         inspected += [self.filters_key] if self.settings.filters else []
         inspected += [self.analysis_key] if self.settings.analysis else []
-        return digest(self.code["draw_figure"], self.tables_key, inputs, inspected)
+        return key(versions("figures"), self.tables_key, inputs, inspected)
 
     @cached_property
     def report_key(self) -> str:
         """Key of the report."""
-        return digest(self.code["write_report"], self.figures_key, self.map_key, self.settings)
+        return key(page_code(), self.figures_key, self.map_key, self.settings)
 
     def _kind_of(self, axis: str, model: str) -> str:
         """Say what an axis varies: an ``option`` of the model, a ``training`` setting, or the ``place`` it is at."""
@@ -756,6 +760,13 @@ def _grid(experiment: Experiment) -> Iterator[dict[str, Any]]:
 def _varied(experiment: Experiment) -> list[str]:
     """Return what has several values in an experiment; all that is named where nothing has."""
     return [axis for axis, values in experiment.vary.items() if len(values) > 1] or list(experiment.vary)
+
+
+def _training_stages(entry: ModelEntry, training: TrainingSettings) -> list[str]:
+    """Return the stages that train a network, or fit an estimator."""
+    if entry.fits:
+        return ["layers", "fitting"]
+    return ["layers", "training", *(["augmentation"] if any(getattr(training, each) for each in AUGMENTATIONS) else [])]
 
 
 def _what_matters(training: TrainingSettings) -> dict[str, Any]:

@@ -16,6 +16,9 @@ from genreflow.training.bundle import Bundle, load_bundle
 from genreflow.training.device import choose_device, choose_threads
 from genreflow.training.predict import predict_proba
 
+# Raise it when the same model would say something else of the same file.
+STAGE_VERSION = 1
+
 UNKNOWN = "unknown"
 SEEN, FOREIGN, UNSURE = "W_SEEN", "W_FOREIGN", "W_UNSURE"
 MEANINGS = {

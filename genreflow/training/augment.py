@@ -11,6 +11,9 @@ from genreflow.errors import Problems
 from genreflow.training.batches import uniform
 from genreflow.training.crops import along_time
 
+# Raise it when augmented slices would change; only trainings that augment depend on it.
+STAGE_VERSION = 1
+
 
 class Augment:
     """The augmentation that the settings ask for, to be applied to batches on their device.

@@ -28,6 +28,9 @@ from genreflow.training.data import load_slices
 from genreflow.training.device import choose_threads
 from genreflow.training.run import fold_tracks
 
+# Raise it when the inputs that filters respond to would change.
+STAGE_VERSION = 1
+
 COLUMNS = ["layer", "module", "channel", "spread", "before", "after"]
 # Of a layer, so many channels are shown; so many real slices say which, and what the range of inputs is.
 CHANNELS = 8

@@ -13,6 +13,9 @@ from genreflow.training.data import SliceSet
 from genreflow.training.loop import HISTORY, Trained
 from genreflow.training.predict import predict_proba
 
+# Raise it when fitted estimators, their predictions or run.json would change.
+STAGE_VERSION = 1
+
 
 def fit(
     model: nn.Module,

@@ -39,6 +39,9 @@ from genreflow.training.predict import predict_proba
 from genreflow.training.progress import Progress
 from genreflow.training.tensorboard import EventFile
 
+# Raise it when trained networks, their predictions or run.json would change.
+STAGE_VERSION = 1
+
 MODEL, RUN, HISTORY, PREDICTIONS = "model.safetensors", "run.json", "history.parquet", "predictions.parquet"
 RUN_VERSION = 1
 

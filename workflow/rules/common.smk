@@ -17,7 +17,7 @@ from genreflow.farewell import farewell
 from genreflow.job import let_jobs_import_from
 from genreflow.plan import needs
 from genreflow.plan.current import REBUILD_STALE, of_other_keys
-from genreflow.plan.make import make_plan
+from genreflow.plan.make import OTHER_KEYS, made_with_other_keys, make_plan
 from genreflow.plan.unsettled import judge_again
 from genreflow.predict.files import stamps
 from genreflow.report.captions import TABLES as CAPTIONED
@@ -80,6 +80,8 @@ def make_whole_plan():
     is_main, writes = workflow.is_main_process, process_executes_jobs()
     PLAN = make_plan(settings_given(), home=HOME, refresh=is_main, writes=writes)
     if is_main:
+        if made_with_other_keys(PLAN):
+            print(OTHER_KEYS, file=sys.stderr)
         force_unrecorded(PLAN)
         if writes and os.environ.get(REBUILD_STALE) == "1":
             judge_again(PLAN)
@@ -223,7 +225,7 @@ def training_minutes(wildcards):
 def words_of(wildcards):
     """Return what Snakemake's own report says beside a figure."""
     study = PLAN.studies[wildcards.study]
-    return rst_of(study.figures[wildcards.figure], study.evaluation)
+    return rst_of(study.figures[wildcards.figure], study.page)
 
 
 def figure_label(wildcards):
@@ -234,7 +236,7 @@ def figure_label(wildcards):
     """
     study = PLAN.studies[wildcards.study]
     shown = study.figures[wildcards.figure]
-    return {"result": label_of(title_of(shown, study.evaluation), study.evaluation)}
+    return {"result": label_of(title_of(shown, study.page), study.page)}
 
 
 def in_report(file, table):
@@ -248,6 +250,6 @@ def in_report(file, table):
         category="{study}",
         subcategory=section,
         labels=lambda wildcards: {
-            "result": label_of(title, PLAN.studies[wildcards.study].evaluation)
+            "result": label_of(title, PLAN.studies[wildcards.study].page)
         },
     )

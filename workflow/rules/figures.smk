@@ -39,6 +39,7 @@ rule draw_figure:
         key=lambda wildcards: PLAN.studies[wildcards.study].figures_key,
         figure=lambda wildcards: PLAN.studies[wildcards.study].figures[wildcards.figure],
         study=lambda wildcards: PLAN.studies[wildcards.study].evaluation,
-        words=words_of,
+        # Derived from the output, so that other words are no reason to draw again.
+        words=lambda wildcards, output: words_of(wildcards),
     script:
         "../scripts/draw_figure.py"

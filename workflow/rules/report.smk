@@ -38,7 +38,7 @@ rule write_report:
         key=lambda wildcards: PLAN.report_key(wildcards.study),
         settings=PLAN.settings.report.model_dump(),
         logs=lambda wildcards: PLAN.studies[wildcards.study].logs,
-        study=lambda wildcards: PLAN.studies[wildcards.study].evaluation,
+        study=lambda wildcards: PLAN.studies[wildcards.study].page,
         figures=lambda wildcards: PLAN.studies[wildcards.study].figures,
     script:
         "../scripts/write_report.py"

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from genreflow.catalog.index import quarantine_table
+from genreflow.catalog.quarantine import quarantine_table
 from genreflow.job import job
 from genreflow.store.csvs import write_csv
 

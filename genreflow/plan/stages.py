@@ -1,0 +1,161 @@
+"""The versions of stages: which code a product was made with, as numbers that people raise.
+
+A stage's version is the line ``STAGE_VERSION = 1`` in the module that owns the stage. It is raised when the stage would
+make something else of the same input, and only then: the golden tests (tests/golden/) notice when it was forgotten.
+Versions are read as text, because importing the modules would load PyTorch and scikit-learn into every dry run.
+
+Two things are hashed instead, because people write them themselves or read nothing else: the module of a network, and
+the package that writes pages.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from genreflow.store.digest import digest, file_sha256
+
+PACKAGE = Path(__file__).parents[1]
+# Stage -> the module that declares its version.
+STAGES = {
+    "synthesis": "demo/corpus.py",
+    "audio": "audio/normalise.py",
+    "duplicates": "catalog/duplicates.py",
+    "slices": "features/slices.py",
+    "segments": "features/segments.py",
+    "rhythm": "features/rhythm.py",
+    "logmel": "features/logmel.py",
+    "stft": "features/stft.py",
+    "maps": "features/maps.py",
+    "descriptors": "features/descriptors.py",
+    "index": "catalog/index.py",
+    "quarantine": "catalog/quarantine.py",
+    "folds": "folds/assign.py",
+    "leakage": "folds/leakage.py",
+    "layers": "models/blocks.py",
+    "augmentation": "training/augment.py",
+    "training": "training/run.py",
+    "fitting": "training/fit.py",
+    "filters": "training/filters.py",
+    "snippets": "training/snippets.py",
+    "analysis": "analysis/describe.py",
+    "map": "analysis/library_map.py",
+    "tables": "evaluation/study.py",
+    "figures": "figures/gallery.py",
+    "predictions": "predict/tracks.py",
+}
+# Modules of genreflow.models that many networks share; the version of `layers` stands for them.
+LAYERS = frozenset(
+    {
+        "attention", "blocks", "entry", "fitted", "harmonic", "initialise", "precision", "recurrent", "registry",
+        "spectrogram", "standardise", "summary", "transformer",
+    }
+)  # fmt: skip
+# Raised when all keys are computed in another way. Every key begins with it.
+KEYS_VERSION = 2
+_VERSION = re.compile(r"^STAGE_VERSION = (\d+)$", re.M)
+
+
+def key(*parts: Any) -> str:
+    """Return the key of a product: a digest of all it depends on, after the version of keys themselves."""
+    return f"{KEYS_VERSION}-{digest(*parts, length=14)}"
+
+
+def is_of_this_scheme(product_key: str) -> bool:
+    """Return whether a key was computed as keys are computed now."""
+    return product_key.startswith(f"{KEYS_VERSION}-")
+
+
+@cache
+def version(stage: str) -> int:
+    """Return the version of a stage; KeyError if there is no such stage, ValueError if its module declares none."""
+    path = PACKAGE / STAGES[stage]
+    declared = _VERSION.findall(path.read_text(encoding="utf-8"))
+    if len(declared) != 1:
+        raise ValueError(f"{path}: needs one line «STAGE_VERSION = <number>», and has {len(declared)}.")
+    return int(declared[0])
+
+
+def versions(*stages: str) -> dict[str, int]:
+    """Return the versions of stages by name."""
+    return {stage: version(stage) for stage in stages}
+
+
+@cache
+def network_code(module: str) -> str:
+    """Return a digest of the code of a network's module, and of what it imports from `genreflow.models` but `LAYERS`.
+
+    Comments, docstrings, layout, and the text of messages (``raise``, ``assert``, ``warn``) do not count.
+    """
+    trees: dict[Path, str] = {}
+    paths = [_path_of(module)]
+    while paths:
+        path = paths.pop()
+        if path not in trees:
+            tree = _without_words(path)
+            trees[path] = ast.dump(tree)
+            paths += _imported_networks(tree)
+    return digest(sorted(trees.values()))
+
+
+@cache
+def page_code() -> str:
+    """Return a digest of the package that writes pages: its code, as in `network_code`, and its templates."""
+    files = sorted(path for path in (PACKAGE / "report").rglob("*") if path.suffix in {".py", ".html", ".css", ".js"})
+    return digest([_page_file(path) for path in files])
+
+
+def _page_file(path: Path) -> str:
+    return ast.dump(_without_words(path)) if path.suffix == ".py" else file_sha256(path)
+
+
+def _path_of(module: str) -> Path:
+    return PACKAGE.joinpath(*module.split(".")[1:]).with_suffix(".py")
+
+
+def _imported_networks(tree: ast.AST) -> Iterator[Path]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("genreflow.models"):
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names if alias.name.startswith("genreflow.models.")]
+        else:
+            continue
+        paths = (_path_of(name) for name in names if name.split(".")[2:3] and name.split(".")[2] not in LAYERS)
+        yield from (path for path in paths if path.exists())
+
+
+def _without_words(path: Path) -> ast.AST:
+    """Return the syntax tree of a file without docstrings and without the text of messages."""
+    return _WordsRemoved().visit(ast.parse(path.read_text(encoding="utf-8")))
+
+
+class _WordsRemoved(ast.NodeTransformer):
+    """Removes docstrings, and the arguments of ``raise``, ``assert`` and ``warn``: only people read them."""
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [
+                each for each in body if not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
+            ]
+        return node
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        if isinstance(node.exc, ast.Call):
+            node.exc.args, node.exc.keywords = [], []
+        return node
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        node.msg = None
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name == "warn":
+            node.args, node.keywords = [], []
+        return node
