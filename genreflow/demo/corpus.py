@@ -16,9 +16,6 @@ from genreflow.demo.synth import RATE
 from genreflow.store.atomic import atomic_write
 from genreflow.store.digest import digest
 
-# Raise it when a corpus of the same settings would have other tracks or other sound.
-STAGE_VERSION = 1
-
 FORMATS = ("flac", "mp3", "ogg", "wav")
 _SUBTYPES = {"flac": "PCM_16", "mp3": "MPEG_LAYER_III", "wav": "PCM_16"}
 

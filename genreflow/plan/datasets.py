@@ -122,12 +122,11 @@ class DatasetPlan:
     @cached_property
     def raw_keys(self) -> dict[str, str]:
         """Shard -> key of the tracks themselves: which they are, what their bytes are, which are refused unseen."""
-        made_by = versions("synthesis") if self.is_synthetic else {}
         rows = [
             (row["track_id"], row["sha256"], row["reason"].startswith("Q_"))
             for row in self.listed.select(["track_id", "sha256", "reason"]).to_pylist()
         ]
-        return {shard: key(made_by, [rows[row] for row in members]) for shard, members in self.members.items()}
+        return {shard: key([rows[row] for row in members]) for shard, members in self.members.items()}
 
     @cached_property
     def audio_keys(self) -> dict[str, str]:

@@ -20,7 +20,6 @@ from genreflow.store.digest import digest, file_sha256
 PACKAGE = Path(__file__).parents[1]
 # Stage -> the module that declares its version.
 STAGES = {
-    "synthesis": "demo/corpus.py",
     "audio": "audio/normalise.py",
     "duplicates": "catalog/duplicates.py",
     "slices": "features/slices.py",
