@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 STAMP := $(VENV)/.installed
 
-.PHONY: help install browser demo test test-all test-slurm faults fuzz bench lint format lock docs clean
+.PHONY: help install browser demo test test-all golden test-slurm faults fuzz bench lint format lock docs clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -28,6 +28,9 @@ test: $(STAMP) ## the tests, without the slow proofs
 
 test-all: $(STAMP) ## every test
 	$(BIN)/pytest -n $(CORES)
+
+golden: $(STAMP) ## the golden outputs of stages whose version was raised, and of new models
+	$(BIN)/python tests/golden/renew.py
 
 faults: $(STAMP) ## every fault in every stage: a table, and whether all is green
 	$(BIN)/python tests/faults/matrix.py

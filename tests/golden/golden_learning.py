@@ -77,7 +77,7 @@ def _run(folder, model, shape, given, training):
     familiar = [np.ravel(np.asarray(value, float)) for value in facts["familiar"].values() if _is_numeric(value)]
     return {
         "facts": [facts["steps"], facts["parameters"], facts["kept_epoch"], *facts["input_shape"]],
-        "layers": [f"{layer['title']} {layer['parameters']} {layer['shape']}" for layer in facts["layers"]],
+        "layers": [f"{layer['parameters']} {layer['shape']}" for layer in facts["layers"]],
         "familiar": summary(np.concatenate(familiar)) if familiar else [],
     } | of_frame(history, "history", without=("seconds",)) | of_frame(predictions, "predictions")  # fmt: skip
 
