@@ -193,7 +193,7 @@ def _runs(folds, setting, model, skill, *, is_tagged=False):
 
 
 def _evaluated(is_tagged):
-    index = tracks().assign(verdict="accept", seconds=60.0, recording=None, reason="", message="")
+    index = tracks().assign(verdict="accept", seconds=60.0, recording=None, reason="", message="", padded_s=0.0)
     if is_tagged:
         index["tags"] = _tags(index)
     folds = assign(tracks(), FoldSettings(count=3, holdout=6)).assign(protocol="standard")
