@@ -1,7 +1,11 @@
 """What a change makes run again: counted by real Snakemake."""
 
+import ast
 import os
+import re
 import shutil
+
+from genreflow.plan.make import OTHER_KEYS
 
 BELOW_INDEX = {
     "index_dataset": 1,
@@ -144,9 +148,15 @@ def test_another_value_of_one_input_runs_that_input_alone(project):
     assert counts == {"index_dataset": 1, "list_quarantine": 1} | shown
 
 
-def test_the_code_of_figures_runs_figures_alone(project):
-    project.edit("genreflow/figures/confusion.py", "Predicted class", "Class predicted")
+def test_a_raised_version_runs_its_stage_and_what_is_below(project):
+    project.edit("genreflow/figures/gallery.py", "STAGE_VERSION = 1", "STAGE_VERSION = 2")
     assert project.jobs() == {"draw_figure": 7, "write_report": 1, "write_overview": 1}
+    project.edit("genreflow/features/stft.py", "STAGE_VERSION = 1", "STAGE_VERSION = 2")  # which nothing is fed
+    assert project.jobs() == {"draw_figure": 7, "write_report": 1, "write_overview": 1}
+    project.edit("genreflow/features/logmel.py", "STAGE_VERSION = 1", "STAGE_VERSION = 2")
+    counts = project.jobs()
+    assert counts.pop("cut_slices") > 1
+    assert counts == BELOW_INDEX
 
 
 def test_a_template_of_the_report_runs_the_report_alone(project):
@@ -170,11 +180,53 @@ def test_another_model_in_the_registry_runs_nothing(project):
     assert project.jobs() == {}
 
 
-def test_comments_docstrings_and_layout_of_code_run_nothing(project):
-    for path in ("genreflow/models/psytrance.py", "genreflow/audio/normalise.py", "workflow/scripts/train_run.py"):
-        file = project.home / path
-        file.write_text("# a comment\n\n" + file.read_text().replace('"""', '"""More words. ', 1))
+class Reworded(ast.NodeTransformer):
+    """Other words in docstrings, in the text of errors and in descriptions of settings."""
+
+    def visit_Expr(self, node):
+        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            node.value.value += " In other words."
+        return self.generic_visit(node)
+
+    def visit_Raise(self, node):
+        return self.reworded(node)
+
+    def visit_keyword(self, node):
+        return self.reworded(node) if node.arg == "description" else self.generic_visit(node)
+
+    def reworded(self, node):
+        for part in ast.walk(node):
+            if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                part.value += " (in other words)"
+        return node
+
+
+def test_other_words_and_comments_anywhere_in_the_code_run_nothing(project):
+    for path in [*project.home.glob("genreflow/**/*.py"), *project.home.glob("workflow/scripts/*.py")]:
+        tree = Reworded().visit(ast.parse(path.read_text(encoding="utf-8")))
+        path.write_text(f"# another comment\n{ast.unparse(tree)}\n", encoding="utf-8")
+    project.edit("genreflow/errors.py", "Did you mean", "Do you mean")
+    project.edit("genreflow/audio/gates.py", "silent", "without a sound")
+    assert "in other words" in (project.home / "genreflow/config/audio.py").read_text()
     assert project.jobs() == {}
+
+
+def test_title_and_description_of_a_study_write_its_page_alone(project):
+    project.edit("tiny.yaml", "title: Tiny", "title: Tiniest\ndescription: Two chords.\ncitation: Ours.")
+    assert project.jobs() == {"write_report": 1, "write_overview": 1}
+    project.edit("genreflow/report/captions.py", "it is what it says", "it keeps its word")
+    assert project.jobs() == {"write_report": 1, "write_overview": 1}
+
+
+def test_results_of_an_earlier_release_are_made_once_more_and_a_line_says_why(project):
+    """As a release with other keys would find these."""
+    project.edit("genreflow/plan/stages.py", "KEYS_VERSION = 2", "KEYS_VERSION = 3")
+    code, printed = project.run("--dry-run")
+    assert code == 0, printed
+    assert printed.count(OTHER_KEYS) == 1
+    counts = {name: int(count) for name, count in re.findall(r"^(\w+_\w+)\s+(\d+)$", printed, re.M)}
+    assert counts.pop("normalise_audio") == counts.pop("cut_slices") > 1
+    assert counts == BELOW_INDEX | {"find_duplicates": 1}
 
 
 def test_keys_and_comments_of_the_settings_may_change_place(project):
