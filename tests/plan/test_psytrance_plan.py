@@ -75,7 +75,7 @@ def test_settings_with_the_same_values_share_their_runs_whatever_their_order(stu
 
 def test_what_the_final_model_sets_is_its_own_and_not_that_of_the_folds(study):
     changed = study.settings.model_copy(update={"final": {"epochs": 50}})
-    other = type(study)(study.name, changed, study.datasets, study.code, study.published)
+    other = type(study)(study.name, changed, study.datasets, study.published)
     assert other.final.training.epochs == 50
     for run in other.runs:
         epochs = other.run_params(run.model, run.setting)["training"]["epochs"]
@@ -85,7 +85,7 @@ def test_what_the_final_model_sets_is_its_own_and_not_that_of_the_folds(study):
 def test_the_report_looks_at_the_input_that_its_setting_is_fed(study):
     backwards = dict(reversed(study.settings.inputs.items()))
     changed = study.settings.model_copy(update={"inputs": backwards})
-    other = type(study)(study.name, changed, study.datasets, study.code, study.published)
+    other = type(study)(study.name, changed, study.datasets, study.published)
     assert next(iter(other.inputs)) != "slices"
     assert other.inputs["slices"].index == other.main_index
     assert len(other.indexes) == len(backwards)
