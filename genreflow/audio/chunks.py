@@ -12,7 +12,9 @@ from genreflow.audio.verdict import Refused
 
 _MOST_CHUNKS = 10_000
 _UNKNOWN_SIZE = 0xFFFFFFFF
-_LINEAR = (1, 3, 0xFFFE)  # format tags of WAV: integers, floats, and either by its long name
+_EXTENSIBLE = 0xFFFE
+_LONGEST_HEAD = 2**20  # bytes before a format chunk
+_LINEAR = (1, 3, _EXTENSIBLE)  # format tags of WAV: integers, floats, and either by its long name
 _LINEAR_BITS = (8, 16, 24, 32, 64)
 _ON_THE_WAY = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 _ABSURD_EXPONENT = 0x4100  # of an 80-bit float: 2**257, or negative, or no number
@@ -62,6 +64,20 @@ def check_wav(file: BinaryIO) -> None:
                 raise Refused("Q_CONTAINER", f"The header of this WAV file is damaged: it claims {claim}.")
             return
     raise Refused("Q_CONTAINER", "The WAV file does not say how its samples are stored.")
+
+
+def full_width_head(file: BinaryIO, parts: Iterator[Chunk]) -> bytes:
+    """Return the head of a WAV or Wave64 file with as many valid bits as its samples have; empty if it has these.
+
+    FFmpeg takes the valid bits for the width of samples, and reads noise where 24 bits stand in words of 32.
+    """
+    for chunk in islice(parts, _MOST_CHUNKS):
+        if chunk.name == b"fmt " and chunk.length >= 40 and chunk.start < _LONGEST_HEAD:
+            tag, bits, valid = struct.unpack("<H12xH2xH", _content(file, chunk, 20))
+            if tag == _EXTENSIBLE and 0 < valid < bits:
+                file.seek(0)
+                return file.read(chunk.start + 18) + struct.pack("<H", bits)
+    return b""
 
 
 def wav_stretch(file: BinaryIO) -> float:

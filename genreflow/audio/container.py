@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from genreflow.audio import chunks, headers, mpeg, ogg
+from genreflow.audio.contradictions import check_header
 from genreflow.audio.verdict import Caution, Refused
 
 _HEAD_BYTES = 16_384  # more than a sequence of frames takes
@@ -156,8 +157,12 @@ def survey(file: BinaryIO, *, junk_bytes: int) -> Survey:
         case "wav":
             chunks.check_wav(audio)
             stretch = chunks.wav_stretch(audio)
+            head = chunks.full_width_head(audio, chunks.wav_chunks(audio))
+            pieces = (Excerpt(file, start + len(head), header=head),)
         case "w64":
             stretch = chunks.w64_stretch(audio)
+            head = chunks.full_width_head(audio, chunks.w64_chunks(audio))
+            pieces = (Excerpt(file, start + len(head), header=head),)
         case "caf":
             stretch = chunks.caf_stretch(audio)
         case "aiff":
@@ -192,6 +197,7 @@ def survey(file: BinaryIO, *, junk_bytes: int) -> Survey:
             # Where no page is missing all is there, whatever its position says.
             header_is_exact = streams.ended and streams.gaps > 0
             cautions += _ogg_cautions(streams)
+    cautions += tuple(check_header(container, audio))
     return Survey(container, pieces, header_is_exact, stretch, cautions)
 
 

@@ -6,6 +6,7 @@ a name with a colon in it must not make it open something else.
 The channels of a track are held one block at a time; what stays is their mean, and statistics of each.
 """
 
+import dataclasses
 import errno
 import hashlib
 import os
@@ -21,6 +22,7 @@ import av
 import numpy as np
 
 from genreflow.audio.container import FORMAT_CHANGE, Survey, survey
+from genreflow.audio.lame import has_music_checksum
 from genreflow.audio.levels import LevelMeter, Levels
 from genreflow.audio.verdict import Caution, Refused
 from genreflow.config.audio import Gates
@@ -38,6 +40,9 @@ _CODECS = (
 _BLOCK = 65_536  # frames converted at a time, about
 _PLANAR_CHANNELS = 7  # PyAV reads planar frames of eight and more channels out of bounds
 _GROWTH = 2**22  # frames
+_OTHER_MUSIC = Caution(
+    "W_LAME_CRC", "The audio is not the one that was encoded: the checksum in the LAME tag of the MP3 file differs."
+)
 _MP4_TAGS = {
     "alac": ("alac",),
     "aac": ("mp4a", "aac "),
@@ -116,6 +121,8 @@ def decode(path: bytes | str, *, max_seconds: float, gates: Gates, channel: int 
         before = _stamp(file)
         found = survey(file, junk_bytes=round(1e6 * gates.junk_mb))
         decoded = _decode(found, max_seconds, gates, channel)
+        if found.container == "mp3" and has_music_checksum(found.pieces[0]) is False:
+            decoded = dataclasses.replace(decoded, cautions=(*decoded.cautions, _OTHER_MUSIC))
         if _stamp(file) != before:
             raise Refused("Q_CHANGED", "The file changed while it was read.")
         return decoded

@@ -93,10 +93,16 @@ def counts_its_frames(file: BinaryIO) -> bool:
     present = file.seek(0, os.SEEK_END)
     file.seek(0)
     head = file.read(_XING_REACH)
-    for name in (b"Xing", b"Info"):
-        place = head.find(name)
-        if 0 <= place <= len(head) - 16:
-            flags, frames, length = struct.unpack_from(">III", head, place + 4)
-            spans = not flags & 2 or length >= (1 - _OTHER_BYTES) * present - _OTHER_BYTES_ALWAYS
-            return bool(flags & 1 and frames) and spans
-    return False
+    place = xing_place(head)
+    if place is None:
+        return False
+    flags, frames, length = struct.unpack_from(">III", head, place + 4)
+    spans = not flags & 2 or length >= (1 - _OTHER_BYTES) * present - _OTHER_BYTES_ALWAYS
+    return bool(flags & 1 and frames) and spans
+
+
+def xing_place(head: bytes) -> int | None:
+    """Return where the Xing or Info header begins in the first frame of a stream; None if it has none."""
+    head = head[:_XING_REACH]
+    places = (head.find(name) for name in (b"Xing", b"Info"))
+    return next((place for place in places if 0 <= place <= len(head) - 16), None)

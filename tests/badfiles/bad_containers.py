@@ -39,6 +39,7 @@ from surgery import (
     ogg,
     packet_page,
     pages,
+    rewritten,
     riff,
     vorbis_comments,
     wave_format,
@@ -59,7 +60,8 @@ def bad_containers() -> Cases:
     """Yield the cases."""
     for family in (
         _cut, _misnamed, _not_audio, _id3_tags, _covers_and_tails, _junk_before, _damage_amid, _joined_mp3,
-        _chained_ogg, _ogg_pages, _flac_info, _wav_chunks, _wav_format, _au_headers, _aiff_headers, _mp4_boxes,
+        _chained_ogg, _ogg_pages, _flac_info, _wav_chunks, _wav_format, _contradictions, _au_headers, _aiff_headers,
+        _mp4_boxes,
         _not_files, _side_files, _long, _playlists, _many_tags, _polyglots, _gone_and_changed,
     ):  # fmt: skip
         yield from family()
@@ -350,6 +352,42 @@ def _wav_format() -> Cases:
         "mp3-that-is-pcm": {"tag": 0x55},
     }.items():
         yield case("C24", name, "wav", riff(chunk(b"fmt ", wave_format(**lie)), chunk(b"data", data)))
+
+
+def _contradictions() -> Cases:
+    """Headers whose fields contradict each other or the size of the data; samples are 16 bits in stereo."""
+    wav = base("wav", SHORT)
+    for name, lie in {
+        "channels-doubled": [(22, "<H", 4)],
+        "channels-halved": [(22, "<H", 1)],
+        "8-bits-of-16": [(34, "<H", 8)],
+        "24-bits-of-16": [(34, "<H", 24)],
+        "rate-halved": [(24, "<I", RATE // 2)],
+        "rate-one-bit-off": [(24, "<I", RATE ^ 16)],
+        "block-align-wrong": [(32, "<H", 6)],
+        "byte-rate-nonsense": [(28, "<I", 123_457)],
+    }.items():
+        yield case("C24", name, "wav", rewritten(wav, *lie))
+    extensible = sound_file(music(SHORT), "WAVEX", subtype="PCM_24")
+    yield case("C24", "extensible-valid-bits-beyond", "wav", rewritten(extensible, (38, "<H", 32)))
+    yield case("C24", "extensible-channels-halved", "wav", rewritten(extensible, (22, "<H", 1)))
+    floats = sound_file(music(SHORT), subtype="FLOAT")
+    frames = round(SHORT * RATE)
+    yield case("C24", "float-fact-halved", "wav", rewritten(floats, (floats.index(b"fact") + 8, "<I", frames // 2)))
+    rf64 = base("rf64", SHORT)
+    yield case("C24", "rf64-channels-halved", "wav", rewritten(rf64, (rf64.index(b"fmt ") + 10, "<H", 1)))
+    au = base("au", SHORT)
+    yield case("C25", "mono-of-stereo-odd", "au", rewritten(au, (8, ">I", 4 * frames - 2)))
+    yield case("C25", "offset-within-header", "au", rewritten(au, (4, ">I", 12)))
+    yield case("C25", "size-halved", "au", rewritten(au, (8, ">I", 2 * frames)))
+    aiff, aifc = base("aiff", SHORT), sound_file(music(SHORT), "aiff", endian="LITTLE")
+    common = aiff.index(b"COMM") + 8
+    yield case("C26", "channels-halved", "aiff", rewritten(aiff, (common, ">H", 1)))
+    yield case("C26", "8-bits-of-16", "aiff", rewritten(aiff, (common + 6, ">H", 8)))
+    yield case("C26", "frames-one-off", "aiff", rewritten(aiff, (common + 2, ">I", frames - 1)))
+    yield case("C26", "aifc-channels-doubled", "aiff", rewritten(aifc, (aifc.index(b"COMM") + 8, ">H", 4)))
+    caf = base("caf", SHORT)
+    yield case("C26", "caf-channels-halved", "caf", rewritten(caf, (caf.index(b"desc") + 12 + 24, ">I", 1)))
 
 
 def _au_headers() -> Cases:

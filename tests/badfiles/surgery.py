@@ -5,6 +5,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
+
+def rewritten(file: bytes, *numbers: tuple[int, str, int]) -> bytes:
+    """Return a file with other numbers in it: places, forms of `struct`, values."""
+    changed = bytearray(file)
+    for place, form, value in numbers:
+        struct.pack_into(form, changed, place, value)
+    return bytes(changed)
+
+
 # --------------------------------------------------------------------------- RIFF, AIFF
 
 

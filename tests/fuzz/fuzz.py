@@ -26,6 +26,7 @@ import soundfile
 
 sys.path.append(str(Path(__file__).parents[1] / "badfiles"))
 
+import contradictions
 from recordings import OPUS_RATE, aac, base, coded, music, sound_file
 from surgery import flac_silence, without_xing
 
@@ -44,6 +45,7 @@ MEMORY = 800  # MB a worker may have
 PEAK_MARGIN = 0.1  # dB over the ceiling
 LOUDNESS_MARGIN = 0.3  # LU between the written file and the record
 SENTENCES = re.compile(r"[A-Z0-9](.|\n)*\w.*\.")
+FLIPS = 50  # MP3 files with a flipped bit
 AGAIN = 5  # cases of a shard that are ingested twice
 FATAL = ("Q_DECODER_CRASH", "Q_DECODER_TIMEOUT", "Q_MEMORY")
 
@@ -360,8 +362,10 @@ def main() -> int:
         return int(worker_mb > BOMB_MEMORY or row["reason"] in FATAL)
     summary = run(arguments.cases, arguments.seed, keep=arguments.keep)
     print(summary)
+    headers = contradictions.run(arguments.cases, arguments.seed, flips=FLIPS)
+    print(headers)
     bombs = [subprocess.run([sys.executable, __file__, "--bomb", kind]).returncode for kind in BOMBS]
-    return int(bool(summary.violations) or any(bombs))
+    return int(bool(summary.violations or headers.silent) or headers.flips_found < headers.flips or any(bombs))
 
 
 if __name__ == "__main__":
