@@ -18,6 +18,8 @@ _MOST_CHUNKS = 10_000
 _UNKNOWN_SIZE = 0xFFFFFFFF
 _EXTENSIBLE = 0xFFFE
 _FIXED_WIDTH = {6: 1, 7: 1}  # bytes of a sample by the format tag of WAV (A-law, mu-law), whatever the bits say
+_DIALOGIC = 0x17
+_ADPCM_TAGS, _ADPCM_BITS = (0x02, 0x11, _DIALOGIC), 5  # the first by Microsoft and IMA
 _LINEAR_TAGS = (1, 3, *_FIXED_WIDTH)
 _USUAL_RATES = {base * 2**n for base in (8_000, 11_025, 12_000) for n in range(7)}
 _AU_WIDTHS = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}  # by encoding
@@ -105,6 +107,11 @@ def _check_wave_format(file: BinaryIO, chunk: chunks.Chunk, length: int, frames:
         valid, _, tag = extension
         if valid > bits:
             raise _refused(f"of {bits} bits of a sample, {valid} are said to be valid")
+    if tag in _ADPCM_TAGS:
+        if bits > _ADPCM_BITS:
+            raise _refused(f"its coding takes {_ADPCM_BITS} bits a sample at most, and {bits} are claimed")
+        if tag == _DIALOGIC and 2 * byte_rate != rate * channels:
+            raise _refused(f"its coding takes half a byte a sample, and {byte_rate} bytes a second are claimed")
     if tag not in _LINEAR_TAGS or not channels or not rate:
         return
     width = _FIXED_WIDTH.get(tag, -(-bits // 8))

@@ -222,7 +222,7 @@ def test_impossible_rates_of_aiff(tmp_path, rate):
         (34, 7, "Q_CONTAINER"),
         (34, 13, "Q_CONTAINER"),
         (20, 0x9999, "Q_CONTAINER"),  # coding
-        (32, 0, ""),  # block alignment
+        (32, 0, "W_HEADER"),  # block alignment
     ],
 )
 def test_lies_of_wav_headers(tmp_path, place, value, code):
