@@ -15,6 +15,7 @@ from genreflow.cli.telling import close, quoted
 from genreflow.config.datasets import Folders, Manifest
 from genreflow.config.layers import Config, load_config
 from genreflow.errors import UserError
+from genreflow.folds.feasibility import listing
 from genreflow.plan.check import DatasetOutlook, InputOutlook, Outlook, StudyOutlook, check, check_music
 
 _GB = 1e9
@@ -77,6 +78,9 @@ def _check_music(target: str, *, every: bool, as_json: bool) -> Exit:
     if music.losses:
         close(_TOO_MANY)
         return Exit.QUARANTINE
+    if music.lost_classes:
+        close(f"Every file will be refused of {listing(music.lost_classes, 20)}: put that right, or take it away.")
+        return Exit.INPUT
     if music.refused or music.unknown:
         close(f"{quoted(target)} can be used without the files named above.")
         return Exit.INPUT

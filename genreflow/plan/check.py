@@ -55,6 +55,8 @@ class DatasetOutlook:
         Hours of audio in all tracks that will be used, extrapolated from those looked at; None where nothing is known.
     losses
         Why nothing would be trained, if more files are refused than the limits allow.
+    lost_classes
+        Classes of which every file will be refused.
     """
 
     name: str
@@ -68,6 +70,7 @@ class DatasetOutlook:
     unknown: list[tuple[str, str]] = field(default_factory=list)
     hours: float | None = None
     losses: list[str] = field(default_factory=list)
+    lost_classes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -215,6 +218,7 @@ def _dataset(name: str, listing: scan.Listing, known: Forecast, audio: AudioSett
             if track_id in known.unknown
         ),
         hours=float(usable * lengths.mean() / 3600) if len(lengths) else None,
+        lost_classes=sorted(set(tracks["label"]) - set(tracks.loc[~tracks["reason"].str.startswith("Q_"), "label"])),
     )
 
 

@@ -178,6 +178,15 @@ def test_lengths_in_headers_are_enough_to_see_that_clips_are_too_short(music, ch
     assert outlook["studies"][0]["inputs"][1]["too_short"] == 12
 
 
+def test_a_folder_is_not_good_without_one_of_its_classes(music, capsys):
+    for path in list((music / "c").iterdir())[2:]:
+        path.unlink()
+    for path in (music / "c").iterdir():
+        path.write_text("<html>")
+    assert main(["check", "music"]) == 2
+    assert "Every file will be refused of c" in capsys.readouterr().err
+
+
 def _too_short(music):
     for path in music.glob("*/*"):
         write(path, seconds=3.0)

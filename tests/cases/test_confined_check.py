@@ -74,6 +74,7 @@ def test_nested_boxes_cost_one_file(music, look):
     assert dataset["looked_at"] == 7
 
 
+@pytest.mark.parametrize("look", ["configfile"], indirect=True)
 def test_a_sparse_file_costs_a_moment(music, look, monkeypatch):
     monkeypatch.setattr("genreflow.plan.forecast._DECODE_TIMEOUT", 1.0)
     sparse = music / "a" / "sparse.flac"
@@ -86,6 +87,7 @@ def test_a_sparse_file_costs_a_moment(music, look, monkeypatch):
     assert time.process_time() - began < 60
 
 
+@pytest.mark.parametrize("look", ["folder"], indirect=True)
 def test_a_broken_decoder_costs_one_file(music, look, monkeypatch):
     def broken(path, **options):
         if path.endswith(b"4.flac"):
@@ -99,6 +101,7 @@ def test_a_broken_decoder_costs_one_file(music, look, monkeypatch):
     assert [(title, reason) for title, reason, _ in dataset["refused"]] == [("a/4.flac", "Q_DECODER_CRASH")]
 
 
+@pytest.mark.parametrize("look", ["folder"], indirect=True)
 def test_a_decoder_that_hangs_costs_the_limit(music, look, monkeypatch):
     def hanging(path, **options):
         while path.endswith(b"4.flac"):
