@@ -37,4 +37,4 @@ rule all:
 
 
 onsuccess:
-    print(farewell(PLAN))
+    print(sanitize(farewell(PLAN)))

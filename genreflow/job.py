@@ -13,6 +13,7 @@ import psutil
 from genreflow.errors import Damaged, UserError, of_the_machine
 from genreflow.repair import put_aside
 from genreflow.store.costs import recorded
+from genreflow.store.text import Sanitized, sanitize
 
 FAILED = "failed after"
 
@@ -36,14 +37,14 @@ def job(log: str | Path) -> Iterator[Callable[[str], None]]:
     start = time.monotonic()
     with (
         recorded(log, since=psutil.Process().create_time()),
-        open(log, "w", encoding="utf-8", buffering=1) as file,
-        redirect_stdout(file),
+        open(log, "w", encoding="utf-8", buffering=1) as raw,
+        redirect_stdout(Sanitized(raw)) as file,
         redirect_stderr(file),
     ):
 
         def say(line: str) -> None:
             print(line, file=file)
-            print(line, file=terminal, flush=True)
+            print(sanitize(line), file=terminal, flush=True)
 
         try:
             yield say

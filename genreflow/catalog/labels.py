@@ -10,6 +10,7 @@ from genreflow.catalog.layouts.found import FoundTrack
 from genreflow.catalog.names import count, few
 from genreflow.config.datasets import Labels
 from genreflow.errors import Problems, did_you_mean
+from genreflow.store.text import sanitize_name
 
 MANY_CLASSES = 1_000
 IMBALANCE = 1_000
@@ -124,8 +125,8 @@ def name_classes(counts: Mapping[str, int], labels: Labels, *, tags: bool = Fals
 
 
 def tidy(label: str) -> str:
-    """Return a label in NFC, without surrounding blanks."""
-    return unicodedata.normalize("NFC", label).strip()
+    """Return a label in NFC, in one line that can be shown anywhere, without surrounding blanks."""
+    return sanitize_name(unicodedata.normalize("NFC", label).strip())
 
 
 @dataclass(frozen=True)

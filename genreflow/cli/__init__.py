@@ -8,12 +8,14 @@ import importlib
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import NoReturn
 
 from genreflow import __version__
 from genreflow.cli.exits import Exit, guarded, table
 from genreflow.errors import UserError, did_you_mean
+from genreflow.store.text import Sanitized
 
 _MODEL = "results/my_study/runs/psytrance_cnn"
 _RUN = f"{_MODEL}/base/fold-final"
@@ -122,7 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # a name that a terminal cannot show must not end the command
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    return guarded(lambda: _run(list(sys.argv[1:] if arguments is None else arguments)))
+    with redirect_stdout(Sanitized(sys.stdout)):
+        return guarded(lambda: _run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

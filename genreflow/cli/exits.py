@@ -110,7 +110,7 @@ def _of_the_machine(error: OSError) -> str:
 def _bug(error: BaseException) -> Exit:
     story = "".join(traceback.format_exception(error))
     if os.environ.get(DEBUG) == "1":
-        print(story, end="", file=sys.stderr)
+        print(shown(story), end="", file=sys.stderr)
     said = shown(f"{type(error).__name__}: {error}".splitlines()[0])[:_LONGEST]
     kept = _keep(f"genreflow {__version__}, Python {platform.python_version()}, {platform.platform()}\n{story}")
     where = f"; the whole story is in {kept}" if kept else ""
@@ -118,14 +118,30 @@ def _bug(error: BaseException) -> Exit:
 
 
 def _keep(story: str) -> Path | None:
-    """Write the story of a bug into logs/, where there is one, or else the folder for temporary files."""
+    """Write the story of a bug below logs/, where there is one, or else below the folder for temporary files.
+
+    It names paths, and shows values: it is its owner's alone.
+    """
     name = f"genreflow-bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
-    for folder in (Path("logs"), Path(tempfile.gettempdir())):
+    for folder in (lambda: _only_mine(Path("logs", "bugs")), _temporary_folder):
         with suppress(OSError):
-            path = folder / name
-            path.write_text(f"{' '.join(map(shown, sys.argv))}\n{story}", encoding="utf-8", errors="backslashreplace")
+            path = folder() / name
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(shown(f"{' '.join(sys.argv)}\n{story}"))
             return path
     return None
+
+
+def _only_mine(folder: Path) -> Path:
+    """Return a folder, which is made where its parent is there, that nobody else can look into."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
+    return folder
+
+
+def _temporary_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="genreflow-", dir=tempfile.gettempdir()))
 
 
 def _forget_output() -> None:

@@ -4,7 +4,7 @@ import shlex
 import sys
 from os import PathLike
 
-from genreflow.catalog.names import printable
+from genreflow.store.text import sanitize, sanitize_name
 
 _unfinished = False  # whether the cursor stands behind a line of progress
 
@@ -13,7 +13,7 @@ def progress(text: str) -> None:
     """Show how far a command has come, in place of what it showed before."""
     global _unfinished
     _unfinished = True
-    print(f"\r{text}", end="", file=sys.stderr, flush=True)
+    print(f"\r{sanitize_name(text)}", end="", file=sys.stderr, flush=True)
 
 
 def say(text: str) -> None:
@@ -30,7 +30,7 @@ def close(done: str, *, following: str = "") -> None:
 
 def shown(text: str) -> str:
     """Return text that any terminal can show: odd bytes become U+FFFD, controls other than ends of lines escapes."""
-    return "\n".join(printable(_bytes(line)) for line in text.split("\n"))
+    return sanitize(_decoded(text))
 
 
 def quoted(path: str | PathLike) -> str:
@@ -38,8 +38,9 @@ def quoted(path: str | PathLike) -> str:
     return shlex.quote(shown(str(path)))
 
 
-def _bytes(text: str) -> bytes:
+def _decoded(text: str) -> str:
+    """Return text in which the bytes of a file name that are no UTF-8 have become U+FFFD."""
     try:
-        return text.encode("utf-8", "surrogateescape")
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     except UnicodeEncodeError:  # halves of surrogate pairs, which are in no file name
-        return text.encode("utf-8", "replace")
+        return text

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from genreflow.store.text import sanitize_name
+
 _CAPTIONS = {
     "input": "What a model is fed of one track: one segment of it, as it is stored.",
     "architecture": "Each block is a layer's output, the time axis vertical; an arc is a skip connection.",
@@ -85,6 +87,7 @@ _OF_EXPERIMENT = {
     "pr": "precision-recall curves",
     "areas": "areas under the curves",
 }
+_HARMLESS = str.maketrans("<>{}", "‹›()")
 _OF_HEADLINE = ("confusion", "reliability", "right_and_wrong")
 # The section of a study's page that figures of a kind are in.
 _SECTIONS = {
@@ -155,7 +158,11 @@ def section_of(shown: Mapping[str, str]) -> str:
 
 
 def label_of(title: str, study: Mapping[str, Any]) -> str:
-    """Return a title that says so where the music of the study is a stand-in."""
+    """Return a title for Snakemake's report, which says so where the music of the study is a stand-in.
+
+    That report writes labels into a script as they are, and takes braces for wildcards: brackets stand for both.
+    """
+    title = sanitize_name(title).translate(_HARMLESS)
     return f"{title} (stand-in music)" if study["standin"] else title
 
 
@@ -174,4 +181,4 @@ def rst_of(shown: Mapping[str, str], study: Mapping[str, Any]) -> dict[str, str]
 
 def _escaped(text: str) -> str:
     shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(text.split()))
-    return re.sub(r"([^\w ])", r"\\\1", shown)
+    return re.sub(r"([^\w ]|_)", r"\\\1", shown)

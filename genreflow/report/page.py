@@ -20,6 +20,7 @@ from genreflow.report import columns, tables
 from genreflow.report.blocks import STANDIN, Drawn, Folded, Heading, Heard, Mapped, Pairs, Picture, Shown, Text
 from genreflow.report.data import Excerpt, page_data
 from genreflow.report.listening import Listening, differing
+from genreflow.store.text import sanitize
 
 _VERDICTS = 6  # sentences on pairs that are shown; the table has all
 _FEW = 20  # rows that are shown without asking
@@ -177,6 +178,7 @@ def template(name: str):
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=lambda value: sanitize(value) if type(value) is str else value,  # not of what is markup already
     )
     environment.filters["printable"] = printable
     environment.filters["digest"] = _digest

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from genreflow.store.atomic import atomic_write
+from genreflow.store.text import sanitize
 
 # A spreadsheet takes text that starts so for a formula (CWE-1236).
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -15,7 +16,8 @@ def write_csv(path: str | os.PathLike, frame: pd.DataFrame) -> None:
     """Write `frame` as UTF-8 CSV (RFC 4180), atomically; its index is left out.
 
     Text that a spreadsheet would run as a formula gets an apostrophe in front (a class named ``-core`` becomes
-    ``'-core``; Parquet tables keep it as it is). Numbers stay numbers, to ten digits, and missing values are empty.
+    ``'-core``), and what would steer a terminal is escaped; Parquet tables keep both as they are. Numbers stay numbers,
+    to ten digits, and missing values are empty.
     """
     safe = frame.rename(columns=_defuse).copy()
     for place, kind in enumerate(frame.dtypes):
@@ -33,4 +35,7 @@ def write_csv(path: str | os.PathLike, frame: pd.DataFrame) -> None:
 
 
 def _defuse(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+    if not isinstance(value, str):
+        return value
+    value = sanitize(value)
+    return f"'{value}" if value.startswith(_FORMULA_STARTS) else value

@@ -28,6 +28,7 @@ from genreflow.models import fitted, registry
 from genreflow.models.standardise import standardised
 from genreflow.store.digest import digest
 from genreflow.store.regular import read_regular
+from genreflow.store.text import sanitize_name
 from genreflow.training import familiar
 from genreflow.training.familiar import Familiar
 from genreflow.training.run import MODEL, RUN, RUN_VERSION
@@ -69,8 +70,8 @@ class Bundle:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The labels, in the order of the network's outputs."""
-        return tuple(self.run["classes"])
+        """The labels, in the order of the network's outputs, as they can be shown: a model may be a stranger's."""
+        return tuple(map(sanitize_name, self.run["classes"]))
 
     @property
     def input(self) -> InputSettings:
@@ -154,7 +155,8 @@ def _wrong(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"of another type than it should be: {', '.join(wrong)}"
         return
     classes, shape = facts["classes"], facts["input_shape"]
-    if not classes or not all(isinstance(name, str) for name in classes) or len(set(classes)) < len(classes):
+    are_names = bool(classes) and all(isinstance(name, str) for name in classes)
+    if not are_names or len(set(map(sanitize_name, classes))) < len(classes):
         yield "classes must be names, each once"
     if not shape or not all(type(size) is int and size > 0 for size in shape) or math.prod(shape) > _MAX_VALUES:
         yield f"input_shape must be whole numbers above 0 with a product of at most {_MAX_VALUES:,}"

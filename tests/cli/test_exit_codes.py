@@ -56,8 +56,8 @@ def test_a_bug_is_told_in_a_sentence_and_kept_whole(tmp_path):
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     [line] = done.stderr.splitlines()
-    [kept] = (tmp_path / "logs").iterdir()
-    assert "NameError: name 'table' is not defined" in line and f"logs/{kept.name}" in line and "report" in line
+    [kept] = (tmp_path / "logs/bugs").iterdir()
+    assert "NameError: name 'table' is not defined" in line and f"logs/bugs/{kept.name}" in line and "report" in line
     story = kept.read_text()
     assert "Traceback (most recent call last)" in story and "genreflow/cli/models.py" in story
 

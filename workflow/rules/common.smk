@@ -23,6 +23,7 @@ from genreflow.predict.files import stamps
 from genreflow.report.captions import TABLES as CAPTIONED
 from genreflow.report.captions import label_of, rst_of, section_of, title_of
 from genreflow.shutdown import IGNORE_INTERRUPTS, signals_passed_on
+from genreflow.store.text import sanitize
 
 let_jobs_import_from(HOME)
 if workflow.is_main_process:
@@ -56,7 +57,9 @@ def force_unrecorded(plan):
             f"{told}, and Snakemake has no record of them (.snakemake did not come along?), so it would take them for"
             " current. `genreflow run` with the same arguments makes them again."
         )
-    print(f"{told}, and without a record: they are made again.", file=sys.stderr)
+    print(
+        sanitize(f"{told}, and without a record: they are made again."), file=sys.stderr
+    )
     prepare = workflow._prepare_dag
 
     # `--forcerun` would make targets of all of them; this forces those that the targets need. No file is touched.

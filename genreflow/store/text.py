@@ -1,0 +1,61 @@
+"""Text that is safe to show: names and titles come from files of strangers, and a terminal obeys what it is sent."""
+
+import io
+import unicodedata
+from typing import TextIO
+
+# They join letters of Persian and parts of emoji, and do nothing to a terminal.
+_JOINERS = "\u200c\u200d"
+# Marks that change the direction of what follows, up to the end of a paragraph, are of the kind Cf.
+_LINES = ("Zl", "Zp")
+
+
+def sanitize(text: object) -> str:
+    r"""Return text that any terminal, log, CSV file or page can show; ends of lines stay.
+
+    Escape sequences, other controls, marks of direction and invisible characters become what Python writes for them
+    (``\x1b``, ``\u202e``), and halves of surrogate pairs U+FFFD. See CWE-150 and CWE-1007.
+    """
+    text = str(text)
+    return text if text.isascii() and text.isprintable() else "".join(map(_shown, text))
+
+
+def sanitize_name(name: str) -> str:
+    r"""Return the same in one line: an end of a line becomes ``\n``."""
+    return sanitize(name).replace("\n", "\\n")
+
+
+class Sanitized(io.TextIOBase):
+    """A text stream to which nothing is written but sanitized text; all else is asked of the stream it stands for."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write text and return its length."""
+        self._stream.write(sanitize(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        self._stream.flush()
+
+    def fileno(self) -> int:
+        """Return its file descriptor."""
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        """Return whether it is a terminal."""
+        return self._stream.isatty()
+
+    @property
+    def encoding(self) -> str:
+        """Its encoding."""
+        return self._stream.encoding
+
+
+def _shown(char: str) -> str:
+    kind = unicodedata.category(char)
+    if char == "\n" or char in _JOINERS or not (kind[0] == "C" or kind in _LINES):
+        return char
+    return "\N{REPLACEMENT CHARACTER}" if kind == "Cs" else char.encode("unicode_escape").decode()
