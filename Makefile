@@ -9,9 +9,11 @@ STAMP := $(VENV)/.installed
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-$(STAMP): envs/requirements.lock pyproject.toml
+# All but torch is taken only if it has the hash that is locked; the lock is whole, so nothing is resolved anew.
+$(STAMP): envs/requirements.lock envs/torch.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r envs/requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/torch.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -55,10 +57,8 @@ format: $(STAMP) ## ruff and snakefmt put the code in order
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
-lock: $(STAMP) ## envs/requirements.lock from envs/requirements.in
-	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
-		--output-file envs/requirements.lock envs/requirements.in
-	sed -i -E -e '/^#|^$$/d' -e 's/^(torch==[0-9.]+)\+cpu$$/\1/' envs/requirements.lock
+lock: $(STAMP) ## envs/requirements.lock and envs/torch.lock from envs/requirements.in
+	$(BIN)/python envs/lock.py
 
 docs: $(STAMP) ## docs/configuration.md and docs/study-files.md from the settings classes
 	$(BIN)/python -m genreflow.cli.reference docs

@@ -1,6 +1,7 @@
 """The list of direct dependencies, the lock made from it and the conda files agree."""
 
 import ast
+import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -16,7 +17,16 @@ def pins(lines):
     return dict(re.findall(r"^([A-Za-z0-9_.-]+)==(\S+)$", "\n".join(lines), re.M))
 
 
-LOCK = pins((HOME / "envs/requirements.lock").read_text().splitlines())
+def locked(name):
+    """Return the packages of a lock: name -> version and hashes."""
+    text = (HOME / "envs" / name).read_text()
+    entry = re.compile(r"([a-z0-9][a-z0-9_.-]*)==(\S+)((?: \\\n    --hash=sha256:[0-9a-f]{64})*)\n")
+    assert entry.sub("", text) == "", "every line is a pin, or the hash of one"
+    return {name: (version, hashes.count("--hash")) for name, version, hashes in entry.findall(text)}
+
+
+HASHED, TORCH = locked("requirements.lock"), locked("torch.lock")
+LOCK = {name: version for name, (version, _) in {**HASHED, **TORCH}.items()}
 DIRECT = [
     re.split(r"[\[=<>]", line)[0].strip()
     for line in (HOME / "envs/requirements.in").read_text().splitlines()
@@ -29,13 +39,26 @@ def test_every_direct_dependency_is_locked():
     assert [name for name in DIRECT if name not in LOCK] == []
 
 
-def test_every_line_of_the_lock_is_a_pin():
-    lines = [line for line in (HOME / "envs/requirements.lock").read_text().splitlines() if line.strip()]
-    assert len(pins(lines)) == len(lines)
+def test_all_but_torch_has_hashes():
+    assert [name for name, (_, hashes) in HASHED.items() if not hashes] == []
+    assert TORCH == {"torch": ("2.13.0", 0)}
+    assert "torch" not in HASHED
 
 
-def test_torch_is_pinned_without_a_build():
-    assert LOCK["torch"] == "2.13.0"
+def test_the_environment_is_made_of_both_locks_and_hashes_are_required():
+    makefile = (HOME / "Makefile").read_text()
+    assert "--require-hashes --no-deps -r envs/requirements.lock" in makefile
+    assert "-r envs/torch.lock" in makefile
+
+
+def test_what_torch_is_split_from_is_found_whatever_its_build():
+    spec = importlib.util.spec_from_file_location("lock", HOME / "envs/lock.py")
+    lock = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(lock)
+    first, last = "a==1 \\\n    --hash=sha256:0\n", "z==3 \\\n    --hash=sha256:4\n"
+    text = f"{first}torch==2.13.0+cpu \\\n    --hash=sha256:1 \\\n    --hash=sha256:2\n{last}"
+    assert lock.TORCH.search(text)[1] == "torch==2.13.0"
+    assert lock.TORCH.sub("", text) == first + last
 
 
 @pytest.mark.parametrize("path", CONDA, ids=lambda path: path.stem)

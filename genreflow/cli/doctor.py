@@ -97,13 +97,16 @@ def _python() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    """Compare what is installed with envs/requirements.lock, and with what genreflow itself uses."""
+    """Compare what is installed with what envs/ locks, and with what genreflow itself uses."""
     home = SNAKEFILE.parent / "envs"
     try:
-        locked = dict(re.findall(r"^([\w.-]+)==(\S+)$", (home / "requirements.lock").read_text(), re.M))
+        locks = "".join((home / name).read_text() for name in ("requirements.lock", "torch.lock"))
+        locked = dict(re.findall(r"^([\w.-]+)==(\S+)", locks, re.M))
         used, extra = _direct((home / "requirements.in").read_text())
     except FileNotFoundError:
-        yield Finding("packages", NOTE, "envs/requirements.lock was not found, so versions were not compared.")
+        yield Finding(
+            "packages", NOTE, "The lists of locked versions in envs/ were not found, so versions were not compared."
+        )
         return
     installed = {name: _version(name) for name in locked}
     if missing := [name for name in used if installed.get(name) is None]:

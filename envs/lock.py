@@ -1,0 +1,39 @@
+"""Write requirements.lock, every package with the hashes of its files, and torch.lock; `make lock` runs it.
+
+Torch stands apart, without hashes: there are builds of it for the CPU and for each version of CUDA, under one version.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from piptools.repositories.pypi import PyPIRepository
+from piptools.scripts.compile import cli
+
+HOME = Path(__file__).parent
+OPTIONS = [
+    "--quiet", "--generate-hashes", "--strip-extras", "--allow-unsafe", "--no-header", "--no-annotate",
+    "--no-emit-index-url", "--no-emit-find-links", "--no-emit-trusted-host",
+]  # fmt: skip
+TORCH = re.compile(r"^(torch==[0-9.]+)\S*(?: \\\n    --hash=\S+)*\n", re.MULTILINE)
+
+downloaded = PyPIRepository._get_file_hash
+
+
+def named_by_the_index(repository, link):
+    """Return the hash of a file as the index names it; pip-tools would download the file, for every system there is."""
+    return f"sha256:{link.hash}" if link.hash_name == "sha256" else downloaded(repository, link)
+
+
+def main() -> None:
+    """Compile requirements.in; what is locked stays as it is unless the input asks for something else."""
+    PyPIRepository._get_file_hash = named_by_the_index
+    lock = HOME / "requirements.lock"
+    cli([*OPTIONS, "--output-file", str(lock), str(HOME / "requirements.in"), *sys.argv[1:]], standalone_mode=False)
+    text = re.sub(r"^(#.*)?\n", "", lock.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    (HOME / "torch.lock").write_text(f"{TORCH.search(text)[1]}\n", encoding="utf-8")
+    lock.write_text(TORCH.sub("", text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
