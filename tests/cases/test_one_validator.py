@@ -41,7 +41,7 @@ def work(tmp_path_factory):
         for number in range(4):
             path = folder / "music" / label / f"{number}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(path, np.full(8000, 0.1 * number), 8000)
+            soundfile.write(path, np.random.default_rng([number, len(label)]).normal(0, 0.1, 64_000), 8_000)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         yield folder
