@@ -13,6 +13,7 @@ from genreflow.config.inputs import Descriptors, LogMel, Stft, Waveform
 STAGE_VERSION = 1
 
 TOP = 10
+MOST_CLASSES = 28  # that colors and dashes tell apart in a figure
 TOP_CORRELATED = 50
 TABLES: dict[str, list[str]] = {
     "tag_counts": tags.COUNTS,
@@ -50,7 +51,7 @@ def describe(
         projections; STFT and log-mel spectrograms give spectra, examples and projections; descriptors give importances
         and projections; music maps nothing.
     names
-        The tags that are looked at closely; if not given, the ten commonest, or all classes.
+        The tags that are looked at closely; if not given, the ten commonest, or the 28 commonest classes.
     published
         ``tags`` (``rank, tag, tracks``) and ``correlations`` (``first, second, phi``), as far as there are any.
     seed
@@ -80,7 +81,7 @@ def describe(
 def _chosen(index: pd.DataFrame, marked: pd.DataFrame, names: Sequence[str] | None) -> pd.DataFrame:
     """Return the tracks that have slices, and the tags that are looked at closely."""
     if names is None:
-        names = marked.columns[: TOP if tags.is_tagged(index) else None]
+        names = marked.columns[: TOP if tags.is_tagged(index) else MOST_CLASSES]
     usable = index.loc[index["slices"] > 0, "track_id"]
     return marked.loc[list(usable)].reindex(columns=list(names), fill_value=False)
 

@@ -21,6 +21,8 @@ from genreflow.evaluation.votes import majority, mean_probability
 from genreflow.folds.roles import FINAL, TRAIN
 
 _PLACE = ("model", "setting", "protocol")
+MOST_WHOLE = 40
+"""Classes of which a confusion table has every cell."""
 RUNS = (
     *_PLACE, "fold", "repeat", "status", "train_tracks", "test_tracks", "test_slices", "slice_accuracy",
     "track_accuracy_majority", "track_accuracy_mean", "train_accuracy", "validation_accuracy", "epochs", "kept_epoch",
@@ -138,6 +140,7 @@ def history_table(runs: Sequence[Run]) -> pd.DataFrame:
 def confusion_table(runs: Sequence[Run]) -> pd.DataFrame:
     """Return a row a cell, `CONFUSION`, at the levels ``slice`` and ``track``; `share` is of the true class.
 
+    Of more than `MOST_WHOLE` classes, cells in which nothing is are left out, but for those of a class with itself.
     Where tracks are tested in several rounds, counts are those of all rounds. Where training slices were predicted,
     they have the level ``training slice``.
     """
@@ -274,14 +277,13 @@ def _confusions(runs: Sequence[Run]) -> list[tuple[dict[str, str], str, np.ndarr
 
 
 def _cells(counts: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
-    n_classes = len(classes)
+    names, is_written = np.asarray(classes, object), np.ones(counts.shape, bool)
+    if len(classes) > MOST_WHOLE:
+        is_written = (counts > 0) | np.eye(len(classes), dtype=bool)
+    true, predicted = np.nonzero(is_written)
+    shares = metrics.row_shares(counts)[true, predicted]
     return pd.DataFrame(
-        {
-            "true": np.repeat(np.asarray(classes, object), n_classes),
-            "predicted": np.tile(np.asarray(classes, object), n_classes),
-            "count": counts.ravel(),
-            "share": metrics.row_shares(counts).ravel(),
-        }
+        {"true": names[true], "predicted": names[predicted], "count": counts[true, predicted], "share": shares}
     )
 
 

@@ -5,9 +5,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from genreflow.figures import style
+from genreflow.figures import confused_pairs, limits, style
 
 _LEVELS = {"slice": "slices", "track": "tracks"}
+_SIDE = 14.4  # inches that the cells of a side take at most
 
 
 @style.styled
@@ -15,22 +16,26 @@ def confusion_matrix(rows: pd.DataFrame, *, level: str, title: str) -> Figure:
     """Draw which classes are taken for which: true classes downwards, predicted classes to the right.
 
     A cell shows the count and, under it, its share of the true class (%), which is also its colour; empty
-    cells stay blank, and a true class without a member is grey.
+    cells stay blank, and a true class without a member is grey. Of more than `limits.MOST_CLASSES` the whole matrix is
+    drawn as colors, beside the most confused pairs and how many classes are recognized how well.
 
     Parameters
     ----------
     rows
-        A cell a row: ``true, predicted, count, share``; share 0..1 of the row. Classes stand in the order in
-        which they first come in `true`, then in `predicted`.
+        A cell a row: ``true, predicted, count, share``; share 0..1 of the row. Cells that are missing count
+        0. Classes stand in the order in which they first come in `true`, then in `predicted`.
     level
         What is counted: ``slice`` or ``track``.
     """
     classes = list(dict.fromkeys([*rows.true, *rows.predicted]))
     counts = _matrix(rows, "count", classes)
+    if len(classes) > limits.MOST_CLASSES:
+        pairs = confused_pairs.confused(rows)
+        return confused_pairs.overview(counts, classes, pairs, title=title, noun=_LEVELS[level])
     shares = 100 * _matrix(rows, "share", classes)
     few = len(classes) <= 8
     tilted = not (few and all(style.label(name, width=10) == name for name in classes))
-    cell = 0.78 if few else 0.54
+    cell = 0.78 if few else min(0.54, _SIDE / len(classes))
     size = (3.4 + cell * len(classes), (2.5 if tilted else 1.4) + cell * len(classes))
     figure = Figure(figsize=size, layout="compressed")
     axes = figure.subplots()
@@ -57,7 +62,7 @@ def _write_cells(axes: Axes, counts: np.ndarray, shares: np.ndarray, *, size: fl
             continue
         share = shares[row, column]
         colour = "white" if share > 68 else style.INK
-        centre = {"ha": "center", "color": colour}
+        centre = {"ha": "center", "color": colour, "in_layout": False}  # thousands of texts would be measured again
         axes.text(column, row - 0.06, f"{count:,.0f}", va="bottom", fontsize=size, **centre)
         axes.text(column, row + 0.04, f"{share:.0f} %", va="top", fontsize=size - 1.5, **centre)
 

@@ -7,14 +7,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from genreflow.figures import style
+from genreflow.figures import limits, style
 
 
 @style.styled
 def training(history: pd.DataFrame, *, title: str) -> Figure:
     """Draw training loss (left) and training slice accuracy (right) an epoch, one colour a model and setting.
 
-    Lines are means over folds, bands reach from the lowest to the highest fold.
+    Lines are means over folds, bands reach from the lowest to the highest fold. Of more than `limits.MOST_STROKES`
+    there are the first.
 
     Parameters
     ----------
@@ -24,7 +25,8 @@ def training(history: pd.DataFrame, *, title: str) -> Figure:
     history = history.assign(
         series=[f"{model}, {setting}" for model, setting in zip(history.model, history.setting, strict=True)]
     )
-    strokes = style.colours(history.series)
+    every = list(dict.fromkeys(history.series))
+    strokes = style.colours(every[: limits.MOST_STROKES])
     figure = Figure(figsize=(9.0, 3.6 + 0.2 * ((len(strokes) + 1) // 2)))
     loss, accuracy = figure.subplots(1, 2)
     draw(loss, history, "loss", strokes)
@@ -34,7 +36,7 @@ def training(history: pd.DataFrame, *, title: str) -> Figure:
     accuracy.set_ylabel("Training slice accuracy (%)")
     accuracy.set_ylim(0, 100)
     figure.legend(*loss.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    style.title(figure, title)
+    style.title(figure, title + (f" (the first {len(strokes)} of {len(every):,})" if len(every) > len(strokes) else ""))
     return figure
 
 

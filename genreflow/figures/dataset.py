@@ -16,7 +16,7 @@ from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from genreflow.figures import style
+from genreflow.figures import limits, style
 
 PLURAL = {"tag": "tags", "class": "classes"}
 # Bars that can be named; of more, the others are seen as a curve.
@@ -133,7 +133,8 @@ def correlation(table: pd.DataFrame, *, title: str, most: int = _NAMED) -> Figur
 def variance(table: pd.DataFrame, *, title: str, what: str = "tag") -> Figure:
     """Draw how the variance of samples is distributed over the clips of a tag, a panel a level, by falling median.
 
-    A box reaches from the first quartile to the third, its line is the median; whiskers are 5 and 95 %.
+    A box reaches from the first quartile to the third, its line is the median; whiskers are 5 and 95 %. Of more than
+    `limits.MOST_ROWS` tags there are those with the largest and the smallest medians.
 
     Parameters
     ----------
@@ -146,18 +147,21 @@ def variance(table: pd.DataFrame, *, title: str, what: str = "tag") -> Figure:
         return style.notice("There are no waveforms")
     names = {"recorded": "as recorded", "fed": "as fed to models, loudness being the same"}
     levels = [level for level in names if level in set(table.level)]
-    order = table[table.level == levels[0]].sort_values("median", ascending=False).tag.tolist()
+    every = table[table.level == levels[0]].sort_values("median", ascending=False).tag.tolist()
+    order = style.ends(every)
     figure = Figure(figsize=(1.6 + 3.7 * len(levels), 1.5 + 0.27 * len(order)))
     panels = figure.subplots(1, len(levels), sharex=True, sharey=True, squeeze=False)[0]
     for axes, level in zip(panels, levels, strict=True):
         rows = table[table.level == level].set_index("tag").reindex(order)
         _boxes(axes, rows)
+        style.part_ends(axes, every)
         axes.set_title(names[level].capitalize() if len(levels) > 1 else "", loc="left")
         axes.set_xlabel("Variance of samples (full scale 1)")
     counts = table[table.level == levels[0]].set_index("tag").clips
     labels = [f"{style.label(tag, width=22)} ({counts[tag]:,})" for tag in order]
     panels[0].set_yticks(range(len(order)), labels)
-    panels[0].set_ylabel(f"{what.capitalize()} (number of clips)")
+    chosen = f", the ends of {len(every):,}" if len(every) > len(order) else ""
+    panels[0].set_ylabel(f"{what.capitalize()} (number of clips){chosen}")
     panels[0].set_ylim(len(order) - 0.5, -0.5)
     style.title(figure, title)
     return figure
@@ -167,6 +171,8 @@ def variance(table: pd.DataFrame, *, title: str, what: str = "tag") -> Figure:
 def mean_spectra(spectra: pd.DataFrame, *, title: str) -> Figure:
     """Draw the time-averaged spectrum of each tag, one line each: the mean over its clips and sixths of an octave.
 
+    Of more than `limits.MOST_STROKES` tags there are the first, which are the commonest.
+
     Parameters
     ----------
     spectra
@@ -174,7 +180,8 @@ def mean_spectra(spectra: pd.DataFrame, *, title: str) -> Figure:
     """
     if spectra.empty:
         return style.notice("There are no spectrograms")
-    strokes = style.colours(spectra.tag)
+    every = list(dict.fromkeys(spectra.tag))
+    strokes = style.colours(every[: limits.MOST_STROKES])
     figure = Figure(figsize=(8.6, 0.9 + max(3.4, 0.19 * len(strokes))))
     axes = figure.subplots()
     for tag, (colour, dash) in strokes.items():
@@ -188,7 +195,10 @@ def mean_spectra(spectra: pd.DataFrame, *, title: str) -> Figure:
     axes.set_xlabel("Frequency (Hz)")
     axes.set_ylabel(f"Mean level over time and clips ({spectra.unit.iloc[0]})")
     axes.grid()
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", title="Number of clips in brackets")
+    heading = "Number of clips in brackets"
+    if len(every) > len(strokes):
+        heading = f"The first {len(strokes)} of {len(every):,}\n{heading}"
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", title=heading)
     style.title(figure, title)
     return figure
 
@@ -196,6 +206,8 @@ def mean_spectra(spectra: pd.DataFrame, *, title: str) -> Figure:
 @style.styled
 def projections(points: pd.DataFrame, *, title: str, quality: pd.DataFrame | None = None) -> Figure:
     """Draw clips of one input as points, a panel a method, a colour and shape a tag.
+
+    Of more than `limits.MOST_STROKES` tags the commonest have a look of their own; all others are small and grey.
 
     Parameters
     ----------
@@ -208,10 +220,13 @@ def projections(points: pd.DataFrame, *, title: str, quality: pd.DataFrame | Non
         return style.notice("There are too few clips to project")
     methods = [method for method in _METHODS if method in set(points.method)]
     looks = _looks(points.tag)
+    others = points.tag.nunique() - len(looks)
     figure = Figure(figsize=(1 + 3.1 * len(methods), 3.9 + 0.2 * (len(looks) // 6)))
     panels = figure.subplots(1, len(methods), squeeze=False)[0]
     for axes, method in zip(panels, methods, strict=True):
         shown = points[points.method == method]
+        rest = shown[~shown.tag.isin(looks)]
+        axes.scatter(rest.x, rest.y, s=7, color="#BDBDBD", linewidth=0)
         for tag, (colour, marker) in looks.items():
             own = shown[shown.tag == tag]
             axes.scatter(own.x, own.y, s=13, color=colour, marker=marker, alpha=0.75, linewidth=0)
@@ -227,6 +242,8 @@ def projections(points: pd.DataFrame, *, title: str, quality: pd.DataFrame | Non
         Line2D([], [], color=colour, marker=marker, linestyle="", label=style.label(tag, width=22))
         for tag, (colour, marker) in looks.items()
     ]
+    if others:
+        keys.append(Line2D([], [], color="#BDBDBD", marker=".", linestyle="", label=f"the other {others:,}"))
     figure.legend(handles=keys, loc="outside lower center", ncols=min(6, len(keys)), handletextpad=0.2)
     style.title(figure, title)
     return figure
@@ -245,7 +262,8 @@ def importances(table: pd.DataFrame, *, title: str, value: str = "coefficient") 
     """
     if table.empty or table[value].isna().all():
         return style.notice("There are no descriptors, or too few clips")
-    tags, features = list(dict.fromkeys(table.tag)), list(dict.fromkeys(table.feature))
+    every, features = list(dict.fromkeys(table.tag)), list(dict.fromkeys(table.feature))
+    tags = every[: limits.MOST_ROWS]
     matrix = _matrix(table, "tag", "feature", value, tags, features)
     groups = table.drop_duplicates("feature").group.tolist()
     figure = Figure(figsize=(min(style.PAGE, 3.4 + 0.27 * len(features)), 2.3 + 0.27 * len(tags)))
@@ -260,6 +278,8 @@ def importances(table: pd.DataFrame, *, title: str, value: str = "coefficient") 
         "auc_drop": "Loss of ROC-AUC\nwhen shuffled",
     }
     figure.colorbar(image, ax=axes, label=labels[value], pad=0.01)
+    if len(every) > len(tags):
+        axes.set_title(f"The first {len(tags)} of {len(every):,}", loc="left")
     style.title(figure, title)
     return figure
 
@@ -406,7 +426,7 @@ def _boxes(axes: Axes, rows: pd.DataFrame) -> None:
 
 def _looks(tags: pd.Series) -> dict[str, tuple[str, str]]:
     """Return a colour and a marker for each tag, the commonest first; no pair comes twice among the first 28."""
-    order = tags.value_counts().index
+    order = tags.value_counts().index[: limits.MOST_STROKES]
     markers = dict(zip(style.DASHES, "o^sX", strict=True))
     return {tag: (colour, markers[dash]) for tag, (colour, dash) in style.colours(order).items()}
 
@@ -423,7 +443,8 @@ def _remark(row: Any) -> str:
 
 
 def _grid(tags: Sequence[str], *, height: float) -> tuple[Figure, dict[str, Axes]]:
-    """Return a figure with a panel for each tag, two in a row, over one axis of time."""
+    """Return a figure with a panel for each tag, two in a row, over one axis of time; of many tags, for the first."""
+    tags = tags[: limits.MOST_STROKES]
     rows = (len(tags) + 1) // 2
     figure = Figure(figsize=(8.6, 0.8 + height * rows))
     panels = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).ravel()

@@ -1,5 +1,6 @@
 """The figures of a dataset's analysis, and the drawings of a study."""
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from genreflow.figures import dataset, diagrams
@@ -33,9 +34,15 @@ def draw_analysis(sources: Sources, *, figure: str, input: str = "") -> Figure:
     """Draw one figure of the dataset's analysis; those of one input are told which."""
     tables, what = sources.tables, _what(sources)
 
-    def of_input(name: str):
+    def of_input(name: str) -> pd.DataFrame:
         frame = tables[name]
         return frame[frame["input"] == input]
+
+    def shown(name: str) -> str:
+        """Say which tags a table of an input is of: of many the commonest."""
+        counts, drawn = tables["tag_counts"], of_input(name)["tag"].nunique()
+        is_whole = drawn >= (counts["tracks"] > 0).sum()
+        return f"each {what}" if is_whole or not drawn else f"the {drawn} commonest {dataset.PLURAL[what]}"
 
     match figure:
         case "counts":
@@ -47,22 +54,22 @@ def draw_analysis(sources: Sources, *, figure: str, input: str = "") -> Figure:
             title = sources.titled(f"Correlation of the {most} commonest tags")
             return dataset.correlation(tables["correlations"], title=title, most=most)
         case "variance":
-            title = sources.titled(f"Variance of samples of each {what}")
+            title = sources.titled(f"Variance of samples of {shown('variance')}")
             return dataset.variance(of_input("variance"), title=title, what=what)
         case "spectra":
-            title = sources.titled(f"Mean spectrum of each {what}, input «{input}»")
+            title = sources.titled(f"Mean spectrum of {shown('spectra')}, input «{input}»")
             return dataset.mean_spectra(of_input("spectra"), title=title)
         case "projections":
             title = sources.titled(f"Clips by likeness, input «{input}»")
             return dataset.projections(of_input("projections"), title=title, quality=of_input("projection_quality"))
         case "importances" | "forest_importances":
             value = "coefficient" if figure == "importances" else "auc_drop"
-            title = sources.titled(f"What tells of each {what}")
+            title = sources.titled(f"What tells of {shown('importances')}")
             return dataset.importances(of_input("importances"), title=title, value=value)
         case "waveforms":
-            return dataset.waveforms(of_input("envelopes"), title=sources.titled(f"A clip of each {what}"))
+            return dataset.waveforms(of_input("envelopes"), title=sources.titled(f"A clip of {shown('envelopes')}"))
         case "spectrograms":
-            title = sources.titled(f"A clip of each {what}, input «{input}»")
+            title = sources.titled(f"A clip of {shown('spectrograms')}, input «{input}»")
             return dataset.spectrograms(of_input("spectrograms"), title=title)
     return notice(f"There is no figure {figure!r} of an analysis")
 

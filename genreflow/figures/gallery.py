@@ -190,7 +190,7 @@ def _headline_slices(sources: Sources) -> pd.DataFrame:
         path = sources.folder / run["path"] / "predictions.parquet"
         classes = np.array(parquet.read_header(path, "predictions").facts["classes"], dtype=object)
         frame = read_frame(path, "predictions").query("role == 'test'")
-        proba = frame[[f"p{number}" for number in range(len(classes))]].to_numpy()
+        proba = frame[[f"p{number}" for number in range(len(classes))]].to_numpy(np.float32)
         parts.append(
             frame[["track_id", "slice", "label"]].assign(
                 predicted=classes[proba.argmax(axis=1)], probability=proba.max(axis=1)

@@ -10,6 +10,7 @@ from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from genreflow.figures import curves, style
 
+_MOST_PANELS = 24
 _PARTS = {"loss": "training", "validation_loss": "validation"}
 _STROKES = {"training": (style.PALETTE[0], "-"), "validation": (style.PALETTE[5], "--")}
 
@@ -19,7 +20,8 @@ def losses(history: pd.DataFrame, *, title: str, unit: str = "cross-entropy, nat
     """Draw training loss (solid) and validation loss (dashed) an epoch, a panel a model and setting, one scale for all.
 
     Lines are means over folds, bands reach from the lowest to the highest fold. The scale is logarithmic where the
-    largest loss would press the others flat (western8 study, Figures 3, 11 and 12; tagging study, training).
+    largest loss would press the others flat. Of more than
+    `_MOST_PANELS` there are the first (western8 study, Figures 3, 11 and 12; tagging study, training).
 
     Parameters
     ----------
@@ -36,7 +38,9 @@ def losses(history: pd.DataFrame, *, title: str, unit: str = "cross-entropy, nat
     parts = [part for part in _PARTS if part in history and np.isfinite(history[part].astype(float)).any()]
     if not parts:
         return style.notice(f"{title}: no epoch was trained")
-    names = list(dict.fromkeys(series))
+    every = list(dict.fromkeys(series))
+    names = every[:_MOST_PANELS]
+    history = history[history["panel"].isin(names)]
     columns = min(len(names), 4 if len(names) > 6 else 3)
     lines = math.ceil(len(names) / columns)
     width, height = (6.2, 3.9) if columns == 1 else (min(style.PAGE, 3.6 * columns), 1.2 + 2.5 * lines)
@@ -54,7 +58,7 @@ def losses(history: pd.DataFrame, *, title: str, unit: str = "cross-entropy, nat
     figure.supylabel(f"Loss ({unit})", fontsize=style.RC["axes.labelsize"])
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", ncols=2)
-    style.title(figure, title)
+    style.title(figure, title + (f" (the first {len(names)} of {len(every):,})" if len(every) > len(names) else ""))
     return figure
 
 

@@ -10,10 +10,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from genreflow.figures import style
+from genreflow.figures import limits, style
 
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (0.7, 0.7), (-0.7, 0.7), (0.7, -0.7), (-0.7, -0.7))
 # Pixels of the figure as it is laid out, 100 an inch.
+_NAMED = 15  # classes, where there are many
 _AWAY = (9, 16, 24, 36, 50, 70, 95)  # between a mark and its name, the nearest first
 _MARK = 6.5  # half the side of a mark
 
@@ -22,7 +23,8 @@ _MARK = 6.5  # half the side of a mark
 def precision_recall(rows: pd.DataFrame, *, title: str, level: str) -> Figure:
     """Draw precision (%) against recall (%) of each class as a dot with its name (western8 study, Figure 13).
 
-    Diamonds are published values; a line leads from each to the dot of its class.
+    Diamonds are published values; a line leads from each to the dot of its class. Of more than `limits.MOST_CLASSES`
+    classes those with the lowest F1 are named alone.
 
     Parameters
     ----------
@@ -52,8 +54,21 @@ def precision_recall(rows: pd.DataFrame, *, title: str, level: str) -> Figure:
         axes.legend(handles=keys, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderaxespad=0.3)
     style.title(figure, title)
     names = np.array([style.label(name, width=20) for name in rows["class"]], object)
+    if len(names) > limits.MOST_CLASSES:
+        named = _worst(ours)
+        axes.set_title(f"Named: the {len(named)} of {len(names):,} classes with the lowest F1", loc="right", fontsize=8)
+        ours, theirs, names = ours[named], theirs[named], names[named]
     _write_names(axes, ours, theirs, names)
     return figure
+
+
+def _worst(points: np.ndarray) -> np.ndarray:
+    """Return the places of the points (recall, precision) with the lowest F1, which lie on as many spots."""
+    total = points.sum(axis=1)
+    f1 = np.divide(2 * points.prod(axis=1), total, out=np.zeros(len(points)), where=total > 0)
+    order = np.argsort(np.where(np.isfinite(f1), f1, np.inf), kind="stable")
+    _, first = np.unique(points[order].round(1), axis=0, return_index=True)
+    return order[np.sort(first)][:_NAMED]
 
 
 def _write_names(axes: Axes, ours: np.ndarray, theirs: np.ndarray, names: np.ndarray) -> None:

@@ -16,8 +16,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
 from matplotlib.transforms import ScaledTranslation
 
-from genreflow.figures import style
+from genreflow.figures import limits, style
 
+_MOST_GROUPS, _MOST_SERIES = 16, 14  # that can be named beside each other, and told apart
 _ROLES = {"train": "Training", "validation": "Validation", "test": "Test", "holdout": "Holdout"}
 # Pale enough for black marks; each lighter or darker than its neighbours.
 _FILLS = {"train": "#CFCFCF", "validation": "#9BD0F0", "test": "#4A97C9", "holdout": "#E9B44C"}
@@ -48,6 +49,7 @@ def grouped(rows: pd.DataFrame, *, title: str, score: str, baseline: float | Non
     """
     if rows.empty:
         return style.notice(f"{title}: there is nothing to compare")
+    rows, title = _best(rows, title, most=_MOST_GROUPS)
     names, roles = list(dict.fromkeys(rows["name"])), list(dict.fromkeys(rows["role"]))
     figure = Figure(figsize=(min(style.PAGE, max(6.2, 1.2 + 1.1 * len(names))), 4.6))
     axes = figure.subplots()
@@ -93,12 +95,14 @@ def ranking(
     if not metrics:
         return style.notice(f"{title}: there is nothing to compare")
     first = rows[rows["metric"] == metrics[0]].sort_values("value", ascending=False, kind="stable")["name"]
-    names = list(dict.fromkeys([*first, *rows["name"]]))
+    every = list(dict.fromkeys([*first, *rows["name"]]))
+    names = style.ends(every)
     figure = Figure(figsize=(min(style.PAGE, 2.6 + 4.4 * len(metrics)), 1.9 + 0.34 * len(names)))
     panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     for axes, metric in zip(panels, metrics, strict=True):
         mine = rows[rows["metric"] == metric].set_index("name").reindex(names)
         _draw_ranking(axes, mine, metric, percent, (baselines or {}).get(metric))
+        style.part_ends(axes, every)
     panels[0].set_yticks(range(len(names)), [style.label(name, width=30, lines=2) for name in names])
     panels[0].set_ylim(len(names) - 0.45, -0.55)
     keys = [Line2D([], [], color=style.PALETTE[0], marker="o", label="here, with 95 % interval")]
@@ -107,7 +111,8 @@ def ranking(
         name = "published, with its interval or range" if ranges else "published"
         keys.append(Line2D([], [], **style.PUBLISHED | {"linestyle": "-" if ranges else ""}, label=name))
     figure.legend(handles=keys, loc="outside lower left", ncols=len(keys))
-    style.title(figure, title)
+    chosen = f" (the {len(names) // 2} best and the {len(names) // 2} worst of {len(every):,})"
+    style.title(figure, title + (chosen if len(every) > len(names) else ""))
     return figure
 
 
@@ -146,6 +151,7 @@ def sweep(
     claims = pd.DataFrame(columns=["text"]) if claims is None else claims
     sentences = [f"({letter}) published: {text}" for letter, text in zip("abcdefgh", claims["text"], strict=False)]
     sentences = [style.label(sentence, width=88, lines=2) for sentence in sentences]
+    rows, title = _best(rows, title, "series", most=_MOST_SERIES)
     strokes = style.colours(rows["series"])
     figure = Figure(figsize=(7.2, 4.4 + 0.2 * ((len(strokes) - 1) // 2) + 0.3 * len(sentences)))
     axes = figure.subplots()
@@ -189,6 +195,10 @@ def differences(rows: pd.DataFrame, *, title: str, score: str, percent: bool = T
     """
     if rows.empty:
         return style.notice(f"{title}: there is nothing to compare")
+    every = len(rows)
+    if every > limits.MOST_ROWS:
+        rows = rows.sort_values("difference", key=abs, ascending=False, kind="stable").head(limits.MOST_ROWS)
+        title += f" (the {len(rows)} largest of {every:,})"
     figure = Figure(figsize=(9.4, 1.8 + 0.26 * len(rows)))
     axes = figure.subplots()
     scale, digits = (100, 1) if percent else (1, 3)
@@ -212,6 +222,16 @@ def differences(rows: pd.DataFrame, *, title: str, score: str, percent: bool = T
     figure.legend(handles=keys, loc="outside lower left", ncols=3)
     style.title(figure, title)
     return figure
+
+
+def _best(rows: pd.DataFrame, title: str, column: str = "name", *, most: int) -> tuple[pd.DataFrame, str]:
+    """Return the rows of the `most` names with the highest test values, in their order, and a title that says so."""
+    judged = rows[rows["role"] == "test"] if (rows["role"] == "test").any() else rows
+    best = judged.groupby(column, sort=False)["value"].max().reindex(list(dict.fromkeys(rows[column])))
+    if len(best) <= most:
+        return rows, title
+    kept = best.sort_values(ascending=False, kind="stable", na_position="last").index[:most]
+    return rows[rows[column].isin(kept)], f"{title} (the {most} best of {len(best):,})"
 
 
 def _name_groups(axes: Axes, names: Sequence[str], values: pd.Series, role: str) -> None:

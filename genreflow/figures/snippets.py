@@ -13,6 +13,7 @@ from matplotlib.transforms import ScaledTranslation
 from genreflow.figures import style
 
 _COLUMNS = 4
+_MOST_CLASSES, _MOST_SONGS = 20, 24
 
 
 @style.styled
@@ -22,7 +23,7 @@ def snippets(
     """Draw for how many random snippets of a song each class is the answer, a panel a song.
 
     The commonest answer is dark, with a mark at the song's own class where it is known (genre_mood study, Figures 9
-    to 12).
+    to 12). Of many classes there are those that are the answer most often.
 
     Parameters
     ----------
@@ -35,9 +36,12 @@ def snippets(
     """
     if decisions.empty:
         return style.notice(f"{title}: there are no songs")
-    songs, classes = (list(dict.fromkeys(decisions[column])) for column in ("song", "class"))
+    songs = list(dict.fromkeys(decisions["song"]))[:_MOST_SONGS]
+    every = list(dict.fromkeys(decisions["class"]))
+    classes = _answered(decisions, every, labels or {})
     counts = decisions.pivot(index="song", columns="class", values="count").reindex(index=songs, columns=classes)
     counts = counts.fillna(0).astype(int)
+    asked = decisions.groupby("song")["count"].sum().astype(int)
     columns = min(_COLUMNS, len(songs))
     lines = math.ceil(len(songs) / columns)
     width = min(style.PAGE, 2.0 + 3.2 * columns)
@@ -53,7 +57,7 @@ def snippets(
             beside = axes.get_yaxis_transform() + ScaledTranslation(-6 / 72, 0, figure.dpi_scale_trans)
             axes.plot(0, classes.index(labels[song]), transform=beside, **_OWN)
         axes.set_title(style.label(song, width=int(10.5 * (width - 1.5) / columns), lines=2), loc="left")
-        axes.set_xlabel(f"Snippets of {seconds:g} s, {numbers.sum():,} in all")
+        axes.set_xlabel(f"Snippets of {seconds:g} s, {asked[song]:,} in all")
         axes.tick_params(axis="y", length=0, pad=12)
         axes.tick_params(labelbottom=True)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
@@ -67,8 +71,19 @@ def snippets(
     if any((labels or {}).get(song) in classes for song in songs):
         key = Line2D([], [], label="class that the song is of", **_OWN)
         figure.legend(handles=[key], loc="outside lower left")
-    style.title(figure, title)
+    chosen = f" (the {len(classes)} commonest answers of {len(every):,} classes)"
+    style.title(figure, title + (chosen if len(classes) < len(every) else ""))
     return figure
+
+
+def _answered(decisions: pd.DataFrame, classes: list[str], labels: Mapping[str, str]) -> list[str]:
+    """Return the classes that are drawn: all, or of many those that are the answer most often, and the songs' own."""
+    if len(classes) <= _MOST_CLASSES:
+        return classes
+    counts = decisions.groupby("class")["count"].sum()
+    counts = counts + counts.index.isin(list(labels.values()))  # of equals a song's own class
+    kept = set(counts.sort_values(ascending=False, kind="stable").index[:_MOST_CLASSES])
+    return [name for name in classes if name in kept]
 
 
 _OWN = {"marker": ">", "markersize": 6, "color": style.PALETTE[5], "linestyle": "", "clip_on": False}

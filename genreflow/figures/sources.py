@@ -1,6 +1,6 @@
 """What the figures of a study are drawn from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,28 @@ from typing import Any
 import pandas as pd
 
 from genreflow.store.parquet import read_frame
+
+
+class Tables(Mapping[str, pd.DataFrame]):
+    """Tables (Parquet) by name, each read when it is first asked for: a figure needs few, and some are large."""
+
+    def __init__(self, paths: Sequence[str | Path]) -> None:
+        self._paths = {Path(path).stem: path for path in paths}
+        self._read: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        """Return a table."""
+        if name not in self._read:
+            self._read[name] = read_frame(self._paths[name], "table")
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        """Return how many tables there are."""
+        return len(self._paths)
 
 
 @dataclass(frozen=True)
@@ -64,12 +86,11 @@ def read_sources(
     index: str,
     folder: Path,
 ) -> Sources:
-    """Read the tables of a study and of the analysis of its dataset (Parquet), and what was published of it."""
+    """Return the tables of a study and of the analysis of its dataset (Parquet), and what was published of it."""
     described = [path for path in inspected if Path(path).parent.name == "analysis"]
-    frames = {Path(path).stem: read_frame(path, "table") for path in [*tables, *described]}
     known = {Path(path).stem.removeprefix(f"{study['published']}_"): path for path in published}
     printed = {name: pd.read_csv(path, dtype={"value": str}) for name, path in known.items()}
-    return Sources(study, frames, printed, Path(index), folder)
+    return Sources(study, Tables([*tables, *described]), printed, Path(index), folder)
 
 
 def rows_of(frame: pd.DataFrame, **values: str) -> pd.DataFrame:

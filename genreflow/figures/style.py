@@ -1,15 +1,18 @@
 """How every figure looks: one palette, one font, literal text, and files that are the same bytes each time."""
 
 import io
+import math
 import os
 import textwrap
 import unicodedata
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from genreflow.figures import limits
 from genreflow.figures.compact import compact
 from genreflow.store.atomic import atomic_write, write_text
 
@@ -96,6 +99,18 @@ def label(text: object, *, width: int, lines: int = 1) -> str:
     return "\n".join([*wrapped[: lines - 1], last[: width - 1].rstrip() + "…"])
 
 
+def ends(names: Sequence, most: int = limits.MOST_ROWS) -> list:
+    """Return at most `most` of some ordered names: all, or the first half and the last half of them."""
+    half = most // 2
+    return list(names) if len(names) <= most else [*names[:half], *names[-half:]]
+
+
+def part_ends(axes: Axes, names: Sequence, most: int = limits.MOST_ROWS) -> None:
+    """Draw a line between the two halves that `ends` keeps of `names`; none where it keeps all. Rows are 0, 1, ..."""
+    if len(names) > most:
+        axes.axhline(most // 2 - 0.5, color=QUIET, linestyle=":", linewidth=1.0)
+
+
 def title(figure: Figure, text: object) -> None:
     """Write the title of `figure` at its upper left, cut to two lines of the figure's width."""
     width = int(figure.get_figwidth() * 9.5)
@@ -110,17 +125,27 @@ def notice(text: str) -> Figure:
     return figure
 
 
+def png_dpi(figure: Figure) -> float:
+    """Return the dots an inch at which `figure` has at most `limits.MAX_PIXELS`; `PNG_DPI` where that is so anyway."""
+    width, height = figure.get_size_inches()
+    return min(PNG_DPI, math.sqrt(limits.MAX_PIXELS / (width * height)))
+
+
 @styled
 def save(figure: Figure, png: str | os.PathLike, svg: str | os.PathLike, *, key: str = "") -> None:
     """Write `figure` as PNG and SVG, atomically, with the key that made it; the same figure gives the same bytes.
 
-    The PNG shows boxes for scripts that DejaVu Sans lacks (Chinese, Japanese, Korean, emoji); the SVG does not.
+    A PNG has at most `limits.MAX_PIXELS`, so that memory does not grow with the figure. It shows boxes for scripts
+    that DejaVu Sans lacks (Chinese, Japanese, Korean, emoji); the SVG does not.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         with atomic_write(png) as temporary:
             figure.savefig(
-                temporary, format="png", dpi=PNG_DPI, metadata={"Software": None} | ({"Key": key} if key else {})
+                temporary,
+                format="png",
+                dpi=png_dpi(figure),
+                metadata={"Software": None} | ({"Key": key} if key else {}),
             )
         written = io.StringIO()
         figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})

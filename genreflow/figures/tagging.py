@@ -11,10 +11,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
-from genreflow.figures import style
+from genreflow.figures import limits, style
 
 _NAMED = 12  # so many tags get a colour and a name
+_BANDS = ((5, 95, 0.18), (25, 75, 0.3))  # percentiles of the tags between which a band lies, and its opacity
 _GRID = np.linspace(0, 1, 201)  # finer steps cannot be seen, and would make large files
 _METRICS = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
 
@@ -23,7 +25,8 @@ _METRICS = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
 def roc_curves(curves: pd.DataFrame, areas: pd.DataFrame, *, title: str) -> Figure:
     """Draw the ROC curve of each tag and, thick, their mean, a panel a model; up to three (tagging study, AUC-ROC).
 
-    Up to twelve tags have a colour and a name each; of more, the best and the worst. The dotted diagonal is chance.
+    Up to twelve tags have a colour and a name each; of more, the best and the worst. Of more than a hundred, bands take
+    the place of the other lines. The dotted diagonal is chance.
 
     Parameters
     ----------
@@ -58,7 +61,8 @@ def pr_curves(curves: pd.DataFrame, areas: pd.DataFrame, *, title: str) -> Figur
 def tag_areas(areas: pd.DataFrame, *, title: str) -> Figure:
     """Draw the areas under both curves of each tag as bars, the tag with the largest mean area on top.
 
-    Bars of ROC-AUC begin at chance, 0.5; in those of PR-AUC a black mark is chance, the share of positives.
+    Bars of ROC-AUC begin at chance, 0.5; in those of PR-AUC a black mark is chance, the share of positives. Of more
+    than `limits.MOST_BARS` tags there are the best and the worst.
 
     Parameters
     ----------
@@ -71,7 +75,7 @@ def tag_areas(areas: pd.DataFrame, *, title: str) -> Figure:
     models = style.colours(areas["model"])
     metric = next(metric for metric in _METRICS if metric in areas)
     order = areas.groupby("tag", sort=False)[metric].mean().sort_values(ascending=False, kind="stable")
-    tags = list(order.index)
+    tags = style.ends(list(order.index), limits.MOST_BARS)
     figure = Figure(figsize=(9.0, 1.5 + len(tags) * (0.11 + 0.07 * len(models))))
     panels = figure.subplots(1, 2, sharey=True)
     for axes, (column, name) in zip(panels, _METRICS.items(), strict=True):
@@ -81,6 +85,10 @@ def tag_areas(areas: pd.DataFrame, *, title: str) -> Figure:
         axes.set_xlabel(f"{name} of a tag")
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x")
+        style.part_ends(axes, order, limits.MOST_BARS)
+    if len(order) > len(tags):
+        half = len(tags) // 2
+        panels[0].set_title(f"The {half} best and the {half} worst of {len(order):,} tags", loc="left")
     panels[0].set_yticks(range(len(tags)), [style.label(tag, width=28) for tag in tags])
     panels[0].set_ylim(len(tags) - 0.4, -0.6)
     panels[0].set_xlim(min(0.5, 0.97 * np.nanmin(areas["roc_auc"], initial=0.5)), 1)
@@ -129,21 +137,29 @@ def _draw_curves(axes: Axes, drawn: Mapping[str, np.ndarray], areas: pd.Series, 
         list(drawn) if len(areas) <= _NAMED else list(dict.fromkeys([known.idxmax(), known.idxmin()])) if drawn else []
     )
     strokes = style.colours(areas.index if len(areas) <= _NAMED else chosen)
+    crowded = len(drawn) > limits.MOST_LINES
+    heights = [_at(points, steps=steps) for points in drawn.values()]
+    for low, high, alpha in _BANDS if crowded else ():
+        edges = np.percentile(heights, [low, high], axis=0)
+        axes.fill_between(_GRID, *edges, color=style.QUIET, alpha=alpha, linewidth=0)
     for tag, points in drawn.items():
+        if crowded and tag not in strokes:
+            continue
         colour, dash = strokes.get(tag, (style.QUIET, "-"))
         look = {"color": colour, "linestyle": dash, "linewidth": 1.1} if tag in strokes else _FAINT
         axes.plot(*_path(points, steps=steps), **look)
     keys = []
     if drawn:
-        mean = np.mean([_at(points, steps=steps) for points in drawn.values()], axis=0)
-        axes.plot(_GRID, mean, color=style.INK, linewidth=2.4)
+        axes.plot(_GRID, np.mean(heights, axis=0), color=style.INK, linewidth=2.4)
         name = f"mean of {len(drawn)} tags {known.mean():.3f}"
         keys.append(Line2D([], [], color=style.INK, linewidth=2.4, label=name))
     for tag, (colour, dash) in strokes.items():
         name = style.label(tag, width=letters // (2 if len(areas) <= _NAMED else 1) - 11)
         area = f"{areas[tag]:.3f}" if tag in drawn else "no area"
         keys.append(Line2D([], [], color=colour, linestyle=dash, label=f"{name} {area}"))
-    if len(areas) > len(strokes):
+    if crowded:
+        keys.append(Patch(color=style.QUIET, alpha=0.4, linewidth=0, label="half of the tags; pale: nine tenths"))
+    elif len(areas) > len(strokes):
         keys.append(Line2D([], [], **_FAINT, label="the other tags"))
     columns = 2 if len(areas) <= _NAMED else 1
     look = {"fontsize": 7.5, "handlelength": 1.5, "columnspacing": 1.0, "borderaxespad": 0}

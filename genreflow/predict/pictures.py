@@ -40,4 +40,4 @@ def save(figure: Figure, png: str | os.PathLike) -> None:
     """Write a figure as PNG, atomically."""
     with warnings.catch_warnings(), atomic_write(png) as temporary:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(temporary, format="png", dpi=style.PNG_DPI, metadata={"Software": None})
+        figure.savefig(temporary, format="png", dpi=style.png_dpi(figure), metadata={"Software": None})

@@ -1,9 +1,11 @@
 """The words beside the figures of a study: what each is called, what is to be seen in it, and where it is shown."""
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from genreflow.figures import limits
 from genreflow.store.text import sanitize_name
 
 _CAPTIONS = {
@@ -57,10 +59,10 @@ _CAPTIONS = {
         "has its own scale of colours."
     ),
     "snippets": (
-        "Of how many of 100 random snippets of a song each class is the answer, the song's own class being marked; the "
-        "model was not trained on these songs."
+        "Of how many of 100 random snippets of a song each class is the answer, the song's own class being marked; of "
+        "many classes, the commonest answers. The model was not trained on these songs."
     ),
-    "analysis": "Of all tracks of the dataset, or of a fair draw of them.",
+    "analysis": "Of all tracks of the dataset, or of a fair draw of them; of many classes or tags, the commonest.",
     "diagram": "A drawing, not a result.",
     "training": "Training loss and training slice accuracy an epoch: mean over folds and range.",
     "confusion": "Rows are true classes, columns predicted ones. A cell holds a count and its share of the row.",
@@ -70,6 +72,47 @@ _CAPTIONS = {
 }
 
 
+_OVERVIEW = (
+    "The whole matrix as colors: rows are true classes, columns predicted ones. Below it, how many classes are "
+    "recognized how often. Right: the most confused pairs, true class first; the table has every cell."
+)
+# Figures that show something else of many classes or tags: from which number on, and what.
+_OF_MANY = {
+    "confusion": (limits.MOST_CLASSES, _OVERVIEW),
+    "confusions": (limits.MOST_CLASSES, _OVERVIEW),
+    "training_confusions": (
+        limits.MOST_CLASSES,
+        f"{_OVERVIEW} It is of the slices that the model was trained on, dropout off: how much it knows by heart.",
+    ),
+    "published": (
+        limits.MOST_CLASSES,
+        "The cells whose share of the true class differs most from the printed one: true class first.",
+    ),
+    "triple": (
+        limits.MOST_CLASSES,
+        "The pairs of classes that the models confuse most, true class first; each mark is the share of the true class "
+        "that one of the models puts there.",
+    ),
+    "precision_recall": (
+        limits.MOST_CLASSES,
+        "Each dot is one class; those with the lowest F1 have names. Open diamonds are published numbers.",
+    ),
+    "roc": (
+        limits.MOST_LINES,
+        "The mean of all tags is thick; half of the tags lie in the dark band, nine tenths in the pale one; the best "
+        "and the worst tag have lines. The dotted diagonal is chance. Tracks, by the mean of their segments.",
+    ),
+    "pr": (
+        limits.MOST_LINES,
+        "The mean of all tags is thick; half of the tags lie in the dark band, nine tenths in the pale one; the best "
+        "and the worst tag have lines. Tracks, by the mean of their segments.",
+    ),
+    "areas": (
+        limits.MOST_BARS,
+        "The best and the worst tags. Bars begin at chance: 0.5, or the share of tracks that have the tag (black "
+        "mark).",
+    ),
+}
 # What an experiment's figure shows, as its title says it.
 _OF_EXPERIMENT = {
     "bars": "accuracies and training",
@@ -147,9 +190,20 @@ def title_of(shown: Mapping[str, str], study: Mapping[str, Any]) -> str:
     }[shown["kind"]]
 
 
-def caption_of(shown: Mapping[str, str]) -> str:
-    """Return what is to be seen in a figure."""
-    return _CAPTIONS[shown["figure"] if shown["kind"] == "experiment" else shown["kind"]]
+def caption_of(shown: Mapping[str, str], study: Mapping[str, Any]) -> str:
+    """Return what is to be seen in a figure; of many classes some figures show another thing than of few."""
+    what = shown["figure"] if shown["kind"] == "experiment" else shown["kind"]
+    most, of_many = _OF_MANY.get(what, (math.inf, ""))
+    return of_many if _n_classes(shown, study) > most else _CAPTIONS[what]
+
+
+def _n_classes(shown: Mapping[str, str], study: Mapping[str, Any]) -> int:
+    """Return how many classes or tags the settings that a figure shows know; 0 where it shows none."""
+    numbers = {(each["model"], each["setting"]): each["values"]["classes"] for each in study.get("settings", ())}
+    places = [(study["headline"]["model"], study["headline"]["setting"])] if study["headline"] else []
+    if shown["kind"] == "experiment":
+        places = [tuple(place) for _, *place in study["experiments"][shown["experiment"]]["values"]]
+    return max((numbers.get(place, 0) for place in places), default=0)
 
 
 def section_of(shown: Mapping[str, str]) -> str:
@@ -175,7 +229,7 @@ def rst_of(shown: Mapping[str, str], study: Mapping[str, Any]) -> dict[str, str]
     """
     chosen = study["headline"] if shown["kind"] in _OF_HEADLINE else None
     protocol = study["protocols"][chosen["protocol"]]["title"] if chosen else ""
-    words = {"title": title_of(shown, study), "caption": caption_of(shown), "study": study["title"]}
+    words = {"title": title_of(shown, study), "caption": caption_of(shown, study), "study": study["title"]}
     return {name: _escaped(text) for name, text in (words | {"protocol": protocol}).items()}
 
 

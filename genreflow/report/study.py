@@ -186,7 +186,7 @@ def _titles(study: Mapping[str, Any]) -> dict[str, str]:
 def _picture(
     name: str, shown: Mapping[str, str], frames: Mapping[str, pd.DataFrame], study: Mapping[str, Any], folder: Path
 ) -> Picture:
-    title, caption = title_of(shown, study), caption_of(shown)
+    title, caption = title_of(shown, study), caption_of(shown, study)
     table = None
     if shown["kind"] == "confusion":
         rows = frames["confusion"]

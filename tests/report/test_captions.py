@@ -50,7 +50,7 @@ def html(name, **words):
 @pytest.mark.parametrize("shown", SHOWN, ids=lambda shown: "-".join(shown.values()))
 def test_a_figure_has_a_title_a_caption_and_a_section(shown):
     assert title_of(shown, STUDY)
-    assert caption_of(shown).endswith(".")
+    assert caption_of(shown, STUDY).endswith(".")
     told = html("figure.rst", **rst_of(shown, STUDY))
     assert "system-message" not in told and title_of(shown, STUDY) in told and "Study: Tiny." in told
     assert section_of(shown) in {section for section, _ in TABLES.values()} | {
