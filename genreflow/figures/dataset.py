@@ -387,7 +387,8 @@ def _bracket(axes: Axes, groups: Sequence[str]) -> None:
         if first:
             axes.axvline(first - 0.5, color="white", linewidth=3)
         if last > first:
-            axes.text((first + last) / 2, -0.14, group.capitalize(), transform=below, ha="center", va="top")
+            middle = {"xy": ((first + last) / 2, 0), "xycoords": below, "xytext": (0, -28), "textcoords": "offset points"}
+            axes.annotate(group.capitalize(), **middle, ha="center", va="top")
 
 
 def _logarithmic(axes: Axes, which: str) -> None:

@@ -15,6 +15,9 @@ HINT = (
     "its slices: blue those that are given the true class, orange those that are given the answer, grey any other; the "
     "fainter, the less sure."
 )
+CHOOSE = "Choose a class to list its cells. "
+MISTAKES = 100
+"""Cells of a large matrix that are listed before a row is chosen."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Heard:
-    """A matrix whose cells list their tracks; `panel` is its number on the page."""
+    """A matrix whose cells list their tracks; `panel` is its number on the page.
+
+    Of a large one there is a list of its largest mistakes, and scripts list the cells of any row.
+    """
 
     kind: ClassVar[str] = "listening"
     listening: Listening
@@ -106,7 +112,7 @@ class Heard:
     @property
     def hint(self) -> str:
         """What to do with the matrix."""
-        return HINT
+        return (CHOOSE if self.listening.is_large else "") + HINT
 
     @property
     def cells(self) -> list[list[Cell]]:
@@ -114,11 +120,17 @@ class Heard:
         rows, columns = range(len(self.listening.rows)), range(len(self.listening.columns))
         return [[self._cell(row, column) for column in columns] for row in rows]
 
+    @property
+    def mistakes(self) -> list[tuple[str, str, Cell]]:
+        """The largest cells in which the answer is wrong, each with the names of its row and column."""
+        told = self.listening
+        largest = told.mistakes()[:MISTAKES]
+        return [(told.rows[row], told.columns[column], self._cell(row, column)) for row, column in largest]
+
     def _cell(self, row: int, column: int) -> Cell:
         told = self.listening
         count = len(told.cells.get((row, column), ()))
-        of_row = sum(len(tracks) for (other, _), tracks in told.cells.items() if other == row)
-        shade = str(round(10 * count / of_row)) if count else "none"
+        shade = str(round(10 * count / told.totals[row])) if count else "none"
         label = f"{count:,} {'track' if count == 1 else 'tracks'}: {told.label(row, column)}"
         return Cell(f"{row},{column}", count, shade, (row, column) in told.right, label)
 

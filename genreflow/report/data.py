@@ -1,17 +1,20 @@
 """What the scripts of a page know: tracks, the cells they are in, their excerpts, and their places on the map."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from genreflow.figures import limits
 from genreflow.figures.style import printable
-from genreflow.report.blocks import HINT
+from genreflow.report.blocks import CHOOSE, HINT
 from genreflow.report.listening import LISTED, Answer, Listening
 
+MOST_MAPPED = 30_000
+"""Tracks on the map of a page."""
 _SIDE = 1000  # of the map's square
 _METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 
@@ -43,17 +46,19 @@ def page_data(
     excerpts
         By track id.
     """
-    listed = {track for panel in panels for track in panel.wanted()}
+    listed = [panel.listed() for panel in panels]
     classes = list(dict.fromkeys(name for panel in panels for name in panel.classes))
-    tracks = {
-        track: _told(answer, titles.get(track, track), [classes.index(name) for name in panel.classes])
-        for panel in panels
-        for track, answer in panel.answers.items()
-        if track in listed
-    }
+    number_of = {name: number for number, name in enumerate(classes)}
+    tracks = {}
+    for panel, mine in zip(panels, listed, strict=True):
+        numbers = [number_of[name] for name in panel.classes]
+        for track, answer in panel.answers.items():
+            if track in mine:
+                tracks[track] = _told(answer, titles.get(track, track), numbers)
+    library = None if library is None else mapped(library)
     told = {
         "classes": [printable(name) for name in classes],
-        "panels": [{"hint": HINT, "cells": _cells(panel)} for panel in panels],
+        "panels": [_panel(panel, mine) for panel, mine in zip(panels, listed, strict=True)],
         "tracks": tracks,
         "titles": {track: printable(titles.get(track, track)) for track in excerpts if track not in tracks},
         "clips": {track: {"url": each.url, "begin": round(each.begin_s, 2)} for track, each in excerpts.items()},
@@ -82,18 +87,41 @@ def _told(answer: Answer, title: str, numbers: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _cells(panel: Listening) -> dict[str, Any]:
-    return {
-        f"{row},{column}": {
-            "count": len(tracks),
-            "tracks": [[track, _percent(probability)] for track, probability in tracks[:LISTED]],
-        }
-        for (row, column), tracks in panel.cells.items()
-    }
+def _panel(panel: Listening, listed: Collection[str]) -> dict[str, Any]:
+    """Return what is told of a matrix; of a large one the names of rows and columns too, and only cells with tracks."""
+    told: dict[str, Any] = {"hint": HINT, "cells": _cells(panel, listed)}
+    if panel.is_large:
+        told |= {"hint": CHOOSE + HINT, "totals": panel.totals, "title": panel.row_title}
+        told |= {"rows": list(map(printable, panel.rows)), "columns": list(map(printable, panel.columns))}
+    return told
+
+
+def _cells(panel: Listening, listed: Collection[str]) -> dict[str, Any]:
+    found = {}
+    for cell, tracks in panel.cells.items():
+        mine = [[track, _percent(probability)] for track, probability in tracks[:LISTED] if track in listed]
+        if mine or not panel.is_large:
+            right = {"right": 1} if panel.is_large and cell in panel.right else {}
+            found[f"{cell[0]},{cell[1]}"] = {"count": len(tracks), "tracks": mine, **right}
+    return found
+
+
+def mapped(library: pd.DataFrame) -> pd.DataFrame:
+    """Return the tracks of a library that a page shows on its map: all, or `MOST_MAPPED` of them.
+
+    Those that are in all projections come first, then the others by their ids, which are digests: a fair draw.
+    """
+    if len(library) <= MOST_MAPPED:
+        return library
+    complete = library.filter(regex="_x$").notna().all(axis=1)
+    order = np.lexsort((library["track_id"].to_numpy(str), ~complete))
+    return library.iloc[np.sort(order[:MOST_MAPPED])]
 
 
 def _map(library: pd.DataFrame) -> dict[str, Any]:
     classes = sorted(set(library["label"]))
+    if len(classes) > limits.MOST_STROKES:  # only the commonest have looks of their own
+        classes = list(library["label"].value_counts().index)
     methods = [name for name in _METHODS if f"{name}_x" in library]
     pictures = [
         {"name": _METHODS[name], "x": _scaled(library[f"{name}_x"]), "y": _scaled(library[f"{name}_y"])}

@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from functools import cached_property
+from itertools import chain, islice, zip_longest
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,10 @@ from genreflow.evaluation.votes import majority
 
 LISTED = 100
 """Tracks of a cell that are listed."""
+MOST_LISTED = 10_000
+"""Tracks that are listed on a page in all, for a matrix."""
+MOST_CELLS = 1_600
+"""Cells of a matrix that is shown as such; of a larger one, the largest mistakes, and any row that is asked for."""
 TAG_ANSWERS = ["found", "missed", "wrongly given"]
 _OF_CLASSES = "Tracks by true and predicted class, by majority vote of slices"
 _OF_TAGS = "Tracks by tag and how it was answered, by mean probability above 0.5"
@@ -79,10 +84,33 @@ class Listening:
             return f"{self.rows[row]}, {self.columns[column]}"
         return f"{self.row_title.lower()} {self.rows[row]}, {self.column_title.lower()} {self.columns[column]}"
 
+    @property
+    def is_large(self) -> bool:
+        """Whether there are more cells than a reader can find a way through."""
+        return len(self.rows) * len(self.columns) > MOST_CELLS
+
+    @cached_property
+    def totals(self) -> list[int]:
+        """The number of tracks of each row."""
+        totals = [0] * len(self.rows)
+        for (row, _), tracks in self.cells.items():
+            totals[row] += len(tracks)
+        return totals
+
+    def mistakes(self) -> list[tuple[int, int]]:
+        """Return the cells in which the answer is wrong, those of most tracks first."""
+        wrong = [cell for cell in self.cells if cell not in self.right]
+        return sorted(wrong, key=lambda cell: -len(self.cells[cell]))
+
+    def listed(self) -> set[str]:
+        """Return the tracks that a page lists: no more than `MOST_LISTED`, the most telling."""
+        return set(islice(self.wanted(), MOST_LISTED))
+
     def wanted(self) -> Iterator[str]:
         """Yield all tracks that are listed, the most telling first: mistakes, then what is right, cell by cell."""
         listed = {cell: [track for track, _ in tracks[:LISTED]] for cell, tracks in self.cells.items()}
-        wrong = _alternating(tracks for cell, tracks in listed.items() if cell not in self.right)
+        order = self.mistakes() if self.is_large else self.cells
+        wrong = _alternating(listed[cell] for cell in order if cell not in self.right)
         right = _alternating(tracks for cell, tracks in listed.items() if cell in self.right)
         yield from dict.fromkeys(chain(wrong, right))
 

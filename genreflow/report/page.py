@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from genreflow.figures.style import printable
 from genreflow.report import columns, tables
 from genreflow.report.blocks import STANDIN, Drawn, Folded, Heading, Heard, Mapped, Pairs, Picture, Shown, Text
-from genreflow.report.data import Excerpt, page_data
+from genreflow.report.data import Excerpt, mapped, page_data
 from genreflow.report.listening import Listening, differing
 from genreflow.store.text import sanitize
 
@@ -413,7 +413,9 @@ def _suspects(suspects: Told | None) -> list[Any]:
 def _mapped(library: Told | None) -> list[Any]:
     if library is None or not _some(library.table):
         return []
-    return [Mapped(len(library.table), library.sentences)]
+    shown, tracks = len(mapped(library.table)), len(library.table)
+    chosen = [f"The map shows {shown:,} of {tracks:,} tracks, drawn by chance."] if shown < tracks else []
+    return [Mapped(shown, [*library.sentences, *chosen])]
 
 
 def _methods(study: Study) -> list[Any]:

@@ -13,6 +13,9 @@ from genreflow.config.pipeline import ReportSettings
 from genreflow.evaluation import cost
 from genreflow.evaluation.runs import Run
 from genreflow.evaluation.study import read_runs
+from genreflow.figures import limits
+from genreflow.figures.confused_pairs import confused
+from genreflow.figures.sources import Tables
 from genreflow.folds.roles import FINAL
 from genreflow.report import tables
 from genreflow.report.blocks import Picture
@@ -63,7 +66,7 @@ def study_page(
     key
         Key of the page, shown on it.
     """
-    frames = {Path(path).stem: read_frame(path, "table") for path in table_paths}
+    frames = Tables(table_paths)
     told = json.loads(Path(headline).read_text(encoding="utf-8"))
     holdout, suspected = told.pop("holdout"), told.pop("suspects")
     pictures = {name: _picture(name, shown, frames, study, folder) for name, shown in figures.items()}
@@ -193,9 +196,16 @@ def _picture(
         rows = rows[rows["level"] == shown["level"]]
         if shown["level"] != "holdout":  # which is of the final model, the only one there
             rows = _of_headline(rows, study)
-        table = tables.matrix(rows) if len(rows) else None
+        table = _cells_behind(rows) if len(rows) else None
     svg = (folder / "figures" / f"{name}.svg").read_bytes()
     return Picture(name, title=title, caption=caption, alt=f"{title}. {caption}", svg=svg, table=table)
+
+
+def _cells_behind(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return confusion rows as a square or, of many classes, the most confused pairs; the CSV has every cell."""
+    if rows["true"].nunique() <= limits.MOST_CLASSES:
+        return tables.matrix(rows)
+    return confused(rows, most=len(rows))[["true", "predicted", "count", "share"]]
 
 
 def _of_kind(pictures: Mapping[str, Picture], figures: Mapping[str, Mapping[str, str]], kind: str) -> list[Picture]:

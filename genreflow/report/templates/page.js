@@ -152,6 +152,49 @@
     showState();
   }
 
+  /** Let the reader of a large matrix choose a row, whose cells then stand in the place of the largest mistakes. */
+  function chooser(table) {
+    const number = table.dataset.panel;
+    const panel = data.panels[number];
+    const body = table.tBodies[0];
+    const first = [...body.rows];
+    const cells = new Map();
+    for (const [name, cell] of Object.entries(panel.cells)) {
+      const [row, column] = name.split(",").map(Number);
+      if (!cells.has(row)) cells.set(row, []);
+      cells.get(row).push([name, column, cell]);
+    }
+
+    function line(row, [name, column, cell]) {
+      const words = `${cell.count} ${cell.count === 1 ? "track" : "tracks"}: ${panel.rows[row]}, ${panel.columns[column]}`;
+      const button = make("button", { type: "button", textContent: cell.count });
+      Object.assign(button.dataset, { panel: number, cell: name });
+      setAttributes(button, { "aria-expanded": "false", "aria-controls": `tracks-${number}`, "aria-label": words });
+      const shade = Math.round(10 * cell.count / panel.totals[row]);
+      const heading = (text) => setAttributes(make("th", {}, make("bdi", { textContent: text })), { scope: "row" });
+      return make("tr", {}, heading(panel.rows[row]), heading(panel.columns[column]),
+        make("td", { className: `share-${shade}${cell.right ? " right" : ""}` }, button));
+    }
+
+    function linesOf(row) {
+      const mine = (cells.get(row) || []).sort((a, b) => b[2].count - a[2].count);
+      const rest = mine.reduce((left, [, , cell]) => left - cell.count, panel.totals[row]);
+      const more = make("td", { colSpan: 3, textContent: `… and ${rest} more tracks, in tracks.csv` });
+      return [...mine.map((each) => line(row, each)), ...(rest > 0 ? [make("tr", {}, more)] : [])];
+    }
+
+    const choice = make("select", {}, make("option", { value: -1, textContent: "all: the largest mistakes" }));
+    panel.rows.forEach((name, row) => choice.append(make("option", { value: row, textContent: `${name} (${panel.totals[row]})` })));
+    choice.addEventListener("change", () => {
+      const row = Number(choice.value);
+      body.replaceChildren(...(row < 0 ? first : linesOf(row)));
+      for (const button of body.querySelectorAll("button")) button.setAttribute("aria-expanded", "false");
+    });
+    table.before(make("label", { className: "choose" }, `${panel.title} `, choice));
+  }
+
+  for (const table of document.querySelectorAll("table.matrix.rows")) chooser(table);
+
   const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
   function step(button, [down, right]) {
@@ -253,12 +296,19 @@
     (pen, x, y, r) => { pen.moveTo(x, y - 1.4 * r); pen.lineTo(x + 1.4 * r, y); pen.lineTo(x, y + 1.4 * r); pen.lineTo(x - 1.4 * r, y); pen.closePath(); },
   ];
   const COLOURS = 7;
+  const LOOKS = COLOURS * SHAPES.length;
 
   function drawMap(place) {
     const map = data.map;
     const canvas = place.querySelector("canvas");
     const said = place.querySelector(".said");
-    const shown = new Set(map.classes.keys());
+    // Of many classes the commonest, which come first, have a look of their own; the others are one group.
+    const named = map.classes.length > LOOKS ? LOOKS - 1 : map.classes.length;
+    const groupOf = (label) => Math.min(label, named);
+    const groups = map.classes.slice(0, named);
+    if (named < map.classes.length) groups.push(`the other ${map.classes.length - named} classes`);
+    const shown = new Set(groups.keys());
+    let only = -1;
     let picture = 0;
     let current = -1;
     let points = [];
@@ -269,6 +319,12 @@
 
     function mark(pen, label, x, y, radius) {
       pen.beginPath();
+      if (named < map.classes.length && label === named) {
+        pen.arc(x, y, 0.7 * radius, 0, 2 * Math.PI);
+        pen.fillStyle = colour("--quiet");
+        pen.fill();
+        return;
+      }
       SHAPES[Math.floor(label / COLOURS) % SHAPES.length](pen, x, y, radius);
       pen.fillStyle = colour(`--class-${label % COLOURS}`);
       pen.fill();
@@ -285,10 +341,11 @@
       const radius = map.tracks.length > 1000 ? 2.5 : 4;
       points = [];
       map.tracks.forEach((id, number) => {
-        if (x[number] === null || !shown.has(map.labels[number])) return;
+        const label = map.labels[number];
+        if (x[number] === null || (only < 0 ? !shown.has(groupOf(label)) : label !== only)) return;
         const place = [14 + x[number] / 1000 * (width - 28), 14 + (1 - y[number] / 1000) * (height - 28)];
         points.push([number, ...place]);
-        mark(pen, map.labels[number], ...place, radius);
+        mark(pen, groupOf(label), ...place, radius);
         const told = tracks[id];
         if (told && told.wrong) {
           pen.strokeStyle = colour("--ink");
@@ -365,7 +422,14 @@
       choice.addEventListener("change", () => { picture = number; paint(); });
       place.querySelector(".projections").append(make("label", {}, choice, ` ${name}`));
     });
-    map.classes.forEach((name, label) => {
+    if (groups.length < map.classes.length) {
+      const choice = make("select", {}, make("option", { value: -1, textContent: "all" }));
+      const sorted = [...map.classes.entries()].sort(([, a], [, b]) => (a < b ? -1 : 1));
+      for (const [label, name] of sorted) choice.append(make("option", { value: label, textContent: name }));
+      choice.addEventListener("change", () => { only = Number(choice.value); paint(); });
+      place.querySelector(".legend").before(make("label", { className: "choose" }, "Class ", choice));
+    }
+    groups.forEach((name, label) => {
       const box = make("input", { type: "checkbox", checked: true });
       const key = make("canvas", { width: 32, height: 32, className: "key" });
       key.setAttribute("aria-hidden", "true");
