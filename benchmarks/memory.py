@@ -59,7 +59,7 @@ predict: {study: classes, files: [sound.ogg]}
 """
 INPUT = """\
 inputs:
-  slices: {segments: {kind: evenly, count: 2}}
+  slices: {segments: {kind: midpoint, count: 2}}
 training: {epochs: 1, steps_per_epoch: 3, batch: 100, predict_training: true}
 folds: {count: 2}
 """

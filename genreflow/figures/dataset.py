@@ -387,7 +387,12 @@ def _bracket(axes: Axes, groups: Sequence[str]) -> None:
         if first:
             axes.axvline(first - 0.5, color="white", linewidth=3)
         if last > first:
-            middle = {"xy": ((first + last) / 2, 0), "xycoords": below, "xytext": (0, -28), "textcoords": "offset points"}
+            middle = {
+                "xy": ((first + last) / 2, 0),
+                "xycoords": below,
+                "xytext": (0, -28),
+                "textcoords": "offset points",
+            }
             axes.annotate(group.capitalize(), **middle, ha="center", va="top")
 
 

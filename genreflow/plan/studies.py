@@ -532,7 +532,7 @@ class StudyPlan:
         given = self.settings.inputs[first.input]
         values = {**given.front_end.model_dump(), **given.segments.model_dump(), **_what_matters(first.training)}
         values |= first.options | {"input": first.input, "protocol": protocol.name}
-        values |= {"classes": len(protocol.classes), "tracks": self._n_tracks(protocol)}
+        values |= {"classes": len(protocol.classes), "tracks": self.tracks_of(protocol)}
         return {
             "model": setting.model,
             "setting": setting.name,
@@ -549,7 +549,8 @@ class StudyPlan:
         return named or {next(iter(self.protocols))}
 
     @staticmethod
-    def _n_tracks(protocol: ProtocolPlan) -> int:
+    def tracks_of(protocol: ProtocolPlan) -> int:
+        """Return how many tracks take part in a protocol, at most."""
         return min(protocol.settings.tracks or sys.maxsize, len(protocol.dataset.listed))
 
     @cached_property

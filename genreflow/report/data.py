@@ -91,7 +91,7 @@ def _panel(panel: Listening, listed: Collection[str]) -> dict[str, Any]:
     """Return what is told of a matrix; of a large one the names of rows and columns too, and only cells with tracks."""
     told: dict[str, Any] = {"hint": HINT, "cells": _cells(panel, listed)}
     if panel.is_large:
-        told |= {"hint": CHOOSE + HINT, "totals": panel.totals, "title": panel.row_title}
+        told |= {"hint": CHOOSE + HINT, "totals": panel.totals, "title": panel.row_title, "prefixes": panel.prefixes}
         told |= {"rows": list(map(printable, panel.rows)), "columns": list(map(printable, panel.columns))}
     return told
 

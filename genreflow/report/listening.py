@@ -80,9 +80,15 @@ class Listening:
 
     def label(self, row: int, column: int) -> str:
         """Say what a cell is."""
+        before_row, before_column = self.prefixes
+        return f"{before_row}{self.rows[row]}, {before_column}{self.columns[column]}"
+
+    @property
+    def prefixes(self) -> tuple[str, str]:
+        """What is written before the name of a row and that of a column where a cell is named; of tags, nothing."""
         if self.columns == TAG_ANSWERS:
-            return f"{self.rows[row]}, {self.columns[column]}"
-        return f"{self.row_title.lower()} {self.rows[row]}, {self.column_title.lower()} {self.columns[column]}"
+            return "", ""
+        return f"{self.row_title.lower()} ", f"{self.column_title.lower()} "
 
     @property
     def is_large(self) -> bool:

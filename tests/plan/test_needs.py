@@ -29,10 +29,10 @@ def study(plan):
 def test_jobs_of_the_demo_get_what_they_took(plan, study):
     """Most memory that each job of a run of the demo held on two cores, in MB; its tracks are short."""
     assert needs.normalising_mb(plan.settings) > 598
-    assert all(needs.cutting_mb(given) > 303 for given in study.fed_inputs)
+    assert all(needs.cutting_mb(given, shard) > 303 for given in study.fed_inputs for shard in given.dataset.shards)
     assert needs.training_mb(study, study.headline, plan.settings) > 1204
     assert needs.evaluating_mb(study) > 251
-    assert needs.tracks_mb(plan) > 295
+    assert needs.tracks_mb(*plan.datasets.values()) > 295
 
 
 def test_a_track_may_take_what_the_settings_allow(plan):
@@ -45,7 +45,9 @@ def test_the_longest_slices_of_all_models_fit(study):
     """Cutting 32 tracks of 300 s took 780 MB for the input of self_attention (docs/benchmarks.md)."""
     [given, *_] = study.fed_inputs
     longest = replace(given, settings=InputSettings.model_validate(dict(MODELS["self_attention"].input)))
-    assert needs.cutting_mb(longest) > 780
+    assert (
+        needs.cutting_mb(longest, max(given.dataset.members, key=lambda shard: len(given.dataset.members[shard]))) > 780
+    )
 
 
 def test_a_training_needs_more_for_larger_batches_and_more_epochs(plan, study):

@@ -73,7 +73,9 @@ rule find_duplicates:
         "../../envs/audio.yaml"
     threads: 1
     resources:
-        mem_mb=memory(needs.tracks_mb(PLAN)),
+        mem_mb=memory(
+            lambda wildcards: needs.duplicates_mb(PLAN.datasets[wildcards.dataset])
+        ),
         runtime=minutes(20),
         gpu=0,
     params:

@@ -204,6 +204,11 @@ def normalising_minutes(wildcards):
     return needs.normalising_minutes(dataset, wildcards.shard, PLAN.settings)
 
 
+def cutting_mb(wildcards):
+    """Return the memory that cutting a shard needs."""
+    return needs.cutting_mb(input_of(wildcards), wildcards.shard)
+
+
 def cutting_minutes(wildcards):
     """Return the time that cutting a shard needs."""
     return needs.cutting_minutes(input_of(wildcards), wildcards.shard)
@@ -218,6 +223,24 @@ def setting_of(wildcards):
 def training_mb(wildcards):
     """Return the memory that a training needs."""
     return needs.training_mb(*setting_of(wildcards), PLAN.settings)
+
+
+def protocol_mb(wildcards):
+    """Return the memory that tables of the tracks of a protocol need."""
+    study = PLAN.studies[wildcards.study]
+    return needs.tracks_mb(study.protocols[wildcards.protocol].dataset)
+
+
+def drawing_mb(wildcards):
+    """Return the memory that a figure needs."""
+    study = PLAN.studies[wildcards.study]
+    return needs.drawing_mb(study, study.figures[wildcards.figure])
+
+
+def looking_mb(wildcards, run):
+    """Return the memory that it needs to look at a trained run by itself."""
+    study = PLAN.studies[wildcards.study]
+    return needs.looking_mb(study, study.setting(run.model, run.setting))
 
 
 def training_minutes(wildcards):

@@ -32,7 +32,7 @@ rule draw_figure:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=memory(needs.tracks_mb(PLAN)),
+        mem_mb=memory(drawing_mb),
         runtime=minutes(5),
         gpu=0,
     params:

@@ -21,7 +21,7 @@ rule assign_folds:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=memory(needs.tracks_mb(PLAN)),
+        mem_mb=memory(protocol_mb),
         runtime=minutes(20),
         gpu=0,
     params:
@@ -66,7 +66,7 @@ rule audit_leakage:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=memory(needs.tracks_mb(PLAN)),
+        mem_mb=memory(protocol_mb),
         runtime=minutes(20),
         gpu=0,
     params:

@@ -20,7 +20,11 @@ rule visualise_filters:
         "../../envs/train.yaml"
     threads: PLAN.settings.limits.train_threads
     resources:
-        mem_mb=memory(2500),
+        mem_mb=memory(
+            lambda wildcards: looking_mb(
+                wildcards, PLAN.studies[wildcards.study].filtered_run
+            )
+        ),
         runtime=minutes(110),
         gpu=0,
     params:
@@ -48,7 +52,11 @@ rule predict_snippets:
         "../../envs/train.yaml"
     threads: PLAN.settings.limits.train_threads
     resources:
-        mem_mb=memory(2500),
+        mem_mb=memory(
+            lambda wildcards: looking_mb(
+                wildcards, PLAN.studies[wildcards.study].snippets_run(wildcards.shown)
+            )
+        ),
         runtime=minutes(50),
         gpu=0,
     params:
@@ -78,7 +86,9 @@ rule describe_dataset:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=memory(3500),
+        mem_mb=memory(
+            lambda wildcards: needs.describing_mb(PLAN.studies[wildcards.study])
+        ),
         runtime=minutes(230),
         gpu=0,
     params:
@@ -99,7 +109,11 @@ rule map_library:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2500),
+        mem_mb=memory(
+            lambda wildcards: needs.mapping_mb(
+                PLAN.studies[wildcards.study].main_input
+            )
+        ),
         runtime=minutes(50),
         gpu=0,
     params:

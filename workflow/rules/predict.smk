@@ -17,7 +17,11 @@ if PLAN.settings.predict:
             "../../envs/train.yaml"
         threads: PLAN.settings.limits.train_threads
         resources:
-            mem_mb=memory(3500),
+            mem_mb=memory(
+                needs.predicting_mb(
+                    PLAN.studies[PLAN.settings.predict.study], PLAN.settings
+                )
+            ),
             runtime=minutes(230),
             gpu=gpus(1),
         params:

@@ -31,7 +31,9 @@ rule write_report:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=memory(needs.tracks_mb(PLAN)),
+        mem_mb=memory(
+            lambda wildcards: needs.reporting_mb(PLAN.studies[wildcards.study])
+        ),
         runtime=minutes(20),
         gpu=0,
     params:
@@ -56,7 +58,7 @@ rule write_overview:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=memory(500),
+        mem_mb=memory(300),
         runtime=minutes(5),
         gpu=0,
     params:

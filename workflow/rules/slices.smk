@@ -21,7 +21,7 @@ rule cut_slices:
         "../../envs/audio.yaml"
     threads: 1
     resources:
-        mem_mb=memory(lambda wildcards: needs.cutting_mb(input_of(wildcards))),
+        mem_mb=memory(cutting_mb),
         runtime=minutes(cutting_minutes),
         gpu=0,
     params:
@@ -57,7 +57,9 @@ rule index_dataset:
         "../../envs/audio.yaml"
     threads: 1
     resources:
-        mem_mb=memory(needs.tracks_mb(PLAN)),
+        mem_mb=memory(
+            lambda wildcards: needs.tracks_mb(PLAN.datasets[wildcards.dataset])
+        ),
         runtime=minutes(20),
         gpu=0,
     params:
@@ -90,7 +92,7 @@ rule list_quarantine:
         "../../envs/audio.yaml"
     threads: 1
     resources:
-        mem_mb=memory(needs.tracks_mb(PLAN)),
+        mem_mb=memory(needs.tracks_mb(*(plan.dataset for plan in PLAN.inputs))),
         runtime=minutes(10),
         gpu=0,
     params:

@@ -166,7 +166,8 @@
     }
 
     function line(row, [name, column, cell]) {
-      const words = `${cell.count} ${cell.count === 1 ? "track" : "tracks"}: ${panel.rows[row]}, ${panel.columns[column]}`;
+      const [before, between] = panel.prefixes;
+      const words = `${cell.count} ${cell.count === 1 ? "track" : "tracks"}: ${before}${panel.rows[row]}, ${between}${panel.columns[column]}`;
       const button = make("button", { type: "button", textContent: cell.count });
       Object.assign(button.dataset, { panel: number, cell: name });
       setAttributes(button, { "aria-expanded": "false", "aria-controls": `tracks-${number}`, "aria-label": words });
