@@ -21,7 +21,7 @@ _AUDIO_A_MINUTE = 60  # minutes of audio that are decoded in a minute, at least
 _LEAST_RATE = 16_000  # bytes that a second of audio takes, in most files at least
 _STORED_BYTES = 2  # of a value, in most inputs; the others are small
 _PASSING_BYTES = 800  # that networks keep of a value on its way through them, at most
-_LOOKED_AT = 128  # slices that go through a network together where it is not trained, at most
+_LOOKED_AT = 64  # slices that go through a network together where it is not trained, at most
 _VALUES_PER_MINUTE = 60e6  # that a network is trained on by two cores
 
 
@@ -110,7 +110,7 @@ def evaluating_mb(study: StudyPlan) -> float:
 
 def drawing_mb(study: StudyPlan, shown: Mapping[str, str]) -> float:
     """Return the memory of drawing a figure: its canvas, and the tables that it is drawn from."""
-    tables = 0.002 * _tracks(study.dataset)
+    tables = 0.004 * _tracks(study.dataset)
     what = shown.get("figure", shown["kind"])
     if "confusion" in what or what in ("triple", "published"):
         tables += 400 + 2 * _confusions_mb(study)
@@ -133,12 +133,12 @@ def reporting_mb(study: StudyPlan) -> float:
 
 def predicting_mb(study: StudyPlan, settings: PipelineSettings) -> float:
     """Return the memory of asking the final model about files: one whole track, and slices on their way through."""
-    return looking_mb(study, study.final) + 35 * settings.audio.max_minutes
+    return looking_mb(study, study.final) + 25 * settings.audio.max_minutes
 
 
 def looking_mb(study: StudyPlan, setting: Setting) -> float:
     """Return the memory of looking at a trained model by itself: the network, and some slices on their way through."""
-    return 1000 + 1e-6 * _PASSING_BYTES * _LOOKED_AT * _values_shown(study.input_of(setting).settings, setting.training)
+    return 500 + 1e-6 * _PASSING_BYTES * _LOOKED_AT * _values_shown(study.input_of(setting).settings, setting.training)
 
 
 def _tracks(dataset: DatasetPlan) -> int:
