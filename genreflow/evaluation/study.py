@@ -16,7 +16,7 @@ from genreflow.folds.roles import FINAL
 from genreflow.store.parquet import read_frame
 
 # Raise it when any table or sentence of the evaluation would change.
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 
 _NO_FOLDS = pd.DataFrame(columns=["track_id", "fold", "role", "label", "group", "protocol"])
 
