@@ -205,7 +205,8 @@ def codes_of(content: bytes) -> list[str]:
     os.close(handle)
     try:
         Path(path).write_bytes(content)
-        decoded = decode(path, max_seconds=60 * SETTINGS.max_minutes, gates=SETTINGS.gates)
+        with np.errstate(all="ignore"):
+            decoded = decode(path, max_seconds=60 * SETTINGS.max_minutes, gates=SETTINGS.gates)
         return [caution.reason for caution in check(decoded, SETTINGS)]
     except Refused as refused:
         return [refused.reason]
