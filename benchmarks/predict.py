@@ -6,7 +6,6 @@ Four synthetic tracks of 240 s, as MP3, FLAC, Ogg Vorbis and WAV, are put to a p
 own input (30 slices). Then a file of ten hours shows how much memory a file can take.
 """
 
-import json
 import resource
 import sys
 import tempfile
@@ -23,9 +22,10 @@ from genreflow.config.audio import AudioSettings
 from genreflow.models import registry
 from genreflow.predict.files import find
 from genreflow.predict.tracks import Predictor
-from genreflow.store.atomic import write_bytes, write_text
-from genreflow.store.digest import file_sha256
-from genreflow.training.run import MODEL, RUN, RUN_VERSION, weights_as_bytes
+from genreflow.store.atomic import write_bytes
+from genreflow.store.runs import MODEL, RUN, RUN_VERSION
+from genreflow.store.sealed import write_sealed
+from genreflow.training.run import weights_as_bytes
 
 SECONDS, ROUNDS, TARGET = 240.0, 3, 50.0
 HOURS, RATE, MOST_GB = 10, 44_100, 2.0
@@ -36,8 +36,6 @@ def untrained(folder: Path) -> Path:
     entry = registry.describe("psytrance_cnn")
     write_bytes(folder / MODEL, weights_as_bytes(registry.build(entry.name, 5)))
     facts = {
-        "kind": "run",
-        "version": RUN_VERSION,
         "model": entry.name,
         "options": {},
         "classes": ["a", "b", "c", "d", "e"],
@@ -45,9 +43,8 @@ def untrained(folder: Path) -> Path:
         "input": entry.input_settings.model_dump(mode="json"),
         "audio": AudioSettings().model_dump(mode="json"),
         "training": {},
-        "weights_sha256": file_sha256(folder / MODEL),
     }
-    write_text(folder / RUN, json.dumps(facts))
+    write_sealed(folder / RUN, {"kind": "run", "version": RUN_VERSION, **facts}, files=[MODEL])
     return folder
 
 

@@ -23,14 +23,22 @@ class Damaged(UserError):
         The file.
     why
         How it was noticed.
+    remedy
+        A sentence on what to do, of a file that the pipeline does not make again; empty of all others.
     """
 
-    def __init__(self, path: str | os.PathLike, why: object) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike, why: object, remedy: str = "") -> None:
+        self.path, self.remedy = Path(path), remedy
         super().__init__(f"{path} is damaged ({why}).")
 
 
-class NoFolder(UserError):
+class MachineError(UserError):
+    """The machine does not allow it, as far as a library tells: a sentence that says so, and what to do."""
+
+    exit_code = 5
+
+
+class NoFolder(MachineError):
     """A file, or a link that leads nowhere, is where the pipeline has a folder: the machine is not as it was."""
 
 

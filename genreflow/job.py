@@ -57,12 +57,12 @@ def job(log: str | Path) -> Iterator[Callable[[str], None]]:
 
 def _tell(error: Exception, say: Callable[[str], None], log: str | Path) -> None:
     """Say why a job cannot go on; what is damaged is put aside."""
-    if isinstance(error, Damaged):
+    if isinstance(error, Damaged) and not error.remedy:
         gone = put_aside(error.path)
         say(f"{error} {' and '.join(map(str, gone))} will be made again: run the same command once more.")
         return
     if isinstance(error, UserError):
-        say(str(error))
+        say(f"{error} {getattr(error, 'remedy', '')}".rstrip())
         return
     traceback.print_exc()
     say(of_the_machine(error) or f"{type(error).__name__}: {error} (the whole story is in {log})")

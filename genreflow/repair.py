@@ -4,7 +4,6 @@ A damaged product is renamed, not deleted: a hidden name keeps the time at which
 same sources it is the same, so that time is given back to it, and nothing that was made from it runs again.
 """
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,8 @@ from pathlib import Path
 
 from genreflow.errors import Damaged, UserError
 from genreflow.store import hdf5, parquet
-from genreflow.store.digest import file_sha256, seal
+from genreflow.store.runs import MODEL, RUN, read_run
+from genreflow.store.sealed import FILES, check_bound, read_sealed
 from genreflow.store.walk import files_below
 
 _SUFFIX = ".damaged"
@@ -30,11 +30,12 @@ _STAGES = {
     "maps": 3,
     "slices": 3,
     "index.parquet": 4,
+    "quarantine.parquet": 5,
     "folds.parquet": 5,
     "protocols": 6,
     "runs": 6,
 }
-_CHECKED = (".parquet", ".h5", ".safetensors", ".ogg")
+_CHECKED = (".parquet", ".h5", ".safetensors", ".ogg", ".json")
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,9 @@ def products(results: Path) -> list[Path]:
 def find_damage(files: Sequence[Path]) -> Iterator[Finding | None]:
     """Check products in order, reading all of each; yield what is wrong, None for a sound one.
 
-    Tables and shards have a checksum a page or chunk, normalised tracks one a page, weights the SHA-256 that their
-    ``run.json`` holds. A normalised track that a table names and that is not there is damage of that table.
+    Tables and shards have a checksum a page or chunk, normalised tracks one a page, JSON files a seal; the files of a
+    run have the SHA-256 that their ``run.json`` holds. A normalised track that a table names and that is not there is
+    damage of that table.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield from pool.map(_check, files)
@@ -107,7 +109,7 @@ def _set_aside(results: Path) -> list[Path]:
 
 def _stage(product: Path) -> int:
     """Return the place of a product, named below the results folder, on the way from tracks to reports."""
-    places = [name for name in (product.name, product.parts[1]) if name in _STAGES]
+    places = [name for name in (product.name, *product.parts[1:2]) if name in _STAGES]
     return _STAGES[places[0]] if places else max(_STAGES.values()) + 1
 
 
@@ -116,10 +118,13 @@ def _check(path: Path) -> Finding | None:
         match path.suffix:
             case ".parquet":
                 _check_table(path)
+                _check_run_of(path)
             case ".h5":
                 hdf5.read_shard(path, hdf5.read_header(path).kind)
             case ".safetensors":
-                _check_weights(path)
+                _check_run_of(path)
+            case ".json":
+                read_run(path.parent) if path.name == RUN else read_sealed(path)
             case ".ogg":
                 _check_track(path)
     except (UserError, OSError) as error:
@@ -136,17 +141,16 @@ def _check_table(path: Path) -> None:
             raise Damaged(path, f"{len(missing)} of the normalised tracks it names are missing, the first {missing[0]}")
 
 
-def _check_weights(path: Path) -> None:
-    told = path.with_name("run.json")
+def _check_run_of(path: Path) -> None:
+    """Raise Damaged if a file of a run is not the one that its facts were written with."""
     try:
-        facts = json.loads(told.read_bytes())
-        expected = facts["weights_sha256"]
-        if seal(facts) != facts.get("seal", seal(facts)):
-            raise ValueError("its seal is broken")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} cannot be checked, as {Damaged(told, error)}") from error
-    if file_sha256(path) != expected:
-        raise Damaged(path, "its SHA-256 is not the one in run.json")
+        facts = read_run(path.parent)
+    except UserError as error:  # which is found as damage of the facts themselves, if they are there
+        if path.name == MODEL:
+            raise UserError(f"{path} cannot be checked, as {error}") from error
+        return
+    if path.name in facts[FILES]:
+        check_bound(path, facts)
 
 
 def _check_track(path: Path) -> None:

@@ -14,6 +14,7 @@ from genreflow.audio.container import extension_caution
 from genreflow.audio.decode import decode, regular_file_size
 from genreflow.audio.normalise import normalise, stored_record
 from genreflow.audio.verdict import UNSETTLED, Refused, verdict_of
+from genreflow.audio.vorbis import serial_of
 from genreflow.audio.workers import CRASHES, Died, Result, TimedOut, run_confined
 from genreflow.config.audio import AudioSettings
 from genreflow.errors import MachineProblems
@@ -217,7 +218,7 @@ def _outcome(track: Row, ogg: Path, settings: AudioSettings) -> Row:
     try:
         _check_unchanged(track)
         _check_known(track, settings)
-        record = stored_record(ogg) or normalise(track["path"], ogg, settings, serial=int(ogg.stem[:8], 16))
+        record = stored_record(ogg) or normalise(track["path"], ogg, settings, serial=serial_of(ogg))
     except Refused as refused:
         return _refusal(refused.reason, refused.message)
     except MemoryError:

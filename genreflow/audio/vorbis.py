@@ -7,9 +7,11 @@ which is replaced by one that the caller chooses, and frames are handed over in 
 import errno
 import io
 import os
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -25,21 +27,33 @@ CHUNK_FRAMES = 65_536
 # Within the last page libsndfile seeks to a place that is off by the part of the last block that is cut away.
 # A page has at most 255 packets of at most 1024 frames; so much before the end, seeking is exact.
 _LAST_PAGE_FRAMES = 2**18
+_SERIAL_AT = 14  # of a page, and so of a file: where the serial number of its stream stands (RFC 3533)
+_DIGEST = re.compile("[0-9a-f]{16}")
 _SYSTEM_ERROR = 2  # of libsndfile: the system did not let it open or read the file
 
 
 def check_pages(path: str | os.PathLike) -> None:
     """Raise Damaged if a page of a file is missing or not as it was written: libvorbis would pass over it.
 
+    A file that is named by a digest must also be the one that was written under this name, see `serial_of`.
     UserError if there is no such file.
     """
     try:
         with open(path, "rb") as file:
             streams = survey(file)
+            file.seek(_SERIAL_AT)
+            serial = int.from_bytes(file.read(4), "little")
     except FileNotFoundError:
         raise UserError(f"{path} does not exist.") from None
     if streams.gaps or not streams.ended:
         raise Damaged(path, f"{streams.gaps} pages are not sound" if streams.gaps else "its end is missing")
+    if _DIGEST.fullmatch(Path(path).stem) and serial != serial_of(path):
+        raise Damaged(path, "it was written under another name")
+
+
+def serial_of(path: str | os.PathLike) -> int:
+    """Return the serial number of the stream in a file that is named by a digest: its first eight digits."""
+    return int(Path(path).stem[:8], 16)
 
 
 def encode_ogg(samples: np.ndarray, rate: int, *, quality: float, serial: int, comment: str = "") -> bytes:

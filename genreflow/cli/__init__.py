@@ -16,6 +16,7 @@ from genreflow import __version__
 from genreflow.cli.exits import Exit, guarded, table
 from genreflow.errors import UserError, did_you_mean
 from genreflow.store.text import Sanitized
+from genreflow.store.writable import stand_in
 
 _MODEL = "results/my_study/runs/psytrance_cnn"
 _RUN = f"{_MODEL}/base/fold-final"
@@ -124,6 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # a name that a terminal cannot show must not end the command
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    stand_in()
     with redirect_stdout(Sanitized(sys.stdout)):
         return guarded(lambda: _run(list(sys.argv[1:] if arguments is None else arguments)))
 

@@ -130,7 +130,7 @@ def replace(found: Sequence[Finding], folder: Path) -> None:
 
 def _cheap_products(plan: Plan) -> Iterator[Path]:
     results = Path("results")
-    yield from (results / "quarantine.csv", results / "index.html")
+    yield from (results / "quarantine.csv", results / "quarantine.parquet", results / "index.html")
     for dataset in plan.datasets.values():
         yield results / dataset.name / "duplicates.parquet"
         yield from (Path(each.index) for each in dataset.inputs.values())

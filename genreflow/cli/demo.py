@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import get_args
 
 from genreflow.cli import options as shared
-from genreflow.cli.exits import MachineError
 from genreflow.cli.places import check_folder
 from genreflow.cli.telling import close, progress, quoted
 from genreflow.config.datasets import Synthetic
 from genreflow.config.load import settings_from
+from genreflow.errors import MachineError
 
 
 def declare(parser: argparse.ArgumentParser) -> None:

@@ -23,7 +23,10 @@ from genreflow.cli import options as shared
 from genreflow.cli.exits import Exit
 from genreflow.cli.run import SNAKEFILE
 from genreflow.cli.telling import close
+from genreflow.errors import MachineError
+from genreflow.store import writable
 from genreflow.store.atomic import atomic_write
+from genreflow.store.writable import temporary_folder
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 _GB = 1e9
@@ -76,9 +79,14 @@ def examine() -> Iterator[Finding]:
     for check in CHECKS:
         try:
             yield from check()
+        except MachineError as error:
+            yield Finding(_what(check), PROBLEM, str(error), is_machine=True)
         except Exception as error:
-            what = check.__name__.removeprefix("_").replace("_", " ")
-            yield Finding(what, PROBLEM, f"{type(error).__name__}: {error}", "Run `make install` again.")
+            yield Finding(_what(check), PROBLEM, f"{type(error).__name__}: {error}", "Run `make install` again.")
+
+
+def _what(check: Callable) -> str:
+    return check.__name__.removeprefix("_").replace("_", " ")
 
 
 def _python() -> Iterator[Finding]:
@@ -165,7 +173,7 @@ def _codecs() -> Iterator[Finding]:
     advice = "Run `make install`; with conda, take the environments in envs/."
     missing = [name for name in _DECODERS if name not in decode.av.codecs_available]
     unread = []
-    with tempfile.TemporaryDirectory(prefix="genreflow-") as folder:
+    with tempfile.TemporaryDirectory(prefix="genreflow-", dir=temporary_folder()) as folder:
         for form, subtype in _FORMATS:
             path = Path(folder, f"sound.{form.lower()}")
             try:
@@ -271,7 +279,12 @@ def _one_gpu(number: int) -> Finding:
 
 
 def _disk() -> Iterator[Finding]:
-    for what, folder in (("results", _results_home()), ("temporary files", Path(tempfile.gettempdir()))):
+    folders = {"results": _results_home()}
+    try:
+        folders["temporary files"] = temporary_folder()
+    except MachineError as error:
+        yield Finding("disk for temporary files", PROBLEM, str(error), is_machine=True)
+    for what, folder in folders.items():
         free = shutil.disk_usage(folder).free
         told = f"{free / _GB:.1f} GB are free in {folder}."
         if free < _LITTLE_DISK:
@@ -280,6 +293,19 @@ def _disk() -> Iterator[Finding]:
             yield Finding(f"disk for {what}", NOTE, told, "`genreflow check` tells how much a run takes.")
         else:
             yield Finding(f"disk for {what}", OK, told)
+
+
+def _caches() -> Iterator[Finding]:
+    """Look at the folders of the user that libraries write to, as every command does before it begins."""
+    kept = [place for place in writable.places() if place.obstacle]  # for which no temporary folder could be made
+    for place in writable.replaced:
+        told = f"{place.users} cannot write there: {place.obstacle}. A temporary folder takes its place."
+        yield Finding(place.variable, NOTE, told, f"Set {place.variable} to a folder of yours.")
+    for place in kept:
+        told = f"{place.users} cannot write there: {place.obstacle}."
+        yield Finding(place.variable, PROBLEM, told, f"Set {place.variable} to a folder of yours.", is_machine=True)
+    if not (writable.replaced or kept):
+        yield Finding("caches", OK, "Libraries can write to the folders that they keep caches in.")
 
 
 def _file_system() -> Iterator[Finding]:
@@ -362,7 +388,7 @@ def _open_files() -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    _python, _packages, _snakemake, _codecs, _cores, _memory, _gpu, _disk, _file_system, _locale, _open_files,
+    _python, _packages, _snakemake, _codecs, _cores, _memory, _gpu, _disk, _caches, _file_system, _locale, _open_files,
 )  # fmt: skip
 
 

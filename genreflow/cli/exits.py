@@ -14,7 +14,8 @@ from pathlib import Path
 
 from genreflow import __version__
 from genreflow.cli.telling import say, shown
-from genreflow.errors import Damaged, NoFolder, UserError
+from genreflow.errors import Damaged, MachineError, UserError
+from genreflow.store.writable import temporary_folder
 
 
 class Exit(IntEnum):
@@ -41,16 +42,11 @@ MEANINGS = {
     Exit.INTERRUPTED: "interrupted; 128 + n: ended by signal n",
 }
 DEBUG = "GENREFLOW_DEBUG"
+REPAIR = "`genreflow verify --repair` makes again what is damaged."
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _LONGEST = 300  # characters of what a library says
-
-
-class MachineError(UserError):
-    """The machine does not allow it, as far as a library tells."""
-
-    exit_code = Exit.MACHINE
 
 
 def table() -> str:
@@ -69,9 +65,7 @@ def guarded(action: Callable[[], int]) -> int:
         sys.stdout.flush()
         return int(code)
     except Damaged as error:
-        return _told(f"{error} `genreflow verify --repair` makes again what is damaged.", Exit.MACHINE)
-    except NoFolder as error:
-        return _told(str(error), Exit.MACHINE)
+        return _told(f"{error} {error.remedy or REPAIR}", Exit.MACHINE)
     except UserError as error:
         return _told(str(error), getattr(error, "exit_code", Exit.INPUT))
     except BrokenPipeError:  # whoever read the output has seen enough
@@ -123,8 +117,8 @@ def _keep(story: str) -> Path | None:
     It names paths, and shows values: it is its owner's alone.
     """
     name = f"genreflow-bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
-    for folder in (lambda: _only_mine(Path("logs", "bugs")), _temporary_folder):
-        with suppress(OSError):
+    for folder in (lambda: _only_mine(Path("logs", "bugs")), _private_folder):
+        with suppress(OSError, MachineError):
             path = folder() / name
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
@@ -140,8 +134,8 @@ def _only_mine(folder: Path) -> Path:
     return folder
 
 
-def _temporary_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="genreflow-", dir=tempfile.gettempdir()))
+def _private_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="genreflow-", dir=temporary_folder()))
 
 
 def _forget_output() -> None:

@@ -4,7 +4,6 @@ A run's folder stands for itself, a setting's for its cross-validated runs, and 
 report is about.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,16 +12,16 @@ from typing import Any
 
 import pandas as pd
 
-from genreflow.cli.places import RUN, check_existence
+from genreflow.cli.places import check_existence
 from genreflow.cli.telling import quoted
 from genreflow.errors import UserError
 from genreflow.evaluation import study
 from genreflow.evaluation.runs import Run, finished
 from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN
 from genreflow.store.parquet import read_frame
+from genreflow.store.runs import HISTORY, PREDICTIONS, RUN, read_run
 
 _NEEDED = ("model", "fold", "status", "classes", "tags", "dataset", "seconds", "device", "kept_epoch", "training")
-_TABLES = ("history.parquet", "predictions.parquet")
 _LONE = "no folds"
 
 
@@ -89,9 +88,7 @@ def read(letter: str, given: str) -> Side:
     path = Path(given)
     check_existence(path)
     homes = [home.resolve() for home in _homes(path)]
-    infos = [_info(home / RUN) for home in homes]
-    if lost := [file for home in homes for name in _TABLES if not (file := home / name).exists()]:
-        raise UserError(f"{lost[0]} is missing. `genreflow run` makes the run again.")
+    infos = [_info(home) for home in homes]
     folder = _study_folder(homes[0])
     *_, model, setting, _ = homes[0].parts
     places = [
@@ -149,18 +146,10 @@ def _headline(folder: Path) -> Path:
     raise UserError(f"{folder} has {len(settings):,} settings, and no tables yet that say which is meant: {names} ...")
 
 
-def _info(path: Path) -> dict[str, Any]:
-    try:
-        info = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged ({error}). Delete it, and `genreflow run` makes the run again.") from None
-    if not isinstance(info, dict) or info.get("kind") != "run":
-        raise UserError(f"{path} does not describe a run of genreflow.")
+def _info(home: Path) -> dict[str, Any]:
+    info = read_run(home, files=(HISTORY, PREDICTIONS))
     if missing := [name for name in _NEEDED if name not in info]:
-        raise UserError(
-            f"{path} was written by another version of genreflow (version {info.get('version')}; it has no "
-            f"{', '.join(missing)}). `genreflow run` makes it again."
-        )
+        raise UserError(f"{home / RUN} lacks {', '.join(missing)}. `genreflow run` makes the run again.")
     return info
 
 

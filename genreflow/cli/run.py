@@ -33,6 +33,7 @@ from genreflow.repair import give_back_times, missing_stages, sweep
 from genreflow.shutdown import is_job, signals_passed_on, stop
 from genreflow.store.atomic import MAPPED, TEMPORARY_SUFFIX
 from genreflow.store.walk import check_folder, files_below
+from genreflow.store.writable import temporary_folder
 
 SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
 SNAKEMAKE = (sys.executable, "-m", "snakemake")
@@ -110,9 +111,12 @@ def claimed(arguments: Sequence[str], folder: Path | None = None, *, takes_over:
     ------
     BusyError
         When a live run works there; it says which process, where and since when.
+    OSError
+        When nothing can be written there, or no temporary file anywhere.
     """
     folder = working_folder(arguments) if folder is None else folder
     _check_configfiles(arguments)
+    temporary_folder()
     if importlib.util.find_spec("snakemake") is None:
         raise UserError("snakemake is not installed beside genreflow. `make install` installs both.")
     for name in ("results", ".snakemake", "logs"):

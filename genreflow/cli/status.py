@@ -17,16 +17,18 @@ from genreflow.catalog import catalogue
 from genreflow.catalog.progress import spoken
 from genreflow.cli import options as shared
 from genreflow.cli.check import config_of, words_of
+from genreflow.cli.exits import REPAIR, Exit
 from genreflow.cli.run import SNAKEFILE
-from genreflow.cli.telling import close, quoted
+from genreflow.cli.telling import close, quoted, say
 from genreflow.config.pipeline import PipelineSettings
-from genreflow.errors import UserError
+from genreflow.errors import Damaged, UserError
 from genreflow.plan.datasets import DatasetPlan, catalogue_path
 from genreflow.plan.make import make_plan
 from genreflow.plan.studies import Run, StudyPlan
 from genreflow.plan.validate import read_study, validate
 from genreflow.store import parquet, shards
 from genreflow.store.atomic import waiting_place
+from genreflow.store.runs import read_run
 
 STATES = ("finished", "diverged", "running", "waiting")
 _SILENT_S = 600  # a run on another machine that has told nothing for so long does not count as running
@@ -80,10 +82,11 @@ class StudyStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """The stages of every dataset that has been catalogued, and the studies."""
+    """The stages of every dataset that has been catalogued, the studies, and a sentence on each damaged file."""
 
     datasets: dict[str, list[Stage]]
     studies: list[StudyStatus]
+    damaged: list[str] = field(default_factory=list)
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -94,7 +97,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print how far everything has come.
+    """Print how far everything has come; return 0, or 5 if a product is damaged, which then counts as not made.
 
     Raises
     ------
@@ -103,8 +106,10 @@ def run(options: argparse.Namespace) -> int:
     """
     status = look(config_of(options.configfile, options.config), home=SNAKEFILE.parent)
     print(json.dumps(asdict(status), indent=2) if options.json else "\n".join(_told(status)))
+    for sentence in status.damaged:
+        say(f"genreflow: {sentence} {REPAIR}")
     _close(status, words_of(options))
-    return 0
+    return Exit.MACHINE if status.damaged else Exit.OK
 
 
 def look(config: Mapping[str, Any], *, home: Path) -> Status:
@@ -129,13 +134,15 @@ def look(config: Mapping[str, Any], *, home: Path) -> Status:
     new = set(found.datasets) - _catalogued(settings)
     ready = [name for name, (_, study) in asked.items() if not new & set(study.datasets)]
     plan = make_plan({**config, "studies": ready, "predict": None}, home=home, refresh=False)
+    damaged: list[str] = []
     studies = [
-        _study(plan.studies[name])
+        _study(plan.studies[name], damaged)
         if name in plan.studies
         else StudyStatus(name, ", ".join(study.datasets), is_catalogued=False)
         for name, study in asked.values()
     ]
-    return Status({name: list(_stages(dataset)) for name, dataset in plan.datasets.items()}, studies)
+    datasets = {name: list(_stages(dataset, damaged)) for name, dataset in plan.datasets.items()}
+    return Status(datasets, studies, sorted(damaged))
 
 
 def _catalogued(settings: PipelineSettings) -> set[str]:
@@ -150,30 +157,39 @@ def _catalogued(settings: PipelineSettings) -> set[str]:
     return {name for name in settings.datasets if is_current(catalogue_path(name))}
 
 
-def _stages(dataset: DatasetPlan) -> Iterator[Stage]:
+def _stages(dataset: DatasetPlan, damaged: list[str]) -> Iterator[Stage]:
+    """Yield the stages of a dataset; what is damaged is added to `damaged`."""
     folder = Path("results", dataset.name)
-    if dataset.is_synthetic:
-        yield _stage("raw", dataset.raw_keys, lambda shard: folder / "raw" / f"{shard}.parquet", parquet.read_header)
-    yield _stage("audio", dataset.audio_keys, lambda shard: folder / "audio" / f"{shard}.parquet", parquet.read_header)
+
+    tables = {"raw": dataset.raw_keys if dataset.is_synthetic else None, "audio": dataset.audio_keys}
+    for name, keys in tables.items():
+        if keys is not None:
+            files = {shard: folder / name / f"{shard}.parquet" for shard in keys}
+            yield _stage(name, keys, lambda shard, files=files: parquet.read_header(files[shard]).key, damaged)
     for plan in dataset.inputs.values():
-        yield _stage(plan.folder, plan.shard_keys, plan.shard, shards.read_header)
+        yield _stage(
+            plan.folder, plan.shard_keys, lambda shard, plan=plan: shards.read_header(plan.shard(shard)).key, damaged
+        )
 
 
-def _stage(name: str, keys: Mapping[str, str], file_of: Callable, read_header: Callable) -> Stage:
+def _stage(name: str, keys: Mapping[str, str], key_of: Callable[[str], str], damaged: list[str]) -> Stage:
     """Count the shards that are there and have their key (shard -> key)."""
 
     def is_made(shard: str, key: str) -> bool:
         try:
-            return read_header(file_of(shard)).key == key
+            return key_of(shard) == key
+        except Damaged as error:
+            damaged.append(str(error))
+            return False
         except UserError:
             return False
 
     return Stage(name, sum(is_made(shard, key) for shard, key in keys.items()), len(keys))
 
 
-def _study(study: StudyPlan) -> StudyStatus:
+def _study(study: StudyPlan, damaged: list[str]) -> StudyStatus:
     keys = {place: study.run_key(*place) for place in dict.fromkeys((run.model, run.setting) for run in study.runs)}
-    found = [_found(study.name, run, keys[run.model, run.setting]) for run in study.runs]
+    found = [_found(study.name, run, keys[run.model, run.setting], damaged) for run in study.runs]
     measured: dict[tuple[str, ...], list[float]] = {}
     for run in found:
         if run.state == "finished" and not run.resumed:
@@ -183,10 +199,11 @@ def _study(study: StudyPlan) -> StudyStatus:
     return StudyStatus(study.name, ", ".join(study.settings.datasets), is_catalogued=True, runs=runs)
 
 
-def _found(study: str, run: Run, key: str) -> RunStatus:
-    """Return what is on disk of a run."""
+def _found(study: str, run: Run, key: str, damaged: list[str]) -> RunStatus:
+    """Return what is on disk of a run; what is damaged of it is added to `damaged`."""
     home = Path("results", study, run.path)
-    facts = next((f for folder in (home, waiting_place(home)) if (f := _run_facts(folder)).get("key") == key), None)
+    found = (_run_facts(folder, damaged) for folder in (home, waiting_place(home)))
+    facts = next((facts for facts in found if facts.get("key") == key), None)
     if facts is not None:
         state = "diverged" if facts["status"] == "diverged" else "finished"
         took, resumed = facts["seconds"]["total"], bool(facts.get("resumed"))
@@ -196,8 +213,14 @@ def _found(study: str, run: Run, key: str) -> RunStatus:
     return RunStatus(run.model, run.setting, run.name, state, progress=progress or None)
 
 
-def _run_facts(folder: Path) -> dict[str, Any]:
-    return _read_json(folder / "run.json")
+def _run_facts(folder: Path, damaged: list[str]) -> dict[str, Any]:
+    try:
+        return read_run(folder)
+    except Damaged as error:
+        damaged.append(str(error))
+    except UserError:  # of another version, or not there
+        pass
+    return {}
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -1,9 +1,15 @@
 """What can be concluded, in plain words and honest numbers."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+
+from genreflow.errors import Damaged
+from genreflow.store.sealed import SEAL, read_sealed, write_sealed
+
+_KIND = "headline"
 
 
 def headline(audit: pd.DataFrame, setting: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -41,6 +47,25 @@ def headline(audit: pd.DataFrame, setting: Mapping[str, Any] | None = None) -> d
     tell = _tag_result if ranked else _result
     result = tell(facts, setting) if judged else [_no_result(setting)]
     return {"sentences": [*result, _data(facts)], **facts}
+
+
+def write_headline(path: str | os.PathLike, told: Mapping[str, Any], *, key: str) -> None:
+    """Write a headline, sealed."""
+    write_sealed(path, {"kind": _KIND, "key": key, **told})
+
+
+def read_headline(path: str | os.PathLike, *, key: str | None = None) -> dict[str, Any]:
+    """Return what `write_headline` was given.
+
+    Raises
+    ------
+    Damaged
+        When it is not as it was written, or of another key than is wanted.
+    """
+    told = read_sealed(path)
+    if told.get("kind") != _KIND or key not in (None, told.get("key")):
+        raise Damaged(path, "it is the headline of other tables")
+    return {name: value for name, value in told.items() if name not in ("kind", "key", SEAL)}
 
 
 def holdout_sentences(summary: Mapping[str, Any]) -> list[str]:

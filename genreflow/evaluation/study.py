@@ -1,6 +1,5 @@
 """A whole study: its runs read, its tables built, its headline written."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from genreflow.evaluation.runs import Run
 from genreflow.evaluation.suspects import suspects_table
 from genreflow.folds.roles import FINAL
 from genreflow.store.parquet import read_frame
+from genreflow.store.runs import HISTORY, PREDICTIONS, read_run
 
 # Raise it when any table or sentence of the evaluation would change.
 STAGE_VERSION = 2
@@ -22,7 +22,21 @@ _NO_FOLDS = pd.DataFrame(columns=["track_id", "fold", "role", "label", "group", 
 
 
 def read_runs(folder: Path, study: Mapping[str, Any]) -> list[Run]:
-    """Read the runs of a study: ``model, setting, protocol, fold, repeat, path``, the path relative to `folder`."""
+    """Read the runs of a study.
+
+    Parameters
+    ----------
+    folder
+        Of the study's results.
+    study
+        ``runs``, each ``model, setting, protocol, fold, repeat, path``, the path relative to `folder`, and the ``key``
+        that it must have, if that is known; and ``protocols``.
+
+    Raises
+    ------
+    Damaged
+        When a run is not as it was written, or not the one that belongs there.
+    """
     return [_read_run(folder / run["path"], run, study["protocols"][run["protocol"]]) for run in study["runs"]]
 
 
@@ -115,9 +129,9 @@ def _read_run(folder: Path, run: Mapping[str, Any], protocol: Mapping[str, Any])
     return Run(
         **{name: run[name] for name in ("model", "setting", "protocol", "fold", "repeat")},
         round=str(run["repeat"]) if is_partition else f"{run['repeat']} {run['fold']}",
-        info=json.loads((folder / "run.json").read_text(encoding="utf-8")),
-        history=read_frame(folder / "history.parquet", "history"),
-        predictions=read_frame(folder / "predictions.parquet", "predictions"),
+        info=read_run(folder, files=(HISTORY, PREDICTIONS), key=run.get("key")),
+        history=read_frame(folder / HISTORY, "history"),
+        predictions=read_frame(folder / PREDICTIONS, "predictions"),
     )
 
 

@@ -13,6 +13,7 @@ from genreflow.models import registry
 from genreflow.predict.confidence import Calibration
 from genreflow.predict.tracks import Predictor
 from genreflow.report.methods import cut, front_end
+from genreflow.store.runs import MODEL
 from genreflow.training.familiar import FALSE_ALARMS
 
 _MOST_ROWS = 60
@@ -179,7 +180,7 @@ def _origin(predictor: Predictor, record: Record) -> str:
         ("source", _plain(entry.source)),
         ("study, setting, fold", ", ".join(place)),
         ("key", f"`{run.get('key', '')}`"),
-        ("SHA-256 of the weights", f"`{run['weights_sha256']}`"),
+        ("SHA-256 of the weights", f"`{run['files'][MODEL]}`"),
         ("made with", ", ".join(f"{name} {version}" for name, version in versions.items())),
     ]
     return _table(["", ""], rows)

@@ -1,6 +1,5 @@
 """A finished run as a folder of its own: weights, facts, card, ONNX."""
 
-import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -18,14 +17,16 @@ from genreflow.features.shapes import needed_seconds
 from genreflow.predict.files import Item
 from genreflow.predict.tracks import Predictor
 from genreflow.store.atomic import write_bytes, write_text
-from genreflow.training.bundle import EXPORTED, load_bundle, sealed
-from genreflow.training.run import MODEL
+from genreflow.store.runs import MODEL
+from genreflow.store.sealed import write_sealed
+from genreflow.store.writable import temporary_folder
+from genreflow.training.bundle import EXPORTED, load_bundle
 
 CARD, ONNX = "MODEL_CARD.md", "model.onnx"
 FILES = (MODEL, CARD, ONNX, EXPORTED)
 _KEPT = (
     "version", "key", "fold", "model", "options", "training", "input", "audio", "classes", "tags", "input_shape",
-    "status", "epochs", "kept_epoch", "parameters", "weights_sha256", "dataset", "familiar", "versions",
+    "status", "epochs", "kept_epoch", "parameters", "dataset", "familiar", "versions",
 )  # fmt: skip
 _LEAD_S = 30.0
 
@@ -83,7 +84,7 @@ def export(model: str, folder: str | os.PathLike, *, track: str | None = None) -
         "metrics": {name: _plain(value) for name, value in found.row.items()},
         "onnx": written.facts or None,
     }
-    write_text(folder / EXPORTED, json.dumps(sealed(facts), indent=2) + "\n")
+    write_sealed(folder / EXPORTED, facts, files=[name for name in FILES[:-1] if (folder / name).exists()])
     load_bundle(folder)
     return Export(folder, written, bool(found.row))
 
@@ -98,7 +99,7 @@ def _check_folder(folder: Path) -> None:
 @contextmanager
 def _levelled(predictor: Predictor, track: str | None) -> Iterator[Path]:
     """Give a track as the model wants it: the user's, or a synthetic one that is long enough."""
-    with tempfile.TemporaryDirectory(prefix="genreflow-") as folder:
+    with tempfile.TemporaryDirectory(prefix="genreflow-", dir=temporary_folder()) as folder:
         if track is None:
             segments = predictor.input.segments
             seconds = _LEAD_S + needed_seconds(predictor.input) + getattr(segments, "earliest", 0)

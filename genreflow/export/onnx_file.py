@@ -27,6 +27,7 @@ from genreflow.features.slices import cut, to_stored
 from genreflow.predict.tracks import Predictor
 from genreflow.store.atomic import write_bytes
 from genreflow.store.shards import as_fed
+from genreflow.store.writable import temporary_folder
 from genreflow.training.bundle import Bundle
 from genreflow.training.crops import window_starts
 
@@ -85,7 +86,7 @@ def write_onnx(path: str | os.PathLike, predictor: Predictor, ogg: str | os.Path
     network = Deployed(bundle, front_end).cpu().eval()
     samples, stored = segments_of(ogg, settings)
     inputs = samples if front_end is not None else as_fed(stored)
-    with tempfile.TemporaryDirectory(prefix="genreflow-") as folder:
+    with tempfile.TemporaryDirectory(prefix="genreflow-", dir=temporary_folder()) as folder:
         draft = Path(folder, "model.onnx")
         try:
             batch = _export(network, inputs, draft)

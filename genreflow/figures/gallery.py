@@ -1,6 +1,5 @@
 """The figures of a study by kind: which table, which slice, which words go into each."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from genreflow.figures.spectrogram import mel_example, right_and_wrong
 from genreflow.figures.style import notice
 from genreflow.store import parquet
 from genreflow.store.parquet import read_frame
+from genreflow.store.runs import PREDICTIONS, read_run
 from genreflow.store.shards import as_fed, read_arrays, read_header, read_rows
 
 # Raise it when any figure would look different.
@@ -95,7 +95,7 @@ def _input(sources: Sources, input: str) -> Figure:
 
 def _architecture(sources: Sources, model: str) -> Figure:
     run = next(run for run in sources.study["runs"] if run["model"] == model)
-    facts = json.loads((sources.folder / run["path"] / "run.json").read_text(encoding="utf-8"))
+    facts = read_run(sources.folder / run["path"], key=run.get("key"))
     return architecture([Layer(**layer) for layer in facts["layers"]], title=model, input_shape=facts["input_shape"])
 
 
@@ -187,7 +187,8 @@ def _headline_slices(sources: Sources) -> pd.DataFrame:
         is_headline = all(run[name] == value for name, value in sources.headline.items())
         if not is_headline or run["fold"] == "final" or (run["fold"], run["repeat"]) in diverged:
             continue
-        path = sources.folder / run["path"] / "predictions.parquet"
+        path = sources.folder / run["path"] / PREDICTIONS
+        read_run(path.parent, files=[PREDICTIONS], key=run.get("key"))
         classes = np.array(parquet.read_header(path, "predictions").facts["classes"], dtype=object)
         frame = read_frame(path, "predictions").query("role == 'test'")
         proba = frame[[f"p{number}" for number in range(len(classes))]].to_numpy(np.float32)

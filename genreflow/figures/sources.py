@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from genreflow.store.parquet import read_frame
+from genreflow.errors import Damaged
+from genreflow.store.parquet import read_frame, read_header
 
 
 class Tables(Mapping[str, pd.DataFrame]):
@@ -18,14 +19,21 @@ class Tables(Mapping[str, pd.DataFrame]):
         self._read: dict[str, pd.DataFrame] = {}
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        """Return a table."""
+        """Return a table; Damaged if it was not made together with those beside it."""
         if name not in self._read:
+            path = Path(self._paths[name])
+            if read_header(path, "table").key != self.key_in(path.parent):
+                raise Damaged(path, "it was not made together with the tables beside it")
             self._read[name] = read_frame(self._paths[name], "table")
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names."""
         return iter(self._paths)
+
+    def key_in(self, folder: Path) -> str:
+        """Return the key of the tables in a folder, which one job makes."""
+        return read_header(next(path for path in self._paths.values() if Path(path).parent == folder), "table").key
 
     def __len__(self) -> int:
         """Return how many tables there are."""

@@ -3,7 +3,6 @@
 Snakemake goes by its own records, which are beside the products and do not always come along when these are moved.
 """
 
-import json
 from collections.abc import Container
 from pathlib import Path
 
@@ -12,6 +11,8 @@ from genreflow.plan.datasets import DatasetPlan
 from genreflow.plan.make import Plan
 from genreflow.plan.studies import StudyPlan
 from genreflow.store import hdf5, parquet
+from genreflow.store.runs import HISTORY, PREDICTIONS, RUN
+from genreflow.store.sealed import read_sealed
 
 # In the environment of a snakemake that makes products again which it would take for current, and which are not.
 REBUILD_STALE = "GENREFLOW_REBUILD_STALE"
@@ -20,7 +21,7 @@ _NAME_IT = (".parquet", ".h5", ".json", ".png", ".svg", ".html")
 
 def keys_of(plan: Plan) -> dict[str, str]:
     """Return the key of each product that names it: path from the working folder -> key."""
-    keys: dict[str, str] = {}
+    keys = {"results/quarantine.parquet": plan.quarantine_key}
     for dataset in plan.datasets.values():
         keys |= _keys_of_dataset(dataset)
     for study in plan.studies.values():
@@ -46,8 +47,8 @@ def is_of(path: Path, key: str) -> bool:
             case ".h5":
                 return hdf5.read_header(path).key == key
             case ".json":
-                return json.loads(path.read_bytes())["key"] == key
-    except (UserError, OSError, ValueError, KeyError, TypeError):
+                return read_sealed(path)["key"] == key
+    except (UserError, OSError, KeyError):
         return True
     return key.encode() in path.read_bytes()
 
@@ -72,13 +73,13 @@ def _keys_of_study(study: StudyPlan) -> dict[str, str]:
         keys[f"{place}/folds.parquet"] = study.folds_key(protocol)
         keys |= dict.fromkeys((f"{place}/leakage.parquet", f"{place}/bandwidth.parquet"), study.leakage_key(protocol))
     for run in study.runs:
-        files = (f"{home}/{run.path}/{name}" for name in ("run.json", "history.parquet", "predictions.parquet"))
+        files = (f"{home}/{run.path}/{name}" for name in (RUN, HISTORY, PREDICTIONS))
         keys |= dict.fromkeys(files, study.run_key(run.model, run.setting))
     keys[f"{home}/inspection/map.parquet"] = study.map_key
     keys |= {f"{home}/inspection/snippets-{name}.parquet": study.snippets_key(name) for name in study.settings.snippets}
     if study.settings.filters:
         keys[f"{home}/inspection/filters.parquet"] = study.filters_key
-    tables = Path(home, "tables").glob("*.parquet")
+    tables = [*Path(home, "tables").glob("*.parquet"), f"{home}/tables/headline.json"]
     keys |= dict.fromkeys(map(str, tables), study.tables_key)
     for suffix in ("png", "svg"):
         keys |= {f"{home}/figures/{figure}.{suffix}": study.figures_key for figure in study.figures}

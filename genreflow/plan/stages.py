@@ -52,8 +52,8 @@ LAYERS = frozenset(
         "spectrogram", "standardise", "summary", "transformer",
     }
 )  # fmt: skip
-# Raised when all keys are computed in another way. Every key begins with it.
-KEYS_VERSION = 2
+# Raised when all keys are computed, or all products written, in another way. Every key begins with it.
+KEYS_VERSION = 3
 _VERSION = re.compile(r"^STAGE_VERSION = (\d+)$", re.M)
 
 

@@ -485,7 +485,7 @@ class StudyPlan:
             },
             "runs": [
                 {"model": r.model, "setting": r.setting, "fold": r.fold, "repeat": r.repeat, "path": r.path,
-                 "protocol": self.setting(r.model, r.setting).protocol}
+                 "protocol": self.setting(r.model, r.setting).protocol, "key": self.run_key(r.model, r.setting)}
                 for r in self.runs
             ],
             "fusions": [

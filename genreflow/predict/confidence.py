@@ -10,7 +10,6 @@ The record is the tracks that the run itself held out, and those of the other fo
 others, made in the same way, and none of them was trained on the tracks it is asked about.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -27,7 +26,7 @@ from genreflow.evaluation.predictions import Predictions
 from genreflow.evaluation.votes import majority
 from genreflow.folds.roles import HOLDOUT, TEST, VALIDATION
 from genreflow.store.parquet import read_frame
-from genreflow.training.run import PREDICTIONS, RUN
+from genreflow.store.runs import PREDICTIONS, RUN, read_run
 
 FEWEST = 20  # tracks by which anything is calibrated
 FEWEST_OF_A_TAG = 5
@@ -95,8 +94,8 @@ def of_model(folder: Path, facts: Mapping[str, Any]) -> Calibration | None:
 
     Raises
     ------
-    UserError
-        When a table is damaged.
+    Damaged
+        When a table, or the facts of one of those runs, is damaged.
     """
     if facts["kind"] == "model":
         return from_facts(facts.get("calibration"))
@@ -133,10 +132,7 @@ def _tables(folder: Path, facts: Mapping[str, Any]) -> Iterator[tuple[str, pd.Da
     for path in [folder, *(path for path in others if path != folder)]:
         if not (path / PREDICTIONS).exists() or not (path / RUN).exists():
             continue
-        try:
-            told = json.loads((path / RUN).read_bytes())
-        except ValueError:
-            continue
+        told = read_run(path, files=[PREDICTIONS])
         if all(told.get(name) == facts.get(name) for name in _ALIKE) and told.get("status") != "diverged":
             yield path.name, read_frame(path / PREDICTIONS, "predictions")
 

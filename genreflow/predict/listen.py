@@ -16,6 +16,7 @@ from genreflow.config.inputs import InputSettings
 from genreflow.features.slices import cut, to_stored, why_none
 from genreflow.predict.files import Item
 from genreflow.store.digest import file_sha256
+from genreflow.store.writable import temporary_folder
 
 _TOGETHER = 16  # tracks that are levelled before the first of them is cut
 
@@ -70,7 +71,7 @@ def listen(
     step = max(_TOGETHER, workers)
     for start in range(0, len(items), step):
         some = items[start : start + step]
-        with tempfile.TemporaryDirectory(prefix="genreflow-") as folder:
+        with tempfile.TemporaryDirectory(prefix="genreflow-", dir=temporary_folder()) as folder:
             found = {item: _read(item, audio) for item in some}
             usable = [heard for heard in found.values() if not heard.reason]
             tracks = [

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from genreflow.predict.tracks import COLUMNS, MEANINGS, Judged, Predictor
+from genreflow.store.runs import MODEL
 
 _BAR = 30
 _PATH = 60
@@ -34,7 +35,7 @@ def as_json(predictor: Predictor, judged: Sequence[Judged]) -> dict[str, Any]:
             "name": run["model"],
             "classes": list(predictor.bundle.classes),
             "tags": predictor.is_tagged,
-            "weights_sha256": run["weights_sha256"],
+            "weights_sha256": run["files"][MODEL],
             "calibration": calibration and calibration.facts(),
         },
         "tracks": [

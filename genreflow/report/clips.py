@@ -1,13 +1,12 @@
 """Short excerpts of tracks, to be played in a page."""
 
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from genreflow.audio.vorbis import check_pages, encode_ogg, ogg_frames, ogg_rate, read_ogg
+from genreflow.audio.vorbis import check_pages, encode_ogg, ogg_frames, ogg_rate, read_ogg, serial_of
 from genreflow.store.atomic import write_bytes
 from genreflow.store.digest import digest
 
@@ -39,7 +38,7 @@ def cut_clip(clip: Clip) -> bytes:
     ramp = np.linspace(0, 1, min(round(FADE_S * rate), len(samples) // 2), dtype=np.float32)
     samples[: len(ramp)] *= ramp
     samples[len(samples) - len(ramp) :] *= ramp[::-1]
-    return encode_ogg(samples, rate, quality=QUALITY, serial=zlib.crc32(clip.name.encode()))
+    return encode_ogg(samples, rate, quality=QUALITY, serial=serial_of(clip.name))
 
 
 def write_clips(clips: Iterable[Clip], folder: Path) -> Iterator[str]:

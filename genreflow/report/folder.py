@@ -2,7 +2,6 @@
 
 import base64
 import dataclasses
-import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from genreflow.report.clips import Clip, write_clips
 from genreflow.report.data import Excerpt
 from genreflow.report.page import Media, Study, render
 from genreflow.store.atomic import atomic_write, write_bytes, write_text
+from genreflow.store.sealed import write_sealed
 
 # What a URL in an attribute may hold as it is.
 _PLAIN = " =/:;,.()+-*!?@[]{}|~$_"
@@ -68,7 +68,7 @@ def write_report(
         },
     )
     summary = {"title": study.title, "standin": study.standin, **dataclasses.asdict(study.headline)}
-    write_text(folder / DATA / SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False))
+    write_sealed(folder / DATA / SUMMARY, summary)
     write_text(single, render(study, inside))
     write_text(page, render(study, beside))
 

@@ -1,12 +1,12 @@
 """One page over the reports of all studies."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from genreflow.report import tables
 from genreflow.report.page import asset, template
+from genreflow.store.sealed import read_sealed
 
 
 def overview(summaries: Sequence[Path], home: Path) -> str:
@@ -24,7 +24,7 @@ def overview(summaries: Sequence[Path], home: Path) -> str:
 
 
 def _told(path: Path, home: Path) -> dict[str, Any]:
-    told = json.loads(path.read_text(encoding="utf-8"))
+    told = read_sealed(path)
     report = path.parents[1]
     return {
         "title": told["title"],

@@ -1,6 +1,5 @@
 """From the files of a study to its page: which words, numbers and pictures go where."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from genreflow.catalog.index import facts_of, read_index
 from genreflow.catalog.names import count
 from genreflow.config.pipeline import ReportSettings
 from genreflow.evaluation import cost
+from genreflow.evaluation.headline import read_headline
 from genreflow.evaluation.runs import Run
 from genreflow.evaluation.study import read_runs
 from genreflow.figures import limits
@@ -25,6 +25,7 @@ from genreflow.report.listening import Listening, excerpt_start, listening
 from genreflow.report.methods import methods
 from genreflow.report.page import Headline, Holdout, Study, Told
 from genreflow.store.parquet import read_frame, read_header
+from genreflow.store.runs import read_run
 
 _BY_FOLDS = "each by a model not trained on it"
 _BY_FINAL = "holdout, by the final model"
@@ -54,7 +55,7 @@ def study_page(
     figures
         Name of each figure and what it shows; its files are ``<folder>/figures/<name>.svg``.
     table_paths, headline, indexes, quarantine
-        The study's tables (Parquet), its headline, the index of each input, and the list of refused files.
+        The study's tables, its headline, the index of each input, and the table of refused files.
     leakage, bandwidth
         The audits of the folds of each protocol, which their folders are named after.
     library
@@ -67,10 +68,10 @@ def study_page(
         Key of the page, shown on it.
     """
     frames = Tables(table_paths)
-    told = json.loads(Path(headline).read_text(encoding="utf-8"))
+    told = read_headline(headline, key=frames.key_in(Path(headline).parent))
     holdout, suspected = told.pop("holdout"), told.pop("suspects")
     pictures = {name: _picture(name, shown, frames, study, folder) for name, shown in figures.items()}
-    refused = pd.read_csv(quarantine, dtype=str, keep_default_na=False)
+    refused = read_frame(quarantine, "quarantine")
     facts = _run_facts(study, folder)
     main = {name: _of_headline(frames[name], study) for name in ("classes", "tracks")}
     runs, final = _judging_runs(study, folder)
@@ -252,7 +253,7 @@ def _run_facts(study: Mapping[str, Any], folder: Path) -> dict[str, Any] | None:
     if chosen is None:
         return None
     run = next(r for r in study["runs"] if (r["model"], r["setting"]) == (chosen["model"], chosen["setting"]))
-    return json.loads((folder / run["path"] / "run.json").read_text(encoding="utf-8"))
+    return read_run(folder / run["path"], key=run.get("key"))
 
 
 def _identity(facts: Mapping[str, Any] | None, key: str) -> dict[str, str]:

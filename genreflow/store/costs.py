@@ -13,6 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from genreflow.store.sealed import SEAL, seal
+
 SUFFIX = ".cost.jsonl"
 # What the content of products may depend on.
 _LIBRARIES = (
@@ -42,6 +44,7 @@ def recorded(log: str | os.PathLike, since: float) -> Iterator[None]:
         is_done = True
     finally:
         line = {"ended": time.time(), "seconds": round(time.time() - since, 3), "done": is_done} | _where()
+        line[SEAL] = seal(line)
         with suppress(OSError), open(_beside(log), "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
@@ -49,7 +52,8 @@ def recorded(log: str | os.PathLike, since: float) -> Iterator[None]:
 def attempts(log: str | os.PathLike) -> list[dict[str, Any]]:
     """Return what is on record of the job with this log, the first attempt first.
 
-    Of each ``ended, seconds, done``, and ``machine, system, versions``.
+    Of each ``ended, seconds, done``, and ``machine, system, versions``. A line that is not as it was written is left
+    out, such as one that a crash has cut short.
     """
     try:
         lines = _beside(log).read_text(encoding="utf-8").splitlines()
@@ -57,8 +61,10 @@ def attempts(log: str | os.PathLike) -> list[dict[str, Any]]:
         return []
     found = []
     for line in lines:
-        with suppress(ValueError):  # a line that a crash has cut short
-            found.append(json.loads(line))
+        with suppress(ValueError):
+            attempt = json.loads(line)
+            if isinstance(attempt, dict) and attempt.get(SEAL) == seal(attempt):
+                found.append(attempt)
     return found
 
 

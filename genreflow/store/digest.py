@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
 from typing import Any
 
 
@@ -17,11 +16,6 @@ def file_sha256(path: str | bytes | os.PathLike) -> str:
     """Return the SHA-256 of a file's bytes as 64 hex digits."""
     with open(path, "rb", buffering=0) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def seal(facts: Mapping[str, Any]) -> str:
-    """Return the digest of facts without their own ``seal``, which shows whether any was changed since."""
-    return digest({name: fact for name, fact in facts.items() if name != "seal"})
 
 
 def _plain(value: Any) -> Any:

@@ -2,26 +2,31 @@
 
 HDF5 returns flipped bits silently unless data is written with Fletcher-32 checksums; what describes the data has
 checksums in the newer file formats alone, so only these are written. Text of variable length and long attributes
-would lie outside both: text is stored at a fixed length, and facts as an array.
+would lie outside both: text is stored at a fixed length, and facts as an array. HDF5 renews these checksums when a
+file is edited, so the file also has a seal: a checksum of its header and of the checksums of all chunks.
 """
 
 import json
 import os
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from itertools import pairwise
+from pathlib import Path
 
 import h5py
 import numpy as np
 
 from genreflow.errors import Damaged, UserError
 from genreflow.store.atomic import atomic_write
-from genreflow.store.parquet import Header
+from genreflow.store.parquet import Header, checked_header
 
-_FACTS = "facts"
+_HEADER, _SEAL = "header", "seal"
 _ARRAYS = "arrays"
 # Rows smaller than this share a chunk.
 _CHUNK_BYTES = 1 << 16
+_FLETCHER = 4  # bytes of its checksum
 
 
 def write_shard(path: str | os.PathLike, arrays: Mapping[str, np.ndarray], header: Header) -> None:
@@ -40,12 +45,13 @@ def write_shard(path: str | os.PathLike, arrays: Mapping[str, np.ndarray], heade
         atomic_write(path) as temporary,
         h5py.File(temporary, "w", libver=("v110", "v110"), locking=False) as file,
     ):
-        file.attrs.update(kind=header.kind, key=header.key, version=header.version)
-        facts = json.dumps(header.facts).encode()
-        file.create_dataset(_FACTS, data=np.frombuffer(facts, np.uint8), chunks=(len(facts),), fletcher32=True)
+        said = json.dumps(asdict(header) | {"name": Path(path).name}).encode()
+        file.create_dataset(_HEADER, data=np.frombuffer(said, np.uint8), chunks=(len(said),), fletcher32=True)
         group = file.create_group(_ARRAYS)
         for name, array in arrays.items():
             _write(group, name, array)
+        file.flush()
+        file.attrs[_SEAL] = _seal(file, temporary)
 
 
 def read_shard(
@@ -70,9 +76,9 @@ def read_shard(
     Raises
     ------
     Damaged
-        When the file is damaged.
+        When the file is not as it was written, or is another shard than belongs there.
     UserError
-        When it is a shard of another kind, or has no such array.
+        When there is no such file, or it has no such array.
     """
     with _opened(path, kind) as file:
         group = file[_ARRAYS]
@@ -85,8 +91,33 @@ def read_shard(
 def read_header(path: str | os.PathLike, kind: str | None = None) -> Header:
     """Read what a shard says of itself; with `kind`, refuse a shard of another kind."""
     with _opened(path, kind) as file:
-        facts = json.loads(file[_FACTS][:].tobytes())
-        return Header(str(file.attrs["kind"]), str(file.attrs["key"]), int(file.attrs["version"]), facts)
+        return _header(path, file, kind)
+
+
+def _header(path: str | os.PathLike, file: h5py.File, kind: str | None) -> Header:
+    return checked_header(path, json.loads(file[_HEADER][:].tobytes()), kind)
+
+
+def _seal(file: h5py.File, path: str | os.PathLike) -> int:
+    """Return a checksum of the names, types and shapes of all datasets, and of the checksum that each chunk ends with.
+
+    A chunk that is read is then verified by its own checksum, and chunks that are not need not be read.
+    """
+    checksum = 0
+    with open(path, "rb") as raw:
+        for name, dataset in _datasets(file):
+            checksum = zlib.crc32(f"{name} {dataset.dtype} {dataset.shape}".encode(), checksum)
+            chunks: list[tuple[int, int]] = []
+            if dataset.chunks:
+                dataset.id.chunk_iter(lambda chunk, chunks=chunks: chunks.append((chunk.byte_offset, chunk.size)))
+            for offset, size in sorted(chunks):
+                checksum = zlib.crc32(os.pread(raw.fileno(), _FLETCHER, offset + size - _FLETCHER), checksum)
+    return checksum
+
+
+def _datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
+    yield _HEADER, file[_HEADER]
+    yield from ((name, file[_ARRAYS][name]) for name in sorted(file[_ARRAYS]))
 
 
 def _write(group: h5py.Group, name: str, array: np.ndarray) -> None:
@@ -127,12 +158,13 @@ def _opened(path: str | os.PathLike, kind: str | None) -> Iterator[h5py.File]:
     """Open a shard for reading; whatever HDF5 stumbles over is damage."""
     try:
         with h5py.File(path, "r", locking=False) as file:
-            if "kind" not in file.attrs:
-                raise UserError(f"{path} was not written by genreflow: its header is missing.")
-            if kind is not None and file.attrs["kind"] != kind:
-                raise UserError(f"{path} is a shard of {file.attrs['kind']!r}, where one of {kind!r} is wanted.")
+            if _HEADER not in file or _SEAL not in file.attrs:
+                raise Damaged(path, "its header or seal is missing: it was not written by genreflow")
+            if int(file.attrs[_SEAL]) != _seal(file, path):
+                raise Damaged(path, "its seal is broken: it is not as it was written")
+            _header(path, file, kind)
             yield file
     except FileNotFoundError:
         raise UserError(f"{path} does not exist.") from None
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise Damaged(path, error) from error

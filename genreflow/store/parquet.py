@@ -2,7 +2,8 @@
 
 Snappy, zstd and plain Parquet all return flipped bits silently unless page checksums are written *and*
 verified, so both are always on. The footer, which holds the header and says where columns lie, has no checksum of
-its own: it is sealed with one that is kept within it.
+its own: it is sealed with one that is kept within it. The header names the file, so that two that changed places are
+noticed.
 """
 
 import json
@@ -10,6 +11,7 @@ import os
 import re
 import zlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,6 +45,7 @@ def write_table(path: str | os.PathLike, table: pa.Table | pd.DataFrame, header:
     metadata = {
         _HEADER: json.dumps(
             {"kind": header.kind, "key": header.key, "version": header.version, "facts": header.facts}
+            | {"name": Path(path).name}
         ).encode(),
         b"seal": _NO_SEAL,
     }
@@ -67,9 +70,9 @@ def read_table(path: str | os.PathLike, kind: str, columns: list[str] | None = N
     Raises
     ------
     Damaged
-        When the file is damaged.
+        When the file is not as it was written, or is another table than belongs there.
     UserError
-        When it is a table of another kind.
+        When there is no such file.
     """
     read_header(path, kind)
     try:
@@ -84,7 +87,7 @@ def read_frame(path: str | os.PathLike, kind: str, columns: list[str] | None = N
 
 
 def read_header(path: str | os.PathLike, kind: str | None = None) -> Header:
-    """Read what a table says of itself; with `kind`, refuse a table of another kind."""
+    """Read what a table says of itself; errors as for `read_table`."""
     try:
         seal = _is_sealed(_footer(path)[0])
         if seal is False:
@@ -95,12 +98,20 @@ def read_header(path: str | os.PathLike, kind: str | None = None) -> Header:
     except (OSError, ValueError, pa.ArrowException) as error:
         raise Damaged(path, error) from error
     if _HEADER not in metadata:
-        raise UserError(f"{path} was not written by genreflow: its header is missing.")
+        raise Damaged(path, "its header is missing: it was not written by genreflow")
     if not seal:
         raise Damaged(path, "the checksum of its footer is missing")
-    header = Header(**json.loads(metadata[_HEADER]))
+    return checked_header(path, json.loads(metadata[_HEADER]), kind)
+
+
+def checked_header(path: str | os.PathLike, said: dict[str, Any], kind: str | None) -> Header:
+    """Return the header in which a file says its ``name, kind, key, version, facts``; Damaged if it is another one."""
+    name = said.pop("name", None)
+    if name != Path(path).name:
+        raise Damaged(path, f"it was written as {name}" if name else "it does not say how it was named")
+    header = Header(**said)
     if kind is not None and header.kind != kind:
-        raise UserError(f"{path} is a table of {header.kind!r}, where one of {kind!r} is wanted.")
+        raise Damaged(path, f"it holds {header.kind!r}, where {kind!r} belongs")
     return header
 
 

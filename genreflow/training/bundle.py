@@ -1,12 +1,10 @@
 """Reading a trained network back, and refusing whatever is not one.
 
-A bundle is two files side by side: the weights, and the facts of the run, which hold their SHA-256. The facts are
-``run.json`` of a run, or ``model.json`` of an exported folder, which also has a digest of itself. Nothing in either
-can run code; pickles are never opened.
+A bundle is two files side by side: the weights, and the facts of the run, which are sealed and hold their SHA-256. The
+facts are ``run.json`` of a run, or ``model.json`` of an exported folder. Nothing in either can run code; pickles are
+never opened.
 """
 
-import hashlib
-import json
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -22,22 +20,22 @@ from torch import nn
 
 from genreflow.config.audio import AudioSettings
 from genreflow.config.inputs import InputSettings
-from genreflow.errors import Problems, UserError
+from genreflow.errors import Damaged, Problems, UserError
 from genreflow.features.shapes import segment_shape
 from genreflow.models import fitted, registry
 from genreflow.models.standardise import standardised
-from genreflow.store.digest import digest
 from genreflow.store.regular import read_regular
+from genreflow.store.runs import MODEL, RUN, check_version, read_run
+from genreflow.store.sealed import FILES, check_bound, read_sealed
 from genreflow.store.text import sanitize_name
 from genreflow.training import familiar
 from genreflow.training.familiar import Familiar
-from genreflow.training.run import MODEL, RUN, RUN_VERSION
 
 EXPORTED = "model.json"
-KINDS = {RUN: "run", EXPORTED: "model"}
 
 _AGAIN = "Delete it and run again, or take a fresh copy."
-_MAX_HEADER, _MAX_FACTS, _MAX_WEIGHTS, _MAX_VALUES = 4 * 2**20, 64 * 2**20, 8 * 2**30, 2**28
+_EXPORTED_AGAIN = "Export the model again, or take a fresh copy of the folder."
+_MAX_HEADER, _MAX_WEIGHTS, _MAX_VALUES = 4 * 2**20, 8 * 2**30, 2**28
 _FACTS = {
     "model": str,
     "options": dict,
@@ -46,7 +44,7 @@ _FACTS = {
     "input": dict,
     "audio": dict,
     "training": dict,
-    "weights_sha256": str,
+    FILES: dict,
 }
 
 
@@ -104,8 +102,10 @@ def load_bundle(path: str | os.PathLike) -> Bundle:
 
     Raises
     ------
+    Damaged
+        When a file is not as it was written, or the two do not belong together.
     UserError
-        When a file is missing, damaged, of another format or version, or does not fit the network it claims to be.
+        When a file is missing, of another format or version, or does not fit the network it claims to be.
     """
     path = Path(path)
     weights_path = path / MODEL if path.is_dir() else path
@@ -116,35 +116,30 @@ def load_bundle(path: str | os.PathLike) -> Bundle:
         )
     exported = weights_path.with_name(EXPORTED)
     facts = _read_facts(exported if exported.exists() else weights_path.with_name(RUN))
-    weights = _read_weights(weights_path, facts["weights_sha256"])
+    weights = _read_weights(weights_path, facts)
     return Bundle(_assemble(weights_path, facts, weights), facts, weights_path.parent)
 
 
-def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return facts with the digest of all others, by which ``model.json`` is known to be as it was written."""
-    bare = {name: value for name, value in facts.items() if name != "digest"}
-    return bare | {"digest": digest(bare, length=64)}
-
-
 def _read_facts(path: Path) -> dict[str, Any]:
-    try:
-        facts = json.loads(read_regular(path, most=_MAX_FACTS, wanted="the description of a model"))
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: a model's weights are of no use without it. Copy both files.") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged ({error}). {_AGAIN}") from error
-    if not isinstance(facts, dict) or facts.get("kind") != KINDS[path.name]:
-        raise UserError(f"{path} does not describe a {KINDS[path.name]} of genreflow.")
-    if facts.get("version") != RUN_VERSION:
-        raise UserError(
-            f"{path} has version {facts.get('version')}, this genreflow reads version {RUN_VERSION}."
-            " Use the genreflow that made it."
-        )
+    if not os.path.lexists(path):
+        raise UserError(f"{path} is missing: a model's weights are of no use without it. Copy both files.")
+    facts = read_run(path.parent) if path.name == RUN else _read_exported(path)
     if found := list(_wrong(facts)):
-        raise UserError(f"{path} is damaged: {'; '.join(found)}. {_AGAIN}")
-    if path.name == EXPORTED and sealed(facts) != facts:
-        raise UserError(f"{path} is damaged, or was edited: it has not the digest that it was written with. {_AGAIN}")
+        raise Damaged(path, "; ".join(found), _remedy(facts))
     return facts | {"tags": facts.get("tags", False)}
+
+
+def _read_exported(path: Path) -> dict[str, Any]:
+    facts = read_sealed(path, remedy=_EXPORTED_AGAIN)
+    if facts.get("kind") != "model":
+        raise Damaged(path, "it does not describe an exported model", _EXPORTED_AGAIN)
+    check_version(path, facts)
+    return facts
+
+
+def _remedy(facts: Mapping[str, Any]) -> str:
+    """Return what to do about damage: runs are made again by the pipeline, exported models are not."""
+    return _EXPORTED_AGAIN if facts["kind"] == "model" else ""
 
 
 def _wrong(facts: Mapping[str, Any]) -> Iterator[str]:
@@ -171,7 +166,7 @@ def _checked(kind: type, given: Mapping[str, Any], name: str) -> Any:
         raise UserError(f"The model's {place} is not valid ({first['msg']}). Use the genreflow that made it.") from None
 
 
-def _read_weights(path: Path, sha256: str) -> dict[str, torch.Tensor]:
+def _read_weights(path: Path, facts: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     try:
         content = read_regular(path, most=_MAX_WEIGHTS, wanted="a model's weights")
     except FileNotFoundError:
@@ -179,13 +174,12 @@ def _read_weights(path: Path, sha256: str) -> dict[str, torch.Tensor]:
     # The format: 8 bytes with the length of a JSON header, the header, the numbers.
     header = int.from_bytes(content[:8], "little")
     if header > min(_MAX_HEADER, len(content) - 8) or content[8:9] != b"{":
-        raise UserError(f"{path} is not a safetensors file, whatever its name says. It was not opened.")
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise UserError(f"{path} is damaged, or belongs to another run than the {RUN} beside it. {_AGAIN}")
+        raise Damaged(path, "it is not a safetensors file, and was not opened", _remedy(facts))
+    check_bound(path, facts, content=content, remedy=_remedy(facts))
     try:
         return safetensors.torch.load(content)
     except safetensors.SafetensorError as error:
-        raise UserError(f"{path} is damaged ({error}). {_AGAIN}") from error
+        raise Damaged(path, error, _remedy(facts)) from error
 
 
 def _assemble(path: Path, facts: dict[str, Any], weights: dict[str, torch.Tensor]) -> nn.Module:

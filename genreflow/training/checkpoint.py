@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from genreflow.store.atomic import write_bytes
+from genreflow.store.runs import run_name
 
 LAST, PREVIOUS = ".checkpoint", ".checkpoint-previous"
 # Of the time of a training, at most so much goes into writing checkpoints.
@@ -21,7 +22,7 @@ class Checkpoints:
     """The last checkpoint of a run and the one before it, hidden beside the run's products.
 
     A checkpoint is tensors, numbers and text, preceded by their SHA-256: torch's own format returns flipped bits
-    silently. What does not bear the run's key, or is damaged, is as if it were not there.
+    silently. What does not bear the run's name and key, or is damaged, is as if it were not there.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ class Checkpoints:
 
     def __init__(self, folder: str | os.PathLike, key: str) -> None:
         self._last, self._previous = Path(folder, LAST), Path(folder, PREVIOUS)
-        self._key = key
+        self._key = f"{run_name(folder)} {key}"  # folds of a setting have one key
         self._due = time.monotonic()
 
     @property

@@ -1,17 +1,17 @@
 """Several runs in one process, which reads their slices once."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from genreflow.config.training import TrainingSettings
+from genreflow.errors import UserError
 from genreflow.folds.roles import FINAL
 from genreflow.store.atomic import waiting_place
-from genreflow.store.digest import file_sha256
+from genreflow.store.runs import HISTORY, MODEL, PREDICTIONS, RUN, read_run
 from genreflow.training.data import SliceReader
-from genreflow.training.run import HISTORY, MODEL, NOBODY, PREDICTIONS, RUN, Watch, run_fold
+from genreflow.training.run import NOBODY, Watch, run_fold
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,9 @@ def run_all(
 def _finished(folder: Path, key: str) -> dict[str, Any] | None:
     """Return what a run told that has ended; None if it has not, or not under this key."""
     try:
-        facts = json.loads((folder / RUN).read_bytes())
-        is_sound = facts["key"] == key and file_sha256(folder / MODEL) == facts["weights_sha256"]
-    except (OSError, ValueError, KeyError):
+        return read_run(folder, files=(MODEL, HISTORY, PREDICTIONS), key=key)
+    except UserError:
         return None
-    return facts if is_sound else None
 
 
 def _bring_home(folder: Path) -> None:

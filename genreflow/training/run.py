@@ -1,6 +1,5 @@
 """One run: a network, its settings and a fold, from slices to weights, history and predictions."""
 
-import json
 import os
 import platform
 import time
@@ -24,9 +23,10 @@ from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN, VALIDATION
 from genreflow.models import registry
 from genreflow.models.standardise import Standardised, standardised
 from genreflow.models.summary import layers, trainable_parameters
-from genreflow.store.atomic import write_bytes, write_text
-from genreflow.store.digest import digest, file_sha256, seal
+from genreflow.store.atomic import write_bytes
+from genreflow.store.digest import digest
 from genreflow.store.parquet import Header, read_frame, read_header, write_table
+from genreflow.store.runs import HISTORY, MODEL, PREDICTIONS, write_run
 from genreflow.store.shards import as_fed
 from genreflow.training import familiar
 from genreflow.training.checkpoint import Checkpoints
@@ -41,9 +41,6 @@ from genreflow.training.tensorboard import EventFile
 
 # Raise it when trained networks, their predictions or run.json would change.
 STAGE_VERSION = 1
-
-MODEL, RUN, HISTORY, PREDICTIONS = "model.safetensors", "run.json", "history.parquet", "predictions.parquet"
-RUN_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -115,8 +112,6 @@ def run_fold(
         When the fold has nothing to train on, the tables do not fit together, or the model refuses its options.
     """
     asked = {
-        "kind": "run",
-        "version": RUN_VERSION,
         "key": key,
         "fold": fold,
         "model": model,
@@ -185,7 +180,6 @@ def run_fold(
         "steps": int(trained.history["steps"].sum()),
         "parameters": trainable_parameters(network),
         "layers": layers(core, shape),
-        "weights_sha256": file_sha256(folder / MODEL),
         "device": torch.cuda.get_device_name(where) if where.type == "cuda" else where.type,
         "precision": str(precision).removeprefix("torch."),
         "threads": torch.get_num_threads(),
@@ -201,8 +195,7 @@ def run_fold(
         "machine": platform.node(),
         "versions": _versions(),
     }
-    facts["seal"] = seal(facts)
-    write_text(folder / RUN, json.dumps(facts, indent=2) + "\n")
+    facts = write_run(folder, facts)
     checkpoints.clear()
     return facts
 

@@ -1,10 +1,10 @@
 """Finished runs of a made-up study on disk: models that are right about the tracks one says."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from resealing import write_facts
 
 from genreflow.store.parquet import Header, write_table
 
@@ -59,8 +59,6 @@ def write_one_run(study, folds, fold, *, model="cnn", setting="base", wrong=(), 
     write_table(home / "history.parquet", history, Header("history"))
     trained = int((mine["role"] == "train").sum())
     info = {
-        "kind": "run",
-        "version": 1,
         "key": "0123456789abcdef",
         "fold": fold,
         "model": model,
@@ -75,5 +73,5 @@ def write_one_run(study, folds, fold, *, model="cnn", setting="base", wrong=(), 
         "versions": {"torch": "2.0"},
         **facts,
     }
-    (home / "run.json").write_text(json.dumps(info | changes))
+    write_facts(home, **info | changes)
     return home

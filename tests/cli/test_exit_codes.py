@@ -156,7 +156,7 @@ def raising(monkeypatch, error):
 )
 def test_what_an_error_comes_to(tmp_path, monkeypatch, capsys, error, code, told):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(exits.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(exits, "temporary_folder", lambda: tmp_path)
     with raising(monkeypatch, error):
         assert main(["models"]) == code
     err = capsys.readouterr().err
@@ -166,7 +166,7 @@ def test_what_an_error_comes_to(tmp_path, monkeypatch, capsys, error, code, told
 
 def test_where_nothing_can_be_kept_a_bug_is_told_all_the_same(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(exits.tempfile, "gettempdir", lambda: str(tmp_path / "gone"))
+    monkeypatch.setattr(exits, "temporary_folder", lambda: tmp_path / "gone")
     with raising(monkeypatch, KeyError("lost")):
         assert main(["models"]) == 1
     assert capsys.readouterr().err.endswith("(KeyError: 'lost'). Please report it.\n")
@@ -175,7 +175,7 @@ def test_where_nothing_can_be_kept_a_bug_is_told_all_the_same(tmp_path, monkeypa
 def test_who_wants_to_see_the_traceback_does(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GENREFLOW_DEBUG", "1")
-    monkeypatch.setattr(exits.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(exits, "temporary_folder", lambda: tmp_path)
     with raising(monkeypatch, KeyError("lost")):
         assert main(["models"]) == 1
     assert "Traceback (most recent call last)" in capsys.readouterr().err

@@ -1,14 +1,15 @@
 """Mistakes that people make: one sentence that says what to do, never a traceback, and nothing is written."""
 
-import json
 import os
 import shutil
 from pathlib import Path
 
 import pytest
 from finished_runs import write_folds, write_setting
+from resealing import reseal
 
 from genreflow.cli import main
+from genreflow.store.runs import RUN_VERSION
 
 RUN = "results/one/runs/cnn/good"
 
@@ -70,7 +71,6 @@ def refused(capsys, *arguments, code=2):
         ("export results/two away", "results/two holds no trained model yet. `genreflow status` tells"),
         ("predict empty music", "empty is not a trained model: it holds no model.safetensors."),
         ("predict list.csv music", "list.csv is not a trained model of genreflow."),
-        (f"predict {RUN}/fold-1 music", "run.json is damaged: it lacks"),
         (f"explain {RUN}/fold-1 music/goa/sang.mp3", "sang.mp3 does not exist. Did you mean 'song.mp3'?"),
         # Outputs.
         (f"predict {RUN}/fold-1 music --csv empty", "empty is a folder. Name a file in it."),
@@ -127,16 +127,26 @@ def test_where_nothing_has_been_run(tmp_path, capsys, monkeypatch):
     ("change", "told"),
     [
         (lambda text: text[:100], "run.json is damaged ("),
-        (lambda _: "[]", "does not describe a run of genreflow."),
-        (lambda text: text.replace('"kind": "run"', '"kind": "model"'), "does not describe a run of genreflow."),
-        (lambda text: json.dumps({**json.loads(text), "version": 0, "tags": None}).replace('"tags"', '"tagged"'),
-         "was written by another version of genreflow (version 0; it has no tags)."),
+        (lambda _: "[]", "run.json is damaged (it is no JSON object)"),
+        (lambda text: text.replace('"kind": "run"', '"kind": "model"'), "run.json is damaged (its seal is broken"),
     ],
-)  # fmt: skip
+)
 def test_a_run_that_cannot_be_read_back(here, capsys, change, told):
     path = here / RUN / "fold-1" / "run.json"
     path.write_text(change(path.read_text()))
-    assert told in refused(capsys, "compare", RUN, "results/one/runs/cnn/poor")
+    assert told in refused(capsys, "compare", RUN, "results/one/runs/cnn/poor", code=5)
+
+
+def test_a_run_of_another_version_or_kind(here, capsys):
+    reseal(RUN + "/fold-1", version=0)
+    told = refused(capsys, "compare", RUN, "results/one/runs/cnn/poor")
+    assert "was written by another version of genreflow (version 0 of such files" in told
+    reseal(RUN + "/fold-1", version=RUN_VERSION, kind="recipe")
+    told = refused(capsys, "compare", RUN, "results/one/runs/cnn/poor", code=5)
+    assert "run.json is damaged (it does not describe a run)" in told
+    reseal(RUN + "/fold-1", kind="run")
+    told = refused(capsys, "predict", f"{RUN}/fold-1", "music", code=5)
+    assert "run.json is damaged (it lacks input_shape, audio)" in told
 
 
 def test_a_run_of_which_a_table_is_missing_or_damaged(here, capsys):
@@ -145,7 +155,7 @@ def test_a_run_of_which_a_table_is_missing_or_damaged(here, capsys):
     assert "verify --repair" in refused(capsys, "compare", RUN, "results/one/runs/cnn/poor", code=5)
     table.unlink()
     told = refused(capsys, "compare", RUN, "results/one/runs/cnn/poor")
-    assert "predictions.parquet is missing. `genreflow run` makes the run again." in told
+    assert "predictions.parquet is missing. `genreflow run` makes it again." in told
 
 
 def test_a_run_that_has_been_moved(here, capsys):

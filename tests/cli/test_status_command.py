@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from resealing import write_facts
 
 from genreflow.catalog import catalogue
 from genreflow.cli import main
@@ -59,7 +60,7 @@ class Work:
             "resumed": resumed,
             "seconds": {"total": seconds},
         }
-        path.write_text(json.dumps(facts))
+        write_facts(path.parent, **facts)
 
     def note(self, model, setting, fold, **changes):
         """Write what a run tells of itself while it goes on, by default one of this process."""
@@ -84,10 +85,10 @@ def status(work, capsys):
     def tree():
         return {path: path.stat().st_mtime_ns for path in Path.cwd().rglob("*")}
 
-    def ask(*options):
+    def ask(*options, code=0):
         before = tree()
         capsys.readouterr()
-        assert main(["status", "--configfile", "my.yaml", *options]) == 0
+        assert main(["status", "--configfile", "my.yaml", *options]) == code
         assert tree() == before
         printed = capsys.readouterr().out
         return json.loads(printed) if "--json" in options else printed
@@ -107,6 +108,7 @@ def test_before_anything_ran_nothing_is_known_and_the_music_is_not_looked_at(sta
     assert told == {
         "datasets": {},
         "studies": [{"name": "mine", "dataset": "mine", "is_catalogued": False, "runs": []}],
+        "damaged": [],
     }
 
 
@@ -144,10 +146,12 @@ def test_shards_count_when_they_are_those_of_the_plan(work, status):
     write_table(slices.shard(shards[1]), table, Header("slices", "of other settings"))
     write_shard(samples.shard(shards[0]), {"a": np.zeros(1)}, Header("slices", samples.shard_keys[shards[0]]))
     Path(samples.shard(shards[1])).write_bytes(b"cut off")
-    told = {stage["name"]: (stage["done"], stage["shards"]) for stage in status("--json")["datasets"]["mine"]}
+    found = status("--json", code=5)
+    told = {stage["name"]: (stage["done"], stage["shards"]) for stage in found["datasets"]["mine"]}
     n = len(shards)
     assert told == {"audio": (n, n), slices.folder: (1, n), samples.folder: (1, n)}
-    assert f"{n} of {n} shards" in status()
+    assert len(found["damaged"]) == 1 and f"{samples.shard(shards[1])} is damaged" in found["damaged"][0]
+    assert f"{n} of {n} shards" in status(code=5)
 
 
 def test_runs_by_state(work, status):
@@ -252,20 +256,28 @@ def test_a_finished_run_is_finished_whatever_its_last_note_says(work, status):
     assert "running:" not in status()
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "logs/mine/train_run/psytrance_cnn/pool=mean/fold-1.progress.json",
-        "results/mine/runs/psytrance_cnn/pool=mean/fold-1/run.json",
-    ],
-)
-def test_what_cannot_be_read_is_passed_over(work, status, path):
+def test_a_note_that_cannot_be_read_is_passed_over(work, status):
     work.catalogue()
-    path = Path(path)
+    path = Path("logs/mine/train_run/psytrance_cnn/pool=mean/fold-1.progress.json")
     for content in ("", "[]", "{"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
         assert len(runs(status("--json"), state="waiting")) == len(work.study.runs)
+
+
+def test_a_run_whose_facts_are_damaged_or_forged_waits_to_be_made_again(work, status, capsys):
+    work.catalogue()
+    work.end("psytrance_cnn", "pool=mean", 1, seconds=100)
+    path = Path("results/mine/runs/psytrance_cnn/pool=mean/fold-1/run.json")
+    forged = path.read_text().replace("100", "1")
+    for content in ("", "[]", "{", forged):
+        path.write_text(content)
+        told = status("--json", code=5)
+        assert len(runs(told, state="waiting")) == len(work.study.runs)
+        assert [f"{path} is damaged" in sentence for sentence in told["damaged"]] == [True]
+    assert main(["status", "--configfile", "my.yaml"]) == 5
+    told = capsys.readouterr().err
+    assert f"{path} is damaged (its seal is broken" in told and "`genreflow verify --repair` makes again" in told
 
 
 def test_columns_stand_below_each_other(work, status):

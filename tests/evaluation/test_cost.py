@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 
 from genreflow.evaluation.cost import COST, cost_table, sentences
+from genreflow.store.sealed import seal
 
 
 def record(log, *attempts):
-    lines = [json.dumps({"ended": 0.0, "seconds": seconds, "done": done}) for seconds, done in attempts]
-    log.with_suffix(".cost.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    lines = [{"ended": 0.0, "seconds": seconds, "done": done} for seconds, done in attempts]
+    sealed = [json.dumps(line | {"seal": seal(line)}) for line in lines]
+    log.with_suffix(".cost.jsonl").write_text("".join(f"{line}\n" for line in sealed))
     return str(log)
 
 

@@ -23,7 +23,7 @@ import pandas as pd
 from genreflow.plan import stages
 
 FOLDER = Path(__file__).parent
-for _helpers in ("training", "analysis", "evaluation", "figures", "predict"):
+for _helpers in ("", "training", "analysis", "evaluation", "figures", "predict"):
     sys.path.append(str(FOLDER.parent / _helpers))
 
 CASES: dict[str, "Case"] = {}

@@ -1,13 +1,12 @@
 """A model that can be known by heart, music for it, and its run on disk: `low` and `high` by which half is louder."""
 
-import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import soundfile
 import torch
+from resealing import reseal, write_facts
 from torch import nn
 
 from genreflow.audio.ingest import ingest
@@ -18,9 +17,10 @@ from genreflow.features.slices import cut, to_stored
 from genreflow.models.entry import ModelEntry
 from genreflow.store.digest import file_sha256
 from genreflow.store.parquet import Header, write_table
+from genreflow.store.runs import MODEL, PREDICTIONS, RUN
 from genreflow.training import familiar
 from genreflow.training.data import SliceSet
-from genreflow.training.run import MODEL, PREDICTIONS, RUN, RUN_VERSION, weights_as_bytes
+from genreflow.training.run import weights_as_bytes
 
 RATE, SHAPE, CLASSES = 8_000, (16, 8), ("high", "low")
 AUDIO = AudioSettings(sample_rate=RATE)
@@ -107,8 +107,6 @@ def write_run(folder, *, trained_on=(), work=None, classes=CLASSES, tags=False, 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MODEL).write_bytes(weights_as_bytes(Halves(n_outputs=2, input_shape=SHAPE)))
     facts = {
-        "kind": "run",
-        "version": RUN_VERSION,
         "key": "0123456789abcdef",
         "fold": folder.name.removeprefix("fold-"),
         "model": "halves",
@@ -121,13 +119,12 @@ def write_run(folder, *, trained_on=(), work=None, classes=CLASSES, tags=False, 
         "training": {"crop": None, "crop_windows": 16},
         "status": "finished",
         "parameters": 2,
-        "weights_sha256": file_sha256(folder / MODEL),
         "dataset": {"tracks": {"train": len(trained_on)}, "slices": {"train": 6 * len(trained_on)}},
         "versions": {"genreflow": "0"},
     }
     if len(trained_on):
         facts["familiar"] = learnt(trained_on, work)
-    (folder / RUN).write_text(json.dumps(facts | changes))
+    write_facts(folder, **facts | changes)
     return folder
 
 
@@ -158,8 +155,9 @@ def write_flat_run(folder, given, **changes):
     changes |= {"model": "flat", "input": settings.model_dump(mode="json"), "input_shape": list(shape)}
     torch.manual_seed(0)
     weights = weights_as_bytes(Flat(n_outputs=2, input_shape=shape))
-    write_run(folder, weights_sha256=hashlib.sha256(weights).hexdigest(), **changes)
+    write_run(folder, **changes)
     (folder / MODEL).write_bytes(weights)
+    reseal(folder)
     return entry, folder
 
 
@@ -171,3 +169,5 @@ def write_predictions(folder, proba, labels, *, role="test", classes=CLASSES, ta
     write_table(
         Path(folder) / PREDICTIONS, frame, Header("predictions", facts={"classes": list(classes), "tags": tags})
     )
+    if Path(folder, RUN).exists():
+        reseal(folder)

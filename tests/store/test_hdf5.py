@@ -119,7 +119,7 @@ def test_a_truncated_shard_is_noticed(shard, left):
 def test_what_is_not_wanted_is_refused_in_plain_words(shard, tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         read_shard(tmp_path / "none.h5", "maps")
-    with pytest.raises(UserError, match="a shard of 'maps', where one of 'waveforms' is wanted"):
+    with pytest.raises(UserError, match="holds 'maps', where 'waveforms' belongs"):
         read_shard(shard, "waveforms")
     with pytest.raises(UserError, match="holds no 'label', only"):
         read_shard(shard, "maps", ["label"])

@@ -27,9 +27,9 @@ def test_a_table_comes_back_with_its_header(tmp_path):
 
 def test_the_same_table_is_the_same_bytes(tmp_path):
     frame = pd.DataFrame({"a": range(100), "b": ["x"] * 100})
-    for name in ("1", "2"):
-        write_table(tmp_path / name, frame, Header("audio"))
-    assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
+    for folder in ("1", "2"):
+        write_table(tmp_path / folder / "x.parquet", frame, Header("audio"))
+    assert (tmp_path / "1/x.parquet").read_bytes() == (tmp_path / "2/x.parquet").read_bytes()
 
 
 @given(n=st.integers(0, 5), shape=st.tuples(st.integers(1, 4), st.integers(1, 4)))
@@ -82,5 +82,5 @@ def test_other_files_are_refused_in_plain_words(tmp_path):
     with pytest.raises(UserError, match="not written by genreflow"):
         read_header(tmp_path / "foreign")
     write_table(tmp_path / "audio", pd.DataFrame({"a": [1]}), Header("audio"))
-    with pytest.raises(UserError, match="table of 'audio', where one of 'slices'"):
+    with pytest.raises(UserError, match="holds 'audio', where 'slices' belongs"):
         read_table(tmp_path / "audio", "slices")

@@ -3,12 +3,13 @@ import json
 import numpy as np
 import pytest
 import torch
+from resealing import reseal, write_facts
 from safetensors.torch import load_file, save_file
 from small_study import CLASSES
 
 from genreflow.errors import UserError
-from genreflow.store.digest import file_sha256
 from genreflow.store.parquet import read_frame
+from genreflow.store.sealed import write_sealed
 from genreflow.training.bundle import load_bundle
 from genreflow.training.predict import predict_proba
 
@@ -20,8 +21,12 @@ def folder(study, run_tiny):
 
 
 def edit(folder, **changes):
-    facts = json.loads((folder / "run.json").read_text()) | changes
-    (folder / "run.json").write_text(json.dumps(facts))
+    """Change facts of a run and seal them anew, as if it had written them so."""
+    if "files" in changes:
+        facts = json.loads((folder / "run.json").read_text()) | changes
+        write_sealed(folder / "run.json", {name: value for name, value in facts.items() if name != "seal"})
+    else:
+        reseal(folder, **changes)
 
 
 def test_a_loaded_network_predicts_what_was_predicted(folder, study):
@@ -90,7 +95,8 @@ def test_missing_files_are_named(folder):
         ({"classes": ["a", "b"]}, "does not hold a 'tiny'"),
         ({"model": "tinny"}, "Did you mean 'tiny'"),
         ({"options": {"pool": "max"}}, "no such option"),
-        ({"weights_sha256": "0" * 64}, "belongs to another run"),
+        ({"files": {"model.safetensors": "0" * 64}}, "not the file that was written with the facts"),
+        ({"files": {}}, "not the file that was written with the facts"),
         ({"classes": ["a", "b", "b"]}, "each once"),
         ({"classes": {"a": 1}}, "another type than it should be: classes"),
         ({"input_shape": [8, -6]}, "whole numbers above 0"),
@@ -130,7 +136,7 @@ def test_a_description_that_would_fill_the_memory_stays_closed(folder):
         load_bundle(folder)
     with open(folder / "run.json", "wb") as file:
         file.truncate(2**30)
-    with pytest.raises(UserError, match="and the description of a model has"):
+    with pytest.raises(UserError, match="and a file of facts has"):
         load_bundle(folder)
 
 
@@ -138,13 +144,13 @@ def test_a_header_that_would_fill_the_memory_stays_closed(folder):
     header = json.dumps({f"x{n}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for n in range(100_000)})
     content = len(header).to_bytes(8, "little") + header.encode()
     (folder / "model.safetensors").write_bytes(content)
-    edit(folder, weights_sha256=file_sha256(folder / "model.safetensors"))
+    edit(folder)
     with pytest.raises(UserError, match="not a safetensors file"):
         load_bundle(folder)
 
 
 def test_damaged_facts_are_refused(folder):
-    (folder / "run.json").write_text('{"kind": "run", "version": 1}')
+    write_facts(folder)
     with pytest.raises(UserError, match="it lacks model"):
         load_bundle(folder)
     (folder / "run.json").write_text("{")
@@ -156,6 +162,6 @@ def test_weights_that_are_not_numbers_are_refused(folder):
     weights = load_file(folder / "model.safetensors")
     weights["1.bias"][0] = float("nan")
     save_file(weights, folder / "model.safetensors")
-    edit(folder, weights_sha256=file_sha256(folder / "model.safetensors"))
+    edit(folder)
     with pytest.raises(UserError, match=r"not numbers \(1.bias\)"):
         load_bundle(folder)

@@ -1,9 +1,8 @@
-import json
-
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from resealing import reseal
 from small_study import SHAPE, TRAINING
 from torch import nn
 
@@ -139,10 +138,9 @@ def trained(tmp_path, monkeypatch, tiny, run_tiny, study):
     write_table(study.index, named, Header("index", facts={"suffix": ".parquet"}))
 
     def show(model="small", front_end=None, **changes):
-        facts = run_tiny(model=model, **changes)
+        run_tiny(model=model, **changes)
         if front_end:
-            facts["input"] = {"front_end": {"kind": front_end}, "segments": {"kind": "split"}}
-            (study.folder / "run/run.json").write_text(json.dumps(facts))
+            reseal(study.folder / "run", input={"front_end": {"kind": front_end}, "segments": {"kind": "split"}})
         return filters_of_run(study.folder / "run", index=study.index, folds=study.folds, threads=1)
 
     return show
@@ -150,10 +148,12 @@ def trained(tmp_path, monkeypatch, tiny, run_tiny, study):
 
 def test_a_trained_network_gives_the_same_bytes_twice(trained, tmp_path):
     for name in ("one", "two"):
+        (tmp_path / name).mkdir()
         rows, arrays, facts = trained()
         table = pa.Table.from_pandas(rows, preserve_index=False).append_column("array", array_column(arrays))
-        write_table(tmp_path / name, table, Header("filters", facts=facts))
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+        write_table(tmp_path / name / "filters.parquet", table, Header("filters", facts=facts))
+    one, two = ((tmp_path / name / "filters.parquet").read_bytes() for name in ("one", "two"))
+    assert one == two
 
 
 def test_facts_say_what_the_arrays_are(trained, study):

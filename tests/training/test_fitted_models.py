@@ -1,11 +1,11 @@
 """Models that are fitted at once go through a run, a bundle and a prediction as networks do."""
 
-import json
 import time
 
 import numpy as np
 import pytest
 import torch
+from resealing import reseal
 from safetensors.torch import load_file, save_file
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -13,7 +13,6 @@ from small_study import CLASSES, Study
 
 from genreflow.errors import UserError
 from genreflow.models import registry, svm
-from genreflow.store.digest import file_sha256
 from genreflow.store.parquet import read_frame
 from genreflow.training.bundle import load_bundle
 from genreflow.training.predict import predict_proba
@@ -133,9 +132,7 @@ class TestForeignWeights:
             weights = load_file(folder / "model.safetensors")
             change(weights)
             save_file(weights, folder / "model.safetensors")
-            facts = json.loads((folder / "run.json").read_text())
-            facts["weights_sha256"] = file_sha256(folder / "model.safetensors")
-            (folder / "run.json").write_text(json.dumps(facts))
+            reseal(folder)
             begin = time.process_time()
             with pytest.raises(UserError) as caught:
                 load_bundle(folder)

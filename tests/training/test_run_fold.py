@@ -32,7 +32,7 @@ def test_the_four_products_say_what_was_done(study, run_tiny):
     assert (facts["status"], facts["epochs"], facts["steps"], facts["threads"]) == ("finished", 3, 18, 1)
     assert 1 <= facts["kept_epoch"] <= 3
     assert facts["parameters"] == 48 * 16 + 16 + 16 * 3 + 3
-    assert facts["weights_sha256"] == file_sha256(folder / "model.safetensors")
+    assert facts["files"]["model.safetensors"] == file_sha256(folder / "model.safetensors")
     assert facts["dataset"]["tracks"] == {"train": 9, "test": 6}
     assert facts["dataset"]["slices"] == {"train": 27, "test": 18}
     folds = read_frame(study.folds, "folds")
@@ -101,8 +101,8 @@ def test_the_same_run_writes_the_same_bytes(tmp_path):
     other = run_fold(**study.arguments("psytrance_cnn", "other") | {"training": training})
     for name in ("model.safetensors", "predictions.parquet"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes(), name
-    timed = {"seconds": None, "seal": None}
-    assert one | timed == other | timed
+    others = {"seconds": None, "seal": None, "files": None, "name": None}  # which tell of times and places
+    assert one | others == other | others
 
 
 def test_a_run_leaves_the_random_state_of_its_caller_alone(study, run_tiny):

@@ -220,7 +220,7 @@ def test_title_and_description_of_a_study_write_its_page_alone(project):
 
 def test_results_of_an_earlier_release_are_made_once_more_and_a_line_says_why(project):
     """As a release with other keys would find these."""
-    project.edit("genreflow/plan/stages.py", "KEYS_VERSION = 2", "KEYS_VERSION = 3")
+    project.edit("genreflow/plan/stages.py", "KEYS_VERSION = 3", "KEYS_VERSION = 4")
     code, printed = project.run("--dry-run")
     assert code == 0, printed
     assert printed.count(OTHER_KEYS) == 1

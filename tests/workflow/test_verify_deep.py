@@ -83,5 +83,5 @@ def test_a_changed_fact_of_a_run_breaks_its_seal(project):
     code, printed = project.run(front=("genreflow", "verify"))
     assert code == 5
     told = path.relative_to(project.work)
-    assert f"{told} is damaged (its seal is broken)" in printed
+    assert f"{told} is damaged (its seal is broken" in printed
     assert f"{told.with_name('model.safetensors')} cannot be checked" in printed

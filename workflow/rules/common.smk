@@ -24,8 +24,10 @@ from genreflow.report.captions import TABLES as CAPTIONED
 from genreflow.report.captions import label_of, rst_of, section_of, title_of
 from genreflow.shutdown import IGNORE_INTERRUPTS, signals_passed_on
 from genreflow.store.text import sanitize
+from genreflow.store.writable import stand_in
 
 let_jobs_import_from(HOME)
+stand_in()
 if workflow.is_main_process:
     shell.prefix(IGNORE_INTERRUPTS)
     passing_on = ExitStack()

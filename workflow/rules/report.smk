@@ -11,7 +11,7 @@ rule write_report:
         headline="results/{study}/tables/headline.json",
         library="results/{study}/inspection/map.parquet",
         indexes=lambda wildcards: PLAN.studies[wildcards.study].indexes,
-        quarantine="results/quarantine.csv",
+        quarantine="results/quarantine.parquet",
         leakage=lambda wildcards: protocol_files(
             "leakage.parquet", study=wildcards.study
         ),

@@ -7,6 +7,7 @@ rule slices:
             for file in [*map(plan.shard, dataset.shards), plan.index]
         ],
         "results/quarantine.csv",
+        "results/quarantine.parquet",
 
 
 # What is cut from tracks lies in slices/ (spectrograms), maps/ (feature maps, waveforms) or descriptors/.
@@ -79,12 +80,13 @@ rule list_quarantine:
         ),
         indexes=[plan.index for plan in PLAN.inputs],
     output:
-        report(
+        csv=report(
             "results/quarantine.csv",
             caption="../report/quarantine.rst",
             category="All studies",
             labels={"result": "Quarantined files, and why"},
         ),
+        parquet="results/quarantine.parquet",
     log:
         "logs/list_quarantine.log",
     localrule: True

@@ -1,13 +1,12 @@
-import json
 from pathlib import Path
 
 import pandas as pd
 
 from genreflow.catalog.duplicates import PAIRS
 from genreflow.catalog.index import facts_of, read_index
+from genreflow.evaluation.headline import write_headline
 from genreflow.evaluation.study import read_folds, read_published, read_runs, study_tables
 from genreflow.job import job
-from genreflow.store.atomic import write_text
 from genreflow.store.csvs import write_csv
 from genreflow.store.parquet import Header, read_frame, write_table
 
@@ -28,4 +27,4 @@ with job(snakemake.log[0]):
         table = tables[Path(csv).stem]
         write_csv(csv, table)
         write_table(parquet, table, Header("table", snakemake.params.key))
-    write_text(output.headline, json.dumps(headline, indent=2, ensure_ascii=False) + "\n")
+    write_headline(output.headline, headline, key=snakemake.params.key)
