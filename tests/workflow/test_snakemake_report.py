@@ -68,3 +68,21 @@ def test_each_is_found_by_its_one_label(html):
 
 def test_it_opens_without_a_network(html):
     assert Loaded(html).places == []
+
+
+@pytest.mark.slow
+def test_titles_are_text_and_no_markup(built, tmp_path):
+    project = built.copy(tmp_path / "project")
+    hostile = "</script><script>alert(1)</script> x_ |y| {wildcards.x} \\e[31m \\u202E"
+    project.edit("tiny.yaml", "title: Tiny", f'title: "{hostile}"')
+    project.edit("tiny.yaml", "vary: {pool: [mean, max]}", f'vary: {{pool: [mean, max]}}, title: "{hostile}"')
+    printed = project.build()
+    code, said = project.run("--report", "report.html")
+    assert code == 0, said
+    html = (project.work / "report.html").read_text(encoding="utf-8")
+    assert "<script>alert(1)" not in html and "system-message" not in html and "problematic" not in html
+    labels = [label for result in variable(html, "results").values() for label in (result.get("labels") or {}).values()]
+    assert any("alert(1)" in str(label) for label in labels)
+    page = (project.work / "results/tiny/report/index.html").read_text(encoding="utf-8")
+    for text in (printed, page, *map(str, labels)):
+        assert not set(text) & {"\x1b", "\u202e"}
