@@ -69,7 +69,7 @@ class PredictRequest(Settings):
     """What `snakemake predict` classifies."""
 
     study: str = Field(description="Study whose final model is used.")
-    files: list[str] = Field(min_length=1, description="Audio files and folders.")
+    files: list[str] = Field(min_length=1, description="Audio files, folders and playlists (.m3u, .m3u8).")
 
 
 class PipelineSettings(Settings):
