@@ -54,6 +54,13 @@ class Sanitized(io.TextIOBase):
         return self._stream.encoding
 
 
+class Unmarked(dict):
+    """A mapping whose text has no ``<``: Snakemake's own report puts parameters of rules into a script as they are."""
+
+    def __repr__(self) -> str:
+        return sanitize(super().__repr__().replace("<", r"\x3c"))
+
+
 def _shown(char: str) -> str:
     kind = unicodedata.category(char)
     if char == "\n" or char in _JOINERS or not (kind[0] == "C" or kind in _LINES):

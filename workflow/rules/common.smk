@@ -23,7 +23,7 @@ from genreflow.predict.files import stamps
 from genreflow.report.captions import TABLES as CAPTIONED
 from genreflow.report.captions import label_of, rst_of, section_of, title_of
 from genreflow.shutdown import IGNORE_INTERRUPTS, signals_passed_on
-from genreflow.store.text import sanitize
+from genreflow.store.text import Unmarked, sanitize
 from genreflow.store.writable import stand_in
 
 let_jobs_import_from(HOME)
@@ -253,7 +253,7 @@ def training_minutes(wildcards):
 def words_of(wildcards):
     """Return what Snakemake's own report says beside a figure."""
     study = PLAN.studies[wildcards.study]
-    return rst_of(study.figures[wildcards.figure], study.page)
+    return Unmarked(rst_of(study.figures[wildcards.figure], study.page))
 
 
 def figure_label(wildcards):

@@ -66,6 +66,6 @@ rule evaluate_study:
         gpu=0,
     params:
         key=lambda wildcards: PLAN.studies[wildcards.study].tables_key,
-        study=lambda wildcards: PLAN.studies[wildcards.study].evaluation,
+        study=lambda wildcards: Unmarked(PLAN.studies[wildcards.study].evaluation),
     script:
         "../scripts/evaluate_study.py"

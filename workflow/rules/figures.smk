@@ -38,7 +38,7 @@ rule draw_figure:
     params:
         key=lambda wildcards: PLAN.studies[wildcards.study].figures_key,
         figure=lambda wildcards: PLAN.studies[wildcards.study].figures[wildcards.figure],
-        study=lambda wildcards: PLAN.studies[wildcards.study].evaluation,
+        study=lambda wildcards: Unmarked(PLAN.studies[wildcards.study].evaluation),
         # Derived from the output, so that other words are no reason to draw again.
         words=lambda wildcards, output: words_of(wildcards),
     script:
