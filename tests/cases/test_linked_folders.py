@@ -62,6 +62,12 @@ def test_verify_and_tidy_follow_links(linked):
     assert tidied == {name: content for name, content in before.items() if name in tidied}
 
 
+def checksummed(results):
+    """Return the digests of products with checksums; the catalogue has the times of the music, which are a copy's."""
+    tree = {name: sha for name, (_, sha) in tree_of(results).items() if name.endswith((".parquet", ".ogg"))}
+    return {name: sha for name, sha in tree.items() if name != "tiny/catalog.parquet"}
+
+
 @pytest.mark.slow
 def test_repair_follows_links(linked, built):
     results = linked.work / "results"
@@ -71,9 +77,7 @@ def test_repair_follows_links(linked, built):
     code, printed = linked.run("--repair", "--cores", "2", front=("genreflow", "verify"))
     assert code == 0, printed
     assert {path: path.readlink() for path in links} == links
-    assert {name: sha for name, (_, sha) in tree_of(results).items() if name.endswith((".parquet", ".ogg"))} == {
-        name: sha for name, (_, sha) in tree_of(built.work / "results").items() if name.endswith((".parquet", ".ogg"))
-    }
+    assert checksummed(results) == checksummed(built.work / "results")
     assert linked.jobs() == {}
 
 
