@@ -47,6 +47,7 @@ HOSTILE = {
     "odd byte": "\udcff",
 }
 every = pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
+WRITABLE = [name for name in HOSTILE.values() if not set(name) & set("\ud83d\udcff")]  # which no UTF-8 file can hold
 
 
 def is_harmless(text):
@@ -135,7 +136,7 @@ def test_tables_for_people(name, tmp_path):
     assert is_harmless((tmp_path / "t.csv").read_text(encoding="utf-8").replace("\r\n", "\n"))
 
 
-@pytest.mark.parametrize("name", [name for name in HOSTILE.values() if not set(name) & set(";\r\ud83d\udcff")])
+@pytest.mark.parametrize("name", [name for name in WRITABLE if not set(name) & set(";\r")])
 def test_classes_and_artists_of_a_manifest(name, tmp_path):
     rows = [{"path": f"{n}.wav", "label": f"{label}{name}", "artist": f"a{name}"} for n, label in enumerate("xy")]
     for row in rows:
@@ -146,7 +147,7 @@ def test_classes_and_artists_of_a_manifest(name, tmp_path):
     assert all(is_harmless(track.label + track.artist) for track in found.tracks)
 
 
-@every
+@pytest.mark.parametrize("name", WRITABLE)
 def test_the_page_over_all_studies(name, tmp_path):
     place = tmp_path / "mine/report/data/summary.json"
     place.parent.mkdir(parents=True)
