@@ -1,12 +1,12 @@
 """Where tracks and their labels come from."""
 
 import os
-from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field
 
 from genreflow.config.base import MAX_SEED, Settings
+from genreflow.store.regular import expand_home
 
 _LONGEST_PATH, _LONGEST_NAME = 4_095, 255  # bytes
 
@@ -14,7 +14,7 @@ _LONGEST_PATH, _LONGEST_NAME = 4_095, 255  # bytes
 def _possible(path: str) -> str:
     """Refuse a path that no file can have, which the system would answer with errors of its own."""
     try:
-        given = os.fsencode(Path(path).expanduser())
+        given = os.fsencode(expand_home(path))
     except (RuntimeError, ValueError):
         raise ValueError(f"there can be no file {path[:80]!r}; is the name after '~' that of a user?") from None
     if len(given) > _LONGEST_PATH or max(map(len, given.split(b"/"))) > _LONGEST_NAME or b"\0" in given:

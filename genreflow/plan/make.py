@@ -22,6 +22,7 @@ from genreflow.plan.studies import ProtocolPlan, StudyPlan, plan_protocol
 from genreflow.plan.validate import Validated, published_files, validate
 from genreflow.store.digest import digest, file_sha256
 from genreflow.store.parquet import read_header
+from genreflow.store.regular import expand_home
 from genreflow.store.walk import check_folder
 
 
@@ -175,7 +176,7 @@ def _check_place(name: str, settings: Dataset) -> None:
     """Refuse music below results/, and a folder of classes in which results/ would be one of them."""
     if isinstance(settings, Synthetic):
         return
-    results, music = Path("results").resolve(), Path(settings.path).expanduser().resolve()
+    results, music = Path("results").resolve(), expand_home(settings.path).resolve()
     if music.is_relative_to(results):
         raise UserError(f"datasets.{name}.path: {settings.path!r} is inside results/, which is the pipeline's own.")
     if isinstance(settings, Folders) and results.is_relative_to(music):

@@ -13,6 +13,7 @@ from genreflow.config.pipeline import PipelineSettings
 from genreflow.config.study import StudySettings
 from genreflow.errors import Gathering, Problems, UserError, did_you_mean
 from genreflow.plan.study_checks import study_problems
+from genreflow.store.regular import expand_home
 
 _SECTIONS = ("inputs", "protocols", "models", "fusions", "experiments")  # of which the small size may leave some out
 
@@ -136,7 +137,7 @@ def _files(config: Config, settings: PipelineSettings, home: Path, errors: Gathe
 def _file(name: str, home: Path, size: str) -> _StudyFile:
     is_path = name.endswith((".yaml", ".yml"))
     try:
-        path = Path(name).expanduser() if is_path else home / "studies" / f"{name}.yaml"
+        path = expand_home(name) if is_path else home / "studies" / f"{name}.yaml"
         is_there = path.exists()
     except (OSError, RuntimeError, ValueError):  # too long, a home of nobody, a zero byte
         path, is_there = Path(name), False

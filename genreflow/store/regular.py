@@ -5,6 +5,7 @@ Opening a pipe waits for somebody who writes into it, and a device such as ``/de
 
 import os
 import stat
+from pathlib import Path
 from typing import BinaryIO
 
 from genreflow.errors import UserError
@@ -16,6 +17,14 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+
+
+def expand_home(path: str | os.PathLike) -> Path:
+    """Return a path with ``~`` at its beginning replaced by the home of the user; UserError where none is known."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UserError(f"{path}: it is not known which folder ~ is. Set HOME, or write the whole path.") from None
 
 
 def open_regular(path: str | bytes | os.PathLike, *, most: int, wanted: str = "a file") -> BinaryIO:

@@ -13,7 +13,9 @@ import pytest
 from little_model import write_music, write_predictions, write_run
 
 from genreflow.cli import doctor, main
+from genreflow.errors import UserError
 from genreflow.store import writable
+from genreflow.store.regular import expand_home
 
 HOME = Path(__file__).parents[2]
 NOWHERE = "/dev/null/home"  # below a file: not even root can write there
@@ -214,6 +216,12 @@ def test_why_a_place_cannot_be_written(folder, why):
     if os.geteuid() == 0 and why.endswith("written to"):  # whom permission bits of /proc do not bind
         why = None
     assert place.obstacle is None if why is None else why in place.obstacle
+
+
+def test_where_no_home_is_known_a_path_that_begins_there_is_refused(monkeypatch):
+    monkeypatch.setattr(Path, "expanduser", lambda _: (_ for _ in ()).throw(RuntimeError("no home")))
+    with pytest.raises(UserError, match=r"^~/music: it is not known which folder ~ is\. Set HOME"):
+        expand_home("~/music")
 
 
 def test_a_disk_that_is_full_or_read_only_is_told(full):

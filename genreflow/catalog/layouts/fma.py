@@ -12,6 +12,7 @@ from genreflow.catalog.layouts.tables import raise_any, read_header
 from genreflow.catalog.names import count, few, printable
 from genreflow.config.datasets import Fma
 from genreflow.errors import Problems
+from genreflow.store.regular import expand_home
 
 SUBSETS = ("small", "medium", "large", "full")  # each holds those before it
 SPLITS = {"training": "train", "validation": "valid", "test": "test"}
@@ -29,7 +30,7 @@ def find(settings: Fma) -> Found:
         When the folder, the table, its columns or all tracks are missing; with every faulty row at once.
     """
     home = _home(settings)
-    table = Path(settings.metadata).expanduser()
+    table = expand_home(settings.metadata)
     table = table / "tracks.csv" if table.is_dir() else table
     rows = _rows(table, settings.subset)
     listed = [_track(row, settings.split) for row in rows if row["track.genre_top"]]

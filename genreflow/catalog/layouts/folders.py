@@ -13,6 +13,7 @@ from genreflow.catalog.layouts.walk import AUDIO_FILES, Entry, is_hidden, is_sid
 from genreflow.catalog.names import count, few, printable
 from genreflow.config.datasets import Folders
 from genreflow.errors import UserError
+from genreflow.store.regular import expand_home
 
 _EMPTY_FOLDER = ("Q_NOT_FILE", "This is an empty folder with the name of an audio file.")
 _PASSED_OVER = ("side file", "hidden file", "hidden folder", "repeated folder link")
@@ -29,7 +30,7 @@ def find(settings: Folders) -> Found:
     UserError, Problems
         When the folder does not exist, cannot be listed or holds no class folder; see also `Naming`.
     """
-    root = os.fsencode(Path(settings.path).expanduser())
+    root = os.fsencode(expand_home(settings.path))
     entries = defaultdict(list)
     for entry in walk(_checked(root, settings.path), follow_links=settings.follow_links):
         entries[_kind(entry)].append(entry)

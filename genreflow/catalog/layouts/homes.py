@@ -9,11 +9,12 @@ from genreflow.catalog.layouts.found import FoundTrack
 from genreflow.catalog.layouts.walk import AUDIO_FILES, is_hidden, suffix
 from genreflow.catalog.names import count, few, printable
 from genreflow.errors import Problems, UserError
+from genreflow.store.regular import expand_home
 
 
 def folder_of(path: str) -> Path:
     """Return `path` as a folder that exists, or raise `UserError`."""
-    folder = Path(path).expanduser()
+    folder = expand_home(path)
     if not folder.is_dir():
         raise UserError(f"The folder {path!r} does not exist. Set `path` to the folder of the dataset.")
     return folder

@@ -13,6 +13,7 @@ from genreflow.catalog.layouts.tables import Table, raise_any, read_header
 from genreflow.catalog.names import count, few
 from genreflow.config.datasets import MagnaTagATune
 from genreflow.errors import Problems
+from genreflow.store.regular import expand_home
 
 CLIPS, TAGS = 25_863, 188
 # The canonical split, of Lee et al. 2018 and Won et al. 2020 (arXiv:2006.00751).
@@ -61,7 +62,7 @@ def origin(clip: str) -> tuple[str, str] | None:
 
 
 def _annotations(settings: MagnaTagATune, folder: Path) -> Table:
-    path = Path(settings.annotations).expanduser() if settings.annotations else folder / _ANNOTATIONS
+    path = expand_home(settings.annotations) if settings.annotations else folder / _ANNOTATIONS
     table = read_header(path, separator="\t")
     if table.columns[0] != "clip_id" or table.columns[-1] != "mp3_path" or len(table.columns) < 3:
         wanted = "expected columns clip_id, tags, mp3_path, separated by tabs"

@@ -5,7 +5,6 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
 
 from genreflow.catalog.artists import artist_key
 from genreflow.catalog.labels import labels_of, name_classes, renamed, tidy
@@ -17,6 +16,7 @@ from genreflow.catalog.layouts.walk import AUDIO_FILES, is_hidden, suffix, walk
 from genreflow.catalog.names import count, few, printable
 from genreflow.config.datasets import Manifest
 from genreflow.errors import Problems, UserError, did_you_mean
+from genreflow.store.regular import expand_home
 
 OPTIONAL = ("group", "album", "artist", "split")
 _OTHER_NAMES = {
@@ -66,7 +66,7 @@ def find(settings: Manifest) -> Found:
     sheet = read_sheet(settings.path)
     remarks = Remarks()
     _check_header(sheet, settings, remarks)
-    root = Path(settings.root).expanduser() if settings.root else Path(settings.path).expanduser().parent
+    root = expand_home(settings.root) if settings.root else expand_home(settings.path).parent
     if not root.is_dir():
         raise UserError(f"{settings.path}: the folder {str(root)!r} does not exist. Set `root` to where the files are.")
     finder = Finder(os.fsencode(root))

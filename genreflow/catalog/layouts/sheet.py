@@ -5,10 +5,9 @@ import csv
 import io
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from genreflow.errors import UserError
-from genreflow.store.regular import read_regular
+from genreflow.store.regular import expand_home, read_regular
 
 MAX_BYTES = 100_000_000
 MAX_CELL = 100_000
@@ -68,7 +67,7 @@ def read_sheet(path: str) -> Sheet:
 
 
 def _text(path: str) -> str:
-    file = Path(path).expanduser()
+    file = expand_home(path)
     try:
         content = read_regular(file, most=MAX_BYTES, wanted="a manifest")
     except FileNotFoundError:
