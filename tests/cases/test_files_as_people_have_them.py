@@ -215,7 +215,7 @@ def test_a_file_is_decoded_and_nothing_is_said_against_it(coded_files, suffix):
         extension_caution(str(coded_file), decoded.container)
     )
     assert said == set()
-    assert probe(str(coded_file), gates=SETTINGS.gates) == pytest.approx(wanted, abs=0.1)
+    assert probe(str(coded_file), gates=SETTINGS.gates, max_seconds=60) == pytest.approx(wanted, abs=0.1)
     assert coded_file.suffix.encode() in AUDIO_FILES | {b".mkv"}
 
 
