@@ -36,6 +36,7 @@ _STAGES = {
     "runs": 6,
 }
 _CHECKED = (".parquet", ".h5", ".safetensors", ".ogg", ".json")
+_OF_A_RUN = (MODEL, "history.parquet", "predictions.parquet")
 
 
 @dataclass(frozen=True)
@@ -91,16 +92,30 @@ def missing_stages(results: Path) -> list[list[Path]]:
 def give_back_times(products: Iterable[Path]) -> None:
     """Give products that were put aside and made again the times of the damaged ones, which are deleted."""
     for product in products:
-        stamp = _aside(product).stat()
         if product.exists():
+            stamp = _aside(product).stat()
             os.utime(product, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-        _aside(product).unlink()
+            _aside(product).unlink()
 
 
 def sweep(results: Path) -> None:
-    """Delete what is left of damaged products."""
-    for aside in _set_aside(results):
+    """Delete damaged products that were made again; of the others nothing is lost.
+
+    A recording is made with its table or page, or no longer needed by it.
+    """
+    asides = _set_aside(results)
+    made = [aside for aside in asides if _product(aside).exists()]
+    if all(aside in made or _product(aside).suffix == ".ogg" for aside in asides):
+        made = asides
+    for aside in made:
         aside.unlink()
+
+
+def put_back(results: Path) -> None:
+    """Give damaged products that could not be made again their names back, so that they are found as damaged."""
+    for aside in _set_aside(results):
+        if not _product(aside).exists():
+            aside.rename(_product(aside))
 
 
 def _set_aside(results: Path) -> list[Path]:
@@ -124,7 +139,7 @@ def _check(path: Path) -> Finding | None:
             case ".safetensors":
                 _check_run_of(path)
             case ".json":
-                read_run(path.parent) if path.name == RUN else read_sealed(path)
+                _check_run(path) if path.name == RUN else read_sealed(path)
             case ".ogg":
                 _check_track(path)
     except (UserError, OSError) as error:
@@ -141,8 +156,17 @@ def _check_table(path: Path) -> None:
             raise Damaged(path, f"{len(missing)} of the normalised tracks it names are missing, the first {missing[0]}")
 
 
+def _check_run(path: Path) -> None:
+    """Raise Damaged if the facts of a run are not as they were written, or name a file that is missing."""
+    missing = [name for name in read_run(path.parent)[FILES] if not path.with_name(name).exists()]
+    if missing:
+        raise Damaged(path, f"{missing[0]}, which belongs to it, is missing")
+
+
 def _check_run_of(path: Path) -> None:
     """Raise Damaged if a file of a run is not the one that its facts were written with."""
+    if path.name in _OF_A_RUN and path.parent.name.startswith("fold-") and not path.with_name(RUN).exists():
+        raise Damaged(path, f"{RUN}, which belongs to it, is missing")
     try:
         facts = read_run(path.parent)
     except UserError as error:  # which is found as damage of the facts themselves, if they are there

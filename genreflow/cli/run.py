@@ -29,7 +29,7 @@ from genreflow.config.layers import load_config
 from genreflow.errors import MACHINE_SAYS, UserError, of_the_machine
 from genreflow.job import FAILED
 from genreflow.plan.current import REBUILD_STALE
-from genreflow.repair import give_back_times, missing_stages, sweep
+from genreflow.repair import give_back_times, missing_stages, put_back, sweep
 from genreflow.shutdown import is_job, signals_passed_on, stop
 from genreflow.store.atomic import MAPPED, TEMPORARY_SUFFIX
 from genreflow.store.walk import check_folder, files_below
@@ -98,6 +98,7 @@ def repair(arguments: Sequence[str]) -> int:
     with signals_passed_on() as signals:
         folder, command = claimed(arguments)
         code = _mend(folder, command)
+        put_back(folder / "results")
     return _ended(code, signals, folder, began)
 
 
@@ -186,7 +187,11 @@ def _ended(code: int, signals: Sequence[int], folder: Path, began: float) -> int
         reason = reason or Exit.MACHINE
     match reason:
         case Exit.QUARANTINE:
-            close("Too many tracks were refused, so nothing was trained: results/quarantine.csv names each, and why.")
+            close(
+                "Too many tracks were refused, so nothing was trained: results/quarantine.csv names each, and why.",
+                following="mend or remove these files, or raise the limit in your settings, as in"
+                " `limits: {max_quarantine: 0.2}` for 20%",
+            )
         case Exit.MACHINE:
             done = "Stopped by the disk, memory or permissions, as said above; what is finished stays."
             close(done, following="genreflow doctor, then the same command again")

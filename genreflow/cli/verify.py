@@ -1,20 +1,25 @@
 """`genreflow verify`: whether all products are as they were written, and making again those that are not."""
 
 import argparse
+import contextlib
 import json
 import os
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from genreflow.catalog.names import count
 from genreflow.cli import deep
 from genreflow.cli import options as shared
+from genreflow.cli.check import config_of
 from genreflow.cli.exits import Exit
-from genreflow.cli.run import command_of, entries_of, repair, working_folder
+from genreflow.cli.run import SNAKEFILE, command_of, entries_of, repair, working_folder
 from genreflow.cli.telling import close, progress
 from genreflow.errors import UserError
+from genreflow.plan.validate import validate
 from genreflow.repair import Finding, find_damage, products, put_aside
 from genreflow.store.walk import check_folder
 
@@ -94,7 +99,8 @@ def run(options: argparse.Namespace) -> int:
         return Exit.MACHINE
     number = f"{len(verified.damaged) + len(again.findings):,} products"
     if not options.repair:
-        again_with = f"genreflow verify{' --deep' if options.deep else ''} --repair, which makes them again"
+        words = ["genreflow", "verify", *(["--deep"] if options.deep else []), "--repair", *options.rest]
+        again_with = f"{shlex.join(words)}, which makes them again"
         close(f"{number} are damaged.", following=again_with)
         return Exit.MACHINE
     close(f"{number} are made again: {results}.")
@@ -103,9 +109,26 @@ def run(options: argparse.Namespace) -> int:
 
 def _mended(damaged: Sequence[Finding], arguments: Sequence[str]) -> int:
     """Make damaged products again, before anything is made of them to compare it; return what became of that."""
+    _check_owners(damaged, arguments)
     for finding in damaged:
         put_aside(finding.path)
     return repair(arguments)
+
+
+def _check_owners(damaged: Sequence[Finding], arguments: Sequence[str]) -> None:
+    """Raise UserError if a product is of no dataset or study that the settings name: nothing could make it again."""
+    folder = working_folder(arguments)
+    _, configfiles = command_of(arguments)
+    with contextlib.chdir(folder):
+        asked = validate(config_of(configfiles, entries_of(arguments)), SNAKEFILE.parent, look=False)
+    owners = {*asked.settings.datasets, *asked.studies}
+    parts = {finding.path: finding.path.relative_to(folder / "results").parts for finding in damaged}
+    foreign = [path for path, names in parts.items() if len(names) > 1 and names[0] not in owners]
+    if foreign:
+        raise UserError(
+            f"Nothing in these settings makes {foreign[0]} ({count(len(foreign), 'damaged product')} of such a kind). "
+            "Nothing was changed. Name the settings that made it: genreflow verify --repair --configfile FILE"
+        )
 
 
 def _damaged(files: Sequence[Path]) -> list[Finding]:

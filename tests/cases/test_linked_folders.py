@@ -103,6 +103,10 @@ def test_what_a_run_sweeps_mends_and_dates_is_found_behind_links(small):
     _sweep(small)
     assert {path.name for path in files_below(small)} == {"s0.parquet", ".s1.parquet.damaged"}
     sweep(small)
+    assert (shards / ".s1.parquet.damaged").exists(), "what is not made again is not deleted"
+    (shards / "s1.parquet").write_text("made again")
+    sweep(small)
+    (shards / "s1.parquet").unlink()
     assert put_aside(shards / "s0.parquet") == [shards / "s0.parquet"]
     assert [path.name for path in files_below(small)] == [".s0.parquet.damaged"]
 
