@@ -20,8 +20,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import scale
+from duplicates import MOST_SECONDS, WORDS_PER_SECOND, made_up
 from scheduling import HOME, SNAKEMAKE, stand_in, timed
 
+from genreflow.audio.fingerprint import to_text
 from genreflow.audio.ingest import SCHEMA
 from genreflow.audio.vorbis import write_ogg
 from genreflow.config.load import read_yaml
@@ -35,6 +37,7 @@ CLASSES = (10, 50, 161, 400, 1_000)
 LEAST_TRACKS, TRACKS_PER_CLASS = 400, 5
 MOST_TIMES = 3.0
 RATE, SECONDS, SLICES = 44_100, 20, 2
+WORDS = round(MOST_SECONDS * WORDS_PER_SECOND) - 20  # of a fingerprint, those of a long track
 MADE = ("normalise_audio", "cut_slices")
 # Put before every script: the peak of its process, as it ends, and what it was given.
 NOTE = """\
@@ -60,7 +63,7 @@ predict: {study: classes, files: [sound.ogg]}
 INPUT = """\
 inputs:
   slices: {segments: {kind: midpoint, count: 2}}
-training: {epochs: 1, steps_per_epoch: 3, batch: 100, predict_training: true}
+training: {epochs: 1, steps_per_epoch: 3, batch: 100, sampling: shuffled, predict_training: true}
 folds: {count: 2}
 """
 STUDIES = {
@@ -88,7 +91,7 @@ experiments:
 analysis: [slices]
 final: null
 """
-    + INPUT.replace("batch: 100", "batch: 100, sampling: shuffled"),
+    + INPUT,
     "sounds": """\
 dataset: synthetic
 inputs:
@@ -194,7 +197,7 @@ def make_products(dataset: DatasetPlan, plan: InputPlan) -> None:
     facts = {"dtype": "float16", "front_end": front_end, "segments": segments, "shape": [128, 128], "peak": False}
     ids, hashes = (dataset.listed[name].to_pylist() for name in ("track_id", "sha256"))
     for shard, members in dataset.members.items():
-        rows = [scale.audio_row(ids[row], hashes[row], row + 1, None) for row in members]
+        rows = [scale.audio_row(ids[row], hashes[row], row + 1, to_text(made_up(rng, WORDS))) for row in members]
         rows = [row | {"seconds": float(SECONDS), "frames": RATE * SECONDS} for row in rows]
         table = pa.Table.from_pylist(rows, schema=SCHEMA)
         folder = Path(f"made/results/{dataset.name}/audio")
