@@ -14,6 +14,7 @@ from genreflow.figures import limits, style
 
 _LARGEST = 200  # cells along a side of the image; of more classes, a cell stands for several
 _NAMED = 12  # classes that are named along a side of the image
+_LEAST_ROWS = 12  # that a panel of pairs has room for, be there fewer
 _ARROW = "\N{RIGHTWARDS ARROW}"
 
 
@@ -99,7 +100,7 @@ def name_pairs(axes: Axes, pairs: pd.DataFrame) -> None:
         for true, predicted in zip(pairs["true"], pairs["predicted"], strict=True)
     ]
     axes.set_yticks(np.arange(len(pairs)), names, fontsize=7.5)
-    axes.set_ylim(max(len(pairs), 1) - 0.4, -0.6)
+    axes.set_ylim(max(len(pairs), _LEAST_ROWS) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
 
 

@@ -11,6 +11,7 @@ from genreflow.config.inputs import InputSettings
 from genreflow.config.pipeline import PipelineSettings
 from genreflow.config.training import MIN_STEPS_PER_EPOCH, TrainingSettings
 from genreflow.features.shapes import segment_shape
+from genreflow.figures import limits
 from genreflow.folds.feasibility import classes_of
 from genreflow.models import registry
 from genreflow.plan.datasets import DatasetPlan, InputPlan
@@ -96,7 +97,7 @@ def describing_mb(study: StudyPlan) -> float:
     inputs = [study.input_plan(name) for name in study.settings.analysis]
     clips = max((min(1.05, _slices_mb(given, 1) / given.settings.segments.count) for given in inputs), default=0)
     blocks = max(map(_block_mb, inputs), default=0)
-    return 420 + 1e-5 * tracks * _n_tags(study.dataset) + 2 * min(tracks, 500) * clips + blocks + 0.01 * tracks
+    return 480 + 1e-5 * tracks * _n_tags(study.dataset) + 2 * min(tracks, 500) * clips + blocks + 0.01 * tracks
 
 
 def evaluating_mb(study: StudyPlan) -> float:
@@ -113,7 +114,10 @@ def drawing_mb(study: StudyPlan, shown: Mapping[str, str]) -> float:
     tables = 0.004 * _tracks(study.dataset)
     what = shown.get("figure", shown["kind"])
     if "confusion" in what or what in ("triple", "published"):
-        tables += 400 + 2 * _confusions_mb(study)
+        most = max((_n_classes(study, setting) for setting in study.settings_of.values()), default=0)
+        tables += (0.2 * most**2 if most <= limits.MOST_CLASSES else 0) + 2 * _confusions_mb(study)
+    if what == "spectrograms":
+        tables += 200
     if what in ("roc", "pr"):
         tables += 1e-6 * sum(100_000 * _n_classes(study, setting) for setting in study.settings_of.values())
     if what == "right_and_wrong" and study.headline is not None:

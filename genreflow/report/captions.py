@@ -74,7 +74,7 @@ _CAPTIONS = {
 
 _OVERVIEW = (
     "The whole matrix as colors: rows are true classes, columns predicted ones. Below it, how many classes are "
-    "recognized how often. Right: the most confused pairs, true class first; the table has every cell."
+    "recognized how often. Right: the most confused pairs, true class first; confusion.csv has every cell."
 )
 # Figures that show something else of many classes or tags: from which number on, and what.
 _OF_MANY = {

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from genreflow.figures import limits
 from genreflow.figures.style import printable
 from genreflow.report import columns, tables
 from genreflow.report.blocks import STANDIN, Drawn, Folded, Heading, Heard, Mapped, Pairs, Picture, Shown, Text
@@ -263,7 +264,7 @@ def _data(study: Study) -> list[Any]:
     blocks: list[Any] = []
     if _some(study.audit):
         blocks.append(
-            Shown(tables.table(study.audit, columns.AUDIT, caption="Tracks, groups and slices of each class"))
+            _by_class(tables.table(study.audit, columns.AUDIT, caption="Tracks, groups and slices of each class"))
         )
     if _some(study.quarantine):
         caption = f"Quarantined files ({len(study.quarantine):,}), and why"
@@ -310,7 +311,7 @@ def _leakage(study: Study) -> list[Any]:
     blocks.append(Folded(tables.table(found, columns.LEAKAGE, caption=caption)))
     if _some(study.bandwidth):
         caption = "Bandwidth of each class (kHz): where classes differ, a model may learn the codec and not the music"
-        blocks.append(Shown(tables.table(study.bandwidth, columns.BANDWIDTH, caption=caption)))
+        blocks.append(_by_class(tables.table(study.bandwidth, columns.BANDWIDTH, caption=caption)))
     return blocks
 
 
@@ -329,7 +330,9 @@ def _results(study: Study) -> list[Any]:
         blocks.append(Shown(tables.table(settings, columns.SETTINGS, caption=caption)))
         blocks.append(Folded(tables.table(settings, columns.MEASURES, caption="More measures of each setting (%)")))
     if _some(study.tags):
-        blocks.append(Shown(tables.table(study.tags, columns.TAGS, caption="Areas under the curves of each tag (%)")))
+        blocks.append(
+            _by_class(tables.table(study.tags, columns.TAGS, caption="Areas under the curves of each tag (%)"))
+        )
     if _some(study.scores):
         blocks.append(Folded(tables.table(study.scores, columns.SCORES, caption="Every metric of the main setting")))
     blocks.append(Folded(tables.table(study.runs, columns.RUNS, caption=f"All runs ({len(study.runs):,})")))
@@ -376,7 +379,7 @@ def _confusion(study: Study) -> list[Any]:
     if _some(study.classes):
         for level, rows in study.classes.groupby("level", sort=False):
             caption = f"Precision, recall and F1 of each class, {level} level"
-            kind = Shown if level == "track" else Folded
+            kind = _by_class if level == "track" else Folded
             blocks.append(kind(tables.table(rows, columns.CLASSES, caption=caption)))
     if _some(study.tracks):
         wrong = study.tracks[~study.tracks.correct.astype(bool)]
@@ -455,6 +458,11 @@ def _beside_published(settings: pd.DataFrame, experiments: pd.DataFrame | None) 
         return settings
     published = experiments[["model", "setting", "published_mean", "published_sd", "difference"]]
     return settings.merge(published.drop_duplicates(["model", "setting"]), on=["model", "setting"], how="left")
+
+
+def _by_class(table: tables.Table) -> Shown | Folded:
+    """Return a table with a row a class or tag: folded where there are many."""
+    return Folded(table) if len(table.rows) > limits.MOST_ROWS else Shown(table)
 
 
 def _some(frame: pd.DataFrame | None) -> bool:
