@@ -166,12 +166,13 @@ def test_trainings_get_a_gpu_each_and_nothing_else_does(ran):
 
 def test_small_jobs_go_together_and_ask_for_what_one_of_them_needs(ran):
     """Slurm's executor runs the jobs of a group one after another."""
-    _, jobs = ran
+    project, jobs = ran
     [shards] = [job for job in jobs if "cut_slices" in job.rule]
     [figures] = [job for job in jobs if "draw_figure" in job.rule]
     assert (shards.cpus, figures.cpus) == (4, 1)
-    [table] = [job for job in jobs if job.rule == "find_duplicates"]  # as large as one figure
-    assert figures.memory_mb == table.memory_mb
+    assert len(list((project.work / "results").rglob("figures/*.png"))) > 5
+    [table] = [job for job in jobs if job.rule == "find_duplicates"]  # nearly as large as one figure
+    assert table.memory_mb <= figures.memory_mb < 2 * table.memory_mb
 
 
 def test_a_track_that_comes_during_the_run_waits_for_the_next(ran):
