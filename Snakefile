@@ -37,4 +37,4 @@ rule all:
 
 
 onsuccess:
-    print(sanitize(farewell(PLAN)))
+    print(sanitize(run_summary(PLAN)))

@@ -13,10 +13,10 @@ import pandas as pd
 
 from genreflow.audio.vorbis import write_ogg
 from genreflow.config.inputs import InputSettings
-from genreflow.demo.corpus import plan, render
-from genreflow.demo.synth import RATE
 from genreflow.features.slices import slice_shard
 from genreflow.models.registry import MODELS
+from genreflow.synthetic.corpus import plan, render
+from genreflow.synthetic.synth import RATE
 
 TRACKS, SECONDS, TARGET = 32, 300.0, 1.5
 

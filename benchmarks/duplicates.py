@@ -23,8 +23,8 @@ import soxr
 
 from genreflow.audio.fingerprint import MOST_SECONDS, WORDS_PER_SECOND, fingerprint, to_text
 from genreflow.audio.vorbis import encode_ogg
-from genreflow.catalog.duplicates import find_pairs
-from genreflow.demo.corpus import DemoTrack, plan, render
+from genreflow.datasets.duplicates import find_pairs
+from genreflow.synthetic.corpus import DemoTrack, plan, render
 
 RATE = 44_100
 TRACKS, SECONDS, SEED = 500, 32, 2024

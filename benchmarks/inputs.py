@@ -27,14 +27,14 @@ from plain import plain_descriptors
 from scipy.signal import find_peaks
 
 from genreflow.config.inputs import Beats, Descriptors, InputSettings, LogMel, MusicMaps, Stft
-from genreflow.demo.corpus import plan, render
-from genreflow.demo.synth import RATE
 from genreflow.features.descriptors import describe
 from genreflow.features.logmel import log_mel
 from genreflow.features.maps import music_maps
 from genreflow.features.rhythm import beat_frames, frame_rate, onset_envelope
 from genreflow.features.segments import segment_starts
 from genreflow.features.stft import stft_magnitude
+from genreflow.synthetic.corpus import plan, render
+from genreflow.synthetic.synth import RATE
 
 SECONDS = 30
 WESTERN8 = LogMel(sample_rate=22_050, hop=512, padding="reflect", reference="max", top_db=80.0)

@@ -27,7 +27,7 @@ from genreflow.audio.fingerprint import to_text
 from genreflow.audio.ingest import SCHEMA
 from genreflow.audio.vorbis import write_ogg
 from genreflow.config.load import read_yaml
-from genreflow.plan import needs
+from genreflow.plan import job_resources
 from genreflow.plan.datasets import DatasetPlan, InputPlan
 from genreflow.plan.make import Plan, make_plan
 from genreflow.store.parquet import Header, write_table
@@ -166,7 +166,7 @@ def taken(plan: Plan) -> pd.DataFrame:
     """Return what the jobs noted: ``rule, output, asked, used``, MB."""
     rows = [json.loads(line) for line in Path("took.jsonl").read_text().splitlines()]
     jobs = pd.DataFrame(rows, columns=["rule", "output", "asked", "used"])
-    return jobs.assign(asked=jobs["asked"] - needs.snakemake_mb(plan))
+    return jobs.assign(asked=jobs["asked"] - job_resources.snakemake_mb(plan))
 
 
 def make_project(folder: Path, classes: int, tracks: int) -> None:

@@ -52,11 +52,11 @@ def corpus(folder: Path, n_tracks: int) -> None:
 def job(asked: dict) -> None:
     """Train what one process is asked for."""
     from genreflow.config.training import TrainingSettings
-    from genreflow.training.packed import Wanted, run_all
+    from genreflow.training.multi_fold import RunSpec, run_all
 
     folder = Path(asked["folder"])
     training = TrainingSettings(batch=100, epochs=1, steps_per_epoch=asked["steps"])
-    wanted = [Wanted(fold, training, folder / asked["way"] / asked["pool"] / fold) for fold in asked["folds"]]
+    wanted = [RunSpec(fold, training, folder / asked["way"] / asked["pool"] / fold) for fold in asked["folds"]]
     for run in wanted:
         run.folder.mkdir(parents=True, exist_ok=True)
     for _ in run_all(

@@ -19,9 +19,9 @@ from ingest import synthesise
 from threadpoolctl import threadpool_limits
 
 from genreflow.config.audio import AudioSettings
+from genreflow.inference.files import find
+from genreflow.inference.tracks import Predictor
 from genreflow.models import registry
-from genreflow.predict.files import find
-from genreflow.predict.tracks import Predictor
 from genreflow.store.atomic import write_bytes
 from genreflow.store.runs import MODEL, RUN, RUN_VERSION
 from genreflow.store.sealed import write_sealed

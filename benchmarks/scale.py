@@ -26,9 +26,9 @@ from scheduling import HOME, SNAKEMAKE, make_project, stand_in, timed
 from genreflow.audio.fingerprint import to_text
 from genreflow.audio.ingest import SCHEMA, ingest
 from genreflow.audio.vorbis import write_ogg
-from genreflow.catalog.index import read_index
 from genreflow.config.audio import AudioSettings
 from genreflow.config.load import read_yaml
+from genreflow.datasets.index import read_index
 from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN, VALIDATION
 from genreflow.models.registry import build
 from genreflow.models.summary import layers

@@ -22,11 +22,11 @@ from genreflow.audio.ingest import ingest
 from genreflow.config.audio import AudioSettings
 from genreflow.config.inputs import InputSettings
 from genreflow.config.study import StudySettings
-from genreflow.demo.corpus import plan, render
-from genreflow.demo.synth import RATE
 from genreflow.features.slices import slice_shard
 from genreflow.store.digest import file_sha256
 from genreflow.store.shards import write_shard
+from genreflow.synthetic.corpus import plan, render
+from genreflow.synthetic.synth import RATE
 from genreflow.training.predict import predict_proba
 
 SECONDS, BATCH, STEPS = 240.0, 100, 5

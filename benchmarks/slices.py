@@ -22,9 +22,9 @@ import numpy as np
 
 from genreflow.audio.vorbis import write_ogg
 from genreflow.config.inputs import InputSettings
-from genreflow.demo.corpus import plan, render
-from genreflow.demo.synth import RATE
 from genreflow.features.slices import cut, to_stored
+from genreflow.synthetic.corpus import plan, render
+from genreflow.synthetic.synth import RATE
 
 SETTINGS = InputSettings()
 

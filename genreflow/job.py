@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from genreflow.errors import Damaged, UserError, of_the_machine
-from genreflow.repair import put_aside
+from genreflow.repair import set_aside_damaged
 from genreflow.store.costs import recorded
 from genreflow.store.text import Sanitized, sanitize
 
@@ -58,7 +58,7 @@ def job(log: str | Path) -> Iterator[Callable[[str], None]]:
 def _tell(error: Exception, say: Callable[[str], None], log: str | Path) -> None:
     """Say why a job cannot go on; what is damaged is put aside."""
     if isinstance(error, Damaged) and not error.remedy:
-        gone = put_aside(error.path)
+        gone = set_aside_damaged(error.path)
         say(f"{error} {' and '.join(map(str, gone))} will be made again: run the same command once more.")
         return
     if isinstance(error, UserError):

@@ -63,7 +63,7 @@ def find_damage(files: Sequence[Path]) -> Iterator[Finding | None]:
         yield from pool.map(_check, files)
 
 
-def put_aside(path: Path) -> list[Path]:
+def set_aside_damaged(path: Path) -> list[Path]:
     """Rename a damaged product, so that it is made again; return the products that are missing now.
 
     A normalised track is made with its shard's table, a recording beside a page with the page; so these go with it.
@@ -89,7 +89,7 @@ def missing_stages(results: Path) -> list[list[Path]]:
     return [[product for _, product in group] for _, group in groupby(missing, key=itemgetter(0))]
 
 
-def give_back_times(products: Iterable[Path]) -> None:
+def restore_mtimes(products: Iterable[Path]) -> None:
     """Give products that were put aside and made again the times of the damaged ones, which are deleted."""
     for product in products:
         if product.exists():

@@ -62,7 +62,7 @@ def test_what_is_done_in_one_place(library, place):
 
 
 def test_evaluation_and_figures_know_nothing_of_torch():
-    for room in ("evaluation", "figures", "report", "plan", "catalog", "folds"):
+    for room in ("evaluation", "figures", "report", "plan", "datasets", "folds"):
         for path in (PACKAGE / room).rglob("*.py"):
             assert "torch" not in {name.split(".")[0] for name in imports(path)}, path
 

@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from genreflow.catalog.index import read_index, shard_files
 from genreflow.config.inputs import FRONT_ENDS, FrontEnd
+from genreflow.datasets.index import read_index, shard_files
 from genreflow.store.digest import digest
 from genreflow.store.shards import as_fed, read_arrays, read_header, read_rows
 

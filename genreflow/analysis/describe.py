@@ -44,7 +44,7 @@ def describe(
     Parameters
     ----------
     index
-        The tracks that are spoken of, a row each, with the columns of `genreflow.catalog.index`. Counts and
+        The tracks that are spoken of, a row each, with the columns of `genreflow.datasets.index`. Counts and
         correlations are of all of them; everything else of those that have slices.
     inputs
         The ``index.parquet`` of each input, beside which its shards lie. Waveforms give variances, envelopes and

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO
 
-from genreflow.audio.verdict import Refused
+from genreflow.audio.verdict import RejectedTrack
 
 _MOST_CHUNKS = 10_000
 _UNKNOWN_SIZE = 0xFFFFFFFF
@@ -61,9 +61,9 @@ def check_wav(file: BinaryIO) -> None:
             tag, channels, rate, _, _, bits = struct.unpack("<HHIIHH", content)
             if not 0 < channels < 256 or rate == 0 or (tag in _LINEAR and bits not in _LINEAR_BITS):
                 claim = f"{channels} channels of {bits} bits at {rate} Hz"
-                raise Refused("Q_CONTAINER", f"The header of this WAV file is damaged: it claims {claim}.")
+                raise RejectedTrack("Q_CONTAINER", f"The header of this WAV file is damaged: it claims {claim}.")
             return
-    raise Refused("Q_CONTAINER", "The WAV file does not say how its samples are stored.")
+    raise RejectedTrack("Q_CONTAINER", "The WAV file does not say how its samples are stored.")
 
 
 def full_width_head(file: BinaryIO, parts: Iterator[Chunk]) -> bytes:
@@ -131,9 +131,9 @@ def check_aiff(file: BinaryIO) -> None:
         if chunk.name == b"COMM" and len(content := _content(file, chunk, 18)) == 18:
             exponent, mantissa = struct.unpack(">HQ", content[8:])
             if not 1 <= math.ldexp(mantissa, min(exponent, _ABSURD_EXPONENT) - 16_446) < 2**32:
-                raise Refused("Q_RATE", "The sampling rate in the header of this AIFF file is no possible one.")
+                raise RejectedTrack("Q_RATE", "The sampling rate in the header of this AIFF file is no possible one.")
             return
-    raise Refused("Q_CONTAINER", "The AIFF file does not say how its samples are stored.")
+    raise RejectedTrack("Q_CONTAINER", "The AIFF file does not say how its samples are stored.")
 
 
 def mp4_stretch(file: BinaryIO) -> float:
@@ -149,13 +149,13 @@ def mp4_stretch(file: BinaryIO) -> float:
     claimed = max((box.start + box.length for box in boxes), default=size)
     if not any(box.name == b"moov" for box in boxes):
         if boxes and boxes[-1].name == b"mdat" and claimed > size:
-            raise Refused("Q_TRUNCATED", "The file ends before its index, which says where the audio is.")
-        raise Refused("Q_CONTAINER", "The MP4 file has no index that says where its audio is.")
+            raise RejectedTrack("Q_TRUNCATED", "The file ends before its index, which says where the audio is.")
+        raise RejectedTrack("Q_CONTAINER", "The MP4 file has no index that says where its audio is.")
     for table in _sample_tables(file, 0, size):
         for entry in islice(_boxes(file, table.start + _TABLE_HEADER, table.start + table.length), _MOST_CHUNKS):
             protected = b"sinf" in _content(file, entry, min(entry.length, 4096))
             if entry.name in (b"enca", b"encv") or (entry.name == b"drms" and protected):
-                raise Refused("Q_ENCRYPTED", "The audio is encrypted (copy protection), and cannot be decoded.")
+                raise RejectedTrack("Q_ENCRYPTED", "The audio is encrypted (copy protection), and cannot be decoded.")
     return max(1.0, claimed / size)
 
 
@@ -164,13 +164,13 @@ def flac_audio(file: BinaryIO) -> tuple[bytes, int]:
     file.seek(4)
     first = file.read(_FLAC_BLOCK_HEADER + _STREAMINFO)
     if len(first) < _FLAC_BLOCK_HEADER + _STREAMINFO or first[0] & 0x7F:
-        raise Refused("Q_CONTAINER", "The FLAC file does not say how its samples are stored.")
+        raise RejectedTrack("Q_CONTAINER", "The FLAC file does not say how its samples are stored.")
     start, is_last = 4 + _FLAC_BLOCK_HEADER + _STREAMINFO, first[0] & 0x80
     while not is_last:
         file.seek(start)
         header = file.read(_FLAC_BLOCK_HEADER)
         if len(header) < _FLAC_BLOCK_HEADER:
-            raise Refused("Q_NO_AUDIO", "The file ends within its tags, before its audio.")
+            raise RejectedTrack("Q_NO_AUDIO", "The file ends within its tags, before its audio.")
         start += _FLAC_BLOCK_HEADER + int.from_bytes(header[1:], "big")
         is_last = header[0] & 0x80
     return b"fLaC\x80" + first[1:], start

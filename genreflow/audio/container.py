@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from genreflow.audio import chunks, headers, mpeg, ogg
 from genreflow.audio.contradictions import check_header
-from genreflow.audio.verdict import Caution, Refused
+from genreflow.audio.verdict import RejectedTrack, TrackWarning
 
 _HEAD_BYTES = 16_384  # more than a sequence of frames takes
 _MOST_TAGS = 16
@@ -65,7 +65,7 @@ _MAGIC = {
     b"FRM8": "dff",
 }
 _UNKNOWN = "not a known audio file"
-FORMAT_CHANGE = Caution("W_FORMAT_CHANGE", "The audio format changes midway; the first part is used.")
+FORMAT_CHANGE = TrackWarning("W_FORMAT_CHANGE", "The audio format changes midway; the first part is used.")
 _NAMES = {
     "w64": "Wave64",
     "flac": "FLAC",
@@ -118,7 +118,7 @@ class Excerpt:
 
 
 @dataclass(frozen=True)
-class Survey:
+class ContainerProbe:
     """What a file says of itself.
 
     Parameters
@@ -138,11 +138,11 @@ class Survey:
     container: str
     pieces: tuple[Excerpt, ...]
     header_is_exact: bool
-    stretch: float
-    cautions: tuple[Caution, ...]
+    declared_to_decoded_ratio: float
+    cautions: tuple[TrackWarning, ...]
 
 
-def survey(file: BinaryIO, *, junk_bytes: int) -> Survey:
+def probe_container(file: BinaryIO, *, junk_bytes: int) -> ContainerProbe:
     """Examine an open file, whose position is changed; `junk_bytes` are searched for the start of an MPEG stream.
 
     Raises
@@ -152,34 +152,34 @@ def survey(file: BinaryIO, *, junk_bytes: int) -> Survey:
     """
     container, start, cautions = _locate(file, junk_bytes)
     audio = Excerpt(file, start)
-    pieces, header_is_exact, stretch = (audio,), False, 1.0
+    pieces, header_is_exact, declared_to_decoded_ratio = (audio,), False, 1.0
     match container:
         case "wav":
             chunks.check_wav(audio)
-            stretch = chunks.wav_stretch(audio)
+            declared_to_decoded_ratio = chunks.wav_stretch(audio)
             head = chunks.full_width_head(audio, chunks.wav_chunks(audio))
             pieces = (Excerpt(file, start + len(head), header=head),)
         case "w64":
-            stretch = chunks.w64_stretch(audio)
+            declared_to_decoded_ratio = chunks.w64_stretch(audio)
             head = chunks.full_width_head(audio, chunks.w64_chunks(audio))
             pieces = (Excerpt(file, start + len(head), header=head),)
         case "caf":
-            stretch = chunks.caf_stretch(audio)
+            declared_to_decoded_ratio = chunks.caf_stretch(audio)
         case "aiff":
             chunks.check_aiff(audio)
-            stretch = chunks.aiff_stretch(audio)
+            declared_to_decoded_ratio = chunks.aiff_stretch(audio)
         case "au":
-            stretch = chunks.au_stretch(audio)
+            declared_to_decoded_ratio = chunks.au_stretch(audio)
         case "mp4":
-            stretch, header_is_exact = chunks.mp4_stretch(audio), True
+            declared_to_decoded_ratio, header_is_exact = chunks.mp4_stretch(audio), True
         case "matroska":
-            stretch = headers.matroska_stretch(audio)
+            declared_to_decoded_ratio = headers.matroska_stretch(audio)
         case "asf":
-            stretch = headers.asf_stretch(audio)
+            declared_to_decoded_ratio = headers.asf_stretch(audio)
         case "dsf":
-            stretch = headers.dsf_stretch(audio)
+            declared_to_decoded_ratio = headers.dsf_stretch(audio)
         case "dff":
-            stretch = headers.dsdiff_stretch(audio)
+            declared_to_decoded_ratio = headers.dsdiff_stretch(audio)
         case "wv" | "tta" | "ape":
             header_is_exact = True
         case "mpc":  # of stream version 8 FFmpeg has the length wrong
@@ -190,7 +190,7 @@ def survey(file: BinaryIO, *, junk_bytes: int) -> Survey:
             header, begin = chunks.flac_audio(audio)
             pieces, header_is_exact = (Excerpt(file, start + begin, header=header),), True
         case "ogg":
-            streams = ogg.survey(audio)
+            streams = ogg.scan_pages(audio)
             bounds = [start + link for link in streams.links or [0]]
             ends = [*bounds[1:], None if streams.stop is None else start + streams.stop]
             pieces = tuple(Excerpt(file, begin, end) for begin, end in zip(bounds, ends, strict=True))
@@ -198,17 +198,17 @@ def survey(file: BinaryIO, *, junk_bytes: int) -> Survey:
             header_is_exact = streams.ended and streams.gaps > 0
             cautions += _ogg_cautions(streams)
     cautions += tuple(check_header(container, audio))
-    return Survey(container, pieces, header_is_exact, stretch, cautions)
+    return ContainerProbe(container, pieces, header_is_exact, declared_to_decoded_ratio, cautions)
 
 
-def extension_caution(path: bytes | str, container: str) -> list[Caution]:
+def extension_caution(path: bytes | str, container: str) -> list[TrackWarning]:
     """Return a caution where the name of a file is that of another container."""
     suffix = Path(os.fsdecode(path)).suffix[1:].lower()
     if suffix in _SUFFIXES[container]:
         return []
     name = f"ends in .{suffix}" if suffix.isalnum() and suffix.isascii() else "has no extension of audio"
     message = f"The name of the file {name}, but by its content it is {_NAMES.get(container, container.upper())}."
-    return [Caution("W_EXTENSION", message)]
+    return [TrackWarning("W_EXTENSION", message)]
 
 
 def identify(head: bytes) -> str | None:
@@ -226,25 +226,25 @@ def identify(head: bytes) -> str | None:
     return frame and frame[0]
 
 
-def _locate(file: BinaryIO, junk_bytes: int) -> tuple[str, int, tuple[Caution, ...]]:
+def _locate(file: BinaryIO, junk_bytes: int) -> tuple[str, int, tuple[TrackWarning, ...]]:
     """Return the container, the place where it begins, and what is odd about what comes before."""
     start, head = _behind_tags(file)
     container = identify(head)
     if container not in (None, "mp3", "aac") or mpeg.is_sequence(head, 0, is_end=len(head) < _HEAD_BYTES):
         return container, start, ()
     if not start and (guess := _guess(head)) != _UNKNOWN:  # no frame is to be found in it
-        raise Refused("Q_NOT_AUDIO", f"By its content this is {guess}.")
+        raise RejectedTrack("Q_NOT_AUDIO", f"By its content this is {guess}.")
     found = mpeg.find_sequence(file, start, junk_bytes)
     if found is None and start:  # the tag may be shorter than it says
         found = mpeg.find_sequence(file, _TAG_HEADER, junk_bytes)
     if found is None and start:
-        raise Refused("Q_NO_AUDIO", "The file holds a tag, and no audio behind it.")
+        raise RejectedTrack("Q_NO_AUDIO", "The file holds a tag, and no audio behind it.")
     if found is None:
-        raise Refused("Q_NOT_AUDIO", f"By its content this is {_UNKNOWN}.")
+        raise RejectedTrack("Q_NOT_AUDIO", f"By its content this is {_UNKNOWN}.")
     if start:
-        caution = Caution("W_TAG", "The tag at the start of the file is not as long as it says.")
+        caution = TrackWarning("W_TAG", "The tag at the start of the file is not as long as it says.")
     else:
-        caution = Caution("W_LEADING_JUNK", f"The first {found} bytes of the file are no audio, and are skipped.")
+        caution = TrackWarning("W_LEADING_JUNK", f"The first {found} bytes of the file are no audio, and are skipped.")
     return mpeg.frame(_read(file, found, _HEAD_BYTES))[0], found, (caution,)
 
 
@@ -277,15 +277,15 @@ def _guess(head: bytes) -> str:
     return "a text file" if all(sign >= " " or sign.isspace() for sign in text) else _UNKNOWN
 
 
-def _ogg_cautions(streams: ogg.Streams) -> tuple[Caution, ...]:
+def _ogg_cautions(streams: ogg.Streams) -> tuple[TrackWarning, ...]:
     cautions = []
     if streams.gaps:
         message = f"Pages of the Ogg stream are missing or damaged in {streams.gaps} places: audio is lost there."
-        cautions.append(Caution("W_GAP", message))
+        cautions.append(TrackWarning("W_GAP", message))
     if not streams.has_audio and streams.links:
-        raise Refused("Q_NO_AUDIO", "The Ogg file has no audio stream of a known kind.")
+        raise RejectedTrack("Q_NO_AUDIO", "The Ogg file has no audio stream of a known kind.")
     if not streams.ended:
-        cautions.append(Caution("W_NO_EOS", "The Ogg stream does not end where it should: it may be cut short."))
+        cautions.append(TrackWarning("W_NO_EOS", "The Ogg stream does not end where it should: it may be cut short."))
     if streams.stop is not None:
         cautions.append(FORMAT_CHANGE)
     return tuple(cautions)

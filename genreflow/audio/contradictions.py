@@ -12,7 +12,7 @@ from itertools import islice
 from typing import BinaryIO
 
 from genreflow.audio import chunks
-from genreflow.audio.verdict import Caution, Refused
+from genreflow.audio.verdict import RejectedTrack, TrackWarning
 
 _MOST_CHUNKS = 10_000
 _UNKNOWN_SIZE = 0xFFFFFFFF
@@ -33,7 +33,7 @@ _CHUNK_HEADER = 8
 _SSND_HEADER = 8  # bytes: where the samples begin, and the size of their blocks
 
 
-def check_header(container: str, file: BinaryIO) -> list[Caution]:
+def check_header(container: str, file: BinaryIO) -> list[TrackWarning]:
     """Compare what the header of a WAV, Wave64, AIFF, AU or CAF file says in several places.
 
     Returns
@@ -51,7 +51,7 @@ def check_header(container: str, file: BinaryIO) -> list[Caution]:
     wrong = list(check(file)) if check else []
     if not wrong:
         return []
-    return [Caution("W_HEADER", f"The header is wrong in what does not matter: {'; '.join(wrong)}.")]
+    return [TrackWarning("W_HEADER", f"The header is wrong in what does not matter: {'; '.join(wrong)}.")]
 
 
 def _check_wav(file: BinaryIO) -> Iterator[str]:
@@ -227,5 +227,5 @@ def _unpacked(file: BinaryIO, start: int, form: str) -> tuple | None:
     return struct.unpack(form, content) if len(content) == struct.calcsize(form) else None
 
 
-def _refused(claims: str) -> Refused:
-    return Refused("Q_HEADER", f"The header contradicts itself, so that its samples would be misread: {claims}.")
+def _refused(claims: str) -> RejectedTrack:
+    return RejectedTrack("Q_HEADER", f"The header contradicts itself, so that its samples would be misread: {claims}.")

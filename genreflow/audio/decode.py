@@ -21,11 +21,11 @@ from typing import BinaryIO
 import av
 import numpy as np
 
-from genreflow.audio.container import FORMAT_CHANGE, Survey, survey
+from genreflow.audio.container import FORMAT_CHANGE, ContainerProbe, probe_container
 from genreflow.audio.lame import has_music_checksum
 from genreflow.audio.levels import LevelMeter, Levels
-from genreflow.audio.verdict import Caution, Refused
-from genreflow.config.audio import Gates
+from genreflow.audio.verdict import RejectedTrack, TrackWarning
+from genreflow.config.audio import QualityThresholds
 
 MAX_FRAMES = 2**28  # held at once: 1 GiB
 
@@ -40,7 +40,7 @@ _CODECS = (
 _BLOCK = 65_536  # frames converted at a time, about
 _PLANAR_CHANNELS = 7  # PyAV reads planar frames of eight and more channels out of bounds
 _GROWTH = 2**22  # frames
-_OTHER_MUSIC = Caution(
+_OTHER_MUSIC = TrackWarning(
     "W_LAME_CRC", "The audio is not the one that was encoded: the checksum in the LAME tag of the MP3 file differs."
 )
 _MP4_TAGS = {
@@ -101,7 +101,7 @@ class Decoded:
     ends_early: bool
     cut: bool
     checksum: bool | None
-    cautions: tuple[Caution, ...]
+    cautions: tuple[TrackWarning, ...]
 
     @property
     def seconds(self) -> float:
@@ -109,7 +109,9 @@ class Decoded:
         return len(self.mono) / self.rate
 
 
-def decode(path: bytes | str, *, max_seconds: float, gates: Gates, channel: int | None = None) -> Decoded:
+def decode(
+    path: bytes | str, *, max_seconds: float, thresholds: QualityThresholds, channel: int | None = None
+) -> Decoded:
     """Decode at most `max_seconds` of a file's first audio stream: the mean of its channels, or one `channel`.
 
     Raises
@@ -117,18 +119,18 @@ def decode(path: bytes | str, *, max_seconds: float, gates: Gates, channel: int 
     Refused
         When there is no audio to be had; never an error of a library.
     """
-    with _library_errors_refused(), _opened(path, gates) as file:
+    with _library_errors_refused(), _opened(path, thresholds) as file:
         before = _stamp(file)
-        found = survey(file, junk_bytes=round(1e6 * gates.junk_mb))
-        decoded = _decode(found, max_seconds, gates, channel)
+        found = probe_container(file, junk_bytes=round(1e6 * thresholds.junk_mb))
+        decoded = _decode(found, max_seconds, thresholds, channel)
         if found.container == "mp3" and has_music_checksum(found.pieces[0]) is False:
             decoded = dataclasses.replace(decoded, cautions=(*decoded.cautions, _OTHER_MUSIC))
         if _stamp(file) != before:
-            raise Refused("Q_CHANGED", "The file changed while it was read.")
+            raise RejectedTrack("Q_CHANGED", "The file changed while it was read.")
         return decoded
 
 
-def probe(path: bytes | str, *, gates: Gates, max_seconds: float) -> float | None:
+def probe(path: bytes | str, *, thresholds: QualityThresholds, max_seconds: float) -> float | None:
     """Return the length of a file, at most `max_seconds`, without decoding it; None where it cannot be found out.
 
     The header is believed where the size of the file allows it; else the lengths of packets are summed.
@@ -138,15 +140,15 @@ def probe(path: bytes | str, *, gates: Gates, max_seconds: float) -> float | Non
     Refused
         What can be seen without decoding.
     """
-    with _library_errors_refused(), _opened(path, gates) as whole:
+    with _library_errors_refused(), _opened(path, thresholds) as whole:
         size, file = os.fstat(whole.fileno()).st_size, _Metered(whole, _PROBED_BYTES)
         try:
-            found = survey(file, junk_bytes=round(1e6 * gates.junk_mb))
+            found = probe_container(file, junk_bytes=round(1e6 * thresholds.junk_mb))
             seconds = 0.0
             for piece in found.pieces:
                 piece.seek(0)
                 with av.open(piece, options=_OPTIONS, metadata_errors="replace") as media:
-                    stream, _ = _choose_stream(media, found.container, gates)
+                    stream, _ = _choose_stream(media, found.container, thresholds)
                     declared = _declared_seconds(media, stream) if len(found.pieces) == 1 else None
                     if declared is None or not _is_plausible(declared, size, stream.codec_context):
                         declared = _packet_seconds(media, stream, max_seconds - seconds)
@@ -211,22 +213,22 @@ def _library_errors_refused() -> Iterator[None]:
     """Turn whatever a library says of a file into a plain refusal."""
     try:
         yield
-    except Refused:
+    except RejectedTrack:
         raise
     except MemoryError as error:  # FFmpeg's is one, too
-        raise Refused("Q_MEMORY", "The memory that a track may take does not suffice to decode it.") from error
+        raise RejectedTrack("Q_MEMORY", "The memory that a track may take does not suffice to decode it.") from error
     except av.error.EOFError as error:
-        raise Refused("Q_NO_AUDIO", "The file ends before its audio begins.") from error
+        raise RejectedTrack("Q_NO_AUDIO", "The file ends before its audio begins.") from error
     except av.error.PatchWelcomeError as error:
-        raise Refused("Q_CODEC", "Its audio is coded in a way that is not supported.") from error
+        raise RejectedTrack("Q_CODEC", "Its audio is coded in a way that is not supported.") from error
     except av.error.FFmpegError as error:
         message = f"The file is damaged, or holds no audio: {error.strerror}."
-        raise Refused("Q_CONTAINER", message) from error
+        raise RejectedTrack("Q_CONTAINER", message) from error
     except OSError as error:
-        raise Refused("Q_UNREADABLE", f"The file cannot be read: {error.strerror}.") from error
+        raise RejectedTrack("Q_UNREADABLE", f"The file cannot be read: {error.strerror}.") from error
     except (ValueError, ArithmeticError, LookupError, RecursionError, struct.error) as error:
         message = f"The file is damaged: what its header says makes no sense ({type(error).__name__})."
-        raise Refused("Q_CONTAINER", message) from error
+        raise RejectedTrack("Q_CONTAINER", message) from error
 
 
 def regular_file_size(path: bytes | str) -> int:
@@ -241,33 +243,33 @@ def regular_file_size(path: bytes | str) -> int:
         status = os.stat(path)
     except FileNotFoundError:
         if os.path.islink(path):  # noqa: PTH114 - paths may be bytes
-            raise Refused("Q_NOT_FILE", "This is a link to a file that does not exist.") from None
-        raise Refused("Q_GONE", "The file is no longer there.") from None
+            raise RejectedTrack("Q_NOT_FILE", "This is a link to a file that does not exist.") from None
+        raise RejectedTrack("Q_GONE", "The file is no longer there.") from None
     except PermissionError:
-        raise Refused("Q_PERMISSION", "There is no permission to read the file.") from None
+        raise RejectedTrack("Q_PERMISSION", "There is no permission to read the file.") from None
     except OSError as error:
         code = "Q_NOT_FILE" if error.errno == errno.ELOOP else "Q_UNREADABLE"
-        raise Refused(code, f"The file cannot be read: {error.strerror}.") from error
+        raise RejectedTrack(code, f"The file cannot be read: {error.strerror}.") from error
     if not stat.S_ISREG(status.st_mode):
-        raise Refused("Q_NOT_FILE", "This is not a regular file.")
+        raise RejectedTrack("Q_NOT_FILE", "This is not a regular file.")
     return status.st_size
 
 
 @contextmanager
-def _opened(path: bytes | str, gates: Gates) -> Iterator[BinaryIO]:
+def _opened(path: bytes | str, thresholds: QualityThresholds) -> Iterator[BinaryIO]:
     """Open a regular file that is neither empty nor too large."""
     size = regular_file_size(path)
     if size == 0:
-        raise Refused("Q_EMPTY", "The file has no bytes.")
-    if size > 1e9 * gates.max_file_gb:
-        message = f"The file has {size / 1e9:.1f} GB; files of up to {gates.max_file_gb:g} GB are read."
-        raise Refused("Q_TOO_BIG", message)
+        raise RejectedTrack("Q_EMPTY", "The file has no bytes.")
+    if size > 1e9 * thresholds.max_file_gb:
+        message = f"The file has {size / 1e9:.1f} GB; files of up to {thresholds.max_file_gb:g} GB are read."
+        raise RejectedTrack("Q_TOO_BIG", message)
     try:
         file = open(path, "rb")  # noqa: SIM115 - closed below
     except FileNotFoundError:
-        raise Refused("Q_GONE", "The file is no longer there.") from None
+        raise RejectedTrack("Q_GONE", "The file is no longer there.") from None
     except PermissionError:
-        raise Refused("Q_PERMISSION", "There is no permission to read the file.") from None
+        raise RejectedTrack("Q_PERMISSION", "There is no permission to read the file.") from None
     with file:
         yield file
 
@@ -277,14 +279,14 @@ def _stamp(file: BinaryIO) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _decode(found: Survey, max_seconds: float, gates: Gates, channel: int | None) -> Decoded:
+def _decode(found: ContainerProbe, max_seconds: float, thresholds: QualityThresholds, channel: int | None) -> Decoded:
     reader = _Reader(max_seconds, channel)
-    cautions: tuple[Caution, ...] = ()
+    cautions: tuple[TrackWarning, ...] = ()
     header_seconds: float | None = 0.0
     for piece in found.pieces:
         piece.seek(0)
         with av.open(piece, options=_OPTIONS, metadata_errors="replace") as media:
-            stream, cautions = _choose_stream(media, found.container, gates)
+            stream, cautions = _choose_stream(media, found.container, thresholds)
             if not stream.duration or header_seconds is None:
                 header_seconds = None
             else:
@@ -295,10 +297,10 @@ def _decode(found: Survey, max_seconds: float, gates: Gates, channel: int | None
             break
     reader.finish()
     if not reader.frames:
-        raise Refused("Q_NO_AUDIO", "No audio could be decoded from the file.")
+        raise RejectedTrack("Q_NO_AUDIO", "No audio could be decoded from the file.")
     declared = header_seconds if found.header_is_exact else None
-    if found.stretch > 1 and not found.header_is_exact:
-        declared = found.stretch * reader.frames / reader.rate
+    if found.declared_to_decoded_ratio > 1 and not found.header_is_exact:
+        declared = found.declared_to_decoded_ratio * reader.frames / reader.rate
     if reader.format_changed or reader.checksum():  # with its checksum all is there, whatever the header says
         declared = None
     flac_is_short = codec == "flac" and declared is not None and declared * reader.rate >= reader.frames + 1
@@ -313,7 +315,7 @@ def _decode(found: Survey, max_seconds: float, gates: Gates, channel: int | None
         declared_seconds=declared,
         packets=reader.packets,
         errors=reader.errors,
-        ends_early=found.stretch > 1 or flac_is_short,
+        ends_early=found.declared_to_decoded_ratio > 1 or flac_is_short,
         cut=reader.cut,
         checksum=reader.checksum(),
         cautions=found.cautions + cautions + ((FORMAT_CHANGE,) if reader.format_changed else ()),
@@ -321,29 +323,29 @@ def _decode(found: Survey, max_seconds: float, gates: Gates, channel: int | None
 
 
 def _choose_stream(
-    media: av.container.InputContainer, container: str, gates: Gates
-) -> tuple[av.audio.stream.AudioStream, tuple[Caution, ...]]:
+    media: av.container.InputContainer, container: str, thresholds: QualityThresholds
+) -> tuple[av.audio.stream.AudioStream, tuple[TrackWarning, ...]]:
     """Return the audio stream marked as the usual one, or else the first, ready to be decoded."""
     streams = media.streams.audio
     if not streams:
-        raise Refused("Q_NO_AUDIO", "The file has no audio stream.")
+        raise RejectedTrack("Q_NO_AUDIO", "The file has no audio stream.")
     stream = next((stream for stream in streams if stream.disposition & av.stream.Disposition.default), streams[0])
     context = stream.codec_context
     if context is None:
-        raise Refused("Q_CONTAINER", "The header names a coding of the audio that is not known.")
+        raise RejectedTrack("Q_CONTAINER", "The header names a coding of the audio that is not known.")
     if not context.name.startswith(_CODECS):
-        raise Refused("Q_CODEC", f"The audio is coded as {context.name}, which is not supported.")
-    if context.channels > gates.max_channels:
-        raise Refused("Q_CONTAINER", f"The header claims {context.channels} channels; there is no such music.")
+        raise RejectedTrack("Q_CODEC", f"The audio is coded as {context.name}, which is not supported.")
+    if context.channels > thresholds.max_channels:
+        raise RejectedTrack("Q_CONTAINER", f"The header claims {context.channels} channels; there is no such music.")
     context.thread_count = 1
     if context.name == "flac":  # damage goes unnoticed otherwise
         context.options = {"err_detect": "crccheck+explode"}
     cautions = []
     if len(streams) > 1:
         message = f"The file has {len(streams)} audio streams; number {streams.index(stream) + 1} is used."
-        cautions.append(Caution("W_MULTI_STREAM", message))
+        cautions.append(TrackWarning("W_MULTI_STREAM", message))
     if container == "mp4" and context.codec_tag.strip("\0") not in _MP4_TAGS.get(context.name, (context.codec_tag,)):
-        cautions.append(Caution("W_TAG", "The index of the file calls the coding of its audio by a wrong name."))
+        cautions.append(TrackWarning("W_TAG", "The index of the file calls the coding of its audio by a wrong name."))
     return stream, tuple(cautions)
 
 
@@ -403,7 +405,7 @@ class _Reader:
     def _start(self, frame: av.AudioFrame) -> None:
         self.rate, self.channels = frame.sample_rate, frame.layout.nb_channels
         if not self.rate:
-            raise Refused("Q_RATE", "The header claims a sampling rate of 0 Hz.")
+            raise RejectedTrack("Q_RATE", "The header claims a sampling rate of 0 Hz.")
         self.meter = LevelMeter(self.channels, self.rate)
         self._block = self.meter.block_frames(_BLOCK)
         self._limit = min(round(self.max_seconds * self.rate), MAX_FRAMES)

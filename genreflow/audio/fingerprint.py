@@ -1,7 +1,7 @@
 """What a recording sounds like, in a few kilobytes: a word of 32 bits for every eighth of a second.
 
 The words of two copies of a recording agree in nearly all bits, whatever their codec, level and sample rate;
-`genreflow.catalog.duplicates` compares them. The plan is that of Chromaprint (Lalinsky 2011, after Ke, Hoiem and
+`genreflow.datasets.duplicates` compares them. The plan is that of Chromaprint (Lalinsky 2011, after Ke, Hoiem and
 Sukthankar 2005): rectangular filters over an image of pitch class against time, two bits each. The filters are others:
 a Haar wavelet of the circle of pitch classes says which notes sound in 2 s, six more say what rises and what fades.
 """

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import BinaryIO
 from uuid import UUID
 
-from genreflow.audio.verdict import Refused
+from genreflow.audio.verdict import RejectedTrack
 
 EBML, ASF = b"\x1aE\xdf\xa3", b"0&\xb2u"  # how these files begin
 _SEGMENT = b"\x18S\x80g"
@@ -56,14 +56,14 @@ def asf_stretch(file: BinaryIO) -> float:
     Refused
         `Q_ENCRYPTED` when it is protected.
     """
-    size, stretch = file.seek(0, os.SEEK_END), 1.0
+    size, declared_to_decoded_ratio = file.seek(0, os.SEEK_END), 1.0
     for name, content in islice(_asf_objects(file), _MOST_OBJECTS):
         if name in _ENCRYPTIONS:
-            raise Refused("Q_ENCRYPTED", "The audio is encrypted (copy protection), and cannot be decoded.")
+            raise RejectedTrack("Q_ENCRYPTED", "The audio is encrypted (copy protection), and cannot be decoded.")
         if name == _FILE_PROPERTIES and len(content) == 68:
             claimed, flags = int.from_bytes(content[16:24], "little"), int.from_bytes(content[64:68], "little")
-            stretch = stretch if flags & _IS_BROADCAST else max(1.0, claimed / size)
-    return stretch
+            declared_to_decoded_ratio = declared_to_decoded_ratio if flags & _IS_BROADCAST else max(1.0, claimed / size)
+    return declared_to_decoded_ratio
 
 
 def _asf_objects(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from genreflow.audio.container import extension_caution
 from genreflow.audio.decode import decode, regular_file_size
 from genreflow.audio.normalise import normalise, stored_record
-from genreflow.audio.verdict import UNSETTLED, Refused, verdict_of
+from genreflow.audio.verdict import UNSETTLED, RejectedTrack, verdict_of
 from genreflow.audio.vorbis import serial_of
 from genreflow.audio.workers import CRASHES, Died, Result, TimedOut, run_confined
 from genreflow.config.audio import AudioSettings
@@ -113,16 +113,16 @@ def ingest(
     most = max(_FEW, _MANY * len(left)) if most_unsettled is None else most_unsettled
     open_places: list[int] = []
     while left:
-        suspects = []
+        label_issues = []
         with closing(shard.work(left, workers)) as outcomes:
             for place, outcome in outcomes:
                 if outcome["reason"] in _TRIED_AGAIN:
-                    suspects.append(place)
+                    label_issues.append(place)
                 else:
                     keep(place, outcome)
-                if len(suspects) > most:
+                if len(label_issues) > most:
                     break
-        with closing(shard.work(suspects, workers=1)) as outcomes:
+        with closing(shard.work(label_issues, workers=1)) as outcomes:
             for place, outcome in outcomes:
                 keep(place, outcome)
                 if outcome["reason"] in UNSETTLED:
@@ -219,7 +219,7 @@ def _outcome(track: Row, ogg: Path, settings: AudioSettings) -> Row:
         _check_unchanged(track)
         _check_known(track, settings)
         record = stored_record(ogg) or normalise(track["path"], ogg, settings, serial=serial_of(ogg))
-    except Refused as refused:
+    except RejectedTrack as refused:
         return _refusal(refused.reason, refused.message)
     except MemoryError:
         return _refusal("Q_MEMORY", "The memory that a track may take does not suffice for it.")
@@ -234,20 +234,20 @@ def _outcome(track: Row, ogg: Path, settings: AudioSettings) -> Row:
 def _check_unchanged(track: Row) -> None:
     size = regular_file_size(track["path"])
     if track["bytes"] is not None and size != track["bytes"]:
-        raise Refused("Q_CHANGED", f"The file had {track['bytes']} bytes when it was catalogued, and now {size}.")
+        raise RejectedTrack("Q_CHANGED", f"The file had {track['bytes']} bytes when it was catalogued, and now {size}.")
     if track.get("mtime_ns") is None:
         return
     status = os.stat(track["path"])
     is_touched = (status.st_mtime_ns, status.st_ctime_ns) != (track["mtime_ns"], track["ctime_ns"])
     if is_touched and file_sha256(track["path"]) != track["sha256"]:
-        raise Refused("Q_CHANGED", "The file is another one than when it was catalogued.")
+        raise RejectedTrack("Q_CHANGED", "The file is another one than when it was catalogued.")
 
 
 def _check_known(track: Row, settings: AudioSettings) -> None:
     """Refuse a file whose bytes are not known by their SHA-256: what is made of it could not be told from others."""
     if len(track["sha256"]) < _SHA256_DIGITS:
-        decode(track["path"], max_seconds=1.0, gates=settings.gates)  # says what is wrong with it
-        raise Refused("Q_UNREADABLE", "It could not be read when it was catalogued; the next run tries again.")
+        decode(track["path"], max_seconds=1.0, thresholds=settings.thresholds)  # says what is wrong with it
+        raise RejectedTrack("Q_UNREADABLE", "It could not be read when it was catalogued; the next run tries again.")
 
 
 def _cause(exit_code: int) -> str:

@@ -12,11 +12,11 @@ import soxr
 
 from genreflow.audio.decode import Decoded, decode
 from genreflow.audio.fingerprint import fingerprint, to_text
-from genreflow.audio.gates import cancelled, check
 from genreflow.audio.loudness import ABSOLUTE_GATE, integrated_loudness, true_peak
+from genreflow.audio.quality import cancelled, check
 from genreflow.audio.readback import check_coded
 from genreflow.audio.spectrum import bandwidth
-from genreflow.audio.verdict import Caution, Refused, verdict_of
+from genreflow.audio.verdict import RejectedTrack, TrackWarning, verdict_of
 from genreflow.audio.vorbis import OggReader, check_pages, encode_ogg, ogg_comment, ogg_frames
 from genreflow.config.audio import AudioSettings
 from genreflow.errors import UserError
@@ -100,7 +100,7 @@ def normalise(path: bytes | str, ogg: str | os.PathLike, settings: AudioSettings
         comment = json.dumps(dataclasses.asdict(record))
         content = encode_ogg(samples, settings.sample_rate, quality=settings.quality, serial=serial, comment=comment)
         coded = OggReader(content)
-        check_coded(coded, samples, settings.sample_rate, snr=settings.gates.encoder_snr)
+        check_coded(coded, samples, settings.sample_rate, snr=settings.thresholds.encoder_snr)
         excess = _coded_peak(coded, samples, record.true_peak + gain, settings) - settings.true_peak
         if excess <= 0:
             break
@@ -122,10 +122,10 @@ def stored_record(ogg: str | os.PathLike) -> Normalised | None:
 def gain_of(measured: Normalised, settings: AudioSettings) -> float:
     """Return the gain that a measured track is to get at most, dB."""
     headroom = settings.true_peak - CODER_HEADROOM - measured.true_peak
-    return min(settings.loudness - measured.lufs, headroom, settings.gates.max_gain)
+    return min(settings.loudness - measured.lufs, headroom, settings.thresholds.max_gain)
 
 
-def measure(path: bytes | str, settings: AudioSettings) -> tuple[np.ndarray, Normalised, list[Caution]]:
+def measure(path: bytes | str, settings: AudioSettings) -> tuple[np.ndarray, Normalised, list[TrackWarning]]:
     """Decode and measure a file: all of `normalise` but the gain and what is written.
 
     Returns
@@ -143,14 +143,14 @@ def measure(path: bytes | str, settings: AudioSettings) -> tuple[np.ndarray, Nor
     samples_sha256 = _samples_sha256(mono, decoded.rate)
     mono -= np.float32(mono.mean(dtype=np.float64))
     bandwidth_hz = bandwidth(mono, decoded.rate)
-    if bandwidth_hz < settings.gates.no_bandwidth:
+    if bandwidth_hz < settings.thresholds.no_bandwidth:
         message = f"There is hardly anything above {bandwidth_hz:.0f} Hz: this can hardly be heard."
-        cautions.append(Caution("W_NO_BANDWIDTH", message))
+        cautions.append(TrackWarning("W_NO_BANDWIDTH", message))
     if decoded.rate != settings.sample_rate:
         mono = soxr.resample(mono, decoded.rate, settings.sample_rate, quality="HQ")
     loudness = integrated_loudness(mono, settings.sample_rate)
     if loudness == -np.inf:
-        raise Refused("Q_BELOW_GATE", f"It is below {ABSOLUTE_GATE:g} LUFS throughout: too quiet to be levelled.")
+        raise RejectedTrack("Q_BELOW_GATE", f"It is below {ABSOLUTE_GATE:g} LUFS throughout: too quiet to be levelled.")
     measured = Normalised(
         verdict="accept",
         reason="",
@@ -172,21 +172,21 @@ def measure(path: bytes | str, settings: AudioSettings) -> tuple[np.ndarray, Nor
     return mono, measured, cautions
 
 
-def _decode(path: bytes | str, settings: AudioSettings) -> tuple[Decoded, list[Caution]]:
+def _decode(path: bytes | str, settings: AudioSettings) -> tuple[Decoded, list[TrackWarning]]:
     """Return a file that has passed the gates; where its channels cancel each other, the loudest one of them."""
-    gates, max_seconds = settings.gates, 60 * settings.max_minutes
-    decoded = decode(path, max_seconds=max_seconds, gates=gates)
+    thresholds, max_seconds = settings.thresholds, 60 * settings.max_minutes
+    decoded = decode(path, max_seconds=max_seconds, thresholds=thresholds)
     cautions = check(decoded, settings)
-    channel = cancelled(decoded.levels, gates)
+    channel = cancelled(decoded.levels, thresholds)
     if channel is None:
         return decoded, cautions
     frames = len(decoded.mono)
     del decoded  # two of them need not fit into memory
-    decoded = decode(path, max_seconds=max_seconds, gates=gates, channel=channel)
+    decoded = decode(path, max_seconds=max_seconds, thresholds=thresholds, channel=channel)
     if len(decoded.mono) != frames:
-        raise Refused("Q_CHANGED", "The file changed while it was read.")
+        raise RejectedTrack("Q_CHANGED", "The file changed while it was read.")
     message = f"The channels cancel each other; channel {channel + 1} alone is used."
-    return decoded, [*cautions, Caution("W_PHASE", message)]
+    return decoded, [*cautions, TrackWarning("W_PHASE", message)]
 
 
 def _samples_sha256(mono: np.ndarray, rate: int) -> str:
@@ -195,16 +195,16 @@ def _samples_sha256(mono: np.ndarray, rate: int) -> str:
     return sha256.hexdigest()
 
 
-def _levelled(measured: Normalised, gain: float, cautions: list[Caution], settings: AudioSettings) -> Normalised:
-    level, limit = measured.lufs + gain, settings.gates.max_gain
+def _levelled(measured: Normalised, gain: float, cautions: list[TrackWarning], settings: AudioSettings) -> Normalised:
+    level, limit = measured.lufs + gain, settings.thresholds.max_gain
     wanted = settings.loudness - measured.lufs
     peak_limited = gain < min(wanted, limit)
     if peak_limited:
         message = f"The true-peak ceiling keeps the loudness at {level:.1f} LUFS."
-        cautions = [*cautions, Caution("W_PEAK_LIMITED", message)]
+        cautions = [*cautions, TrackWarning("W_PEAK_LIMITED", message)]
     elif gain < wanted:
         message = f"It is so quiet that a gain of {limit:g} dB brings it to {level:.1f} LUFS only."
-        cautions = [*cautions, Caution("W_GAIN_LIMITED", message)]
+        cautions = [*cautions, TrackWarning("W_GAIN_LIMITED", message)]
     return dataclasses.replace(
         measured,
         verdict=verdict_of(caution.reason for caution in cautions),

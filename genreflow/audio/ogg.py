@@ -53,7 +53,7 @@ class Streams:
     stop: int | None = None
 
 
-def survey(file: BinaryIO) -> Streams:
+def scan_pages(file: BinaryIO) -> Streams:
     """Read all pages of a file, up to where its audio turns into another kind."""
     streams, numbers = Streams(), {}
     kind = serial = None

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from genreflow.audio.decode import probe
-from genreflow.audio.verdict import Refused
+from genreflow.audio.verdict import RejectedTrack
 from genreflow.audio.workers import CRASHES, Died, Result, TimedOut, run_confined
-from genreflow.config.audio import Gates
+from genreflow.config.audio import QualityThresholds
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,11 @@ class Probed:
     message: str = ""
 
 
-def probe_all(paths: Sequence[bytes], *, gates: Gates, max_seconds: float, workers: Workers) -> list[Probed]:
+def probe_all(
+    paths: Sequence[bytes], *, thresholds: QualityThresholds, max_seconds: float, workers: Workers
+) -> list[Probed]:
     """Find out the lengths of files without decoding them, in their order; see `genreflow.audio.decode.probe`."""
-    tasks = [(path, gates, max_seconds) for path in paths]
+    tasks = [(path, thresholds, max_seconds) for path in paths]
     found = dict(in_workers(_probe, tasks, workers))
     return [found[place] for place in range(len(paths))]
 
@@ -70,8 +72,8 @@ def _unreturned(result: Result, workers: Workers) -> Probed:
     return Probed(reason="Q_INTERNAL", message=f"An error of genreflow itself ({type(result.error).__name__}).")
 
 
-def _probe(path: bytes, gates: Gates, max_seconds: float) -> Probed:
+def _probe(path: bytes, thresholds: QualityThresholds, max_seconds: float) -> Probed:
     try:
-        return Probed(seconds=probe(path, gates=gates, max_seconds=max_seconds))
-    except Refused as refused:
+        return Probed(seconds=probe(path, thresholds=thresholds, max_seconds=max_seconds))
+    except RejectedTrack as refused:
         return Probed(reason=refused.reason, message=refused.message)

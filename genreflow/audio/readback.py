@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.fft import rfft
 
-from genreflow.audio.verdict import Refused
+from genreflow.audio.verdict import RejectedTrack
 from genreflow.audio.vorbis import OggReader
 
 _EXCERPT = 8192  # frames
@@ -20,14 +20,16 @@ def check_coded(reader: OggReader, samples: np.ndarray, rate: int, *, snr: float
     must be `snr` dB below the signal in each.
     """
     if abs(reader.frames - len(samples)) > _LENGTH_TOLERANCE * rate:
-        raise Refused("Q_ENCODER", f"The encoder made {reader.frames} frames of {len(samples)}; nothing was written.")
+        raise RejectedTrack(
+            "Q_ENCODER", f"The encoder made {reader.frames} frames of {len(samples)}; nothing was written."
+        )
     powers = np.array([_powers(samples[place], reader.read(place.start, _EXCERPT), rate) for place in _places(samples)])
     signal, error = powers.T
     signal = np.maximum(signal, _QUIET * signal.max())
     worst = 10 * np.log10((signal / np.maximum(error, np.finfo(float).tiny)).min())
     if worst < snr:
         message = f"The coding error is {worst:.1f} dB below the signal; {snr:g} dB are needed. Nothing was written."
-        raise Refused("Q_ENCODER", message)
+        raise RejectedTrack("Q_ENCODER", message)
 
 
 def _places(samples: np.ndarray) -> list[slice]:

@@ -68,7 +68,7 @@ def verdict_of(codes: str | Iterable[str]) -> str:
     return "warn" if any(WARNINGS[code] is WarningKind.DOUBT for code in codes) else "accept"
 
 
-class Refused(Exception):
+class RejectedTrack(Exception):
     """A track that cannot be used.
 
     Parameters
@@ -86,7 +86,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Caution:
+class TrackWarning:
     """Something odd about a track that is used all the same; `reason` is a stable code, `W_...`."""
 
     reason: str

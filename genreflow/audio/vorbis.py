@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from genreflow.audio.ogg import HEADER, page_checksum, survey
+from genreflow.audio.ogg import HEADER, page_checksum, scan_pages
 from genreflow.errors import Damaged, UserError
 from genreflow.store.atomic import write_bytes
 
@@ -40,7 +40,7 @@ def check_pages(path: str | os.PathLike) -> None:
     """
     try:
         with open(path, "rb") as file:
-            streams = survey(file)
+            streams = scan_pages(file)
             file.seek(_SERIAL_AT)
             serial = int.from_bytes(file.read(4), "little")
     except FileNotFoundError:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from genreflow.catalog.names import count
 from genreflow.cli import options as shared
+from genreflow.cli.console import print_result, quoted
 from genreflow.cli.exits import Exit
-from genreflow.cli.places import check_existence
+from genreflow.cli.path_checks import check_existence
 from genreflow.cli.run import SNAKEFILE
-from genreflow.cli.telling import close, quoted
 from genreflow.config.datasets import Folders, Manifest
 from genreflow.config.layers import Config, load_config
+from genreflow.datasets.names import count
 from genreflow.errors import UserError
 from genreflow.folds.feasibility import listing
 from genreflow.plan.check import DatasetOutlook, InputOutlook, Outlook, StudyOutlook, check, check_music
@@ -59,16 +59,16 @@ def run(options: argparse.Namespace) -> int:
     outlook = check(config, home=SNAKEFILE.parent, every=options.every)
     print(json.dumps(asdict(outlook), indent=2) if options.json else _told(outlook))
     if not outlook.fits:
-        close("The disk is too small for the results. Make room, or start in a folder on another disk.")
+        print_result("The disk is too small for the results. Make room, or start in a folder on another disk.")
         return Exit.MACHINE
     if any(study.losses for study in outlook.studies):
-        close(_TOO_MANY)
+        print_result(_TOO_MANY)
         return Exit.QUARANTINE
     if any(study.problems for study in outlook.studies):
-        close("A run would stop before it trains anything, for what is told above.")
+        print_result("A run would stop before it trains anything, for what is told above.")
         return Exit.INPUT
     far = "" if outlook.is_complete else ", as far as the files tell that were looked at; --every decodes all"
-    close(f"A run can begin{far}.", following=f"genreflow run --cores all{words_of(options)}")
+    print_result(f"A run can begin{far}.", following=f"genreflow run --cores all{words_of(options)}")
     return Exit.OK
 
 
@@ -76,16 +76,18 @@ def _check_music(target: str, *, every: bool, as_json: bool) -> Exit:
     music, is_complete = check_music(Path(target).name, _dataset_of(target), every=every)
     print(json.dumps(asdict(music), indent=2) if as_json else "\n".join(_dataset(music)))
     if music.losses:
-        close(_TOO_MANY)
+        print_result(_TOO_MANY)
         return Exit.QUARANTINE
     if music.lost_classes:
-        close(f"Every file will be refused of {listing(music.lost_classes, 20)}: put that right, or take it away.")
+        print_result(
+            f"Every file will be refused of {listing(music.lost_classes, 20)}: put that right, or take it away."
+        )
         return Exit.INPUT
     if music.refused or music.unknown:
-        close(f"{quoted(target)} can be used without the files named above.")
+        print_result(f"{quoted(target)} can be used without the files named above.")
         return Exit.INPUT
     far = "" if is_complete else ", as far as the files tell that were looked at"
-    close(
+    print_result(
         f"{quoted(target)} can be used{far}: name it as `path` of a dataset.",
         following="genreflow check --configfile FILE",
     )

@@ -10,16 +10,17 @@ from typing import Any
 
 import pandas as pd
 
-from genreflow.catalog.names import count
 from genreflow.cli import options as shared
-from genreflow.cli.finished import Side, read
-from genreflow.cli.places import check_output
-from genreflow.cli.telling import close, quoted, shown
+from genreflow.cli.console import print_result, quoted
+from genreflow.cli.path_checks import check_output
+from genreflow.cli.saved_runs import ComparedRun, read
+from genreflow.datasets.names import count
 from genreflow.errors import UserError
 from genreflow.evaluation import tables
 from genreflow.evaluation.runs import finished
 from genreflow.evaluation.score_tables import comparisons_table
 from genreflow.store.csvs import write_csv
+from genreflow.store.text import sanitize
 
 # What run.json says of how a run was made, as far as two can be compared in it.
 _PARAMETERS = (
@@ -78,11 +79,11 @@ def run(options: argparse.Namespace) -> int:
     where = f": {quoted(options.csv)}" if options.csv else ""
     unequal = sum(not _is_equal(values) for values in found["parameters"].values())
     following = "" if options.tracks or not found["tracks"] else "--tracks lists the tracks that get different answers"
-    close(f"{len(sides)} compared, which differ in {count(unequal, 'parameter')}{where}.", following=following)
+    print_result(f"{len(sides)} compared, which differ in {count(unequal, 'parameter')}{where}.", following=following)
     return 0
 
 
-def compare(sides: Sequence[Side]) -> dict[str, Any]:
+def compare(sides: Sequence[ComparedRun]) -> dict[str, Any]:
     """Return all that is known, of texts, numbers, lists and mappings alone; None is a number that there is not.
 
     Returns
@@ -148,10 +149,10 @@ def as_text(found: Mapping[str, Any], options: argparse.Namespace) -> str:
         lines.append(_no_pairs(found))
     if options.tracks:
         lines += ["", *_grid({row["title"]: row for row in found["tracks"]}, ["true", *letters])]
-    return shown("\n".join(lines))
+    return sanitize("\n".join(lines))
 
 
-def _named(side: Side) -> dict[str, Any]:
+def _named(side: ComparedRun) -> dict[str, Any]:
     names = [run["info"]["fold"] for run in side.runs]
     return {
         "path": str(side.path),
@@ -169,7 +170,7 @@ def _title(told: Mapping[str, Any]) -> str:
     return f"{told['study']}: {told['model']} {told['setting']} ({runs})"
 
 
-def _remarks(sides: Sequence[Side]) -> Iterator[str]:
+def _remarks(sides: Sequence[ComparedRun]) -> Iterator[str]:
     """Yield what makes a comparison unfair, the worst first."""
     common = frozenset.intersection(*(side.tested for side in sides))
     unequal = (
@@ -203,11 +204,11 @@ def _remarks(sides: Sequence[Side]) -> Iterator[str]:
             yield f"{told}: intervals may be too narrow."
 
 
-def _training(side: Side) -> list[str]:
+def _training(side: ComparedRun) -> list[str]:
     return sorted({str(info["dataset"].get("training_tracks")) for info in side.info})
 
 
-def _parameters(sides: Sequence[Side]) -> dict[str, dict[str, Any]]:
+def _parameters(sides: Sequence[ComparedRun]) -> dict[str, dict[str, Any]]:
     """Return each parameter by side; where runs of a side differ in it, all of its values."""
     told = {
         side.letter: [_flat({name: info.get(name) for name in _PARAMETERS}) for info in side.info] for side in sides
@@ -236,7 +237,7 @@ def _is_equal(values: Mapping[str, Any]) -> bool:
     return all(value == first for value in others)
 
 
-def _metrics(settings: pd.DataFrame, sides: Sequence[Side]) -> dict[str, dict[str, float | None]]:
+def _metrics(settings: pd.DataFrame, sides: Sequence[ComparedRun]) -> dict[str, dict[str, float | None]]:
     columns = {}
     for name, ends in _WITH_INTERVAL.items():
         columns |= dict(zip((name, f"{name}, low", f"{name}, high"), ends, strict=True))

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import get_args
 
 from genreflow.cli import options as shared
-from genreflow.cli.places import check_folder
-from genreflow.cli.telling import close, progress, quoted
+from genreflow.cli.console import print_result, progress, quoted
+from genreflow.cli.path_checks import check_folder
 from genreflow.config.datasets import Synthetic
 from genreflow.config.load import settings_from
 from genreflow.errors import MachineError
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     # Here, so that a mistake is told before the synthesiser has been loaded.
     import soundfile
 
-    from genreflow.demo.corpus import plan, write
+    from genreflow.synthetic.corpus import plan, write
 
     tracks = plan(**wanted)
     for number, track in enumerate(tracks, 1):
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         progress(f"{number} of {len(tracks)} tracks")
     folder = quoted(options.folder)
     if options.corpus == "tags":
-        close(f"{len(tracks)} tracks: {folder}. Their tags are in `layout: synthetic, corpus: tags` alone.")
+        print_result(f"{len(tracks)} tracks: {folder}. Their tags are in `layout: synthetic, corpus: tags` alone.")
     else:
-        close(f"{len(tracks)} tracks in class folders: {folder}.", following=f"genreflow check {folder}")
+        print_result(f"{len(tracks)} tracks in class folders: {folder}.", following=f"genreflow check {folder}")
     return 0

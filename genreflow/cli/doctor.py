@@ -20,9 +20,9 @@ from pathlib import Path
 import psutil
 
 from genreflow.cli import options as shared
+from genreflow.cli.console import print_result
 from genreflow.cli.exits import Exit
 from genreflow.cli.run import SNAKEFILE
-from genreflow.cli.telling import close
 from genreflow.errors import MachineError
 from genreflow.store import writable
 from genreflow.store.atomic import atomic_write
@@ -68,9 +68,9 @@ def run(options: argparse.Namespace) -> int:
         print("\n".join(_line(finding) for finding in findings))
     problems = [finding for finding in findings if finding.state == PROBLEM]
     if not problems:
-        close("Nothing stands in the way of a run.", following="genreflow check")
+        print_result("Nothing stands in the way of a run.", following="genreflow check")
         return Exit.OK
-    close(f"{len(problems)} of {len(findings)} checks found a problem; what to do is said above.")
+    print_result(f"{len(problems)} of {len(findings)} checks found a problem; what to do is said above.")
     return Exit.MACHINE if any(problem.is_machine for problem in problems) else Exit.INPUT
 
 
@@ -162,12 +162,12 @@ def _codecs() -> Iterator[Finding]:
 
     from genreflow.audio import decode
     from genreflow.audio.readback import check_coded
-    from genreflow.audio.verdict import Refused
+    from genreflow.audio.verdict import RejectedTrack
     from genreflow.audio.vorbis import OggReader, encode_ogg
     from genreflow.config.audio import AudioSettings
 
     settings = AudioSettings()
-    rate, gates = settings.sample_rate, settings.gates
+    rate, thresholds = settings.sample_rate, settings.thresholds
     time_s = np.arange(rate) / rate
     sound = (0.3 * np.sin(2 * np.pi * 440 * time_s) + 0.1 * np.sin(2 * np.pi * 3_000 * time_s)).astype(np.float32)
     advice = "Run `make install`; with conda, take the environments in envs/."
@@ -178,10 +178,10 @@ def _codecs() -> Iterator[Finding]:
             path = Path(folder, f"sound.{form.lower()}")
             try:
                 soundfile.write(path, sound, rate, format=form, subtype=subtype)
-                heard = decode.decode(str(path), max_seconds=2.0, gates=gates)
+                heard = decode.decode(str(path), max_seconds=2.0, thresholds=thresholds)
                 if abs(heard.seconds - 1) > 0.1:
                     unread.append(f"{form} (it came back as {heard.seconds:.2f} s)")
-            except (Refused, soundfile.SoundFileError, ValueError) as error:
+            except (RejectedTrack, soundfile.SoundFileError, ValueError) as error:
                 unread.append(f"{form} ({error})")
     if missing or unread:
         yield Finding("codecs", PROBLEM, f"Cannot be decoded: {', '.join([*missing, *unread])}.", advice)
@@ -190,8 +190,8 @@ def _codecs() -> Iterator[Finding]:
         yield Finding("codecs", OK, f"{names} can be decoded; FFmpeg comes with the package av {_version('av')}.")
     ogg = encode_ogg(sound, rate, quality=settings.quality, serial=0)
     try:
-        check_coded(OggReader(ogg), sound, rate, snr=gates.encoder_snr)
-    except Refused as refused:
+        check_coded(OggReader(ogg), sound, rate, snr=thresholds.encoder_snr)
+    except RejectedTrack as refused:
         yield Finding("ogg", PROBLEM, refused.message, advice)
     else:
         library = soundfile.__libsndfile_version__

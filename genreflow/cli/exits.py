@@ -13,8 +13,9 @@ from enum import IntEnum
 from pathlib import Path
 
 from genreflow import __version__
-from genreflow.cli.telling import say, shown
+from genreflow.cli.console import info
 from genreflow.errors import Damaged, MachineError, UserError
+from genreflow.store.text import sanitize
 from genreflow.store.writable import temporary_folder
 
 
@@ -87,7 +88,7 @@ def guarded(action: Callable[[], int]) -> int:
 
 
 def _told(sentence: str, code: Exit) -> Exit:
-    say(f"genreflow: {sentence}")
+    info(f"genreflow: {sentence}")
     return code
 
 
@@ -104,8 +105,8 @@ def _of_the_machine(error: OSError) -> str:
 def _bug(error: BaseException) -> Exit:
     story = "".join(traceback.format_exception(error))
     if os.environ.get(DEBUG) == "1":
-        print(shown(story), end="", file=sys.stderr)
-    said = shown(f"{type(error).__name__}: {error}".splitlines()[0])[:_LONGEST]
+        print(sanitize(story), end="", file=sys.stderr)
+    said = sanitize(f"{type(error).__name__}: {error}".splitlines()[0])[:_LONGEST]
     kept = _keep(f"genreflow {__version__}, Python {platform.python_version()}, {platform.platform()}\n{story}")
     where = f"; the whole story is in {kept}" if kept else ""
     return _told(f"this is a bug of genreflow, not of yours ({said}). Please report it{where}.", Exit.BUG)
@@ -122,7 +123,7 @@ def _keep(story: str) -> Path | None:
             path = folder() / name
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(shown(f"{' '.join(sys.argv)}\n{story}"))
+                file.write(sanitize(f"{' '.join(sys.argv)}\n{story}"))
             return path
     return None
 

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from genreflow.cli import options as shared
-from genreflow.cli.places import check_existence, check_model, check_output
-from genreflow.cli.telling import close, quoted
+from genreflow.cli.console import print_result, quoted
+from genreflow.cli.path_checks import check_existence, check_model, check_output
 
 _NAMED = 5
 
@@ -42,10 +42,10 @@ def run(options: argparse.Namespace) -> int:
     for path in (options.png or ".png", options.csv or ".csv"):
         check_output(path)
     # Here, so that a mistake is told before torch and matplotlib have been loaded.
-    from genreflow.explain import explain
     from genreflow.figures.explained import explanation
-    from genreflow.predict.pictures import plain_name, save
-    from genreflow.predict.tracks import Predictor
+    from genreflow.inference.explain import explain
+    from genreflow.inference.histograms import plain_name, save
+    from genreflow.inference.tracks import Predictor
     from genreflow.store.csvs import write_csv
 
     predictor = Predictor(options.model, device=options.device, cores=options.cores)
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     )  # fmt: skip
     save(figure, png)
     print(_told(found))
-    close(f"{found.of} explained: {quoted(png)}, {quoted(csv)}.")
+    print_result(f"{found.of} explained: {quoted(png)}, {quoted(csv)}.")
     return 0
 
 

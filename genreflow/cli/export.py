@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from genreflow.cli import options as shared
-from genreflow.cli.places import check_existence, check_folder, check_model
-from genreflow.cli.telling import close, quoted
+from genreflow.cli.console import print_result, quoted
+from genreflow.cli.path_checks import check_existence, check_folder, check_model
 
 _DESCRIPTION = """\
 The folder holds model.safetensors (weights), model.json (classes, front-end, loudness, calibration, digests of the
@@ -55,5 +55,5 @@ def run(options: argparse.Namespace) -> int:
             print(f"It is without its front-end: {done.onnx.why_not}.")
     if not done.has_metrics:
         print("The tables of its study were not found, so MODEL_CARD.md does not say how good it is.")
-    close(f"Exported: {quoted(done.folder)}.", following=f"genreflow predict {quoted(done.folder)} song.mp3")
+    print_result(f"Exported: {quoted(done.folder)}.", following=f"genreflow predict {quoted(done.folder)} song.mp3")
     return 0

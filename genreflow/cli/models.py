@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from genreflow.cli import options as shared
-from genreflow.cli.telling import close
+from genreflow.cli.console import print_result
 from genreflow.models.entry import ModelEntry
 from genreflow.models.registry import MODELS, build, describe
 
@@ -29,10 +29,10 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps([_facts(entry) for entry in entries], indent=2))
     elif name is None:
         print(table())
-        close(f"{len(MODELS)} models.", following="genreflow models NAME, which tells all of one")
+        print_result(f"{len(MODELS)} models.", following="genreflow models NAME, which tells all of one")
     else:
         print(card(describe(name)))
-        close("Put these lines into a study file.", following="genreflow check --configfile my.yaml")
+        print_result("Put these lines into a study file.", following="genreflow check --configfile my.yaml")
     return 0
 
 
@@ -56,9 +56,9 @@ def card(entry: ModelEntry) -> str:
         width = max(map(len, entry.options))
         for name, option in entry.options.items():
             lines += _hanging(f"  {name:<{width}}  ", f"{option.help} ({option.values}; {option.default} if not given)")
-    if entry.chosen:
+    if entry.assumptions:
         lines += ["", "what the sources leave open"]
-        for choice in entry.chosen:
+        for choice in entry.assumptions:
             lines += _hanging("  - ", choice)
     return "\n".join([*lines, "", "in a study file", textwrap.indent(snippet(entry), "  ")])
 
@@ -88,7 +88,7 @@ def _line(row: tuple[str, ...], widths: list[int]) -> str:
 
 
 def _facts(entry: ModelEntry) -> dict[str, Any]:
-    counted = {"parameters": None, "gmac": None} if entry.fits else _counted(entry)
+    counted = {"parameters": None, "gmac": None} if entry.is_estimator else _counted(entry)
     return {
         "name": entry.name,
         "study": entry.study,
@@ -99,7 +99,7 @@ def _facts(entry: ModelEntry) -> dict[str, Any]:
         **counted,
         "options": {name: option.default for name, option in entry.options.items()},
         "source": entry.source,
-        "chosen": list(entry.chosen),
+        "chosen": list(entry.assumptions),
     }
 
 

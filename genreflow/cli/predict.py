@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 from genreflow.cli import options as shared
+from genreflow.cli.console import print_result, progress, quoted
 from genreflow.cli.exits import Exit
-from genreflow.cli.places import check_existence, check_folder, check_model, check_output
-from genreflow.cli.telling import close, progress, quoted
+from genreflow.cli.path_checks import check_existence, check_folder, check_model, check_output
 from genreflow.errors import Gathering
 
 _DESCRIPTION = """\
@@ -51,8 +51,8 @@ def run(options: argparse.Namespace) -> int:
     if options.png:
         check_folder(Path(options.png))
     # Here, so that a mistake is told before torch has been loaded.
-    from genreflow.predict.tables import as_json, as_text, histogram, slices_table, tracks_table
-    from genreflow.predict.tracks import predict
+    from genreflow.inference.tables import as_json, as_text, histogram, slices_table, tracks_table
+    from genreflow.inference.tracks import predict
     from genreflow.store.csvs import write_csv
 
     predictor, judged = predict(
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     if options.tracks_csv:
         write_csv(options.tracks_csv, tracks_table(judged))
     if options.png:
-        from genreflow.predict.pictures import draw
+        from genreflow.inference.histograms import draw
 
         draw(options.png, predictor, judged)
         written.append(options.png)
@@ -77,9 +77,9 @@ def run(options: argparse.Namespace) -> int:
     where = f": {', '.join(map(quoted, written))}" if written else ""
     done = f"{len(usable):,} of {len(judged):,} files could be used{where}."
     if not usable:
-        close(done)
+        print_result(done)
         return Exit.INPUT
-    close(done, following=f"genreflow explain {quoted(options.model)} {quoted(usable[0].file)}")
+    print_result(done, following=f"genreflow explain {quoted(options.model)} {quoted(usable[0].file)}")
     return Exit.OK
 
 

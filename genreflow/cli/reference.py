@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from genreflow.config.audio import AudioSettings, Gates
+from genreflow.config.audio import AudioSettings, QualityThresholds
 from genreflow.config.base import Settings
 from genreflow.config.datasets import LAYOUTS, Labels
 from genreflow.config.folds import FoldSettings
@@ -83,7 +83,7 @@ _CONFIGURATION_SECTIONS: list[tuple[str, type[Settings]]] = [
     *((f"`datasets.<name>` with `layout: {layout}`", kind) for layout, kind in LAYOUTS.items()),
     ("`datasets.<name>.labels`", Labels),
     ("`audio`", AudioSettings),
-    ("`audio.gates`", Gates),
+    ("`audio.thresholds`", QualityThresholds),
     ("`duplicates`", Duplicates),
     ("`limits`", Limits),
     ("`report`", ReportSettings),

@@ -22,14 +22,14 @@ from pathlib import Path
 import psutil
 
 from genreflow.cli import snakemake_call
+from genreflow.cli.clock_skew import bring_to_present
+from genreflow.cli.console import info, print_result
 from genreflow.cli.exits import Exit
-from genreflow.cli.telling import close, say
-from genreflow.cli.times import bring_to_present
 from genreflow.config.layers import load_config
 from genreflow.errors import MACHINE_SAYS, UserError, of_the_machine
 from genreflow.job import FAILED
-from genreflow.plan.current import REBUILD_STALE
-from genreflow.repair import give_back_times, missing_stages, put_back, sweep
+from genreflow.plan.staleness import REBUILD_STALE
+from genreflow.repair import missing_stages, put_back, restore_mtimes, sweep
 from genreflow.shutdown import is_job, signals_passed_on, stop
 from genreflow.store.atomic import MAPPED, TEMPORARY_SUFFIX
 from genreflow.store.walk import check_folder, files_below
@@ -133,7 +133,7 @@ def claimed(arguments: Sequence[str], folder: Path | None = None, *, takes_over:
         )
     if takes_over and any((folder / ".snakemake" / "locks").glob("*")):
         _stop_orphans(folder)
-        say("genreflow: the last run here died; taking over from it.")
+        info("genreflow: the last run here died; taking over from it.")
         subprocess.run([*command, "--unlock"], check=False, capture_output=True)
     return folder, command
 
@@ -173,7 +173,7 @@ def _ended(code: int, signals: Sequence[int], folder: Path, began: float) -> int
     if code == 0:
         return Exit.OK
     if stops := [number for number in signals if number in _NOTICED]:
-        close("Stopped; what is finished stays.", following="the same command again, which goes on from there")
+        print_result("Stopped; what is finished stays.", following="the same command again, which goes on from there")
         return _NOTICED[stops[0]]
     reason = Exit.MACHINE if code == Exit.MACHINE else reason_of(folder / "logs", began)
     own = "\n".join(_texts(folder / ".snakemake/log", began).values())
@@ -183,22 +183,24 @@ def _ended(code: int, signals: Sequence[int], folder: Path, began: float) -> int
     # One that is killed as it ends has a log that says it is done.
     if silent or _KILLED.search(own):
         where = ", ".join(str(log.relative_to(folder)) for log in silent)
-        say(f"A job was killed, as the system does when memory runs out{where and f' ({where})'}.")
+        info(f"A job was killed, as the system does when memory runs out{where and f' ({where})'}.")
         reason = reason or Exit.MACHINE
     match reason:
         case Exit.QUARANTINE:
-            close(
+            print_result(
                 "Too many tracks were refused, so nothing was trained: results/quarantine.csv names each, and why.",
                 following="mend or remove these files, or raise the limit in your settings, as in"
                 " `limits: {max_quarantine: 0.2}` for 20%",
             )
         case Exit.MACHINE:
             done = "Stopped by the disk, memory or permissions, as said above; what is finished stays."
-            close(done, following="genreflow doctor, then the same command again")
+            print_result(done, following="genreflow doctor, then the same command again")
         case Exit.BUG:
-            close("A job failed; what is finished stays. The logs named above have the whole story: please report it.")
+            print_result(
+                "A job failed; what is finished stays. The logs named above have the whole story: please report it."
+            )
         case Exit.INPUT:
-            close("A job could not go on; what it says is above. What is finished stays.")
+            print_result("A job could not go on; what it says is above. What is finished stays.")
     return Exit.INPUT if reason is None else reason
 
 
@@ -216,13 +218,15 @@ def _mend(folder: Path, command: Sequence[str]) -> int:
     """Make what was put aside again by itself, so that nothing that was made from it before has to be."""
     _sweep(folder / "results")
     if future := bring_to_present(folder / "results"):
-        say(f"genreflow: {future:,} products had times in the future, as after a clock that jumped; now they have not.")
+        info(
+            f"genreflow: {future:,} products had times in the future, as after a clock that jumped; now they have not."
+        )
     code = 0
     for missing in missing_stages(folder / "results"):
-        say(f"genreflow: making again what was damaged: {len(missing)} of {_products(missing)}.")
+        info(f"genreflow: making again what was damaged: {len(missing)} of {_products(missing)}.")
         targets = [str(product.relative_to(folder)) for product in missing]
         made = subprocess.run([*SNAKEMAKE, *targets, *_without_targets(command[len(SNAKEMAKE) :])], check=False)
-        give_back_times(missing)
+        restore_mtimes(missing)
         code = code or made.returncode
     sweep(folder / "results")
     return code

@@ -13,14 +13,14 @@ from typing import Any
 
 import psutil
 
-from genreflow.catalog import catalogue
-from genreflow.catalog.progress import spoken
 from genreflow.cli import options as shared
 from genreflow.cli.check import config_of, words_of
+from genreflow.cli.console import info, print_result, quoted
 from genreflow.cli.exits import REPAIR, Exit
 from genreflow.cli.run import SNAKEFILE
-from genreflow.cli.telling import close, quoted, say
 from genreflow.config.pipeline import PipelineSettings
+from genreflow.datasets import catalog
+from genreflow.datasets.progress import spoken
 from genreflow.errors import Damaged, UserError
 from genreflow.plan.datasets import DatasetPlan, catalogue_path
 from genreflow.plan.make import make_plan
@@ -107,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
     status = look(config_of(options.configfile, options.config), home=SNAKEFILE.parent)
     print(json.dumps(asdict(status), indent=2) if options.json else "\n".join(_told(status)))
     for sentence in status.damaged:
-        say(f"genreflow: {sentence} {REPAIR}")
+        info(f"genreflow: {sentence} {REPAIR}")
     _close(status, words_of(options))
     return Exit.MACHINE if status.damaged else Exit.OK
 
@@ -150,7 +150,7 @@ def _catalogued(settings: PipelineSettings) -> set[str]:
 
     def is_current(path: Path) -> bool:
         try:
-            return parquet.read_header(path, catalogue.KIND).version == catalogue.VERSION
+            return parquet.read_header(path, catalog.KIND).version == catalog.VERSION
         except UserError:
             return False
 
@@ -280,11 +280,11 @@ def _close(status: Status, words: str) -> None:
     reports = [path for study in status.studies if (path := Path("results", study.name, "report/index.html")).exists()]
     done = f"{ended:,} of {len(runs):,} runs have ended."
     if runs and ended == len(runs) and len(reports) == len(status.studies):
-        close(f"{done} Reports: {', '.join(map(quoted, reports))}.")
+        print_result(f"{done} Reports: {', '.join(map(quoted, reports))}.")
     elif any(run.state == "running" for run in runs):
-        close(done)
+        print_result(done)
     else:
-        close(done, following=f"genreflow run --cores all{words}")
+        print_result(done, following=f"genreflow run --cores all{words}")
 
 
 def _study_told(study: StudyStatus, width: int) -> Iterator[str]:

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from genreflow.cli import options as shared
-from genreflow.cli.deep import plan_of
+from genreflow.cli.console import print_result
 from genreflow.cli.exits import Exit
+from genreflow.cli.rebuild_check import plan_of
 from genreflow.cli.run import claimed, command_of, entries_of
-from genreflow.cli.telling import close
 from genreflow.errors import UserError
-from genreflow.plan.current import is_of
 from genreflow.plan.datasets import DatasetPlan
+from genreflow.plan.staleness import is_of
 from genreflow.store import parquet
 from genreflow.store.walk import check_folder
 
@@ -54,11 +54,11 @@ def run(options: argparse.Namespace) -> int:
     if options.delete:
         for path in (path for files in found.values() for path in files):
             path.unlink()
-        close(f"{whole} are deleted.")
+        print_result(f"{whole} are deleted.")
     elif any(found.values()):
-        close(f"{whole} are not needed.", following="genreflow tidy --delete")
+        print_result(f"{whole} are not needed.", following="genreflow tidy --delete")
     else:
-        close("Nothing is there that is not needed.")
+        print_result("Nothing is there that is not needed.")
     return Exit.OK
 
 

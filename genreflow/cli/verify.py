@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from genreflow.catalog.names import count
-from genreflow.cli import deep
 from genreflow.cli import options as shared
+from genreflow.cli import rebuild_check
 from genreflow.cli.check import config_of
+from genreflow.cli.console import print_result, progress
 from genreflow.cli.exits import Exit
 from genreflow.cli.run import SNAKEFILE, command_of, entries_of, repair, working_folder
-from genreflow.cli.telling import close, progress
+from genreflow.datasets.names import count
 from genreflow.errors import UserError
 from genreflow.plan.validate import validate
-from genreflow.repair import Finding, find_damage, products, put_aside
+from genreflow.repair import Finding, find_damage, products, set_aside_damaged
 from genreflow.store.walk import check_folder
 
 _EVERY = 200
@@ -49,7 +49,7 @@ class Verified:
     damaged: list[Finding]
     music: list[Finding] = field(default_factory=list)
     outdated: list[Finding] = field(default_factory=list)
-    again: deep.Compared | None = None
+    again: rebuild_check.Compared | None = None
 
     @property
     def is_sound(self) -> bool:
@@ -89,21 +89,21 @@ def run(options: argparse.Namespace) -> int:
         _look_deeper(verified, options)
     print(json.dumps(_as_plain(verified), indent=2) if options.json else "\n".join(_told(verified)))
     if verified.is_sound:
-        close(f"All is sound: {results}.")
+        print_result(f"All is sound: {results}.")
         return Exit.OK
-    again = verified.again or deep.Compared()
+    again = verified.again or rebuild_check.Compared()
     if mended != Exit.OK:
         return mended
     if verified.music or (again.problem and (options.repair or not verified.damaged)):
-        close("Some of it is not sound, as said above, and cannot be made so from here.")
+        print_result("Some of it is not sound, as said above, and cannot be made so from here.")
         return Exit.MACHINE
     number = f"{len(verified.damaged) + len(again.findings):,} products"
     if not options.repair:
         words = ["genreflow", "verify", *(["--deep"] if options.deep else []), "--repair", *options.rest]
         again_with = f"{shlex.join(words)}, which makes them again"
-        close(f"{number} are damaged.", following=again_with)
+        print_result(f"{number} are damaged.", following=again_with)
         return Exit.MACHINE
-    close(f"{number} are made again: {results}.")
+    print_result(f"{number} are made again: {results}.")
     return Exit.OK
 
 
@@ -111,7 +111,7 @@ def _mended(damaged: Sequence[Finding], arguments: Sequence[str]) -> int:
     """Make damaged products again, before anything is made of them to compare it; return what became of that."""
     _check_owners(damaged, arguments)
     for finding in damaged:
-        put_aside(finding.path)
+        set_aside_damaged(finding.path)
     return repair(arguments)
 
 
@@ -144,14 +144,14 @@ def _look_deeper(verified: Verified, options: argparse.Namespace) -> None:
     """Look at keys, at the music, and at products made once more; with `--repair` these take the place of others."""
     command, configfiles = command_of(options.rest)
     os.chdir(working_folder(options.rest))
-    plan = deep.plan_of(configfiles, entries_of(options.rest))
-    verified.music = list(deep.altered_music(plan))
-    verified.outdated = deep.outdated(plan)
+    plan = rebuild_check.plan_of(configfiles, entries_of(options.rest))
+    verified.music = list(rebuild_check.altered_music(plan))
+    verified.outdated = rebuild_check.outdated(plan)
     if verified.outdated or verified.music:
         return
-    with deep.made_once_more(plan, command) as (folder, verified.again):
+    with rebuild_check.made_once_more(plan, command) as (folder, verified.again):
         if options.repair:
-            deep.replace(verified.again.findings, folder)
+            rebuild_check.replace(verified.again.findings, folder)
 
 
 def _told(verified: Verified) -> list[str]:
@@ -177,5 +177,5 @@ def _as_plain(verified: Verified) -> dict[str, object]:
     told: dict[str, object] = {"files": verified.files, "damaged": plain(verified.damaged)}
     if verified.again is not None or verified.outdated or verified.music:
         told |= {"music": plain(verified.music), "outdated": plain(verified.outdated)}
-        told["made_once_more"] = verified.again and deep.as_plain(verified.again)
+        told["made_once_more"] = verified.again and rebuild_check.as_plain(verified.again)
     return told

@@ -5,7 +5,7 @@ from pydantic import Field
 from genreflow.config.base import Settings
 
 
-class Gates(Settings):
+class QualityThresholds(Settings):
     """Where a track is refused (`Q_...`) or used with a warning (`W_...`)."""
 
     max_file_gb: float = Field(8.0, gt=0, le=100_000, description="Larger files are refused, GB.")
@@ -71,4 +71,4 @@ class AudioSettings(Settings):
     max_minutes: float = Field(
         20.0, gt=0, le=100_000, description="Of longer tracks only this much is used, with a warning."
     )
-    gates: Gates = Gates()
+    thresholds: QualityThresholds = QualityThresholds()

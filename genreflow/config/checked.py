@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar, get_args, get_origin
 from pydantic import TypeAdapter, ValidationError
 
 from genreflow.config.base import Settings
+from genreflow.config.names import renamed
 from genreflow.errors import did_you_mean
 
 S = TypeVar("S")
@@ -156,7 +157,8 @@ def _adapter(kind: Any) -> TypeAdapter:
 def _sentence(kind: type, faults: list[_Fault]) -> str:
     fault, place = faults[0], faults[0].place
     if fault.kind == "extra_forbidden":
-        return f"this key is not known.{did_you_mean(str(place[-1]), _known_keys(kind, place[:-1]))}"
+        key = str(place[-1])
+        return f"this key is not known.{renamed(key) or did_you_mean(key, _known_keys(kind, place[:-1]))}"
     if fault.is_missing:
         return "this key is missing."
     if fault.kind == "union_tag_invalid":
@@ -170,7 +172,7 @@ def _sentence(kind: type, faults: list[_Fault]) -> str:
         return f"this must be `key: value` pairs; found {shown(fault.input)}."
     if len({each.kind for each in faults}) > 1:  # of a union, none of whose types it has
         return f"this must be text, a finite number, true or false; found {shown(fault.input)}."
-    return f"{fault.message}; found {shown(fault.input)}.{_decimal(fault)}"
+    return f"{fault.message}; found {shown(fault.input)}.{_decimal(fault)}{renamed(fault.input)}"
 
 
 def _decimal(fault: _Fault) -> str:

@@ -17,7 +17,7 @@ class LogMel(Settings):
     """Log-mel spectrogram with centred frames, as librosa's, or with `mel: htk` and `padding: reflect` torchaudio's.
 
     The defaults are the reading of the psytrance study's text (128 frames of 20 ms = 2.56 s). Its code differs
-    in four values: ``hop: 512, fmax: 12000, decibels: doubled, scale: frame_minmax``.
+    in four values: ``hop: 512, fmax: 12000, decibels: double_log, scale: frame_minmax``.
     """
 
     kind: Literal["logmel"] = "logmel"
@@ -40,9 +40,9 @@ class LogMel(Settings):
     padding: Literal["zeros", "reflect"] = Field(
         "zeros", description="What frames see beyond the ends: zeros, or the samples mirrored (librosa before 0.10)."
     )
-    decibels: Literal["power", "doubled", "none"] = Field(
+    decibels: Literal["power", "double_log", "none"] = Field(
         "power",
-        description="power: 10 log10 of the mel power; doubled: 20 log10 of it, as the psytrance study's code did; "
+        description="power: 10 log10 of the mel power; double_log: 20 log10 of it, as the psytrance study's code did; "
         "none: the mel power itself.",
     )
     reference: Literal["one", "max"] = Field(
@@ -53,7 +53,7 @@ class LogMel(Settings):
         gt=0,
         le=1_000,
         description="Range below the largest of what is transformed together, dB; lower values are raised to it. "
-        "No limit if not given, but 80 with `decibels: doubled`.",
+        "No limit if not given, but 80 with `decibels: double_log`.",
     )
     scale: Literal["none", "frame_minmax"] = Field(
         "none", description="frame_minmax: each frame scaled to 0..1 over its bands, as the psytrance study's code did."
@@ -61,8 +61,8 @@ class LogMel(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _doubled_has_a_range(cls, values: Any) -> Any:
-        if isinstance(values, Mapping) and values.get("decibels") == "doubled":
+    def _double_log_has_a_range(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and values.get("decibels") == "double_log":
             return {"top_db": 80.0, **values}
         return values
 

@@ -27,3 +27,18 @@ def name_problem(name: str) -> str | None:
     if not re.fullmatch(NAME, name):
         return "names are letters, digits, '-' and '_'"
     return f"names have at most {LONGEST} characters" if len(name) > LONGEST else None
+
+
+RENAMED_KEYS = {
+    "watch": "monitor",
+    "keep": "restore_best: true or false",
+    "patience": "early_stopping_patience",
+    "gates": "thresholds",
+}
+RENAMED_VALUES = {"doubled": "double_log"}
+
+
+def renamed(word: object) -> str:
+    """Return a sentence on the present name of a key or value of an earlier release, or an empty string."""
+    known = RENAMED_KEYS | RENAMED_VALUES
+    return f" It is now called `{known[word]}`." if isinstance(word, str) and word in known else ""

@@ -64,13 +64,17 @@ class TrainingSettings(Settings):
         le=1_000_000,
         description=f"Steps an epoch; if not given, one pass over the slices, but at least {MIN_STEPS_PER_EPOCH}.",
     )
-    watch: Literal["accuracy", "loss"] = Field(
+    monitor: Literal["accuracy", "loss"] = Field(
         "accuracy",
-        description="What decides which epoch is the best: of the validation tracks if the folds have any, else of the "
-        "training slices. For tags, accuracy is the mean area under the ROC curve.",
+        description="The quantity that decides which epoch is the best: of the validation tracks if the "
+        "folds have any, else of the training slices. For tags, accuracy is the mean area under the ROC curve.",
     )
-    keep: Literal["best", "last"] = Field("best", description="The epoch whose weights are kept.")
-    patience: int | None = Field(None, ge=1, le=1_000_000, description="Stop after so many epochs without improvement.")
+    restore_best: bool = Field(
+        True, description="End with the weights of the best epoch; if false, with those of the last one."
+    )
+    early_stopping_patience: int | None = Field(
+        None, ge=1, le=1_000_000, description="Stop after so many epochs without improvement."
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 where the hardware has it, float32 elsewhere."
     )

@@ -89,7 +89,7 @@ def fit_temperature(proba: np.ndarray, label: np.ndarray) -> float:
     return float(np.exp(found.x))
 
 
-def at_temperature(proba: np.ndarray, temperature: float) -> np.ndarray:
+def apply_temperature(proba: np.ndarray, temperature: float) -> np.ndarray:
     """Return the probabilities at another temperature, float64 [n, K]; which class is the largest stays."""
     return np.exp(log_softmax(log_probability(proba) / temperature, axis=1))
 
@@ -100,7 +100,7 @@ def recalibrated(predictions: Predictions, temperature: float) -> Predictions:
         predictions.track_id,
         predictions.segment,
         predictions.label,
-        at_temperature(predictions.proba, temperature),
+        apply_temperature(predictions.proba, temperature),
         predictions.classes,
     )
 

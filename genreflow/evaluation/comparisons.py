@@ -33,7 +33,7 @@ ITEMS = ("setting", "track_id", "group", "correct")
 FOLDS = ("setting", "fold", "accuracy", "train", "test")
 PAIRS = (
     "a", "b", "tracks", "groups", "left_out", "accuracy_a", "accuracy_b", "difference", "low", "high", "p", "p_holm",
-    "folds", "fold_difference", "fold_low", "fold_high", "fold_t", "fold_p", "fold_p_holm", "told_apart", "verdict",
+    "folds", "fold_difference", "fold_low", "fold_high", "fold_t", "fold_p", "fold_p_holm", "is_significant", "verdict",
 )  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def pairs_table(
     -------
     `difference` is that of track accuracy, a minus b, on the `tracks` that both judged (`left_out` were judged by one
     alone); `fold_difference` that of slice accuracy, mean over folds. ``p_holm, fold_p_holm`` are corrected for all
-    pairs of the table. `told_apart`: `p_holm` is below 0.05 and the interval does not include 0.
+    pairs of the table. `is_significant`: `p_holm` is below 0.05 and the interval does not include 0.
     """
     if problems := list(_problems(items, folds)):
         raise Problems("The settings cannot be compared:", problems)
@@ -69,9 +69,9 @@ def pairs_table(
             named = folds["setting"].astype(str)
             row |= fold_difference(folds[named == a], folds[named == b])
         rows.append(row)
-    table = pd.DataFrame(rows, columns=[name for name in PAIRS if name not in ("told_apart", "verdict")])
+    table = pd.DataFrame(rows, columns=[name for name in PAIRS if name not in ("is_significant", "verdict")])
     table["p_holm"], table["fold_p_holm"] = holm(table["p"]), holm(table["fold_p"])
-    table["told_apart"] = (table["p_holm"] < SIGNIFICANCE) & ((table["low"] > 0) | (table["high"] < 0))
+    table["is_significant"] = (table["p_holm"] < SIGNIFICANCE) & ((table["low"] > 0) | (table["high"] < 0))
     table["verdict"] = [verdict(row, axis=axis, pairs=len(table)) for row in table.to_dict("records")]
     return table[list(PAIRS)]
 
@@ -98,7 +98,7 @@ def track_difference(a: pd.DataFrame, b: pd.DataFrame, *, seed: int = 0) -> dict
     if len(sums) >= 2:
         kinds, counts = np.unique(sums, axis=0, return_counts=True)
         low, high = percentile_interval(resampled(lambda drawn: _difference(drawn @ kinds), counts, seed=seed))
-        p = swap_test(sums[:, 0] / sums[:, 1].sum() - sums[:, 2] / sums[:, 3].sum(), seed=seed)
+        p = permutation_test(sums[:, 0] / sums[:, 1].sum() - sums[:, 2] / sums[:, 3].sum(), seed=seed)
     return {
         "tracks": len(both),
         "groups": len(sums),
@@ -112,7 +112,7 @@ def track_difference(a: pd.DataFrame, b: pd.DataFrame, *, seed: int = 0) -> dict
     }
 
 
-def swap_test(differences: np.ndarray, *, seed: int = 0, swaps: int = RESAMPLES) -> float:
+def permutation_test(differences: np.ndarray, *, seed: int = 0, swaps: int = RESAMPLES) -> float:
     """Return the two-sided p-value of a sum of differences [clusters], were the sign of each as likely the other.
 
     It is at least 1 / (`swaps` + 1), and never below the exact one by more than chance.
@@ -190,7 +190,7 @@ def verdict(pair: Mapping[str, Any], *, axis: str = "", pairs: int = 1) -> str:
     if pair["groups"] < pair["tracks"]:
         tracks += f" of {_count(pair['groups'], 'group')}"
     low, high = pair["low"], pair["high"]
-    if not pair["told_apart"]:
+    if not pair["is_significant"]:
         numbers = _numbers(pair["difference"], low, high)
         doubt = ""
         if low > 0 or high < 0:

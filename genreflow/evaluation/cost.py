@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from genreflow.catalog.progress import spoken
+from genreflow.datasets.progress import spoken
 from genreflow.store.costs import attempts
 
 COST = ("stage", "jobs", "recorded", "seconds", "gpu_seconds", "median", "longest", "spent")

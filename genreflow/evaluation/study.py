@@ -8,15 +8,15 @@ import pandas as pd
 
 from genreflow.evaluation import dataset_tables, headline, score_tables, tables
 from genreflow.evaluation.fused_runs import fused_runs
+from genreflow.evaluation.label_issues import label_issues_table
 from genreflow.evaluation.published import published_metrics, published_table
 from genreflow.evaluation.runs import Run
-from genreflow.evaluation.suspects import suspects_table
 from genreflow.folds.roles import FINAL
 from genreflow.store.parquet import read_frame
 from genreflow.store.runs import HISTORY, PREDICTIONS, read_run
 
 # Raise it when any table or sentence of the evaluation would change.
-STAGE_VERSION = 2
+STAGE_VERSION = 3
 
 _NO_FOLDS = pd.DataFrame(columns=["track_id", "fold", "role", "label", "group", "protocol"])
 
@@ -79,7 +79,7 @@ def study_tables(
     published
         What `read_published` returns.
     pairs
-        The copies in the headline's dataset, see `genreflow.catalog.duplicates.find_pairs`.
+        The copies in the headline's dataset, see `genreflow.datasets.duplicates.find_pairs`.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def study_tables(
         "calibration": score_tables.calibration_table(judged),
         "comparisons": score_tables.comparisons_table(experiments, study["settings"], trained, tracks, seed=seed),
     }
-    built["suspects"], suspected = suspects_table(
+    built["label_issues"], suspected = label_issues_table(
         study, runs, settings=settings, areas=built["tags"], index=index, pairs=pairs
     )
     for frame in built.values():
@@ -119,7 +119,7 @@ def study_tables(
             frame["music"] = frame["protocol"].map(_music_of(study))
     told = headline.headline(built["audit"], _headline_row(settings, study["headline"]))
     summary = tables.holdout_summary(holdout, published.get("holdout"), seed=seed)
-    told["suspects"] = suspected
+    told["label_issues"] = suspected
     told["holdout"] = headline.holdout_sentences(summary.iloc[0]) if len(summary) else []
     return built, told
 

@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 
 from genreflow.export.record import Record
+from genreflow.inference.confidence import Calibration
+from genreflow.inference.tracks import Predictor
 from genreflow.models import registry
-from genreflow.predict.confidence import Calibration
-from genreflow.predict.tracks import Predictor
 from genreflow.report.methods import cut, front_end
 from genreflow.store.runs import MODEL
-from genreflow.training.familiar import FALSE_ALARMS
+from genreflow.training.novelty import FALSE_ALARMS
 
 _MOST_ROWS = 60
 
@@ -59,7 +59,7 @@ def _data(predictor: Predictor, record: Record) -> str:
         said.append("Apart from these: " + ", ".join(f"{n:,} tracks ({role})" for role, n in others.items()) + ".")
     if record.music:
         said.append(f"**The music is {_plain(record.music)}: the numbers below say nothing of the study's own music.**")
-    if predictor.familiar is not None:
+    if predictor.training_profile is not None:
         said.append("`model.json` holds a digest of every training file, by which the model knows them again.")
     return " ".join(said)
 
@@ -121,14 +121,14 @@ def _sure(predictor: Predictor) -> str:
         )
     return (
         f"By {known.source}, probabilities of tracks are brought to temperature {known.temperature:.2f}. Below "
-        f"{known.least:.2f} the answer is `unknown`: it is then more likely wrong than right, or worth no more than "
-        f"the commonest class. There {known.answered:.0%} of the tracks get an answer, and {known.right:.0%} "
+        f"{known.abstain_below:.2f} the answer is `unknown`: it is then more likely wrong than right, or worth no "
+        f"more than the commonest class. There {known.answered:.0%} of the tracks get an answer, and {known.right:.0%} "
         "of the answers are right; found and counted on the same tracks, this is somewhat too good."
     )
 
 
 def _limits(predictor: Predictor, record: Record) -> str:
-    familiar = predictor.familiar
+    training_profile = predictor.training_profile
     said = [
         "It knows its own classes only, and takes whatever it hears for one of them."
         if not predictor.is_tagged
@@ -136,7 +136,7 @@ def _limits(predictor: Predictor, record: Record) -> str:
         "Genre is what those say who labelled the tracks; other people, places and times say something else.",
         "Accuracies hold for tracks like those it was judged by, and for nothing else.",
     ]
-    if familiar is None or familiar.limit is None:
+    if training_profile is None or training_profile.limit is None:
         said.append("It cannot tell tracks that sound unlike its training tracks: too little is known of those.")
     else:
         said.append(

@@ -8,25 +8,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genreflow.demo.corpus import plan, write
 from genreflow.errors import UserError
 from genreflow.export import record
 from genreflow.export.card import card
 from genreflow.export.onnx_file import Written, write_onnx
 from genreflow.features.shapes import needed_seconds
-from genreflow.predict.files import Item
-from genreflow.predict.tracks import Predictor
+from genreflow.inference.files import Item
+from genreflow.inference.tracks import Predictor
 from genreflow.store.atomic import write_bytes, write_text
 from genreflow.store.runs import MODEL
 from genreflow.store.sealed import write_sealed
 from genreflow.store.writable import temporary_folder
+from genreflow.synthetic.corpus import plan, write
 from genreflow.training.bundle import EXPORTED, load_bundle
 
 CARD, ONNX = "MODEL_CARD.md", "model.onnx"
 FILES = (MODEL, CARD, ONNX, EXPORTED)
 _KEPT = (
     "version", "key", "fold", "model", "options", "training", "input", "audio", "classes", "tags", "input_shape",
-    "status", "epochs", "kept_epoch", "parameters", "dataset", "familiar", "versions",
+    "status", "epochs", "kept_epoch", "parameters", "dataset", "training_profile", "versions",
 )  # fmt: skip
 _LEAD_S = 30.0
 

@@ -24,7 +24,7 @@ from genreflow.errors import UserError
 from genreflow.export.front_end import FrontEnd, obstacle, samples_wanted
 from genreflow.features.shapes import frame_span, segment_shape
 from genreflow.features.slices import cut, to_stored
-from genreflow.predict.tracks import Predictor
+from genreflow.inference.tracks import Predictor
 from genreflow.store.atomic import write_bytes
 from genreflow.store.shards import as_fed
 from genreflow.store.writable import temporary_folder

@@ -20,7 +20,7 @@ STAGE_VERSION = 1
 BLOCK = 128
 # Decibels for each power of ten of mel power, and the power that lower ones are raised to: librosa's power_to_db,
 # and its amplitude_to_db (which expects no power) as the code of the psytrance study used it.
-DECIBELS = {"power": (10.0, 1e-10), "doubled": (20.0, 1e-5)}
+DECIBELS = {"power": (10.0, 1e-10), "double_log": (20.0, 1e-5)}
 # What `np.pad` calls the ways of padding.
 PADDING = {"zeros": "constant", "reflect": "reflect"}
 

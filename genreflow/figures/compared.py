@@ -181,7 +181,7 @@ def _differences(_sources: Sources, rows: pd.DataFrame, title: str, _described: 
             "difference": rows["difference"],
             "low": rows["low"],
             "high": rows["high"],
-            "verdict": np.where(rows["told_apart"].astype(bool), verdict, "same"),
+            "verdict": np.where(rows["is_significant"].astype(bool), verdict, "same"),
         }
     )
     return scores.differences(pairs, title=title, score="Track accuracy")

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from genreflow.catalog.index import facts_of, read_index
 from genreflow.config.inputs import FRONT_ENDS, Descriptors, FrontEnd, LogMel, MusicMaps, Stft, Waveform
+from genreflow.datasets.index import facts_of, read_index
 from genreflow.errors import UserError
 from genreflow.features.descriptors import names
 from genreflow.features.logmel import band_centres

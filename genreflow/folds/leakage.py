@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from sklearn.tree import DecisionTreeClassifier
 
-from genreflow.catalog.artists import artist_key
-from genreflow.catalog.duplicates import recordings
+from genreflow.datasets.artists import artist_key
+from genreflow.datasets.duplicates import recordings
 from genreflow.folds.feasibility import is_missing, listing
 from genreflow.folds.roles import TEST, TRAIN
 
@@ -35,7 +35,7 @@ def leakage(folds: pd.DataFrame, index: pd.DataFrame, pairs: pd.DataFrame) -> pd
     index
         Columns `track_id, title, group, artist, container, codec, source_rate, channels, bandwidth_hz`.
     pairs
-        Copies, as `genreflow.catalog.duplicates.find_pairs` returns them.
+        Copies, as `genreflow.datasets.duplicates.find_pairs` returns them.
 
     Returns
     -------

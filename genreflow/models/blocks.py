@@ -43,15 +43,15 @@ class _EarlyAverage(nn.modules.batchnorm._BatchNorm):
         self._batches = int(self.num_batches_tracked)  # counted beside it, as asking a GPU each step would be slow
 
 
-class KerasBatchNorm1d(_EarlyAverage, nn.BatchNorm1d):
+class WarmupBatchNorm1d(_EarlyAverage, nn.BatchNorm1d):
     """For [batch, channels, time]; take `KERAS_BATCH_NORM`."""
 
 
-class KerasBatchNorm2d(_EarlyAverage, nn.BatchNorm2d):
+class WarmupBatchNorm2d(_EarlyAverage, nn.BatchNorm2d):
     """For [batch, channels, bands, time]; take `KERAS_BATCH_NORM`."""
 
 
-class InputNorm(KerasBatchNorm2d):
+class InputNorm(WarmupBatchNorm2d):
     """Batch normalisation of a whole spectrogram as one channel, as Keras would: takes and returns [batch, ...]."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class ConvBlock(nn.Sequential):
 
     _CONVOLUTIONS: ClassVar = {1: nn.Conv1d, 2: nn.Conv2d}
     _NORMS: ClassVar = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
-    _KERAS_NORMS: ClassVar = {1: KerasBatchNorm1d, 2: KerasBatchNorm2d}
+    _KERAS_NORMS: ClassVar = {1: WarmupBatchNorm1d, 2: WarmupBatchNorm2d}
     _POOLS: ClassVar = {1: nn.MaxPool1d, 2: nn.MaxPool2d}
 
     def __init__(

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 from torch.nn import functional
 
-from genreflow.models.fitted import Fitted, Task, distances, outside
+from genreflow.models.fitted import FitData, Fitted, distances, outside
 
 # Logit that makes a softmax 0 in single precision, for a class that no segment is of.
 NEVER = -1_000.0
@@ -28,15 +28,15 @@ class NearestNeighbours(Fitted):
     def __init__(self, *, n_outputs: int, input_shape: tuple[int], neighbours: int) -> None:
         super().__init__(n_outputs=n_outputs, input_shape=input_shape)
         self.neighbours = neighbours
-        self.hold("segments", "segments", self.n_inputs, dtype=torch.float32)
-        self.hold("classes", "segments", dtype=torch.int64)
+        self.register_sized_buffer("segments", "segments", self.n_inputs, dtype=torch.float32)
+        self.register_sized_buffer("classes", "segments", dtype=torch.int64)
 
     @property
     def title(self) -> str:
         """What is drawn."""
         return f"{self.neighbours} nearest of {len(self.segments):,} segments"
 
-    def learn(self, task: Task) -> dict[str, Any]:
+    def fit_arrays(self, task: FitData) -> dict[str, Any]:
         """Keep everything."""
         return {"segments": task.arrays, "classes": task.targets}
 
@@ -67,15 +67,15 @@ class MultinomialRegression(Fitted):
     def __init__(self, *, n_outputs: int, input_shape: tuple[int], C: float) -> None:
         super().__init__(n_outputs=n_outputs, input_shape=input_shape)
         self._regularisation = C
-        self.hold("weight", n_outputs, self.n_inputs)
-        self.hold("bias", n_outputs)
+        self.register_sized_buffer("weight", n_outputs, self.n_inputs)
+        self.register_sized_buffer("bias", n_outputs)
 
     @property
     def title(self) -> str:
         """What is drawn."""
         return f"{self.n_outputs} × {self.n_inputs} weights"
 
-    def learn(self, task: Task) -> dict[str, Any]:
+    def fit_arrays(self, task: FitData) -> dict[str, Any]:
         """Find the weights of the classes that there are."""
         weight, bias = np.zeros(tuple(self.weight.shape)), np.full(self.n_outputs, NEVER)
         present = np.unique(task.targets)

@@ -122,11 +122,11 @@ class ModelEntry:
     source: str
     n_outputs: int
     parameters: int | None = None
-    free: Mapping[int, int] = field(default_factory=dict)
+    variable_axes: Mapping[int, int] = field(default_factory=dict)
     binding: tuple[str, ...] = ()
     options: Mapping[str, Choice | Number | Count] = field(default_factory=dict)
-    fits: bool = False
-    chosen: tuple[str, ...] = ()
+    is_estimator: bool = False
+    assumptions: tuple[str, ...] = ()
 
     @cached_property
     def input_settings(self) -> InputSettings:
@@ -146,7 +146,7 @@ class ModelEntry:
     def takes_shape(self, shape: tuple[int, ...]) -> bool:
         """Tell whether segments of `shape` suit the model."""
         return len(shape) == len(self.input_shape) and all(
-            given >= self.free[axis] if axis in self.free else given == wanted
+            given >= self.variable_axes[axis] if axis in self.variable_axes else given == wanted
             for axis, (given, wanted) in enumerate(zip(shape, self.input_shape, strict=True))
         )
 
@@ -170,7 +170,7 @@ class ModelEntry:
     def wanted(self) -> str:
         """The input it wants, in words: ``logmel of 128 x (at least 32, in the study 1292)``."""
         sizes = (
-            f"(at least {self.free[axis]}, in the study {size})" if axis in self.free else str(size)
+            f"(at least {self.variable_axes[axis]}, in the study {size})" if axis in self.variable_axes else str(size)
             for axis, size in enumerate(self.input_shape)
         )
         return f"{self.input_kind} of {' x '.join(sizes)}"

@@ -13,8 +13,8 @@ from genreflow.models.blocks import (
     KERAS_BATCH_NORM,
     FullHeightConv,
     GlobalPool1d,
-    KerasBatchNorm1d,
     SameConv1d,
+    WarmupBatchNorm1d,
     dense_head,
 )
 from genreflow.models.initialise import keras_defaults
@@ -124,7 +124,7 @@ class PlainMapCNN(nn.Module):
 
 
 def _norm(norm: Norm, channels: int) -> nn.Module:
-    return KerasBatchNorm1d(channels, **KERAS_BATCH_NORM) if norm == "batch" else nn.Identity()
+    return WarmupBatchNorm1d(channels, **KERAS_BATCH_NORM) if norm == "batch" else nn.Identity()
 
 
 def _head(pool: Pool, n_outputs: int, dropout: float) -> nn.Sequential:

@@ -23,7 +23,7 @@ _AT_ONCE = 2**22
 
 
 @dataclass(frozen=True)
-class Task:
+class FitData:
     """What a model is fitted to.
 
     Attributes
@@ -48,8 +48,9 @@ class Task:
 class Fitted(nn.Module, ABC):
     """A classifier of vectors [batch, d] whose logits are log-probabilities [batch, n_outputs].
 
-    A subclass declares its buffers with `hold`, fills them in `learn`, and computes `probabilities` from them. Before
-    the fit every number is 0 and every length 1.
+    A subclass declares its buffers with `register_sized_buffer`, fills them in `fit_arrays`, and computes
+    `probabilities` from them.
+    Before the fit every number is 0 and every length 1.
     """
 
     def __init__(self, *, n_outputs: int, input_shape: tuple[int]) -> None:
@@ -59,7 +60,7 @@ class Fitted(nn.Module, ABC):
         self._sizes: dict[str, tuple[int | str, ...]] = {}
 
     @abstractmethod
-    def learn(self, task: Task) -> dict[str, Any]:
+    def fit_arrays(self, task: FitData) -> dict[str, Any]:
         """Return what is to be in each buffer, by name."""
 
     @abstractmethod
@@ -71,10 +72,10 @@ class Fitted(nn.Module, ABC):
         yield from ()
 
     def fit(self, arrays: np.ndarray, targets: np.ndarray, *, groups: np.ndarray, seed: int, threads: int) -> None:
-        """Fit the model to a `Task`; the result is the same on every number of threads."""
+        """Fit the model to a `FitData`; the result is the same on every number of threads."""
         # Libraries of linear algebra add up in another order on another number of threads.
         with threadpool_limits(1):
-            learnt = self.learn(Task(arrays, targets, groups, seed, threads))
+            learnt = self.fit_arrays(FitData(arrays, targets, groups, seed, threads))
         self.load_state_dict({name: torch.as_tensor(np.ascontiguousarray(value)) for name, value in learnt.items()})
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -82,12 +83,12 @@ class Fitted(nn.Module, ABC):
         with single_precision(inputs):
             return self.probabilities(inputs.float()).clamp_min(LEAST).log().float()
 
-    def hold(self, name: str, *sizes: int | str, dtype: torch.dtype = torch.float64) -> None:
+    def register_sized_buffer(self, name: str, *sizes: int | str, dtype: torch.dtype = torch.float64) -> None:
         """Declare a buffer. A size that has a name is known after the fit, and the same wherever the name is used."""
         self._sizes[name] = sizes
         self.register_buffer(name, torch.zeros([1 if isinstance(size, str) else size for size in sizes], dtype=dtype))
 
-    def make_room(self, given: Mapping[str, torch.Tensor], prefix: str = "") -> None:
+    def allocate(self, given: Mapping[str, torch.Tensor], prefix: str = "") -> None:
         """Give the buffers the lengths of tensors that are to be loaded, unless those do not go together."""
         shapes = {name: tuple(given[prefix + name].shape) for name in self._sizes if prefix + name in given}
         if self._go_together(shapes):
@@ -103,15 +104,15 @@ class Fitted(nn.Module, ABC):
         return fixed and len(named) == len(set(named)) and all(size > 0 for _, size in pairs)
 
     def _load_from_state_dict(self, state_dict: Mapping[str, torch.Tensor], prefix: str, *others: Any) -> None:
-        self.make_room(state_dict, prefix)
+        self.allocate(state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *others)
 
 
-def make_room(network: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+def allocate(network: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
     """Give the fitted parts of a network the lengths of `weights`, unless those do not go together."""
     for name, module in network.named_modules():
         if isinstance(module, Fitted):
-            module.make_room(weights, f"{name}." if name else "")
+            module.allocate(weights, f"{name}." if name else "")
 
 
 def problems(network: nn.Module) -> Iterator[str]:

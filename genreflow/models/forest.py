@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from sklearn.ensemble import RandomForestClassifier
 
-from genreflow.models.fitted import Fitted, Task, outside
+from genreflow.models.fitted import FitData, Fitted, outside
 
 
 class RandomForest(Fitted):
@@ -21,18 +21,18 @@ class RandomForest(Fitted):
     def __init__(self, *, n_outputs: int, input_shape: tuple[int], trees: int, depth: int) -> None:
         super().__init__(n_outputs=n_outputs, input_shape=input_shape)
         self.trees, self.depth = trees, depth
-        self.hold("roots", trees, dtype=torch.int64)
-        self.hold("descriptors", "nodes", dtype=torch.int64)
-        self.hold("thresholds", "nodes", dtype=torch.float32)
-        self.hold("following", "nodes", 2, dtype=torch.int64)
-        self.hold("shares", "nodes", n_outputs, dtype=torch.float32)
+        self.register_sized_buffer("roots", trees, dtype=torch.int64)
+        self.register_sized_buffer("descriptors", "nodes", dtype=torch.int64)
+        self.register_sized_buffer("thresholds", "nodes", dtype=torch.float32)
+        self.register_sized_buffer("following", "nodes", 2, dtype=torch.int64)
+        self.register_sized_buffer("shares", "nodes", n_outputs, dtype=torch.float32)
 
     @property
     def title(self) -> str:
         """What is drawn."""
         return f"{self.trees:,} trees, depth ≤ {self.depth}, {len(self.thresholds):,} nodes"
 
-    def learn(self, task: Task) -> dict[str, Any]:
+    def fit_arrays(self, task: FitData) -> dict[str, Any]:
         """Grow the trees."""
         forest = RandomForestClassifier(
             n_estimators=self.trees, max_depth=self.depth, bootstrap=True, random_state=task.seed, n_jobs=task.threads

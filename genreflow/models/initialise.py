@@ -45,4 +45,4 @@ def _keras_recurrent(layer: nn.RNNBase) -> None:
             nn.init.zeros_(weight)
             if isinstance(layer, nn.LSTM) and name.startswith("bias_ih"):
                 hidden = layer.hidden_size
-                nn.init.ones_(weight[hidden : 2 * hidden])  # torch's order of gates: input, forget, cell, output
+                nn.init.ones_(weight[hidden : 2 * hidden])  # torch's order of thresholds: input, forget, cell, output

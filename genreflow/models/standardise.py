@@ -37,7 +37,7 @@ class Standardised(nn.Module):
         """Return what the network makes of the standardised inputs."""
         return self.network((inputs - self.mean) / self.deviation)
 
-    def learn(self, arrays: np.ndarray, places: np.ndarray, to_input: Callable[[np.ndarray], np.ndarray]) -> None:
+    def fit(self, arrays: np.ndarray, places: np.ndarray, to_input: Callable[[np.ndarray], np.ndarray]) -> None:
         """Take the statistics of some of the stored slices [N, *shape], as `to_input` shows them to a network.
 
         What never varies is left at deviation 1. Along the last axis slices may be longer than what the network takes.

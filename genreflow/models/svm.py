@@ -9,7 +9,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.svm import SVC
 
-from genreflow.models.fitted import Fitted, Task, distances
+from genreflow.models.fitted import FitData, Fitted, distances
 
 FOLDS = 5
 # Makes the sigmoid 0 or 1 in single precision, for a class that no segment or every segment is of.
@@ -30,19 +30,19 @@ class SupportVectorMachine(Fitted):
     def __init__(self, *, n_outputs: int, input_shape: tuple[int], C: float, gamma: float) -> None:
         super().__init__(n_outputs=n_outputs, input_shape=input_shape)
         self._penalty, self._gamma = C, gamma
-        self.hold("vectors", "vectors", self.n_inputs, dtype=torch.float32)
-        self.hold("coefficients", "vectors", n_outputs)
-        self.hold("intercepts", n_outputs)
-        self.hold("slopes", n_outputs)
-        self.hold("offsets", n_outputs)
-        self.hold("gamma", 1)
+        self.register_sized_buffer("vectors", "vectors", self.n_inputs, dtype=torch.float32)
+        self.register_sized_buffer("coefficients", "vectors", n_outputs)
+        self.register_sized_buffer("intercepts", n_outputs)
+        self.register_sized_buffer("slopes", n_outputs)
+        self.register_sized_buffer("offsets", n_outputs)
+        self.register_sized_buffer("gamma", 1)
 
     @property
     def title(self) -> str:
         """What is drawn."""
         return f"{self.n_outputs} machines, {len(self.vectors):,} support vectors"
 
-    def learn(self, task: Task) -> dict[str, Any]:
+    def fit_arrays(self, task: FitData) -> dict[str, Any]:
         """Fit and calibrate a machine a class."""
         arrays = task.arrays.astype(np.float64)
         gamma = self._gamma or 1 / (arrays.shape[1] * (arrays.var() or 1))

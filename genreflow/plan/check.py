@@ -13,18 +13,18 @@ import numpy as np
 import pandas as pd
 from scipy.special import bdtr
 
-from genreflow.catalog import scan
-from genreflow.catalog.index import check_losses, padded, usable_tracks
-from genreflow.catalog.names import printable
 from genreflow.config.audio import AudioSettings
 from genreflow.config.datasets import Dataset, Synthetic
 from genreflow.config.inputs import InputSettings
 from genreflow.config.pipeline import Duplicates, Limits
+from genreflow.datasets import scan
+from genreflow.datasets.index import check_losses, padded, usable_tracks
+from genreflow.datasets.names import printable
 from genreflow.errors import Problems, UserError
 from genreflow.features.shapes import segment_shape
 from genreflow.plan.datasets import InputPlan
 from genreflow.plan.forecast import DECODED, UNSEEN, Forecast, forecast, of_synthetic
-from genreflow.plan.make import Plan, survey
+from genreflow.plan.make import Plan, validate_config
 from genreflow.plan.studies import ProtocolPlan, StudyPlan
 
 # What an hour of mono Vorbis at 44.1 kHz takes at these qualities: six tracks of pop, jazz and orchestra, rounded up.
@@ -139,7 +139,7 @@ def check(config: Mapping[str, Any], *, home: Path, every: bool = False) -> Outl
     UserError
         All that is wrong, at once.
     """
-    plan, listings = survey(config, home=home, look=True)
+    plan, listings = validate_config(config, home=home, look=True)
     settings = plan.settings
     forecasts = {
         name: _forecast(
@@ -166,7 +166,7 @@ def check(config: Mapping[str, Any], *, home: Path, every: bool = False) -> Outl
 
 def check_music(name: str, settings: Dataset, *, every: bool = False) -> tuple[DatasetOutlook, bool]:
     """Look at one dataset that no study need know of, as `check` does; return also whether all of it was decoded."""
-    listing = scan.survey(settings, raw=Path("results", name, "raw"))
+    listing = scan.list_tracks(settings, raw=Path("results", name, "raw"))
     known = _forecast(settings, listing, AudioSettings(), Duplicates(), Limits(), {}, every=every)
     outlook = _dataset(name, listing, known, AudioSettings())
     heard = known.index("", InputSettings(segments={"kind": "whole", "seconds": 0.5}), across_classes="quarantine")

@@ -7,13 +7,13 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from genreflow.catalog import catalogue, progress, scan
-from genreflow.catalog.artists import group_of
-from genreflow.catalog.shards import shard_names
 from genreflow.config.audio import AudioSettings
 from genreflow.config.datasets import Dataset, Synthetic
 from genreflow.config.inputs import InputSettings
 from genreflow.config.pipeline import Duplicates, PipelineSettings
+from genreflow.datasets import catalog, progress, scan
+from genreflow.datasets.artists import group_of
+from genreflow.datasets.shards import shard_names
 from genreflow.plan.stages import STAGES, key, versions
 from genreflow.store.digest import digest
 
@@ -174,4 +174,4 @@ def plan_dataset(name: str, listed: pa.Table, settings: PipelineSettings) -> Dat
 
 def listed_before(name: str) -> pa.Table:
     """Return the tracks of a dataset as its catalogue has them."""
-    return catalogue.read(catalogue_path(name))
+    return catalog.read(catalogue_path(name))

@@ -15,13 +15,13 @@ import pyarrow as pa
 from genreflow.audio.excerpts import at_rate
 from genreflow.audio.normalise import gain_of, measure
 from genreflow.audio.probing import Probed, Workers, in_workers, probe_all
-from genreflow.audio.verdict import Refused
-from genreflow.catalog import index
-from genreflow.catalog.duplicates import COLUMNS as PAIR_COLUMNS
-from genreflow.catalog.duplicates import find_pairs
+from genreflow.audio.verdict import RejectedTrack
 from genreflow.config.audio import AudioSettings
 from genreflow.config.inputs import InputSettings
 from genreflow.config.pipeline import Duplicates, Limits
+from genreflow.datasets import index
+from genreflow.datasets.duplicates import COLUMNS as PAIR_COLUMNS
+from genreflow.datasets.duplicates import find_pairs
 from genreflow.features.shapes import segments_within
 from genreflow.features.slices import fate_of, too_short
 
@@ -116,7 +116,7 @@ def forecast(
     Parameters
     ----------
     listed
-        The tracks, `genreflow.catalog.catalogue.SCHEMA`.
+        The tracks, `genreflow.datasets.catalog.SCHEMA`.
     root
         The folder that their paths are below.
     inputs
@@ -133,7 +133,9 @@ def forecast(
     most = 60 * audio.max_minutes
     probing = Workers(count, min(limits.track_timeout, _PROBE_TIMEOUT), limits.track_memory_gb)
     paths = [whole[track_id] for track_id in sample]
-    probed = dict(zip(sample, probe_all(paths, gates=audio.gates, max_seconds=most, workers=probing), strict=True))
+    probed = dict(
+        zip(sample, probe_all(paths, thresholds=audio.thresholds, max_seconds=most, workers=probing), strict=True)
+    )
     chosen = [track_id for track_id in sample if not probed[track_id].reason]
     if not every:
         chosen = _first(chosen, probed, most)
@@ -179,7 +181,7 @@ def _decode(track_id: str, path: bytes, audio: AudioSettings, inputs: Mapping[st
     """Return what a run will find in a track (runs in a worker)."""
     try:
         samples, record, _ = measure(path, audio)
-    except Refused as refused:
+    except RejectedTrack as refused:
         return Probed(reason=refused.reason, message=refused.message)
     except MemoryError:
         return Probed(reason="Q_MEMORY", message="The memory that a track may take does not suffice for it.")

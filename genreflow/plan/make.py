@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from genreflow.catalog import scan
 from genreflow.config.checked import Checked
 from genreflow.config.datasets import Dataset, Folders, Synthetic
 from genreflow.config.pipeline import PipelineSettings
 from genreflow.config.study import DEFAULT_PROTOCOL, StudySettings
+from genreflow.datasets import scan
 from genreflow.errors import Gathering, UserError
 from genreflow.folds import feasibility
 from genreflow.plan.datasets import DatasetPlan, InputPlan, catalogue_path, listed_before, plan_dataset
@@ -75,7 +75,7 @@ class Plan:
         return [f"results/{study.name}/{run.path}/predictions.parquet" for run in runs]
 
     def predict_key(self, files: list[list]) -> str:
-        """Return the key of the predictions: of the model, and of `genreflow.predict.files.stamps` of the files."""
+        """Return the key of the predictions: of the model, and of `genreflow.inference.files.stamps` of the files."""
         study = self.studies[self.settings.predict.study]
         return key(versions("predictions"), study.run_key(study.final.model, study.final.name), files)
 
@@ -117,13 +117,13 @@ def make_plan(config: Mapping[str, Any], *, home: Path, refresh: bool, writes: b
     """
     check_folder(Path("results"))
     check_folder(Path("logs"))
-    plan, listings = survey(config, home=home, look=refresh)
+    plan, listings = validate_config(config, home=home, look=refresh)
     for name, listing in listings.items():
         plan.datasets[name].record(listing, writes=writes)
     return plan
 
 
-def survey(config: Mapping[str, Any], *, home: Path, look: bool) -> tuple[Plan, dict[str, scan.Listing]]:
+def validate_config(config: Mapping[str, Any], *, home: Path, look: bool) -> tuple[Plan, dict[str, scan.Listing]]:
     """Plan what `config` asks for without reading the bytes of any track, and without writing.
 
     Returns
@@ -142,7 +142,7 @@ def survey(config: Mapping[str, Any], *, home: Path, look: bool) -> tuple[Plan, 
     for name in found.datasets if look else []:
         with errors.step():
             _check_place(name, settings.datasets[name])
-            listings[name] = scan.survey(settings.datasets[name], raw=catalogue_path(name).parent / "raw")
+            listings[name] = scan.list_tracks(settings.datasets[name], raw=catalogue_path(name).parent / "raw")
     if not look:
         errors.raise_any()
     listed = {name: listings[name].tracks for name in listings} if look else _listed_before(found.datasets)

@@ -21,7 +21,7 @@ PACKAGE = Path(__file__).parents[1]
 # Stage -> the module that declares its version.
 STAGES = {
     "audio": "audio/normalise.py",
-    "duplicates": "catalog/duplicates.py",
+    "duplicates": "datasets/duplicates.py",
     "slices": "features/slices.py",
     "segments": "features/segments.py",
     "rhythm": "features/rhythm.py",
@@ -29,8 +29,8 @@ STAGES = {
     "stft": "features/stft.py",
     "maps": "features/maps.py",
     "descriptors": "features/descriptors.py",
-    "index": "catalog/index.py",
-    "quarantine": "catalog/quarantine.py",
+    "index": "datasets/index.py",
+    "quarantine": "datasets/quarantine.py",
     "folds": "folds/assign.py",
     "leakage": "folds/leakage.py",
     "layers": "models/blocks.py",
@@ -43,7 +43,7 @@ STAGES = {
     "map": "analysis/library_map.py",
     "tables": "evaluation/study.py",
     "figures": "figures/gallery.py",
-    "predictions": "predict/tracks.py",
+    "predictions": "inference/tracks.py",
 }
 # Modules of genreflow.models that many networks share; the version of `layers` stands for them.
 LAYERS = frozenset(

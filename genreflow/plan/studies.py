@@ -433,7 +433,7 @@ class StudyPlan:
             index=self.index_of(model, setting),
             folds=f"results/{self.name}/protocols/{chosen.protocol}/folds.parquet",
             key=self.run_key(model, setting),
-            gpu=0 if registry.describe(self.network(model)).fits else 1,
+            gpu=0 if registry.describe(self.network(model)).is_estimator else 1,
             tensorboard=int(chosen.training.tensorboard),
             told=self.run_params(model, setting),
         )
@@ -521,7 +521,7 @@ class StudyPlan:
             "description": self.settings.description,
             "citation": self.settings.citation,
             "dataset": self.dataset.name,
-            "gates": self.dataset.audio.gates.model_dump(),
+            "thresholds": self.dataset.audio.thresholds.model_dump(),
             "protocols": titled,
         }
 
@@ -730,7 +730,7 @@ class StudyPlan:
         entry = registry.describe(self.network(model))
         problems = feeding_problems(entry, self.settings.inputs[name], training)
         found = [f"{model} cannot be fed {name!r}: {'; '.join(problems)}."] if problems else []
-        if protocol.is_tagged and entry.fits:
+        if protocol.is_tagged and entry.is_estimator:
             found.append(f"{model} tells classes apart, and tracks of {protocol.name!r} have tags.")
         elif protocol.is_tagged and training.sampling == "balanced":
             found.append(
@@ -765,7 +765,7 @@ def _varied(experiment: Experiment) -> list[str]:
 
 def _training_stages(entry: ModelEntry, training: TrainingSettings) -> list[str]:
     """Return the stages that train a network, or fit an estimator."""
-    if entry.fits:
+    if entry.is_estimator:
         return ["layers", "fitting"]
     return ["layers", "training", *(["augmentation"] if any(getattr(training, each) for each in AUGMENTATIONS) else [])]
 

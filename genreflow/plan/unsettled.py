@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from genreflow.catalog.catalogue import tracks_of_shard
-from genreflow.catalog.names import count
 from genreflow.config.pipeline import Limits
+from genreflow.datasets.catalog import tracks_of_shard
+from genreflow.datasets.names import count
 from genreflow.errors import UserError
 from genreflow.plan.datasets import DatasetPlan, catalogue_path
 from genreflow.plan.make import Plan

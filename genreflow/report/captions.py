@@ -163,7 +163,7 @@ TABLES = {
     "classes": ("Confusion", "Precision, recall and F1 of each class"),
     "tracks": ("Confusion", "Every tested track"),
     "holdout": ("Holdout", "Every track of the holdout"),
-    "suspects": ("Suspects", "Labels that may be wrong, and copies"),
+    "label_issues": ("Suspects", "Labels that may be wrong, and copies"),
 }
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from genreflow.figures import limits
 from genreflow.figures.style import printable
 from genreflow.report.blocks import CHOOSE, HINT
-from genreflow.report.listening import LISTED, Answer, Listening
+from genreflow.report.confusion_browser import LISTED, Answer, ConfusionBrowser
 
 MOST_MAPPED = 30_000
 """Tracks on the map of a page."""
@@ -28,7 +28,7 @@ class Excerpt:
 
 
 def page_data(
-    panels: Sequence[Listening],
+    panels: Sequence[ConfusionBrowser],
     library: pd.DataFrame | None,
     titles: Mapping[str, str],
     excerpts: Mapping[str, Excerpt],
@@ -87,7 +87,7 @@ def _told(answer: Answer, title: str, numbers: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _panel(panel: Listening, listed: Collection[str]) -> dict[str, Any]:
+def _panel(panel: ConfusionBrowser, listed: Collection[str]) -> dict[str, Any]:
     """Return what is told of a matrix; of a large one the names of rows and columns too, and only cells with tracks."""
     told: dict[str, Any] = {"hint": HINT, "cells": _cells(panel, listed)}
     if panel.is_large:
@@ -96,7 +96,7 @@ def _panel(panel: Listening, listed: Collection[str]) -> dict[str, Any]:
     return told
 
 
-def _cells(panel: Listening, listed: Collection[str]) -> dict[str, Any]:
+def _cells(panel: ConfusionBrowser, listed: Collection[str]) -> dict[str, Any]:
     found = {}
     for cell, tracks in panel.cells.items():
         mine = [[track, _percent(probability)] for track, probability in tracks[:LISTED] if track in listed]

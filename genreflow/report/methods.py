@@ -110,7 +110,7 @@ def division(folds: Mapping[str, Any]) -> str:
 
 def _of_training(folds: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     training = facts["training"]
-    if registry.describe(facts["model"]).fits:
+    if registry.describe(facts["model"]).is_estimator:
         how = "Each model was fitted to all training slices at once."
     else:
         steps = facts["steps"] // max(1, facts["epochs"])

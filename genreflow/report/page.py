@@ -18,9 +18,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from genreflow.figures import limits
 from genreflow.figures.style import printable
 from genreflow.report import columns, tables
-from genreflow.report.blocks import STANDIN, Drawn, Folded, Heading, Heard, Mapped, Pairs, Picture, Shown, Text
+from genreflow.report.blocks import STANDIN, Drawn, Folded, Heading, Mapped, Pairs, Picture, PreparedTrack, Shown, Text
+from genreflow.report.confusion_browser import ConfusionBrowser, differing
 from genreflow.report.data import Excerpt, mapped, page_data
-from genreflow.report.listening import Listening, differing
 from genreflow.store.text import sanitize
 
 _VERDICTS = 6  # sentences on pairs that are shown; the table has all
@@ -63,7 +63,7 @@ class Holdout:
     sentences: Sequence[str]
     pictures: Sequence[Picture] = ()
     tracks: pd.DataFrame | None = None
-    listening: Listening | None = None
+    confusion_browser: ConfusionBrowser | None = None
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,13 @@ class Told:
 class Study:
     """What a page is made of; a part that is not given is left out, or said to be missing.
 
-    `standin` says that the music is synthetic. Frames are the tidy tables of the study: `audit`, `quarantine`,
-    `warnings`, `copies`, `settings`, `runs`,
-    `experiments`, `classes`, `tracks` as evaluation makes them, `leakage` and `bandwidth` as the folds are audited;
-    `warned` lists the tracks in doubt (``title, reason, message``), `notices` are remarks on the dataset as
-    it was found, `gates` the thresholds by which tracks were judged. `experiment_pictures` are keyed by the name in
-    the column ``experiment``, `compared` has what the settings of each consist of, a row a setting. `listening` is
-    the table of tracks by answer, `suspects`, `library` (the map) and `cost` are told of in sentences as well, `titles`
-    are those of all tracks. `identity` holds what makes the study reproducible: key, seeds, versions.
+    `standin`: whether the music is synthetic. Frames are the tidy tables of the study: `audit`, `quarantine`,
+    `warnings`, `copies`, `settings`, `runs`, `experiments`, `classes` and `tracks` come from evaluation, `leakage` and
+    `bandwidth` from the audit of the folds. `warned` lists doubtful tracks (``title, reason, message``), `notices` are
+    remarks on the dataset, and `thresholds` those that its tracks were judged by. `experiment_pictures` has the
+    names in the column ``experiment`` as keys; `compared` has a row per setting and a column per part of it.
+    `confusion_browser` is the table of tracks by answer; `label_issues`, `library` (the map) and `cost` also appear in
+    sentences; `titles` holds the titles of all tracks. `identity` makes the study reproducible: key, seeds, versions.
     """
 
     title: str
@@ -97,7 +96,7 @@ class Study:
     warned: pd.DataFrame | None = None
     copies: pd.DataFrame | None = None
     notices: Sequence[str] = ()
-    gates: Mapping[str, str] = field(default_factory=dict)
+    thresholds: Mapping[str, str] = field(default_factory=dict)
     leakage: pd.DataFrame | None = None
     bandwidth: pd.DataFrame | None = None
     settings: pd.DataFrame | None = None
@@ -113,11 +112,11 @@ class Study:
     calibration: Sequence[Picture] = ()
     diagrams: Sequence[Picture] = ()
     confusion: Sequence[Picture] = ()
-    listening: Listening | None = None
+    confusion_browser: ConfusionBrowser | None = None
     classes: pd.DataFrame | None = None
     tracks: pd.DataFrame | None = None
     holdout: Holdout | None = None
-    suspects: Told | None = None
+    label_issues: Told | None = None
     library: Told | None = None
     titles: Mapping[str, str] = field(default_factory=dict)
     slices: Sequence[Picture] = ()
@@ -128,10 +127,10 @@ class Study:
     cost: Told | None = None
 
     @property
-    def panels(self) -> list[Listening]:
+    def panels(self) -> list[ConfusionBrowser]:
         """The tables whose cells list their tracks, in the order of the page."""
-        held = self.holdout.listening if self.holdout else None
-        return [each for each in (self.listening, held) if each is not None]
+        held = self.holdout.confusion_browser if self.holdout else None
+        return [each for each in (self.confusion_browser, held) if each is not None]
 
     @property
     def pictures(self) -> list[Picture]:
@@ -141,8 +140,8 @@ class Study:
 
     def wanted(self) -> list[str]:
         """Return the tracks that a reader may want to hear, the most telling first."""
-        suspects = self.suspects.table["track_id"] if self.suspects else ()
-        return list(dict.fromkeys([*suspects, *(track for panel in self.panels for track in panel.wanted())]))
+        label_issues = self.label_issues.table["track_id"] if self.label_issues else ()
+        return list(dict.fromkeys([*label_issues, *(track for panel in self.panels for track in panel.wanted())]))
 
 
 @dataclass(frozen=True)
@@ -252,7 +251,7 @@ def _sections(study: Study) -> Iterable[_Section]:
     yield _Section("calibration", "Calibration", _pictures(study.calibration))
     yield _Section("confusion", "Confusion", _confusion(study))
     yield _Section("holdout", "Holdout", _holdout(study))
-    yield _Section("suspects", "Suspects", _suspects(study.suspects))
+    yield _Section("label_issues", "Suspects", _suspects(study.label_issues))
     yield _Section("map", "Map of the library", _mapped(study.library))
     yield _Section("slices", "What the network sees", _pictures(study.slices))
     yield _Section("architecture", "Architecture", _pictures(study.architecture))
@@ -285,8 +284,8 @@ def _data(study: Study) -> list[Any]:
         blocks.append(Folded(tables.table(study.copies, columns.COPIES, caption=caption)))
     if study.notices:
         blocks += [Heading("The dataset as it was found"), *(Text(notice) for notice in study.notices)]
-    if study.gates:
-        blocks.append(Folded(tables.pairs(study.gates, caption="Thresholds by which tracks were judged")))
+    if study.thresholds:
+        blocks.append(Folded(tables.pairs(study.thresholds, caption="Thresholds by which tracks were judged")))
     return blocks
 
 
@@ -374,7 +373,7 @@ def _compared(settings: pd.DataFrame | None) -> list[Any]:
 
 
 def _confusion(study: Study) -> list[Any]:
-    blocks: list[Any] = [Heard(study.listening, 0, study.standin)] if study.listening else []
+    blocks: list[Any] = [PreparedTrack(study.confusion_browser, 0, study.standin)] if study.confusion_browser else []
     blocks += _pictures(study.confusion)
     if _some(study.classes):
         for level, rows in study.classes.groupby("level", sort=False):
@@ -393,20 +392,20 @@ def _holdout(study: Study) -> list[Any]:
     if holdout is None:
         return []
     blocks: list[Any] = [Text(sentence) for sentence in holdout.sentences]
-    if holdout.listening:
-        blocks.append(Heard(holdout.listening, len(study.panels) - 1, study.standin))
+    if holdout.confusion_browser:
+        blocks.append(PreparedTrack(holdout.confusion_browser, len(study.panels) - 1, study.standin))
     blocks += _pictures(holdout.pictures)
     if _some(holdout.tracks):
         blocks.append(Folded(tables.table(holdout.tracks, columns.TRACKS, caption="Every track of the holdout")))
     return blocks
 
 
-def _suspects(suspects: Told | None) -> list[Any]:
-    if suspects is None:
+def _suspects(label_issues: Told | None) -> list[Any]:
+    if label_issues is None:
         return []
-    blocks: list[Any] = [Text(sentence) for sentence in suspects.sentences]
+    blocks: list[Any] = [Text(sentence) for sentence in label_issues.sentences]
     for kind, caption in _SUSPECTS.items():
-        found = suspects.table[suspects.table["kind"] == kind]
+        found = label_issues.table[label_issues.table["kind"] == kind]
         if len(found):
             shown = tables.table(found, columns.SUSPECTS[kind], caption=f"{caption} ({len(found):,})")
             blocks.append(Shown(shown) if len(found) <= _FEW else Folded(shown))

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from genreflow.catalog.index import facts_of, read_index
-from genreflow.catalog.names import count
 from genreflow.config.pipeline import ReportSettings
+from genreflow.datasets.index import facts_of, read_index
+from genreflow.datasets.names import count
 from genreflow.evaluation import cost
 from genreflow.evaluation.headline import read_headline
 from genreflow.evaluation.runs import Run
@@ -21,7 +21,7 @@ from genreflow.report import tables
 from genreflow.report.blocks import Picture
 from genreflow.report.captions import caption_of, title_of
 from genreflow.report.clips import Clip
-from genreflow.report.listening import Listening, excerpt_start, listening
+from genreflow.report.confusion_browser import ConfusionBrowser, confusion_browser, excerpt_start
 from genreflow.report.methods import methods
 from genreflow.report.page import Headline, Holdout, Study, Told
 from genreflow.store.parquet import read_frame, read_header
@@ -69,7 +69,7 @@ def study_page(
     """
     frames = Tables(table_paths)
     told = read_headline(headline, key=frames.key_in(Path(headline).parent))
-    holdout, suspected = told.pop("holdout"), told.pop("suspects")
+    holdout, suspected = told.pop("holdout"), told.pop("label_issues")
     pictures = {name: _picture(name, shown, frames, study, folder) for name, shown in figures.items()}
     refused = read_frame(quarantine, "quarantine")
     facts = _run_facts(study, folder)
@@ -86,7 +86,7 @@ def study_page(
         warned=_warned(indexes),
         copies=frames["copies"],
         notices=[*facts_of(indexes[0])["notices"], *_padded(indexes)],
-        gates={name.replace("_", " "): value for name, value in study["gates"].items()},
+        thresholds={name.replace("_", " "): value for name, value in study["thresholds"].items()},
         leakage=_by_protocol(leakage, "leakage", study),
         bandwidth=_by_protocol(bandwidth, "bandwidth", study),
         settings=frames["settings"],
@@ -105,18 +105,18 @@ def study_page(
         scores=_of_headline(frames["scores"], study),
         tags=_of_headline(frames["tags"], study),
         confusion=[pictures[name] for name, shown in figures.items() if shown.get("level") in ("slice", "track")],
-        listening=listening(runs, _BY_FOLDS) if runs else None,
+        confusion_browser=confusion_browser(runs, _BY_FOLDS) if runs else None,
         classes=main["classes"],
         tracks=main["tracks"],
         holdout=Holdout(
             holdout,
             [pictures[name] for name, shown in figures.items() if shown.get("level") == "holdout"],
             frames["holdout"],
-            listening(final, _BY_FINAL) if final else None,
+            confusion_browser(final, _BY_FINAL) if final else None,
         )
         if holdout
         else None,
-        suspects=Told(frames["suspects"], suspected),
+        label_issues=Told(frames["label_issues"], suspected),
         library=Told(read_frame(library, "map"), read_header(library, "map").facts["sentences"]),
         titles=_titles(study),
         slices=[
@@ -145,7 +145,7 @@ def excerpts(page: Study, study: Mapping[str, Any], settings: ReportSettings) ->
     return clips
 
 
-def _telling_place(panel: Listening | None, track: str, seconds: float, whole: float) -> float:
+def _telling_place(panel: ConfusionBrowser | None, track: str, seconds: float, whole: float) -> float:
     """Return where slices speak loudest for the answer, s; of tracks that were not judged the middle."""
     if panel is None:
         return excerpt_start((), None, seconds, whole)

@@ -41,7 +41,9 @@ def write_sealed(path: str | os.PathLike, facts: Mapping[str, Any], *, files: It
     bound = {name: file_sha256(path.with_name(name)) for name in files}
     bare = json.loads(json.dumps({**facts, FILES: bound} if bound else dict(facts)))
     whole = bare | {SEAL: seal(bare)}
-    write_text(path, json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+    # Titles of strangers may hold halves of surrogate pairs, which UTF-8 has not and JSON can escape.
+    write_text(path, text.encode("utf-8", "backslashreplace").decode())
     return whole
 
 

@@ -107,14 +107,14 @@ def shift(inputs: torch.Tensor, share: float, numbers: np.ndarray) -> torch.Tens
 def gain(inputs: torch.Tensor, decibels: float, numbers: np.ndarray, front_end: FrontEnd) -> torch.Tensor:
     """Change the level of each slice by up to so many dB, up or down, as its values express it.
 
-    Waveforms, magnitudes and powers are multiplied, decibels are added to; of doubled decibels, twice as many. The
+    Waveforms, magnitudes and powers are multiplied, decibels are added to; of `double_log` decibels, twice as many. The
     lowest values of a spectrogram in decibels, where its range was cut off, move along.
     """
     change = (2 * numbers[0] - 1) * decibels
     match front_end:
         case LogMel(decibels="power"):
             return inputs + _each(change, inputs)
-        case LogMel(decibels="doubled"):
+        case LogMel(decibels="double_log"):
             return inputs + _each(2 * change, inputs)
         case LogMel():
             return inputs * _each(10 ** (change / 10), inputs)

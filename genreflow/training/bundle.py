@@ -28,8 +28,8 @@ from genreflow.store.regular import read_regular
 from genreflow.store.runs import MODEL, RUN, check_version, read_run
 from genreflow.store.sealed import FILES, check_bound, read_sealed
 from genreflow.store.text import sanitize_name
-from genreflow.training import familiar
-from genreflow.training.familiar import Familiar
+from genreflow.training import novelty
+from genreflow.training.novelty import TrainingProfile
 
 EXPORTED = "model.json"
 
@@ -87,12 +87,12 @@ class Bundle:
         return _checked(AudioSettings, self.run["audio"], "audio")
 
     @property
-    def familiar(self) -> Familiar | None:
+    def training_profile(self) -> TrainingProfile | None:
         """What is known of the training tracks; None if nothing was kept."""
-        if "familiar" not in self.run:
+        if "training_profile" not in self.run:
             return None
         try:
-            return familiar.read(self.run["familiar"])
+            return novelty.read(self.run["training_profile"])
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"What the model tells of its training tracks is damaged ({error!r}). {_AGAIN}") from None
 
@@ -188,7 +188,7 @@ def _assemble(path: Path, facts: dict[str, Any], weights: dict[str, torch.Tensor
     with torch.random.fork_rng(devices=[]):
         network = registry.build(facts["model"], len(facts["classes"]), input_shape=shape, **facts["options"])
         network = standardised(network, shape, standardise)
-    fitted.make_room(network, weights)
+    fitted.allocate(network, weights)
     wanted = {name: (tensor.shape, tensor.dtype) for name, tensor in network.state_dict().items()}
     given = {name: (tensor.shape, tensor.dtype) for name, tensor in weights.items()}
     if wanted != given:

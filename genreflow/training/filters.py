@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from genreflow.catalog.index import shard_files
+from genreflow.datasets.index import shard_files
 from genreflow.errors import UserError
 from genreflow.folds.roles import TRAIN
 from genreflow.store.shards import as_fed

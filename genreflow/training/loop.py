@@ -130,7 +130,7 @@ class _Listeners:
 
 
 @dataclass
-class _Standing:
+class _TrainState:
     """Where a training is: all that a checkpoint holds beside weights, optimiser and random numbers."""
 
     epoch: int = 0
@@ -176,14 +176,14 @@ class _Trainer:
         self.steps = steps_per_epoch(len(data), settings)
         self.augment = Augment(settings, front_end)
         self.schedule = Schedule(settings, model, steps=self.steps)
-        self.standing = _Standing(parts=settings.accumulate)
+        self.standing = _TrainState(parts=settings.accumulate)
         self.best = _copy(model)
         self.steps_here = 0
 
     def run(self, checkpoints: Checkpoints | None, listeners: _Listeners) -> Trained:
         """Train to the end, from where a checkpoint says that it was."""
         if checkpoints is not None:
-            self._take_up(checkpoints.load())
+            self._resume(checkpoints.load())
         status = "finished"
         while self.standing.epoch < self.settings.epochs:
             if not self._epoch(checkpoints, listeners):
@@ -191,16 +191,17 @@ class _Trainer:
                 break
             self._close_epoch()
             listeners.on_epoch(self.standing.rows[-1])
-            if self.settings.patience is not None and self.standing.stale >= self.settings.patience:
+            patience = self.settings.early_stopping_patience
+            if patience is not None and self.standing.stale >= patience:
                 status = "stopped"
                 break
-        if self.settings.keep == "best" or status == "diverged":
+        if self.settings.restore_best or status == "diverged":
             self.model.load_state_dict(self.best)
         standing = self.standing
         return Trained(
             history=pd.DataFrame(standing.rows, columns=HISTORY),
             status=status,
-            kept_epoch=standing.kept_epoch if self.settings.keep == "best" or status == "diverged" else standing.epoch,
+            kept_epoch=standing.kept_epoch if self.settings.restore_best or status == "diverged" else standing.epoch,
             first_step_seconds=self.first_step_seconds,
             parts=standing.parts,
             resumed=standing.resumed,
@@ -263,7 +264,7 @@ class _Trainer:
             "learning_rate": self.schedule.learning_rate,
         }
         prefix = "" if self.validation is None else "validation_"
-        watched = row[f"{prefix}accuracy"] if self.settings.watch == "accuracy" else -row[f"{prefix}loss"]
+        watched = row[f"{prefix}accuracy"] if self.settings.monitor == "accuracy" else -row[f"{prefix}loss"]
         standing.epoch += 1
         if watched > standing.best:
             standing.improved_epoch = standing.epoch
@@ -356,11 +357,11 @@ class _Trainer:
             "random": _random_state(self.device),
         }
 
-    def _take_up(self, state: dict[str, Any] | None) -> None:
+    def _resume(self, state: dict[str, Any] | None) -> None:
         """Go back to where a checkpoint was written."""
         if state is None:
             return
-        self.standing = _Standing(**state["standing"])
+        self.standing = _TrainState(**state["standing"])
         self.standing.resumed += 1
         self.model.load_state_dict(state["weights"])
         self.best = {name: tensor.to(self.device) for name, tensor in state["best"].items()}

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from genreflow.catalog.progress import spoken
+from genreflow.datasets.progress import spoken
 
 _BAR_EVERY, _FILE_EVERY = 0.5, 3.0  # seconds
 _WIDTH = 20

@@ -28,7 +28,7 @@ from genreflow.store.digest import digest
 from genreflow.store.parquet import Header, read_frame, read_header, write_table
 from genreflow.store.runs import HISTORY, MODEL, PREDICTIONS, write_run
 from genreflow.store.shards import as_fed
-from genreflow.training import familiar
+from genreflow.training import novelty
 from genreflow.training.checkpoint import Checkpoints
 from genreflow.training.data import SliceReader, SliceSet
 from genreflow.training.device import choose_device, choose_precision, choose_threads
@@ -40,7 +40,7 @@ from genreflow.training.progress import Progress
 from genreflow.training.tensorboard import EventFile
 
 # Raise it when trained networks, their predictions or run.json would change.
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def run_fold(
     begin = time.perf_counter()
     before = 0.0 if since is None else time.time() - since
     torch.set_num_threads(choose_threads(threads))
-    is_fitted = registry.describe(model).fits
+    is_fitted = registry.describe(model).is_estimator
     where = choose_device("cpu" if is_fitted else device)
     precision = choose_precision("float32" if is_fitted else training.precision, where)
 
@@ -143,7 +143,7 @@ def run_fold(
         core = registry.build(model, len(classes), input_shape=shape, **asked["options"])
         network = standardised(core, shape, asked["input"].get("standardise", "none"))
         if isinstance(network, Standardised):
-            network.learn(train_set.arrays, train_set.places, as_fed)
+            network.fit(train_set.arrays, train_set.places, as_fed)
         built = time.perf_counter()
         if is_fitted:
             trained = fit(network, train_set, seed=training.seed, threads=torch.get_num_threads())
@@ -184,7 +184,7 @@ def run_fold(
         "precision": str(precision).removeprefix("torch."),
         "threads": torch.get_num_threads(),
         "dataset": _dataset_facts(tracks, sets),
-        "familiar": _familiar(tracks, folds, train_set, asked["input"]),
+        "training_profile": _familiar(tracks, folds, train_set, asked["input"]),
         "seconds": {
             "start_to_first_step": before + built - begin + trained.first_step_seconds,
             "load": loaded - begin,
@@ -210,7 +210,7 @@ def _train(
     **how: Any,
 ) -> Trained:
     """Train a network, telling how far it has come, until it is done or the job is asked to stop."""
-    watched = f"{'' if validation is None else 'validation_'}{training.watch}"
+    watched = f"{'' if validation is None else 'validation_'}{training.monitor}"
     steps = steps_per_epoch(len(data), training)
     with ExitStack() as stack:
         progress = stack.enter_context(
@@ -305,7 +305,7 @@ def _familiar(
 ) -> dict[str, Any]:
     groups = read_frame(folds, "folds", ["track_id", "group"]).drop_duplicates("track_id")
     mine = tracks.loc[tracks["role"] == TRAIN, ["track_id", "sha256"]].drop_duplicates("track_id")
-    return familiar.learn(data, mine.merge(groups, on="track_id"), InputSettings.model_validate(given))
+    return novelty.learn(data, mine.merge(groups, on="track_id"), InputSettings.model_validate(given))
 
 
 def _versions() -> dict[str, str]:

@@ -9,8 +9,8 @@ import pandas as pd
 import torch
 
 from genreflow.audio.excerpts import Track
-from genreflow.catalog.index import read_index
 from genreflow.config.inputs import InFrames, InputSettings, Midpoint, Random
+from genreflow.datasets.index import read_index
 from genreflow.errors import UserError
 from genreflow.features.segments import draw, random
 from genreflow.features.shapes import frame_count, needed_seconds

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from genreflow.catalog.index import COLUMNS
 from genreflow.config.inputs import Descriptors, InputSettings, LogMel, Random, Stft, Waveform, Whole
+from genreflow.datasets.index import COLUMNS
 from genreflow.features.slices import stored_dtype, to_stored
 from genreflow.store.parquet import Header, write_table
 from genreflow.store.shards import Shard, write_shard

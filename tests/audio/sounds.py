@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 
 from genreflow.audio.normalise import normalise
-from genreflow.audio.verdict import Refused
+from genreflow.audio.verdict import RejectedTrack
 from genreflow.config.audio import AudioSettings
 
 RATE = 44_100
@@ -51,7 +51,7 @@ def judged(path: Path | bytes, settings: AudioSettings | None = None) -> str:
     with tempfile.TemporaryDirectory() as folder:
         try:
             return normalise(path, Path(folder, "out.ogg"), settings or AudioSettings(), serial=1).reason
-        except Refused as refused:
+        except RejectedTrack as refused:
             assert refused.message.endswith(".")
             assert not list(Path(folder).iterdir())
             return refused.reason

@@ -14,7 +14,7 @@ from genreflow.audio import ogg
 from genreflow.audio.container import Excerpt, extension_caution
 from genreflow.audio.decode import decode
 from genreflow.audio.vorbis import with_serial
-from genreflow.config.audio import AudioSettings, Gates
+from genreflow.config.audio import AudioSettings, QualityThresholds
 
 JUNK = np.random.default_rng(3).bytes(64_000)
 
@@ -37,7 +37,7 @@ def stored(tmp_path, content: bytes, suffix: str):
 
 
 def length(path) -> int:
-    return len(decode(path, max_seconds=60, gates=Gates()).mono)
+    return len(decode(path, max_seconds=60, thresholds=QualityThresholds()).mono)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_what_comes_before_an_mp3_is_passed_over_and_costs_no_sample(tmp_path, b
 
 def test_junk_is_searched_only_so_far(tmp_path):
     path = stored(tmp_path, bytes(2_000_000) + sound_file(tmp_path, "mp3"), "mp3")
-    assert judged(path, AudioSettings(gates=Gates(junk_mb=1.0))) == "Q_NOT_AUDIO"
+    assert judged(path, AudioSettings(thresholds=QualityThresholds(junk_mb=1.0))) == "Q_NOT_AUDIO"
 
 
 @pytest.mark.parametrize("suffix", ["flac", "wav"])
@@ -126,23 +126,23 @@ def pages(content: bytes) -> list[bytes]:
     return [content[page.start : page.start + 27 + len(page.segments) + len(page.body)] for page in found]
 
 
-def surveyed(content: bytes) -> ogg.Streams:
-    return ogg.survey(io.BytesIO(content))
+def scanned(content: bytes) -> ogg.Streams:
+    return ogg.scan_pages(io.BytesIO(content))
 
 
 def test_lost_and_damaged_pages(tmp_path):
     content = ogg_file(tmp_path, 1, seconds=20)
     parts = pages(content)
     assert b"".join(parts) == content
-    assert surveyed(content) == ogg.Streams(gaps=0, links=[0], has_audio=True, ended=True)
+    assert scanned(content) == ogg.Streams(gaps=0, links=[0], has_audio=True, ended=True)
     middle = len(parts) // 2
-    assert surveyed(b"".join(parts[:-1])) == ogg.Streams(gaps=0, links=[0], has_audio=True, ended=False)
+    assert scanned(b"".join(parts[:-1])) == ogg.Streams(gaps=0, links=[0], has_audio=True, ended=False)
     lost = b"".join([*parts[:middle], *parts[middle + 1 :]])
     damaged = bytearray(content)
     damaged[len(content) // 2] ^= 1
     foreign = b"".join([*parts[:middle], b"no page", *parts[middle:]])
     for bad in (lost, bytes(damaged), foreign):
-        assert (surveyed(bad).gaps, surveyed(bad).ended) == (1, True)
+        assert (scanned(bad).gaps, scanned(bad).ended) == (1, True)
         assert judged(stored(tmp_path, bad, "ogg")).startswith("W_GAP")
     assert judged(stored(tmp_path, b"".join(parts[:-1]), "ogg")) == "W_NO_EOS"
     assert judged(stored(tmp_path, content[: len(content) // 2], "ogg")) == "W_NO_EOS"

@@ -10,16 +10,16 @@ from sounds import RATE, synthesise, write_audio
 
 from genreflow.audio import decode as decode_module
 from genreflow.audio.decode import Decoded
-from genreflow.audio.verdict import Refused
-from genreflow.config.audio import Gates
+from genreflow.audio.verdict import RejectedTrack
+from genreflow.config.audio import QualityThresholds
 
 
 def decode(path, **options) -> Decoded:
-    return decode_module.decode(path, **({"max_seconds": 60, "gates": Gates()} | options))
+    return decode_module.decode(path, **({"max_seconds": 60, "thresholds": QualityThresholds()} | options))
 
 
 def refusal(path, **options) -> str:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RejectedTrack) as refused:
         decode(path, **options)
     assert refused.value.message.endswith(".")
     return refused.value.reason
@@ -183,13 +183,13 @@ def test_a_header_without_audio(tmp_path):
 
 def test_a_file_that_changes_while_it_is_read(tmp_path, music, monkeypatch):
     path = write_audio(tmp_path / "x.wav", music)
-    survey = decode_module.survey
+    probe = decode_module.probe_container
 
     def touching(file, **options):
         os.utime(path, ns=(0, 0))
-        return survey(file, **options)
+        return probe(file, **options)
 
-    monkeypatch.setattr(decode_module, "survey", touching)
+    monkeypatch.setattr(decode_module, "probe_container", touching)
     assert refusal(path) == "Q_CHANGED"
 
 
@@ -229,7 +229,7 @@ def test_damaged_files_are_decoded_or_refused(tmp_path, suffix, damage, keep):
     path.write_bytes(content[: int(keep * len(content))])
     try:
         decoded = decode(path, max_seconds=5)
-    except Refused as refused:
+    except RejectedTrack as refused:
         assert refused.reason.startswith("Q_")
     else:
         assert 0 < len(decoded.mono) == decoded.levels.frames <= 5 * decoded.rate

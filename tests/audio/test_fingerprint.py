@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from genreflow.audio.fingerprint import MOST_SECONDS, WORDS_PER_SECOND, fingerprint, from_text, to_text
-from genreflow.demo.corpus import plan, render
+from genreflow.synthetic.corpus import plan, render
 
 RATE = 44_100
 

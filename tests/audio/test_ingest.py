@@ -13,7 +13,7 @@ from sounds import RATE, catalogued, synthesise, write_audio
 from threadpoolctl import threadpool_info
 
 from genreflow.audio.ingest import SCHEMA, ingest
-from genreflow.audio.verdict import Refused
+from genreflow.audio.verdict import RejectedTrack
 from genreflow.audio.vorbis import ogg_frames
 from genreflow.config.audio import AudioSettings
 
@@ -164,7 +164,7 @@ def test_a_worker_is_confined(tmp_path, tracks, monkeypatch):
         soft, _ = resource.getrlimit(resource.RLIMIT_AS)
         threads = {library["num_threads"] for library in threadpool_info()}
         spare = soft - psutil.Process().memory_info().vms
-        raise Refused("Q_SEEN", f"{os.readlink('/proc/self/fd/0')} {threads} {spare / 1e9:.1f}")
+        raise RejectedTrack("Q_SEEN", f"{os.readlink('/proc/self/fd/0')} {threads} {spare / 1e9:.1f}")
 
     monkeypatch.setattr(module, "normalise", look)
     assert run(tracks[:1], tmp_path / "out", memory_gb=2.0)[0]["message"] == "/dev/null {1} 2.0"

@@ -10,7 +10,7 @@ from sounds import RATE, synthesise, write_audio
 
 from genreflow.audio.loudness import true_peak
 from genreflow.audio.normalise import normalise, stored_record
-from genreflow.audio.verdict import Refused
+from genreflow.audio.verdict import RejectedTrack
 from genreflow.audio.vorbis import ogg_frames, read_ogg
 from genreflow.config.audio import AudioSettings
 
@@ -110,7 +110,7 @@ def spoiled(value):
 )
 def test_unusable_audio_is_refused_and_nothing_is_written(tmp_path, samples, reason):
     source = write_audio(tmp_path / "x.wav", samples.astype(np.float32), subtype="FLOAT")
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RejectedTrack) as refused:
         normalise(source, tmp_path / "out" / "out.ogg", SETTINGS, serial=1)
     assert refused.value.reason == reason
     assert not (tmp_path / "out").exists()

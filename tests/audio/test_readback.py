@@ -5,12 +5,12 @@ from sounds import RATE, synthesise, write_audio
 from genreflow.audio import normalise as module
 from genreflow.audio.normalise import normalise
 from genreflow.audio.readback import check_coded
-from genreflow.audio.verdict import Refused
+from genreflow.audio.verdict import RejectedTrack
 from genreflow.audio.vorbis import OggReader, encode_ogg
 from genreflow.config.audio import AudioSettings
 
 MUSIC = synthesise(6, channels=1)[:, 0]
-SNR = AudioSettings().gates.encoder_snr
+SNR = AudioSettings().thresholds.encoder_snr
 
 
 def coded(samples, quality: float = 6.0) -> OggReader:
@@ -18,7 +18,7 @@ def coded(samples, quality: float = 6.0) -> OggReader:
 
 
 def refusal(reader: OggReader) -> str:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RejectedTrack) as refused:
         check_coded(reader, MUSIC, RATE, snr=SNR)
     assert refused.value.message.endswith(".")
     return refused.value.reason
@@ -62,7 +62,7 @@ def test_anything_else_is_refused(samples):
 def test_nothing_is_written_then(tmp_path, monkeypatch):
     encode = module.encode_ogg
     monkeypatch.setattr(module, "encode_ogg", lambda samples, *args, **options: encode(samples[::-1], *args, **options))
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RejectedTrack) as refused:
         normalise(write_audio(tmp_path / "x.wav", MUSIC), tmp_path / "out.ogg", AudioSettings(), serial=1)
     assert refused.value.reason == "Q_ENCODER"
     assert not (tmp_path / "out.ogg").exists()

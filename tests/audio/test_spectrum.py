@@ -7,7 +7,7 @@ from sounds import RATE, synthesise, write_audio
 from genreflow.audio.decode import decode
 from genreflow.audio.normalise import normalise
 from genreflow.audio.spectrum import bandwidth
-from genreflow.config.audio import AudioSettings, Gates
+from genreflow.config.audio import AudioSettings, QualityThresholds
 
 
 def noise(seconds: float = 4, rate: int = RATE) -> np.ndarray:
@@ -20,7 +20,7 @@ def test_the_low_pass_of_an_mp3(tmp_path, rate, kbits):
     level = 1 - (kbits - 8) / (320 - 8)
     samples = np.stack([noise(rate=rate), noise(rate=rate)], axis=1)
     path = write_audio(tmp_path / "x.mp3", samples, rate, compression_level=level, bitrate_mode="CONSTANT")
-    decoded = decode(path, max_seconds=60, gates=Gates())
+    decoded = decode(path, max_seconds=60, thresholds=QualityThresholds())
     assert 15_500 < bandwidth(decoded.mono, decoded.rate) < 17_500
 
 

@@ -16,7 +16,7 @@ GOLDEN = Path(__file__).with_name("golden.csv")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RunSpec:
     """What is to become of a case: `accept`, `warn`, `quarantine` or `ignored`, with which codes, and why."""
 
     spec: str
@@ -33,11 +33,11 @@ def all_cases() -> Cases:
     yield from bad_names()
 
 
-def golden() -> dict[str, Wanted]:
+def golden() -> dict[str, RunSpec]:
     """Return the table by case."""
     with open(GOLDEN, newline="", encoding="utf-8") as file:
         return {
-            row["case"]: Wanted(row["spec"], row["verdict"], frozenset(row["codes"].split()), row["why"])
+            row["case"]: RunSpec(row["spec"], row["verdict"], frozenset(row["codes"].split()), row["why"])
             for row in csv.DictReader(file)
         }
 

@@ -7,10 +7,10 @@ import pytest
 from hostile import CLASSES, build, formula_cells, html_violations, svg_violations
 
 from genreflow.audio.ingest import ingest
-from genreflow.catalog.catalogue import tracks_of_shard
-from genreflow.catalog.scan import refresh
 from genreflow.config.audio import AudioSettings
 from genreflow.config.datasets import Folders, Manifest
+from genreflow.datasets.catalog import tracks_of_shard
+from genreflow.datasets.scan import refresh
 
 TRACKS = 6
 

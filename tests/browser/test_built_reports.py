@@ -1,13 +1,10 @@
 """Reports that the pipeline has built, in a browser."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
 import reports
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 from project import HOME, Project
 
 

@@ -1,18 +1,15 @@
 """The report in a browser: heard, walked through by keys, in the dark, on a narrow screen, with any names."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import reports
+from made_up_study import HOSTILE, TAME, study
 
 from genreflow.audio.vorbis import write_ogg
 from genreflow.report.clips import Clip
 from genreflow.report.folder import write_report
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
-from made_up_study import HOSTILE, TAME, study
 
 RATE = 8_000
 

@@ -1,11 +1,5 @@
-import sys
-from pathlib import Path
-
 import pytest
 from finished_project import Project
-
-# What other tests make up: runs that are finished, a model that can be asked.
-sys.path[:0] = [str(Path(__file__).parents[1] / room) for room in ("predict", "cli")]
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from genreflow.audio.vorbis import encode_ogg
-from genreflow.catalog.index import padded
 from genreflow.config.inputs import InputSettings
+from genreflow.datasets.index import padded
 from genreflow.features.shapes import needed_seconds
 from genreflow.features.slices import apart, cut, slice_shard, too_short
 from genreflow.store.digest import digest

@@ -15,7 +15,7 @@ import soundfile
 from genreflow.audio import probing
 from genreflow.audio.decode import probe
 from genreflow.cli import main
-from genreflow.config.audio import Gates
+from genreflow.config.audio import QualityThresholds
 from genreflow.errors import UserError
 from genreflow.store.regular import read_regular
 
@@ -117,7 +117,7 @@ def test_a_decoder_that_hangs_costs_the_limit(music, look, monkeypatch):
 def test_headers_are_not_believed_against_the_size_of_a_file(music, look):
     for path in music.glob("*/*"):
         with_total(path, 2**36 - 1)
-        assert probe(path, gates=Gates(), max_seconds=1_200) == pytest.approx(9)
+        assert probe(path, thresholds=QualityThresholds(), max_seconds=1_200) == pytest.approx(9)
     _, dataset = look()
     assert dataset["hours"] is None or dataset["hours"] <= 6 * 9 / 3600 + 1e-6
 
@@ -131,7 +131,7 @@ def test_a_length_that_a_header_makes_too_short_is_measured(tmp_path):
     path = tmp_path / "a.flac"
     soundfile.write(path, 0.1 * np.random.default_rng(0).normal(size=60 * RATE), RATE)
     with_total(path, RATE // 4)
-    assert probe(path, gates=Gates(), max_seconds=1_200) == pytest.approx(60)
+    assert probe(path, thresholds=QualityThresholds(), max_seconds=1_200) == pytest.approx(60)
 
 
 # What is no regular file
@@ -177,7 +177,7 @@ def test_commands_end_with_a_sentence(tmp_path, odd_files):
     script = (
         "import sys; from genreflow.cli import main\n"
         f"codes = [int(main(command)) for command in {commands!r}]\n"
-        "from genreflow.predict.files import find; from genreflow.errors import UserError\n"
+        "from genreflow.inference.files import find; from genreflow.errors import UserError\n"
         "for playlist in sys.argv[1:]:\n"
         "    try: find([playlist])\n"
         "    except UserError as error: print(error, file=sys.stderr)\n"

@@ -2,24 +2,18 @@
 
 import os
 import struct
-import sys
-from pathlib import Path
-
-import numpy as np
-import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "badfiles"))
-sys.path.append(str(Path(__file__).parents[1] / "fuzz"))
 
 import contradictions
+import numpy as np
+import pytest
 from recordings import RATE, base, coded, music, sound_file
 from surgery import chunk, id3, id3_text, mp3_frames, rewritten, riff, without_xing
 
 from genreflow.audio import container
 from genreflow.audio.decode import decode, probe
 from genreflow.audio.lame import crc16
-from genreflow.audio.verdict import Refused
-from genreflow.config.audio import Gates
+from genreflow.audio.verdict import RejectedTrack
+from genreflow.config.audio import QualityThresholds
 
 SECONDS = 0.6
 FRAMES = round(SECONDS * RATE)
@@ -33,8 +27,8 @@ def judged(tmp_path):
         path = tmp_path / "sound"
         path.write_bytes(content)
         try:
-            decoded = decode(os.fsencode(path), max_seconds=60, gates=Gates())
-        except Refused as refused:
+            decoded = decode(os.fsencode(path), max_seconds=60, thresholds=QualityThresholds())
+        except RejectedTrack as refused:
             return refused.reason, None
         return " ".join(caution.reason for caution in decoded.cautions), decoded.mono
 
@@ -79,8 +73,8 @@ def test_where_it_is_open_which_claim_is_true_the_file_is_refused(judged, lie, t
     content = rewritten(base(kind, SECONDS), *numbers)
     assert judged(content)[0] == "Q_HEADER"
     (tmp_path / "sound").write_bytes(content)
-    with pytest.raises(Refused, match="contradicts itself"):  # without decoding too
-        probe(os.fsencode(tmp_path / "sound"), gates=Gates(), max_seconds=60)
+    with pytest.raises(RejectedTrack, match="contradicts itself"):  # without decoding too
+        probe(os.fsencode(tmp_path / "sound"), thresholds=QualityThresholds(), max_seconds=60)
 
 
 @pytest.mark.parametrize(("valid", "bits"), [(24, 32), (20, 32), (20, 24), (16, 32), (12, 16)])

@@ -17,10 +17,10 @@ from docutils.core import publish_string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genreflow.catalog.labels import tidy
-from genreflow.catalog.layouts.manifest import find
-from genreflow.cli import main, models, telling
+from genreflow.cli import console, main, models
 from genreflow.config.datasets import Manifest
+from genreflow.datasets.labels import tidy
+from genreflow.datasets.layouts.manifest import find
 from genreflow.errors import Problems, UserError
 from genreflow.job import job
 from genreflow.report.captions import label_of, rst_of
@@ -85,9 +85,9 @@ def test_all_that_a_command_prints(name, monkeypatch, capsys):
 
 @every
 def test_mistakes_progress_and_last_lines(name, monkeypatch, capsys):
-    telling.progress(f"1 of 2 {name}")
-    telling.say(name)
-    telling.close(name, following=name)
+    console.progress(f"1 of 2 {name}")
+    console.info(name)
+    console.print_result(name, following=name)
 
     def fail():
         raise Problems("config:", [f"{name} is wrong"])

@@ -13,16 +13,16 @@ import pytest
 
 from genreflow.audio.container import extension_caution
 from genreflow.audio.decode import decode, probe
-from genreflow.audio.gates import check
-from genreflow.audio.verdict import Refused
-from genreflow.catalog.layouts.walk import AUDIO_FILES
-from genreflow.catalog.scan import find
+from genreflow.audio.quality import check
+from genreflow.audio.verdict import RejectedTrack
 from genreflow.config.audio import AudioSettings
 from genreflow.config.datasets import Fma, Folders, MagnaTagATune, Manifest
 from genreflow.config.folds import FoldSettings
+from genreflow.datasets.layouts.walk import AUDIO_FILES
+from genreflow.datasets.scan import find
 from genreflow.errors import Problems, UserError
 from genreflow.folds import feasibility
-from genreflow.predict import files, playlists
+from genreflow.inference import files, playlists
 
 SIDE_FILES = [
     "song.wav.reapeaks", "song.pkf", "song.sfk", "song.asd", "album.cue", "album.nfo", "album.sfv",
@@ -208,14 +208,14 @@ def coded_files(tmp_path_factory):
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_file_is_decoded_and_nothing_is_said_against_it(coded_files, suffix):
     coded_file = coded_files / f"song.{suffix}"
-    decoded = decode(str(coded_file), max_seconds=60, gates=SETTINGS.gates)
+    decoded = decode(str(coded_file), max_seconds=60, thresholds=SETTINGS.thresholds)
     wanted = 1.25 if coded_file.suffix in (".dsf", ".dff") else 2.0
     assert decoded.seconds == pytest.approx(wanted, abs=0.06)
     said = {caution.reason for caution in check(decoded, SETTINGS)} | set(
         extension_caution(str(coded_file), decoded.container)
     )
     assert said == set()
-    assert probe(str(coded_file), gates=SETTINGS.gates, max_seconds=60) == pytest.approx(wanted, abs=0.1)
+    assert probe(str(coded_file), thresholds=SETTINGS.thresholds, max_seconds=60) == pytest.approx(wanted, abs=0.1)
     assert coded_file.suffix.encode() in AUDIO_FILES | {b".mkv"}
 
 
@@ -224,8 +224,8 @@ def test_half_of_it_is_never_taken_for_the_whole(coded_files, suffix):
     content = (coded_files / f"song.{suffix}").read_bytes()
     cut = coded_files / f"cut.{suffix}"
     cut.write_bytes(content[: len(content) // 2])
-    with pytest.raises(Refused):
-        check(decode(str(cut), max_seconds=60, gates=SETTINGS.gates), SETTINGS)
+    with pytest.raises(RejectedTrack):
+        check(decode(str(cut), max_seconds=60, thresholds=SETTINGS.thresholds), SETTINGS)
 
 
 def test_protected_windows_media_is_refused(tmp_path):
@@ -234,8 +234,8 @@ def test_protected_windows_media_is_refused(tmp_path):
     assert properties in content
     path = tmp_path / "song.wma"
     path.write_bytes(content.replace(properties, bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e"), 1))
-    with pytest.raises(Refused, match="encrypted"):
-        decode(str(path), max_seconds=60, gates=SETTINGS.gates)
+    with pytest.raises(RejectedTrack, match="encrypted"):
+        decode(str(path), max_seconds=60, thresholds=SETTINGS.thresholds)
 
 
 PLAIN = 'path,label\n"a, b.mp3","rock"\n"c.mp3","pop"\n'

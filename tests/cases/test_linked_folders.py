@@ -7,10 +7,10 @@ from itertools import product
 import pytest
 from finished_project import forked, tree_of
 
+from genreflow.cli.clock_skew import bring_to_present
 from genreflow.cli.run import _sweep
-from genreflow.cli.times import bring_to_present
 from genreflow.errors import NoFolder
-from genreflow.repair import missing_stages, products, put_aside, sweep
+from genreflow.repair import missing_stages, products, set_aside_damaged, sweep
 from genreflow.store.walk import check_folder, files_below
 
 LAYOUTS = {
@@ -107,7 +107,7 @@ def test_what_a_run_sweeps_mends_and_dates_is_found_behind_links(small):
     (shards / "s1.parquet").write_text("made again")
     sweep(small)
     (shards / "s1.parquet").unlink()
-    assert put_aside(shards / "s0.parquet") == [shards / "s0.parquet"]
+    assert set_aside_damaged(shards / "s0.parquet") == [shards / "s0.parquet"]
     assert [path.name for path in files_below(small)] == [".s0.parquet.damaged"]
 
 

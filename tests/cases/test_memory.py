@@ -35,12 +35,12 @@ from genreflow.figures import (
     triple,
 )
 from genreflow.figures.sources import Tables
-from genreflow.plan import needs
+from genreflow.plan import job_resources
 from genreflow.plan.datasets import DatasetPlan
 from genreflow.plan.make import make_plan
 from genreflow.report.captions import caption_of
+from genreflow.report.confusion_browser import MOST_LISTED, Answer, ConfusionBrowser
 from genreflow.report.data import MOST_MAPPED, mapped, page_data
-from genreflow.report.listening import MOST_LISTED, Answer, Listening
 from genreflow.store.parquet import Header, write_table
 
 HOME = Path(__file__).parents[2]
@@ -291,7 +291,7 @@ def test_a_figure_reads_the_tables_that_it_needs(tmp_path):
 # ---- The page
 
 
-def heard(classes: int, tracks: int) -> Listening:
+def heard(classes: int, tracks: int) -> ConfusionBrowser:
     rng = np.random.default_rng(0)
     true, predicted = rng.integers(0, classes, (2, tracks))
     cells: dict[tuple[int, int], list] = {}
@@ -300,7 +300,7 @@ def heard(classes: int, tracks: int) -> Listening:
         cells.setdefault(cell, []).append((f"{number:016x}", 0.5))
         answers[f"{number:016x}"] = Answer(labels[cell[0]], labels[cell[1]], 0.5, ())
     right = frozenset((number, number) for number in range(classes))
-    return Listening("Tracks", labels, labels, "True class", "Predicted class", cells, answers, right, labels)
+    return ConfusionBrowser("Tracks", labels, labels, "True class", "Predicted class", cells, answers, right, labels)
 
 
 def test_the_page_lists_no_more_tracks_of_many_classes():
@@ -385,7 +385,7 @@ def test_drawing_a_matrix_of_many_classes_uses_no_more_than_it_asks_for(planned)
         "params": {"study": told, "figure": shown, "key": "key"},
         "wildcards": {"study": "many"},
     }
-    used, asked = peak_mb(folder, "draw_figure.py", job), needs.drawing_mb(study, shown)
+    used, asked = peak_mb(folder, "draw_figure.py", job), job_resources.drawing_mb(study, shown)
     assert used <= asked <= 4 * used
     width, height = Image.open(folder / "a.png").size
     assert width * height <= limits.MAX_PIXELS
@@ -394,13 +394,13 @@ def test_drawing_a_matrix_of_many_classes_uses_no_more_than_it_asks_for(planned)
 def test_jobs_ask_for_more_where_there_are_more_classes_tracks_and_settings(planned):
     _, study = planned
     few = replace(study, settings=study.settings.model_copy(update={"protocols": {"few": FEW_CLASSES}}))
-    assert needs.evaluating_mb(few) < needs.evaluating_mb(study)
-    assert needs.reporting_mb(few) < needs.reporting_mb(study)
+    assert job_resources.evaluating_mb(few) < job_resources.evaluating_mb(study)
+    assert job_resources.reporting_mb(few) < job_resources.reporting_mb(study)
     varied = {"dropout": Experiment(vary={"dropout": [0.1, 0.2, 0.3, 0.4]})}
     several = replace(study, settings=study.settings.model_copy(update={"experiments": varied}))
-    assert needs.evaluating_mb(several) > needs.evaluating_mb(study)
-    assert needs.duplicates_mb(study.dataset) > needs.duplicates_mb(head_of(study.dataset, 20))
-    assert needs.tracks_mb(study.dataset) > needs.tracks_mb(head_of(study.dataset, 20))
+    assert job_resources.evaluating_mb(several) > job_resources.evaluating_mb(study)
+    assert job_resources.duplicates_mb(study.dataset) > job_resources.duplicates_mb(head_of(study.dataset, 20))
+    assert job_resources.tracks_mb(study.dataset) > job_resources.tracks_mb(head_of(study.dataset, 20))
 
 
 FEW_CLASSES = Protocol(classes=names(FEW))

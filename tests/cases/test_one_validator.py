@@ -13,11 +13,11 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genreflow.catalog.labels import RESERVED
 from genreflow.cli import main
 from genreflow.cli.exits import guarded
 from genreflow.config.layers import load_config
 from genreflow.config.names import WILDCARDS, name_problem
+from genreflow.datasets.labels import RESERVED
 from genreflow.plan import make
 from genreflow.plan.make import make_plan
 
@@ -274,7 +274,7 @@ def test_one_mistake_is_told_once(work, capsys):
 
 
 def test_a_grid_is_counted_before_it_is_built(work, capsys, monkeypatch):
-    axes = ("batch", "epochs", "steps_per_epoch", "patience", "plateau_patience", "accumulate")
+    axes = ("batch", "epochs", "steps_per_epoch", "early_stopping_patience", "plateau_patience", "accumulate")
     write(study=STUDY | {"experiments": {"e": {"vary": {axis: list(range(1, 11)) for axis in axes}}}})
     monkeypatch.setattr(make, "StudyPlan", lambda *_: pytest.fail("the settings are worked out"))
     assert re.search("they compare 1,000,000 settings.*limits.max_runs is 2,000", refused(capsys))
@@ -343,8 +343,8 @@ def test_whatever_is_put_in_place_of_a_value_is_taken_or_refused_alike(work, dat
     write(**files)
     with pytest.MonkeyPatch.context() as patch:
         told = []
-        patch.setattr("genreflow.cli.exits.say", told.append)
-        patch.setattr("genreflow.cli.check.say", told.append, raising=False)
+        patch.setattr("genreflow.cli.exits.info", told.append)
+        patch.setattr("genreflow.cli.check.info", told.append, raising=False)
         codes = [
             guarded(lambda: main_check()),
             guarded(lambda: make_plan(load_config(HOME, ["my.yaml"]), home=HOME, refresh=True) and 0),
@@ -354,7 +354,7 @@ def test_whatever_is_put_in_place_of_a_value_is_taken_or_refused_alike(work, dat
 
 
 def main_check():
-    make.survey(load_config(HOME, ["my.yaml"]), home=HOME, look=True)
+    make.validate_config(load_config(HOME, ["my.yaml"]), home=HOME, look=True)
     return 0
 
 

@@ -8,9 +8,9 @@ import pytest
 from genreflow.audio.decode import regular_file_size
 from genreflow.config.audio import AudioSettings
 from genreflow.config.inputs import InputSettings
+from genreflow.inference.files import Item, stamps
+from genreflow.inference.prepare import listen
 from genreflow.plan.make import make_plan
-from genreflow.predict.files import Item, stamps
-from genreflow.predict.listen import listen
 from genreflow.store.digest import digest
 
 HOME = Path(__file__).parents[2]
@@ -156,6 +156,6 @@ def test_a_file_that_goes_while_others_are_heard_is_said_to_be_gone(tmp_path, mo
         os.unlink(path)
         return size
 
-    monkeypatch.setattr("genreflow.predict.listen.regular_file_size", seen_last)
+    monkeypatch.setattr("genreflow.inference.prepare.regular_file_size", seen_last)
     [heard] = listen([Item(os.fsencode(path))], AudioSettings(), InputSettings())
     assert heard.reason == "Q_GONE"

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from genreflow.cli import main
-from genreflow.repair import find_damage, missing_stages, products, put_aside, put_back, sweep
+from genreflow.repair import find_damage, missing_stages, products, put_back, set_aside_damaged, sweep
 from genreflow.store.parquet import Header, write_table
 from genreflow.store.sealed import write_sealed
 
@@ -35,7 +35,7 @@ def test_the_next_command_has_the_arguments_of_this_one(damaged, capsys):
 
 def test_what_is_not_made_again_is_kept_and_gets_its_name_back(damaged):
     results = damaged.parents[2]
-    put_aside(damaged)
+    set_aside_damaged(damaged)
     sweep(results)
     assert missing_stages(results) == [[damaged]]
     put_back(results)

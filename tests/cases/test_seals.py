@@ -23,9 +23,9 @@ from genreflow.evaluation.headline import read_headline, write_headline
 from genreflow.evaluation.study import read_runs
 from genreflow.figures.gallery import draw
 from genreflow.figures.sources import Sources, Tables
+from genreflow.inference.confidence import of_model
 from genreflow.job import job
 from genreflow.models.registry import MODELS
-from genreflow.predict.confidence import of_model
 from genreflow.report.folder import DATA, SUMMARY
 from genreflow.report.overview import overview
 from genreflow.report.study import _run_facts

@@ -9,7 +9,7 @@ import soundfile
 from genreflow.cli import main
 from genreflow.config.layers import load_config
 from genreflow.errors import UserError
-from genreflow.plan.make import survey
+from genreflow.plan.make import validate_config
 
 HOME = Path(__file__).parents[2]
 STUDY = "dataset: {}\nfolds: {{count: 2}}\nmodels: {{psytrance_cnn: {{}}}}\n"
@@ -30,7 +30,7 @@ def plan_of(text, *, entries=(), **studies):
     Path("my.yaml").write_text(text)
     for name, dataset in studies.items():
         Path(f"{name}.yaml").write_text(STUDY.format(dataset))
-    return survey(load_config(HOME, ["my.yaml"], entries), home=HOME, look=True)[0]
+    return validate_config(load_config(HOME, ["my.yaml"], entries), home=HOME, look=True)[0]
 
 
 def problems(*given, **studies):

@@ -115,7 +115,7 @@ READERS = [
 @pytest.mark.parametrize("home", [None, pytest.param(NOWHERE, marks=pytest.mark.slow)])
 def test_who_only_reads_needs_no_place_to_write_but_for_temporary_files(project, home):
     """As a user without rights and without a home, in a project of which not a file may be changed."""
-    program = SEVERAL.format(rooms=[str(HOME / "tests" / room) for room in ("predict", "cli", "")])
+    program = SEVERAL.format(rooms=[str(HOME / "tests" / room) for room in ("inference", "cli", "")])
     changes = {} if home is None else {"HOME": home, "XDG_CACHE_HOME": home, "MPLCONFIGDIR": home, "TMPDIR": home}
     before = sorted(project.rglob("*"))
     code, printed = run(["-c", program, json.dumps(READERS)], project, front=unprivileged(), **changes)
@@ -126,7 +126,7 @@ def test_who_only_reads_needs_no_place_to_write_but_for_temporary_files(project,
 
 
 def test_who_writes_there_is_told_so_in_a_sentence(project):
-    program = SEVERAL.format(rooms=[str(HOME / "tests" / room) for room in ("predict", "cli", "")])
+    program = SEVERAL.format(rooms=[str(HOME / "tests" / room) for room in ("inference", "cli", "")])
     writers = [
         ["predict", "model/fold-final", "music"],
         ["demo", "more"],

@@ -4,7 +4,6 @@ import importlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,10 +12,6 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 import soundfile
-
-sys.path.append(str(Path(__file__).parents[1] / "audio"))
-sys.path.append(str(Path(__file__).parents[1] / "workflow"))
-
 from project import RATE, Project, tone
 from sounds import catalogued, synthesise, write_audio
 

@@ -8,9 +8,9 @@ import pytest
 
 from genreflow.audio.verdict import UNSETTLED, WARNINGS, WarningKind, verdict_of
 from genreflow.evaluation.dataset_tables import audit_table, warnings_table
-from genreflow.farewell import fates
 from genreflow.report.columns import AUDIT
 from genreflow.report.columns import WARNINGS as SHOWN
+from genreflow.run_summary import fates
 
 HOME = Path(__file__).parents[2]
 PAGE = (HOME / "docs/verdicts.md").read_text(encoding="utf-8")

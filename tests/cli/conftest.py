@@ -1,9 +1,3 @@
-import sys
-from pathlib import Path
-
-# The model that can be known by heart, and its music.
-sys.path.insert(0, str(Path(__file__).parents[1] / "predict"))
-
 import pytest
 from little_model import ENTRY, write_music, write_run
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from genreflow.catalog.index import check_losses
 from genreflow.cli import exits, main, models
 from genreflow.cli.exits import Exit
 from genreflow.cli.run import reason_of
+from genreflow.datasets.index import check_losses
 from genreflow.errors import Damaged, UserError
 from genreflow.job import job
 

@@ -4,16 +4,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import snakemake
+from project import Project
 
 from genreflow.cli import main
 from genreflow.cli.run import _ended, working_folder
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
-from project import Project
 
 GENREFLOW = ("genreflow", "run")
 

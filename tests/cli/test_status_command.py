@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from resealing import write_facts
 
-from genreflow.catalog import catalogue
 from genreflow.cli import main
 from genreflow.config.load import read_yaml
+from genreflow.datasets import catalog
 from genreflow.plan.make import make_plan
 from genreflow.store.hdf5 import write_shard
 from genreflow.store.parquet import Header, read_header, read_table, write_table
@@ -124,8 +124,8 @@ def test_one_study_without_a_catalogue_does_not_hide_another(work, status):
 def test_a_catalogue_of_another_version_is_as_good_as_none(work, status):
     work.catalogue()
     path = Path("results/mine/catalog.parquet")
-    table, header = read_table(path, catalogue.KIND), read_header(path)
-    write_table(path, table.drop(["tags"]), replace(header, version=catalogue.VERSION - 1))
+    table, header = read_table(path, catalog.KIND), read_header(path)
+    write_table(path, table.drop(["tags"]), replace(header, version=catalog.VERSION - 1))
     assert "nothing yet" in status()
 
 

@@ -58,9 +58,9 @@ def test_what_differs_has_another_digest():
 
 
 def test_doubled_decibels_have_a_range_of_80_unless_told_otherwise():
-    assert LogMel(decibels="doubled").top_db == 80
-    assert LogMel(decibels="doubled", top_db=60.0).top_db == 60
-    assert LogMel(decibels="doubled", top_db=None).top_db is None
+    assert LogMel(decibels="double_log").top_db == 80
+    assert LogMel(decibels="double_log", top_db=60.0).top_db == 60
+    assert LogMel(decibels="double_log", top_db=None).top_db is None
     assert LogMel().top_db is None
 
 

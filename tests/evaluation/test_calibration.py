@@ -11,7 +11,7 @@ from sklearn import metrics as sklearn_metrics
 from genreflow.errors import UserError
 from genreflow.evaluation import calibration
 from genreflow.evaluation.calibration import (
-    at_temperature,
+    apply_temperature,
     brier_score,
     calibration_error,
     fit_temperature,
@@ -58,7 +58,7 @@ class TestReliability:
     def test_a_calibrated_model_has_no_error_and_one_too_sure_has(self):
         proba, label = calibrated(np.random.default_rng(0))
         assert calibration_error(reliability_table(proba, label)) < 0.012
-        assert calibration_error(reliability_table(at_temperature(proba, 0.4), label)) > 0.1
+        assert calibration_error(reliability_table(apply_temperature(proba, 0.4), label)) > 0.1
 
 
 class TestScores:
@@ -84,27 +84,27 @@ class TestTemperature:
     def test_finds_how_much_too_sure_a_model_was_made(self, made):
         """Probabilities at temperature t are put right by 1 / t."""
         proba, label = calibrated(np.random.default_rng(1))
-        assert fit_temperature(at_temperature(proba, made), label) == pytest.approx(1 / made, rel=0.03)
+        assert fit_temperature(apply_temperature(proba, made), label) == pytest.approx(1 / made, rel=0.03)
 
     def test_is_the_least_of_a_fine_grid(self):
         said = noisy(np.random.default_rng(2), skill=0.6)
         found = fit_temperature(said.proba, said.label)
-        losses = [log_loss(at_temperature(said.proba, found * f), said.label) for f in np.linspace(0.8, 1.25, 91)]
-        assert log_loss(at_temperature(said.proba, found), said.label) <= min(losses) + 1e-9
+        losses = [log_loss(apply_temperature(said.proba, found * f), said.label) for f in np.linspace(0.8, 1.25, 91)]
+        assert log_loss(apply_temperature(said.proba, found), said.label) <= min(losses) + 1e-9
 
     def test_from_probabilities_is_from_logits(self):
         logits = np.random.default_rng(3).normal(size=(50, 4)) * 5
-        np.testing.assert_allclose(at_temperature(softmax(logits, axis=1), 2.5), softmax(logits / 2.5, axis=1))
+        np.testing.assert_allclose(apply_temperature(softmax(logits, axis=1), 2.5), softmax(logits / 2.5, axis=1))
 
     def test_changes_no_answer_and_1_changes_nothing(self):
         said = noisy(np.random.default_rng(4))
-        assert (at_temperature(said.proba, 7.0).argmax(axis=1) == said.predicted).all()
-        np.testing.assert_allclose(at_temperature(said.proba, 1.0), said.proba)
+        assert (apply_temperature(said.proba, 7.0).argmax(axis=1) == said.predicted).all()
+        np.testing.assert_allclose(apply_temperature(said.proba, 1.0), said.proba)
 
     def test_of_a_model_that_is_always_right_is_finite(self):
         proba, label = np.tile([0.9, 0.1], (9, 1)), np.zeros(9, int)
         found = fit_temperature(proba, label)
-        assert found >= 0.01 and log_loss(at_temperature(proba, found), label) < 1e-9
+        assert found >= 0.01 and log_loss(apply_temperature(proba, found), label) < 1e-9
 
     def test_of_nothing_is_refused(self):
         with pytest.raises(UserError, match="no validation predictions"):
@@ -115,7 +115,7 @@ class TestEvaluate:
     def test_before_and_after(self):
         rng = np.random.default_rng(5)
         proba, label = calibrated(rng, n=4000)
-        too_sure = at_temperature(proba, 0.4)
+        too_sure = apply_temperature(proba, 0.4)
         said = predictions(
             [
                 (f"t{i // 4}", y, p)
@@ -128,7 +128,7 @@ class TestEvaluate:
         validation, test = take_tracks(said, tracks[::2]), take_tracks(said, tracks[1::2])
         found = calibration.evaluate(test, validation)
         assert found["slice_log_loss"] == pytest.approx(log_loss(test.proba, test.label))
-        after = at_temperature(test.proba, found["temperature"])
+        after = apply_temperature(test.proba, found["temperature"])
         assert found["slice_brier_scaled"] == pytest.approx(brier_score(after, test.label))
         for name in ("slice_log_loss", "slice_brier", "slice_ece"):
             assert found[f"{name}_scaled"] < found[name]

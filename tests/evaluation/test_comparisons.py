@@ -14,7 +14,7 @@ from genreflow.evaluation.comparisons import (
     fold_difference,
     holm,
     pairs_table,
-    swap_test,
+    permutation_test,
     track_difference,
     verdict,
 )
@@ -123,17 +123,17 @@ class TestSwapTest:
     def test_of_single_tracks_is_mcnemars_exact_test(self, b, c):
         differences = np.array([1] * b + [-1] * c + [0] * 50)
         wanted = stats.binomtest(b, b + c).pvalue
-        assert swap_test(differences) == pytest.approx(wanted, abs=0.01)
+        assert permutation_test(differences) == pytest.approx(wanted, abs=0.01)
 
     def test_of_groups_is_the_permutation_test_of_scipy(self):
         differences = np.array([3, -1, 4, 2, 0, -2, 5, 1, 1, 2])
         wanted = stats.permutation_test(
             (differences, np.zeros(10)), lambda x, y: (x - y).sum(), permutation_type="samples", n_resamples=np.inf
         ).pvalue
-        assert swap_test(differences) == pytest.approx(wanted, abs=0.01)
+        assert permutation_test(differences) == pytest.approx(wanted, abs=0.01)
 
     def test_is_never_0_and_of_no_differences_1(self):
-        assert swap_test(np.ones(500)) == 1 / 10_001 and swap_test(np.zeros(9)) == 1
+        assert permutation_test(np.ones(500)) == 1 / 10_001 and permutation_test(np.zeros(9)) == 1
 
 
 class TestCorrectedT:
@@ -207,7 +207,7 @@ class TestPairsTable:
         np.testing.assert_allclose(table.fold_p_holm, holm(table.fold_p))
         assert table.loc[0, "p"] == track_difference(judged("a", a), judged("b", b))["p"]
         assert table.loc[0, "fold_p"] == fold_difference(folds.iloc[:5], folds.iloc[5:10])["fold_p"]
-        assert table.told_apart.tolist() == [True, True, False]
+        assert table.is_significant.tolist() == [True, True, False]
         assert table.verdict[0].startswith("dropout 0.2 is better than 0.5 on 900 tracks (difference")
         assert table.verdict[2].startswith("dropout 0.5 and 0.8 cannot be told apart on 900 tracks (difference")
 
@@ -223,7 +223,7 @@ class TestPairsTable:
         """288 tracks only a gets right, 337 only b: p is just below 0.05, and the interval just includes 0."""
         a, b = np.arange(925) < 288, np.arange(925) >= 925 - 337
         row = pairs_table(pd.concat([judged("a", a), judged("b", b)])).iloc[0]
-        assert row.p_holm < 0.05 and row.low < 0 < row.high and not row.told_apart
+        assert row.p_holm < 0.05 and row.low < 0 < row.high and not row.is_significant
         assert "cannot be told apart" in row.verdict
 
     def test_everything_wrong_is_told_at_once(self):
@@ -236,7 +236,7 @@ class TestPairsTable:
 
 PAIR = {
     "a": "0.2", "b": "0.5", "tracks": 920, "groups": 920, "difference": 0.012, "low": -0.009, "high": 0.031,
-    "p": 0.2, "p_holm": 0.6, "told_apart": False,
+    "p": 0.2, "p_holm": 0.6, "is_significant": False,
 }  # fmt: skip
 
 
@@ -248,7 +248,7 @@ class TestVerdict:
 
     def test_the_better_one_is_named_first_and_groups_are_told(self):
         told = PAIR | {"a": "net_stft", "b": "net_music", "difference": -0.04, "low": -0.061, "high": -0.02}
-        assert verdict(told | {"told_apart": True, "groups": 210}) == (
+        assert verdict(told | {"is_significant": True, "groups": 210}) == (
             "net_music is better than net_stft on 920 tracks of 210 groups "
             "(difference 4.0 points, 95 % interval 2.0 to 6.1)."
         )
@@ -273,7 +273,7 @@ class TestSimulations:
         apart = 0
         for seed in range(200):
             a, b = pair(np.random.default_rng(seed), accuracy, accuracy, n)
-            apart += pairs_table(pd.concat([judged("a", a), judged("b", b)]), seed=seed).told_apart.item()
+            apart += pairs_table(pd.concat([judged("a", a), judged("b", b)]), seed=seed).is_significant.item()
         assert apart <= 0.07 * 200
 
     def test_equal_ones_on_few_large_groups(self):
@@ -283,7 +283,7 @@ class TestSimulations:
             rng = np.random.default_rng(seed)
             a, b = (rng.random(300) < rng.beta(4, 2, size=15)[group] for _ in range(2))
             items = pd.concat([judged("a", a, group), judged("b", b, group)])
-            apart += pairs_table(items, seed=seed).told_apart.item()
+            apart += pairs_table(items, seed=seed).is_significant.item()
         assert apart <= 0.07 * 200
 
     def test_of_four_equal_ones_any_pair_is_told_apart_in_at_most_7_percent(self):
@@ -291,14 +291,14 @@ class TestSimulations:
         for seed in range(60):
             rng = np.random.default_rng(seed)
             items = pd.concat([judged(name, rng.random(300) < 0.7) for name in "abcd"])
-            apart += pairs_table(items, seed=seed).told_apart.any()
+            apart += pairs_table(items, seed=seed).is_significant.any()
         assert apart <= 0.07 * 60
 
     def test_ten_points_on_900_tracks_are_found_in_most(self):
         found = 0
         for seed in range(50):
             a, b = pair(np.random.default_rng(seed), 0.75, 0.65, 900)
-            found += pairs_table(pd.concat([judged("a", a), judged("b", b)]), seed=seed).told_apart.item()
+            found += pairs_table(pd.concat([judged("a", a), judged("b", b)]), seed=seed).is_significant.item()
         assert found >= 47
 
     def test_folds_that_share_training_tracks_need_the_correction(self):

@@ -115,7 +115,7 @@ def test_values_of_an_experiment_are_compared_in_pairs(runs, folds, titles):
     found = score_tables.comparisons_table(experiments, PLAN, trained, tracks)
     assert tuple(found.columns) == score_tables.COMPARISONS and len(found) == 1
     [pair] = found.itertuples()
-    assert (pair.a, pair.b, pair.tracks, pair.told_apart) == ("0.2", "0.5", 34, True)
+    assert (pair.a, pair.b, pair.tracks, pair.is_significant) == ("0.2", "0.5", 34, True)
     settings = tables.settings_table(runs, folds).set_index("setting").track_majority
     assert pair.difference == pytest.approx(settings["dropout=0.2"] - settings["dropout=0.5"])
 

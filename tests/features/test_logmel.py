@@ -13,7 +13,7 @@ from genreflow.features.shapes import frame_count, frame_span
 
 RATE = 44_100
 AS_WRITTEN = LogMel()
-AS_CODED = LogMel(hop=512, fmax=12_000.0, decibels="doubled", scale="frame_minmax")
+AS_CODED = LogMel(hop=512, fmax=12_000.0, decibels="double_log", scale="frame_minmax")
 # western8 and genre_mood: librosa's defaults of 2020, in decibels below the loudest.
 BELOW_THE_LOUDEST = LogMel(sample_rate=22_050, hop=512, padding="reflect", reference="max", top_db=80.0)
 # Won et al. 2020: torchaudio's defaults at 16 kHz, with 96 or 128 bands.

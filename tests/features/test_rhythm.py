@@ -4,9 +4,9 @@ import librosa
 import numpy as np
 import pytest
 
-from genreflow.demo.corpus import plan
-from genreflow.demo.performance import Sequencer, perform
 from genreflow.features.rhythm import beat_frames, frame_rate, onset_envelope, onset_frames, tempo
+from genreflow.synthetic.corpus import plan
+from genreflow.synthetic.performance import Sequencer, perform
 
 
 def beats_of(samples: np.ndarray, rate: int) -> np.ndarray:

@@ -34,7 +34,7 @@ RATE = 44_100
 IDS = {"few": "0a", "long": "0b", "short": "0c", "missing": "0d", "half": "0e", "hollow": "0f"}
 SMALL = InputSettings(segments=Midpoint(frames=32, count=4))
 AS_CODED = InputSettings(
-    front_end=LogMel(hop=512, fmax=12_000.0, decibels="doubled", scale="frame_minmax"), segments=Midpoint(count=2)
+    front_end=LogMel(hop=512, fmax=12_000.0, decibels="double_log", scale="frame_minmax"), segments=Midpoint(count=2)
 )
 INPUTS = {
     "logmel": SMALL,

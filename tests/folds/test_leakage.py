@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from genreflow.catalog.duplicates import resolve
 from genreflow.config.folds import FoldSettings
+from genreflow.datasets.duplicates import resolve
 from genreflow.errors import UserError
 from genreflow.folds.assign import assign
 from genreflow.folds.leakage import COLUMNS, bandwidth_by_class, leakage

@@ -17,8 +17,8 @@ from recordings import base, music, sound_file
 from surgery import mp3_frames
 
 from genreflow.audio.decode import decode
-from genreflow.audio.gates import check
-from genreflow.audio.verdict import Refused
+from genreflow.audio.quality import check
+from genreflow.audio.verdict import RejectedTrack
 from genreflow.config.audio import AudioSettings
 
 SETTINGS = AudioSettings(min_seconds=0.4, max_minutes=0.5)
@@ -141,7 +141,7 @@ def mutated(content: bytes, claims: Claims, rng: np.random.Generator) -> bytes:
 
 
 @dataclass
-class Found:
+class TrackListing:
     """How many changes were made, how many of them are detectable, and what became of these."""
 
     cases: int = 0
@@ -161,9 +161,9 @@ class Found:
         return "\n".join([*lines, *(f"SILENT {each}" for each in self.silent)])
 
 
-def run(cases: int, seed: int, *, flips: int) -> Found:
+def run(cases: int, seed: int, *, flips: int) -> TrackListing:
     """Judge files with changed headers, and MP3 files with flipped bits."""
-    found, files = Found(), seeds()
+    found, files = TrackListing(), seeds()
     for number in range(cases):
         rng = np.random.default_rng([seed, number])
         suffix, oracle, content = files[number % len(files)]
@@ -206,9 +206,9 @@ def codes_of(content: bytes) -> list[str]:
     try:
         Path(path).write_bytes(content)
         with np.errstate(all="ignore"):
-            decoded = decode(path, max_seconds=60 * SETTINGS.max_minutes, gates=SETTINGS.gates)
+            decoded = decode(path, max_seconds=60 * SETTINGS.max_minutes, thresholds=SETTINGS.thresholds)
         return [caution.reason for caution in check(decoded, SETTINGS)]
-    except Refused as refused:
+    except RejectedTrack as refused:
         return [refused.reason]
     finally:
         os.unlink(path)

@@ -23,7 +23,7 @@ import pandas as pd
 from genreflow.plan import stages
 
 FOLDER = Path(__file__).parent
-for _helpers in ("", "training", "analysis", "evaluation", "figures", "predict"):
+for _helpers in ("", "training", "analysis", "evaluation", "figures", "inference"):
     sys.path.append(str(FOLDER.parent / _helpers))
 
 CASES: dict[str, "Case"] = {}
@@ -140,7 +140,9 @@ def renew(case: Case) -> str:
 
 def _advice(case: Case) -> str:
     place = stages.STAGES.get(case.stage)
-    number = f"STAGE_VERSION in genreflow/{place}" if place else "`synthesis` of the corpus in genreflow/demo/corpus.py"
+    number = (
+        f"STAGE_VERSION in genreflow/{place}" if place else "`synthesis` of the corpus in genreflow/synthetic/corpus.py"
+    )
     return f"Raise {number} (stage {case.stage!r}) and run `make golden`, or undo what moved it."
 
 

@@ -14,23 +14,23 @@ from small_dataset import NUMBERS, STFT, WAVEFORM, index_of, write_input
 
 from genreflow.analysis.describe import describe
 from genreflow.analysis.library_map import library_map
-from genreflow.catalog import index as dataset_index
-from genreflow.catalog.duplicates import COLUMNS as PAIR
-from genreflow.catalog.duplicates import PAIRS
-from genreflow.catalog.quarantine import quarantine_table
-from genreflow.catalog.scan import refresh
 from genreflow.config.datasets import Folders
 from genreflow.config.folds import FoldSettings
-from genreflow.demo.corpus import CORPORA, plan, render
+from genreflow.datasets import index as dataset_index
+from genreflow.datasets.duplicates import COLUMNS as PAIR
+from genreflow.datasets.duplicates import PAIRS
+from genreflow.datasets.quarantine import quarantine_table
+from genreflow.datasets.scan import refresh
 from genreflow.evaluation.study import study_tables as tables_of
 from genreflow.features.shapes import segment_shape
 from genreflow.figures import calibration, confusion, losses, scores, tagging
 from genreflow.folds.assign import assign, select
 from genreflow.folds.leakage import bandwidth_by_class, leakage
+from genreflow.inference.tables import slices_table, tracks_table
+from genreflow.inference.tracks import predict
 from genreflow.models.registry import MODELS
-from genreflow.predict.tables import slices_table, tracks_table
-from genreflow.predict.tracks import predict
 from genreflow.store.parquet import Header, write_table
+from genreflow.synthetic.corpus import CORPORA, plan, render
 
 CLASSES = ("a", "b", "c")
 

@@ -20,8 +20,8 @@ from genreflow.training.filters import respond
 from genreflow.training.run import run_fold
 from genreflow.training.snippets import random_segments
 
-NETWORKS = [name for name, entry in registry.MODELS.items() if not entry.fits]
-ESTIMATORS = [name for name, entry in registry.MODELS.items() if entry.fits]
+NETWORKS = [name for name, entry in registry.MODELS.items() if not entry.is_estimator]
+ESTIMATORS = [name for name, entry in registry.MODELS.items() if entry.is_estimator]
 
 
 def waves(*shape: int, scale: float = 1.0) -> np.ndarray:
@@ -64,7 +64,7 @@ TRAININGS = {
                        FIVE | {"optimizer": "sgd", "momentum": 0.9, "learning_rate": 1e-2, "sampling": "weighted"}),
     "gg12": ((513, 48), {"front_end": {"kind": "stft"}, "segments": {"kind": "midpoint", "frames": 48}},
              FIVE | {"optimizer": "adadelta", "sampling": "shuffled", "crop": 40, "crop_windows": 3, "accumulate": 2}),
-    "ann": ((25,), NUMBERS, FIVE | {"schedule": "won2020", "epochs": 4, "steps_per_epoch": 2, "keep": "last"}),
+    "ann": ((25,), NUMBERS, FIVE | {"schedule": "won2020", "epochs": 4, "steps_per_epoch": 2, "restore_best": False}),
 }  # fmt: skip
 
 
@@ -74,11 +74,13 @@ def _run(folder, model, shape, given, training):
     facts = run_fold(**asked | {"training": TrainingSettings(**training)})
     history = read_frame(folder / "run/history.parquet", "history")
     predictions = read_frame(folder / "run/predictions.parquet", "predictions")
-    familiar = [np.ravel(np.asarray(value, float)) for value in facts["familiar"].values() if _is_numeric(value)]
+    training_profile = [
+        np.ravel(np.asarray(value, float)) for value in facts["training_profile"].values() if _is_numeric(value)
+    ]
     return {
         "facts": [facts["steps"], facts["parameters"], facts["kept_epoch"], *facts["input_shape"]],
         "layers": [f"{layer['parameters']} {layer['shape']}" for layer in facts["layers"]],
-        "familiar": summary(np.concatenate(familiar)) if familiar else [],
+        "training_profile": summary(np.concatenate(training_profile)) if training_profile else [],
     } | of_frame(history, "history", without=("seconds",)) | of_frame(predictions, "predictions")  # fmt: skip
 
 

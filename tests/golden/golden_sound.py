@@ -10,11 +10,11 @@ from scipy.signal import sawtooth
 
 from genreflow.audio.fingerprint import fingerprint, from_text, to_text
 from genreflow.audio.normalise import normalise
-from genreflow.audio.verdict import Refused
+from genreflow.audio.verdict import RejectedTrack
 from genreflow.audio.vorbis import write_ogg
-from genreflow.catalog.duplicates import find_pairs
 from genreflow.config.audio import AudioSettings
 from genreflow.config.inputs import SEGMENTS, Descriptors, InputSettings, LogMel, MusicMaps, Stft, Waveform
+from genreflow.datasets.duplicates import find_pairs
 from genreflow.features import logmel, stft
 from genreflow.features.descriptors import describe
 from genreflow.features.maps import music_maps
@@ -51,7 +51,7 @@ def _normalised(folder, kind):
     soundfile.write(source, samples(), rate)
     try:
         record = dataclasses.asdict(normalise(str(source), target, AudioSettings(), serial=1))
-    except Refused as refused:
+    except RejectedTrack as refused:
         return {"reason": [refused.reason]}
     bits = np.unpackbits(from_text(record["fingerprint"]).view(np.uint8))
     words = ("verdict", "reason", "container", "codec")
@@ -91,7 +91,7 @@ def of_duplicates(folder):
 LOG_MELS = {
     "logmel-default": LogMel(),
     "logmel-htk": LogMel(sample_rate=16_000, n_fft=512, hop=256, n_mels=96, mel="htk", padding="reflect"),
-    "logmel-as-coded": LogMel(decibels="doubled", scale="frame_minmax", n_mels=64),
+    "logmel-as-coded": LogMel(decibels="double_log", scale="frame_minmax", n_mels=64),
     "logmel-range": LogMel(reference="max", top_db=80.0, fmin=30.0, fmax=8_000.0),
     "logmel-power": LogMel(decibels="none", hop=512),
 }

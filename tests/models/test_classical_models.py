@@ -20,7 +20,7 @@ from genreflow.models.standardise import Standardised
 from genreflow.models.summary import layers
 from genreflow.models.svm import held_out
 
-FITTED = [name for name, entry in registry.MODELS.items() if entry.fits]
+FITTED = [name for name, entry in registry.MODELS.items() if entry.is_estimator]
 SMALL = {"random_forest": {"trees": 7}}
 D = 5
 

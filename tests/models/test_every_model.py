@@ -14,7 +14,7 @@ from genreflow.models.summary import layers, trainable_parameters
 
 with open(Path(__file__).with_name("parameters.csv"), encoding="utf-8") as _file:
     PUBLISHED = [row for row in csv.DictReader(_file) if row["name"] in registry.MODELS]
-NETWORKS = [name for name, entry in registry.MODELS.items() if not entry.fits]
+NETWORKS = [name for name, entry in registry.MODELS.items() if not entry.is_estimator]
 
 
 def options_of(row):
@@ -44,7 +44,7 @@ def test_its_entry_states_the_number_of_parameters_that_it_has(name):
     if entry.parameters is not None:
         assert trainable_parameters(build(name, entry.n_outputs)) == entry.parameters
     assert not list(entry.input_problems(entry.input_settings))
-    assert entry.fits == hasattr(build(name), "fit")
+    assert entry.is_estimator == hasattr(build(name), "fit")
 
 
 @pytest.mark.parametrize("name", NETWORKS)

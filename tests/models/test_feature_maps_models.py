@@ -121,7 +121,7 @@ class TestOptions:
 
     def test_segments_may_be_as_short_as_the_entry_says(self, name):
         rows, _ = registry.describe(name).input_shape
-        least = registry.describe(name).free[1]
+        least = registry.describe(name).variable_axes[1]
         for frames in (least, 301):
             network = registry.build(name, 10, input_shape=(rows, frames)).eval()
             assert network(torch.rand(1, rows, frames)).shape == (1, 10)

@@ -115,11 +115,11 @@ class TestFreeAxes:
     def test_the_least_sizes_are_the_least(self, name, options):
         """They can be learned from; an axis shorter by one leaves nothing after some pooling."""
         entry = registry.describe(name)
-        least = [entry.free.get(axis, size) for axis, size in enumerate(entry.input_shape)]
+        least = [entry.variable_axes.get(axis, size) for axis, size in enumerate(entry.input_shape)]
         logits = build(name, input_shape=tuple(least), **options).train()(segments(2, *least))
         assert logits.shape == (2, 4) and torch.isfinite(logits).all()
         builder = getattr(import_module(entry.module), entry.builder)
-        for axis, size in entry.free.items():
+        for axis, size in entry.variable_axes.items():
             shorter = (*least[:axis], size - 1, *least[axis + 1 :])
             with pytest.raises((RuntimeError, ValueError, IndexError)):
                 builder(n_outputs=4, input_shape=shorter, **options)(segments(2, *shorter))

@@ -8,13 +8,15 @@ from torch.nn import functional
 from genreflow.models import registry
 
 N, N_OUTPUTS, STEPS, EVERY = 16, 4, 300, 4
-NETWORKS = [name for name, entry in registry.MODELS.items() if not entry.fits]
-FITTED = [name for name, entry in registry.MODELS.items() if entry.fits]
+NETWORKS = [name for name, entry in registry.MODELS.items() if not entry.is_estimator]
+FITTED = [name for name, entry in registry.MODELS.items() if entry.is_estimator]
 
 
 def shape_of(entry):
     """The study's own segments, as short as the model takes them: a matter of patience alone."""
-    return tuple(min(size, max(64, 2 * entry.free.get(axis, size))) for axis, size in enumerate(entry.input_shape))
+    return tuple(
+        min(size, max(64, 2 * entry.variable_axes.get(axis, size))) for axis, size in enumerate(entry.input_shape)
+    )
 
 
 def easy_segments(entry, seed=0):

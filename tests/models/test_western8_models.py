@@ -55,12 +55,12 @@ class TestWestern8CNN:
     @pytest.mark.parametrize("padding", [0, 1])
     @pytest.mark.parametrize("dense", ["conv", "dense", "pooled"])
     def test_the_shortest_segment_that_its_entry_admits_is_long_enough(self, padding, dense):
-        least = registry.describe("western8_cnn").free[1]
+        least = registry.describe("western8_cnn").variable_axes[1]
         network = build("western8_cnn", input_shape=(128, least), padding=padding, dense=dense).eval()
         assert network(torch.zeros(1, 128, least)).isfinite().all()
 
     def test_without_padding_that_leaves_a_single_frame(self):
-        least = registry.describe("western8_cnn").free[1]
+        least = registry.describe("western8_cnn").variable_axes[1]
         assert shapes("western8_cnn", input_shape=(128, least))[-2] == (256, 12, 1)
 
     def test_it_equals_the_layer_list_written_out(self):
@@ -126,7 +126,7 @@ class TestRobertsCNN:
         ]
 
     def test_the_shortest_segment_that_its_entry_admits_leaves_a_single_frame(self):
-        least = registry.describe("roberts_cnn").free[1]
+        least = registry.describe("roberts_cnn").variable_axes[1]
         assert shapes("roberts_cnn", input_shape=(128, least))[1] == (32, 30, 1)
 
     def test_initial_weights_are_those_of_keras(self):

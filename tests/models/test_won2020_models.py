@@ -306,7 +306,7 @@ class TestInput:
 
     @pytest.mark.parametrize("name", sorted(set(NAMES) - WITHOUT_SPECTROGRAM))
     def test_the_shortest_and_an_odd_length_work(self, name):
-        least = registry.describe(name).free[0]
+        least = registry.describe(name).variable_axes[0]
         for samples in (least, least + 12_345):
             network = build(name, n_outputs=3, input_shape=(samples,)).eval()
             with torch.inference_mode():
@@ -314,7 +314,7 @@ class TestInput:
 
     @pytest.mark.parametrize("name", sorted(set(NAMES) - {"musicnn", "self_attention", "short_chunk_res"}))
     def test_pooling_leaves_nothing_of_what_is_shorter(self, name):
-        least = registry.describe(name).free[0]
+        least = registry.describe(name).variable_axes[0]
         with pytest.raises(UserError, match=f"at least {least}"):
             registry.build(name, 3, input_shape=(least - 1,))
         network = build(name, n_outputs=3, input_shape=(least,)).eval()
@@ -392,7 +392,7 @@ class TestLogMelSpectrogram:
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - WITHOUT_SPECTROGRAM - {"fcn"}))
 def test_networks_learn_in_mixed_precision_from_spectrograms_in_single(name):
-    least = registry.describe(name).free[0]
+    least = registry.describe(name).variable_axes[0]
     network = build(name, n_outputs=3, input_shape=(least,)).train()
     seen = []
     network.input.register_forward_hook(lambda _, __, output: seen.append(output.dtype))

@@ -8,15 +8,15 @@ from typing import get_args
 import pandas as pd
 import pytest
 
-from genreflow.catalog.layouts.gtzan import CLIPS
 from genreflow.config.datasets import Synthetic
 from genreflow.config.load import read_yaml
 from genreflow.config.study import ExperimentFigure
+from genreflow.datasets.layouts.gtzan import CLIPS
 from genreflow.evaluation.published import COLUMNS, published_table
 from genreflow.features.shapes import segment_shape
 from genreflow.folds.assign import assign, select
 from genreflow.models.registry import MODELS
-from genreflow.plan.make import survey
+from genreflow.plan.make import validate_config
 
 HOME = Path(__file__).parents[2]
 STUDIES = ("psytrance", "western8", "genre_mood", "tagging", "feature_maps")
@@ -65,7 +65,10 @@ def plans(tmp_path_factory):
     config = read_yaml(HOME / "config.yaml") | {"studies": list(STUDIES)}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(work)
-        found = {size: survey(config | {"size": size}, home=HOME, look=True)[0].studies for size in ("full", "small")}
+        found = {
+            size: validate_config(config | {"size": size}, home=HOME, look=True)[0].studies
+            for size in ("full", "small")
+        }
     return {size: {name.removesuffix("-small"): plan for name, plan in each.items()} for size, each in found.items()}
 
 
@@ -114,7 +117,7 @@ def test_the_small_size_is_a_matter_of_minutes(small):
     assert sum(len(plan.runs) for plan in small.values()) <= 135
     for plan in small.values():
         for setting in plan.settings_of.values():
-            if not MODELS[plan.network(setting.model)].fits:
+            if not MODELS[plan.network(setting.model)].is_estimator:
                 steps = setting.training.epochs * setting.training.steps_per_epoch
                 assert steps <= 50, (plan.name, setting.model)
                 assert setting.training.batch * steps <= 500, (plan.name, setting.model)
@@ -313,13 +316,14 @@ class TestTraining:
     def test_of_western8(self, full):
         plan = full["western8"]
         base = plan.resolve("western8_cnn", {}).training
-        assert (base.batch, base.epochs, base.schedule, base.keep) == (200, 50, "constant", "last")
+        assert (base.batch, base.epochs, base.schedule, base.restore_best) == (200, 50, "constant", False)
         assert base.sampling == "shuffled"
 
     def test_of_genre_mood(self, full):
         for name in full["genre_mood"].settings.models:
             training = full["genre_mood"].resolve(name, {}).training
-            assert (training.batch, training.epochs, training.patience, training.watch) == (32, 100, 10, "loss")
+            assert (training.batch, training.epochs) == (32, 100)
+            assert (training.early_stopping_patience, training.monitor) == (10, "loss")
             assert training.schedule == ("plateau" if name.startswith("end2end") else "constant")
 
     def test_of_the_models_of_tagging(self, full):
@@ -338,13 +342,13 @@ class TestTraining:
             training, entry = setting.training, MODELS[plan.network(setting.model)]
             given = plan.settings.inputs[setting.input]
             assert (training.schedule, training.epochs, training.batch) == ("won2020", 200, 16)
-            assert (training.sampling, training.watch, training.keep) == ("shuffled", "loss", "best")
+            assert (training.sampling, training.monitor, training.restore_best) == ("shuffled", "loss", True)
             assert (training.crop or segment_shape(given)[0], training.crop_windows) == (entry.input_shape[0], 16)
 
     def test_of_feature_maps(self, full):
         training = full["feature_maps"].resolve("net_music", {}).training
         assert (training.batch, training.epochs, training.optimizer) == (20, 40, "adadelta")
-        assert (training.watch, training.keep, training.sampling) == ("accuracy", "best", "shuffled")
+        assert (training.monitor, training.restore_best, training.sampling) == ("accuracy", True, "shuffled")
 
 
 @pytest.mark.parametrize("study", STUDIES)

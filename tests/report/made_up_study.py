@@ -4,8 +4,8 @@ import pandas as pd
 
 from genreflow.report import page
 from genreflow.report.blocks import Picture
+from genreflow.report.confusion_browser import Answer, ConfusionBrowser, SliceAnswer
 from genreflow.report.data import Excerpt
-from genreflow.report.listening import Answer, Listening, SliceAnswer
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -34,9 +34,9 @@ def study(names: list[str]) -> page.Study:
             for track, name in zip(ids, names, strict=True)
         ]
     )
-    heard = listening(names, ids)
+    heard = confusion_browser(names, ids)
     places = {f"{method}_{axis}": [float(i) for i in range(len(ids))] for method in ("pca", "tsne") for axis in "xy"}
-    suspects = tracks[["track_id", "title"]].assign(
+    label_issues = tracks[["track_id", "title"]].assign(
         kind="label", label=one, suggested=two, score=0.9, other_title=names, reason=names
     )
     published = {"published_mean": 0.6942, "published_sd": 0.1241, "difference": -0.0002}
@@ -53,7 +53,7 @@ def study(names: list[str]) -> page.Study:
             {"recording": "0f", "title": names, "class": names, "verdict": "warn", "message": names},
         ),
         notices=names,
-        gates={one: 1.5},
+        thresholds={one: 1.5},
         leakage=pd.DataFrame(
             {
                 "check": "artists",
@@ -77,11 +77,11 @@ def study(names: list[str]) -> page.Study:
         experiment_pictures={one: [picture]},
         compared={one: pd.DataFrame({"dropout": [0.2, 0.5], "pool": names[:2], "batch": 300}, index=names[:2])},
         confusion=[picture],
-        listening=heard,
+        confusion_browser=heard,
         classes=pd.DataFrame([key | {"level": "slice", "class": name, "f1": 0.7, "support": 9} for name in names]),
         tracks=tracks,
-        holdout=page.Holdout(names, [picture], tracks, listening(names, ids[:3])),
-        suspects=page.Told(suspects, names),
+        holdout=page.Holdout(names, [picture], tracks, confusion_browser(names, ids[:3])),
+        label_issues=page.Told(label_issues, names),
         library=page.Told(pd.DataFrame({"track_id": ids, "title": names, "label": names, **places}), names),
         titles=dict(zip(ids, names, strict=True)),
         slices=[picture],
@@ -93,11 +93,11 @@ def study(names: list[str]) -> page.Study:
     )
 
 
-def listening(names: list[str], ids: list[str]) -> Listening:
+def confusion_browser(names: list[str], ids: list[str]) -> ConfusionBrowser:
     """Every track is of another class, and taken for the next one."""
     said = [(number, (number + 1) % len(names)) for number in range(len(ids))]
     slices = [SliceAnswer(2.0, 0, 0.4), SliceAnswer(4.5, 1, 0.9)]
-    return Listening(
+    return ConfusionBrowser(
         names[0],
         names,
         names,

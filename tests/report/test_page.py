@@ -102,7 +102,7 @@ def test_control_and_direction_characters_never_reach_the_page():
 
 def test_sections_come_in_the_promised_order():
     html = html_of(study(TAME))
-    wanted = ["data", "leakage", "results", "experiments", "confusion", "holdout", "suspects", "map", "slices"]
+    wanted = ["data", "leakage", "results", "experiments", "confusion", "holdout", "label_issues", "map", "slices"]
     wanted += ["architecture", "methods", "cost"]
     assert anchors(html) == wanted
     assert re.findall(r'<a href="#(\w+)"', html) == wanted

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genreflow.demo.genres import GTZAN, WESTERN
 from genreflow.models.registry import MODELS
+from genreflow.synthetic.genres import GTZAN, WESTERN
 
 HOME = Path(__file__).parents[2] / "resources/published"
 STUDIES = ("psytrance", "western8", "genre_mood", "tagging", "feature_maps")

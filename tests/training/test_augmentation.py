@@ -169,7 +169,7 @@ class TestGain:
             (Stft(), lambda x: x),
             (Stft(magnitude="log1p"), np.log1p),
             (LogMel(), lambda x: 20 * np.log10(x)),
-            (LogMel(decibels="doubled"), lambda x: 40 * np.log10(x)),
+            (LogMel(decibels="double_log"), lambda x: 40 * np.log10(x)),
             (LogMel(decibels="none"), lambda x: x**2),
         ],
     )
@@ -190,7 +190,7 @@ class TestGain:
                 return np.expm1(values)
             case LogMel(decibels="power"):
                 return 10 ** (values / 20)
-            case LogMel(decibels="doubled"):
+            case LogMel(decibels="double_log"):
                 return 10 ** (values / 40)
             case LogMel():
                 return np.sqrt(values)

@@ -116,16 +116,18 @@ def test_a_front_end_that_makes_another_shape_is_refused(folder):
         _ = load_bundle(folder).input
 
 
-@pytest.mark.parametrize("changes", [{"audio": {"loudness": 3}}, {"familiar": {"files": "@"}}, {"familiar": 7}])
+@pytest.mark.parametrize(
+    "changes", [{"audio": {"loudness": 3}}, {"training_profile": {"files": "@"}}, {"training_profile": 7}]
+)
 def test_other_damage_to_the_facts_is_told_where_they_are_needed(folder, changes):
     edit(folder, **changes)
     bundle = load_bundle(folder)
     with pytest.raises(UserError, match=r"is not valid|is damaged"):
-        _ = bundle.audio, bundle.familiar
+        _ = bundle.audio, bundle.training_profile
 
 
 def test_what_a_run_was_trained_on_is_known_from_its_facts(folder, study):
-    known = load_bundle(folder).familiar
+    known = load_bundle(folder).training_profile
     trained_on = load_bundle(folder).run["dataset"]["tracks"]["train"]
     assert len(known.slices) == trained_on
 

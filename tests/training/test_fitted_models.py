@@ -19,7 +19,7 @@ from genreflow.training.predict import predict_proba
 from genreflow.training.run import run_fold
 
 D = 8
-FITTED = [name for name, entry in registry.MODELS.items() if entry.fits]
+FITTED = [name for name, entry in registry.MODELS.items() if entry.is_estimator]
 INPUT = {
     "front_end": {"kind": "descriptors"},
     "segments": {"kind": "random_offset"},

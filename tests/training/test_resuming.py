@@ -25,7 +25,7 @@ SETTINGS = [
     {"optimizer": "sgd", "momentum": 0.9, "schedule": "plateau", "plateau_patience": 1, "learning_rate": 0.05},
     {"schedule": "won2020", "epochs": 10},
     {"sampling": "shuffled", "batch": 7, "steps_per_epoch": None, "mixup": 0.4, "shift": 0.5, "noise": 0.2},
-    {"crop": 4, "crop_windows": 2, "sampling": "weighted", "optimizer": "adadelta", "keep": "last"},
+    {"crop": 4, "crop_windows": 2, "sampling": "weighted", "optimizer": "adadelta", "restore_best": False},
 ]
 
 
@@ -152,7 +152,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(easy):
 
 def test_the_best_epoch_is_that_of_the_validation_slices_and_patience_ends_the_run(halves):
     data, validation = halves
-    _, trained = run(data, validation, settings(epochs=30, patience=3, watch="loss"))
+    _, trained = run(data, validation, settings(epochs=30, early_stopping_patience=3, monitor="loss"))
     history = trained.history
     assert trained.kept_epoch == history.loc[history["validation_loss"].idxmin(), "epoch"]
     assert trained.status == "stopped" or len(history) == 30

@@ -2,16 +2,13 @@
 
 import hashlib
 import os
-import sys
 from pathlib import Path
 
 import pytest
+from hostile import build, formula_cells, html_violations, svg_violations, without_own_script
 from project import HOME, Project
 
-from genreflow.catalog.index import read_index
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "badfiles"))
-from hostile import build, formula_cells, html_violations, svg_violations, without_own_script
+from genreflow.datasets.index import read_index
 
 TITLE = "</script><img src=x onerror=alert(1)> =HYPERLINK() $\\frac{$ {x} {{ 7 * 7 }}"
 STUDY = f"""\

@@ -206,7 +206,7 @@ def test_other_words_and_comments_anywhere_in_the_code_run_nothing(project):
         tree = Reworded().visit(ast.parse(path.read_text(encoding="utf-8")))
         path.write_text(f"# another comment\n{ast.unparse(tree)}\n", encoding="utf-8")
     project.edit("genreflow/errors.py", "Did you mean", "Do you mean")
-    project.edit("genreflow/audio/gates.py", "silent", "without a sound")
+    project.edit("genreflow/audio/quality.py", "silent", "without a sound")
     assert "in other words" in (project.home / "genreflow/config/audio.py").read_text()
     assert project.jobs() == {}
 

@@ -14,8 +14,8 @@ import pytest
 import soundfile
 from project import RATE, Project, tone
 
-from genreflow.catalog.index import read_index
 from genreflow.cli.check import config_of
+from genreflow.datasets.index import read_index
 from genreflow.evaluation.cost import cost_table
 from genreflow.plan.make import make_plan
 from genreflow.store.parquet import column_arrays, read_frame, read_header, read_table
@@ -37,7 +37,7 @@ def odd(tmp_path_factory):
     Its study is the as-coded reading of the psytrance study: slices of 1.49 s, kernels along frequency.
     """
     project = Project.make(tmp_path_factory.mktemp("odd"))
-    as_coded = "{hop: 512, fmax: 12000.0, decibels: doubled, scale: frame_minmax}"
+    as_coded = "{hop: 512, fmax: 12000.0, decibels: double_log, scale: frame_minmax}"
     project.edit("tiny.yaml", "  slices:\n", f"  slices:\n    front_end: {as_coded}\n")
     project.edit("tiny.yaml", "{pool: mean}", "{pool: mean, orient: mel}")
     low, high = (os.fsencode(project.work / "music" / label) for label in ("low", "high"))

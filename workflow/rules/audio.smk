@@ -43,7 +43,7 @@ rule normalise_audio:
         "../../envs/audio.yaml"
     threads: PLAN.settings.limits.audio_threads
     resources:
-        mem_mb=memory(needs.normalising_mb(PLAN.settings)),
+        mem_mb=memory(job_resources.normalising_mb(PLAN.settings)),
         runtime=minutes(normalising_minutes),
         gpu=0,
     params:
@@ -74,7 +74,9 @@ rule find_duplicates:
     threads: 1
     resources:
         mem_mb=memory(
-            lambda wildcards: needs.duplicates_mb(PLAN.datasets[wildcards.dataset])
+            lambda wildcards: job_resources.duplicates_mb(
+                PLAN.datasets[wildcards.dataset]
+            )
         ),
         runtime=minutes(20),
         gpu=0,

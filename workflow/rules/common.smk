@@ -13,13 +13,13 @@ from genreflow.cli.snakemake_call import process_executes_jobs
 from genreflow.config.layers import load_config
 from genreflow.config.names import FOLD, WILDCARDS
 from genreflow.errors import UserError
-from genreflow.farewell import farewell
+from genreflow.run_summary import run_summary
 from genreflow.job import let_jobs_import_from
-from genreflow.plan import needs
-from genreflow.plan.current import REBUILD_STALE, of_other_keys
+from genreflow.plan import job_resources
+from genreflow.plan.staleness import REBUILD_STALE, stale_products
 from genreflow.plan.make import OTHER_KEYS, made_with_other_keys, make_plan
 from genreflow.plan.unsettled import judge_again
-from genreflow.predict.files import stamps
+from genreflow.inference.files import stamps
 from genreflow.report.captions import TABLES as CAPTIONED
 from genreflow.report.captions import label_of, rst_of, section_of, title_of
 from genreflow.shutdown import IGNORE_INTERRUPTS, signals_passed_on
@@ -50,7 +50,7 @@ def recorded(folder):
 def force_unrecorded(plan):
     """Force products of other keys that Snakemake has no record of, and would take for current; or say what does."""
     known = recorded(".snakemake/metadata") | recorded(".snakemake/incomplete")
-    others = of_other_keys(plan, known)
+    others = stale_products(plan, known)
     if not others:
         return
     told = f"{len(others):,} products, such as {others[0]}, are of other code, settings or tracks than there are now"
@@ -172,7 +172,7 @@ def inspected_files(study):
 
 def memory(needed):
     """Return a job's mem_mb: what it needs, which may be a function of its wildcards, and Snakemake around it."""
-    return growing(needed, needs.snakemake_mb(PLAN))
+    return growing(needed, job_resources.snakemake_mb(PLAN))
 
 
 def minutes(needed, times=1):
@@ -201,19 +201,19 @@ def input_of(wildcards):
 
 
 def normalising_minutes(wildcards):
-    """Return the time that normalising a shard needs."""
+    """Return the time that normalising a shard job_resources."""
     dataset = PLAN.datasets[wildcards.dataset]
-    return needs.normalising_minutes(dataset, wildcards.shard, PLAN.settings)
+    return job_resources.normalising_minutes(dataset, wildcards.shard, PLAN.settings)
 
 
 def cutting_mb(wildcards):
-    """Return the memory that cutting a shard needs."""
-    return needs.cutting_mb(input_of(wildcards), wildcards.shard)
+    """Return the memory that cutting a shard job_resources."""
+    return job_resources.cutting_mb(input_of(wildcards), wildcards.shard)
 
 
 def cutting_minutes(wildcards):
-    """Return the time that cutting a shard needs."""
-    return needs.cutting_minutes(input_of(wildcards), wildcards.shard)
+    """Return the time that cutting a shard job_resources."""
+    return job_resources.cutting_minutes(input_of(wildcards), wildcards.shard)
 
 
 def setting_of(wildcards):
@@ -223,31 +223,31 @@ def setting_of(wildcards):
 
 
 def training_mb(wildcards):
-    """Return the memory that a training needs."""
-    return needs.training_mb(*setting_of(wildcards), PLAN.settings)
+    """Return the memory that a training job_resources."""
+    return job_resources.training_mb(*setting_of(wildcards), PLAN.settings)
 
 
 def protocol_mb(wildcards):
     """Return the memory that tables of the tracks of a protocol need."""
     study = PLAN.studies[wildcards.study]
-    return needs.tracks_mb(study.protocols[wildcards.protocol].dataset)
+    return job_resources.tracks_mb(study.protocols[wildcards.protocol].dataset)
 
 
 def drawing_mb(wildcards):
-    """Return the memory that a figure needs."""
+    """Return the memory that a figure job_resources."""
     study = PLAN.studies[wildcards.study]
-    return needs.drawing_mb(study, study.figures[wildcards.figure])
+    return job_resources.drawing_mb(study, study.figures[wildcards.figure])
 
 
 def looking_mb(wildcards, run):
     """Return the memory that it needs to look at a trained run by itself."""
     study = PLAN.studies[wildcards.study]
-    return needs.looking_mb(study, study.setting(run.model, run.setting))
+    return job_resources.looking_mb(study, study.setting(run.model, run.setting))
 
 
 def training_minutes(wildcards):
-    """Return the time that a training needs."""
-    return needs.training_minutes(*setting_of(wildcards))
+    """Return the time that a training job_resources."""
+    return job_resources.training_minutes(*setting_of(wildcards))
 
 
 def words_of(wildcards):

@@ -15,7 +15,7 @@ TABLES = [
     "curves",
     "calibration",
     "comparisons",
-    "suspects",
+    "label_issues",
 ]
 
 
@@ -60,7 +60,9 @@ rule evaluate_study:
     threads: 1
     resources:
         mem_mb=memory(
-            lambda wildcards: needs.evaluating_mb(PLAN.studies[wildcards.study])
+            lambda wildcards: job_resources.evaluating_mb(
+                PLAN.studies[wildcards.study]
+            )
         ),
         runtime=minutes(50),
         gpu=0,

@@ -87,7 +87,9 @@ rule describe_dataset:
     threads: 1
     resources:
         mem_mb=memory(
-            lambda wildcards: needs.describing_mb(PLAN.studies[wildcards.study])
+            lambda wildcards: job_resources.describing_mb(
+                PLAN.studies[wildcards.study]
+            )
         ),
         runtime=minutes(230),
         gpu=0,
@@ -110,7 +112,7 @@ rule map_library:
     threads: 1
     resources:
         mem_mb=memory(
-            lambda wildcards: needs.mapping_mb(
+            lambda wildcards: job_resources.mapping_mb(
                 PLAN.studies[wildcards.study].main_input
             )
         ),

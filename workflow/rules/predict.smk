@@ -18,7 +18,7 @@ if PLAN.settings.predict:
         threads: PLAN.settings.limits.train_threads
         resources:
             mem_mb=memory(
-                needs.predicting_mb(
+                job_resources.predicting_mb(
                     PLAN.studies[PLAN.settings.predict.study], PLAN.settings
                 )
             ),

@@ -32,7 +32,7 @@ rule write_report:
     threads: 1
     resources:
         mem_mb=memory(
-            lambda wildcards: needs.reporting_mb(PLAN.studies[wildcards.study])
+            lambda wildcards: job_resources.reporting_mb(PLAN.studies[wildcards.study])
         ),
         runtime=minutes(20),
         gpu=0,

@@ -59,7 +59,7 @@ rule index_dataset:
     threads: 1
     resources:
         mem_mb=memory(
-            lambda wildcards: needs.tracks_mb(PLAN.datasets[wildcards.dataset])
+            lambda wildcards: job_resources.tracks_mb(PLAN.datasets[wildcards.dataset])
         ),
         runtime=minutes(20),
         gpu=0,
@@ -94,7 +94,7 @@ rule list_quarantine:
         "../../envs/audio.yaml"
     threads: 1
     resources:
-        mem_mb=memory(needs.tracks_mb(*(plan.dataset for plan in PLAN.inputs))),
+        mem_mb=memory(job_resources.tracks_mb(*(plan.dataset for plan in PLAN.inputs))),
         runtime=minutes(10),
         gpu=0,
     params:

@@ -1,5 +1,5 @@
-from genreflow.catalog.index import check_losses, read_index, usable_tracks
 from genreflow.config.folds import FoldSettings
+from genreflow.datasets.index import check_losses, read_index, usable_tracks
 from genreflow.folds.assign import assign, select
 from genreflow.folds.audit import verify
 from genreflow.folds.feasibility import classes_of, is_tagged

@@ -1,5 +1,5 @@
-from genreflow.catalog.duplicates import PAIRS
-from genreflow.catalog.index import read_index
+from genreflow.datasets.duplicates import PAIRS
+from genreflow.datasets.index import read_index
 from genreflow.folds.leakage import bandwidth_by_class, leakage
 from genreflow.job import job
 from genreflow.store.csvs import write_csv

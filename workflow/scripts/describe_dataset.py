@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 
 from genreflow.analysis.describe import describe
-from genreflow.catalog.index import read_index
+from genreflow.datasets.index import read_index
 from genreflow.job import job
 from genreflow.store.csvs import write_csv
 from genreflow.store.parquet import Header, write_table

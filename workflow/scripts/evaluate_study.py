@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from genreflow.catalog.duplicates import PAIRS
-from genreflow.catalog.index import facts_of, read_index
+from genreflow.datasets.duplicates import PAIRS
+from genreflow.datasets.index import facts_of, read_index
 from genreflow.evaluation.headline import write_headline
 from genreflow.evaluation.study import read_folds, read_published, read_runs, study_tables
 from genreflow.job import job

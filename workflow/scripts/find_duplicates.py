@@ -1,6 +1,6 @@
 import pandas as pd
 
-from genreflow.catalog.duplicates import PAIRS, find_pairs
+from genreflow.datasets.duplicates import PAIRS, find_pairs
 from genreflow.job import job
 from genreflow.store.parquet import Header, read_frame, write_table
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from genreflow.catalog import index
+from genreflow.datasets import index
 from genreflow.job import job
 
 with job(snakemake.log[0]):

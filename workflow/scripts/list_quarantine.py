@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from genreflow.catalog.quarantine import quarantine_table
+from genreflow.datasets.quarantine import quarantine_table
 from genreflow.job import job
 from genreflow.store.csvs import write_csv
 from genreflow.store.parquet import Header, write_table

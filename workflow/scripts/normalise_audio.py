@@ -2,9 +2,9 @@ import time
 from pathlib import Path
 
 from genreflow.audio.ingest import ingest, write
-from genreflow.catalog.catalogue import check_lasting, tracks_of_shard
-from genreflow.catalog.progress import standing
 from genreflow.config.audio import AudioSettings
+from genreflow.datasets.catalog import check_lasting, tracks_of_shard
+from genreflow.datasets.progress import standing
 from genreflow.job import job
 
 with job(snakemake.log[0]) as say:

@@ -1,6 +1,6 @@
+from genreflow.inference.tables import as_text, slices_table
+from genreflow.inference.tracks import predict
 from genreflow.job import job
-from genreflow.predict.tables import as_text, slices_table
-from genreflow.predict.tracks import predict
 from genreflow.store.csvs import write_csv
 
 with job(snakemake.log[0]) as say:

@@ -2,11 +2,11 @@ import os
 
 import pandas as pd
 
-from genreflow.catalog.catalogue import root_of, tracks_of_shard
 from genreflow.config.datasets import Synthetic
-from genreflow.demo.corpus import plan, write
+from genreflow.datasets.catalog import root_of, tracks_of_shard
 from genreflow.job import job
 from genreflow.store.parquet import Header, write_table
+from genreflow.synthetic.corpus import plan, write
 
 with job(snakemake.log[0]):
     settings = Synthetic(**snakemake.params.settings)

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import psutil
 
-from genreflow.catalog.index import shard_files
+from genreflow.datasets.index import shard_files
 from genreflow.job import job
-from genreflow.training.packed import run_all, wanted_runs
+from genreflow.training.multi_fold import run_all, run_specs
 
 with job(snakemake.log[0]) as say:
     asked = snakemake.params.run
-    runs = wanted_runs(
+    runs = run_specs(
         asked,
         [Path(path).parent for path in snakemake.output if path.endswith("run.json")],
         Path(snakemake.log[0]).parent,

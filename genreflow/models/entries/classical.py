@@ -15,7 +15,13 @@ _ALIKE = "segments weigh alike, however many a class has"
 
 def _entry(**facts: Any) -> ModelEntry:
     """Return the entry of a model of any number of standardised descriptors."""
-    usual = {"study": "classical", "input": _NUMBERS, "free": {0: 1}, "binding": ("standardise",), "n_outputs": 8}
+    usual = {
+        "study": "classical",
+        "input": _NUMBERS,
+        "variable_axes": {0: 1},
+        "binding": ("standardise",),
+        "n_outputs": 8,
+    }
     return ModelEntry(**usual | facts)
 
 
@@ -26,9 +32,9 @@ ENTRIES = (
         module="genreflow.models.classical",
         builder="NearestNeighbours",
         options={"neighbours": Count(15, 1, 10_000, "Training segments that vote; all where there are fewer.")},
-        fits=True,
+        is_estimator=True,
         source=_NAMED,
-        chosen=("15 neighbours, votes of equal weight, Euclidean distance",),
+        assumptions=("15 neighbours, votes of equal weight, Euclidean distance",),
     ),
     _entry(
         name="random_forest",
@@ -40,9 +46,9 @@ ENTRIES = (
             "trees": Count(100, 1, 10_000, "Trees."),
             "depth": Count(26, 1, 100, "Most decisions one after another."),
         },
-        fits=True,
+        is_estimator=True,
         source="Giamatti and Smith (2020), appendix 4.2: 100 trees of depth 26 at most, bootstrap",
-        chosen=("all else as in scikit-learn: Gini impurity, square root of the descriptors tried a node", _ALIKE),
+        assumptions=("all else as in scikit-learn: Gini impurity, square root of the descriptors tried a node", _ALIKE),
     ),
     _entry(
         name="svm",
@@ -55,9 +61,9 @@ ENTRIES = (
                 0.0, 0, 1e3, "Of the kernel exp(-gamma distance²); 0 for 1 / (descriptors × their variance)."
             ),
         },
-        fits=True,
+        is_estimator=True,
         source=_NAMED,
-        chosen=(
+        assumptions=(
             "one against the rest, C 10, gamma of scikit-learn's `scale`",
             "probabilities by Platt's sigmoid, on five parts that keep a track together; a class of a single track is "
             "calibrated on the training segments",
@@ -70,9 +76,9 @@ ENTRIES = (
         module="genreflow.models.classical",
         builder="MultinomialRegression",
         options={"C": Number(1.0, 1e-6, 1e6, "Inverse of the weight of the squared weights (L2).")},
-        fits=True,
+        is_estimator=True,
         source=_NAMED,
-        chosen=("L2 regularisation with C 1, one softmax over all classes", _ALIKE),
+        assumptions=("L2 regularisation with C 1, one softmax over all classes", _ALIKE),
     ),
     _entry(
         name="ann",
@@ -82,6 +88,6 @@ ENTRIES = (
         options={"dropout": dropout(0.2, "Share of units dropped after each hidden layer.")},
         parameters=(25 + 1) * 256 + (256 + 1) * 128 + (128 + 1) * 8,
         source=_NAMED,
-        chosen=("256 and 128 units, ReLU, dropout 0.2",),
+        assumptions=("256 and 128 units, ReLU, dropout 0.2",),
     ),
 )

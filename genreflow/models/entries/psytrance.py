@@ -41,7 +41,7 @@ ENTRIES = (
             ),
         },
         source="Trostanovsky (2018), CNN architecture; layers as in its published code",
-        chosen=("orient: the text's reading is the default, the code's an option",),
+        assumptions=("orient: the text's reading is the default, the code's an option",),
     ),
     ModelEntry(
         name="gg12",
@@ -50,12 +50,12 @@ ENTRIES = (
         module="genreflow.models.psytrance",
         builder="GG12",
         input=_CHALLENGE,
-        free={0: 1, 1: 4},
+        variable_axes={0: 1, 1: 4},
         n_outputs=16,
         parameters=2_186_466,
         options={"pool": _POOL, "dropout": dropout(0.2, "Share of units dropped before each dense layer.")},
         source="Chumbalov and Pushnyakov, code of a finalist of the WWW 2018 musical genre challenge (CrowdAI)",
-        chosen=(
+        assumptions=(
             "input: the Hann window is periodic and not symmetric, and the first frame sees zeros before the window of "
             "3 s and not its samples mirrored",
             "input: a clip that ends within the last of its 19 windows gives 18; there it was filled up with zeros",
@@ -69,7 +69,7 @@ ENTRIES = (
         module="genreflow.models.psytrance",
         builder="PsytranceCRNN",
         input=_SLICES,
-        free={0: 8, 1: 29},
+        variable_axes={0: 8, 1: 29},
         n_outputs=5,
         parameters=905_607,
         options={
@@ -78,7 +78,7 @@ ENTRIES = (
             "dropout": dropout(0.2, "Share of units dropped before the output."),
         },
         source="Trostanovsky (2018), Discussion; Choi et al. (2017) for the recurrent part",
-        chosen=(
+        assumptions=(
             "everything but the principle; the first three convolutions have the study's sizes",
             "batch normalisation: of the input, as in the study; after each convolution, before its ReLU, with torch's "
             "momentum, whose statistics settle within a few tens of steps",

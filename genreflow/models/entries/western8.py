@@ -43,7 +43,7 @@ ENTRIES = (
         module=_MODULE,
         builder="Western8CNN",
         input=_SPECTROGRAM,
-        free={1: 234},
+        variable_axes={1: 234},
         n_outputs=8,
         parameters=805_640,
         options={
@@ -57,7 +57,7 @@ ENTRIES = (
             "dropout": dropout(0.25, "Share of units dropped before the output."),
         },
         source="Giamatti and Smith (2020), section 2.5, layer list",
-        chosen=(
+        assumptions=(
             "padding: none; the study does not say",
             "dropout 0.25 before the output, the rate of Roberts, whom the study follows; it gives neither rate nor "
             "place",
@@ -73,12 +73,15 @@ ENTRIES = (
         module=_MODULE,
         builder="Western8FFNN",
         input=_NUMBERS,
-        free={0: 1},
+        variable_axes={0: 1},
         binding=("standardise",),
         n_outputs=8,
         parameters=6_344,
         source="Giamatti and Smith (2020), appendix 4.2",
-        chosen=("all sizes; the study calls it basic and generic", "chroma as one number, so that descriptors are 25"),
+        assumptions=(
+            "all sizes; the study calls it basic and generic",
+            "chroma as one number, so that descriptors are 25",
+        ),
     ),
     ModelEntry(
         name="roberts_cnn",
@@ -87,13 +90,13 @@ ENTRIES = (
         module=_MODULE,
         builder="RobertsCNN",
         input=_ROBERTS,
-        free={1: 26},
+        variable_axes={1: 26},
         binding=("front_end.reference", "front_end.top_db", "standardise"),
         n_outputs=10,
         parameters=2_463_114,
         options={"dropout": dropout(0.25, "Share of units dropped before the output.")},
         source="Roberts (2019), Musical genre classification with convolutional neural networks; its published code",
-        chosen=(
+        assumptions=(
             "segments of 30.625 s are 660 frames; GTZAN's clips of 30.0 s are 646, which the network takes as well, "
             "and nothing is filled up (the published code's resize wraps the rows of shorter clips, a slip)",
         ),

@@ -1,0 +1,33 @@
+"""Everything that commands print on standard error: progress, mistakes and the last line."""
+
+import shlex
+import sys
+from os import PathLike
+
+from genreflow.store.text import sanitize, sanitize_name
+
+_unfinished = False  # whether the cursor stands behind a line of progress
+
+
+def progress(text: str) -> None:
+    """Show how far a command has come, in place of what it showed before."""
+    global _unfinished
+    _unfinished = True
+    print(f"\r{sanitize_name(text)}", end="", file=sys.stderr, flush=True)
+
+
+def info(text: str) -> None:
+    """Print a line, below the progress shown so far."""
+    global _unfinished
+    print(f"\n{sanitize(text)}" if _unfinished else sanitize(text), file=sys.stderr)
+    _unfinished = False
+
+
+def print_result(done: str, *, following: str = "") -> None:
+    """Print the last line of a command: what happened, where the result is, and what may come next."""
+    info(f"{done} Next: {following}" if following else done)
+
+
+def quoted(path: str | PathLike) -> str:
+    """Return a path as it is typed into a shell."""
+    return shlex.quote(sanitize(str(path)))

@@ -1,0 +1,90 @@
+"""The catalogue of a dataset: a row a track, with what its bytes are."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from genreflow.datasets.names import printable
+from genreflow.datasets.shards import is_in_shard
+from genreflow.errors import Problems
+from genreflow.store.parquet import read_header, read_table
+
+KIND = "catalog"
+SCHEMA = pa.schema(
+    [
+        ("track_id", pa.string()),
+        ("path", pa.binary()),
+        ("label", pa.string()),
+        ("tags", pa.list_(pa.string())),
+        ("group", pa.string()),
+        ("artist", pa.string()),
+        ("split", pa.string()),
+        ("reason", pa.string()),
+        ("message", pa.string()),
+        ("bytes", pa.int64()),
+        ("mtime_ns", pa.int64()),
+        ("ctime_ns", pa.int64()),
+        ("sha256", pa.string()),
+    ]
+)
+VERSION = 2
+# What tells, without reading it, whether a file is the one that was read.
+STAMP = ["bytes", "mtime_ns", "ctime_ns"]
+MISSING = "missing"
+# Refusals that say something of this moment, and nothing of the bytes of a file.
+_PASSING = ("Q_CHANGED", "Q_GONE", "Q_PERMISSION", "Q_UNREADABLE")
+
+
+def read(path: Path) -> pa.Table:
+    """Read a catalogue as `refresh` returned it."""
+    return read_table(path, KIND).cast(SCHEMA)
+
+
+def root_of(path: Path) -> str:
+    """Return the folder that the paths of a catalogue are relative to."""
+    return read_header(path, KIND).facts["root"]
+
+
+def notices_of(path: Path) -> list[str]:
+    """Return the remarks that were made while the dataset was scanned."""
+    return read_header(path, KIND).facts["notices"]
+
+
+def ignored_of(path: Path) -> dict[str, int]:
+    """Return how many files were passed over, by the class they lie in (empty for those beside the classes)."""
+    return read_header(path, KIND).facts["ignored"]
+
+
+def tracks_of_shard(path: Path, shard: str) -> list[dict[str, Any]]:
+    """Return the tracks of a shard as ``track_id, path, sha256, bytes, mtime_ns, ctime_ns, reason, message``.
+
+    Paths are whole, as bytes. ``bytes`` and times are None for tracks that the pipeline makes itself. A ``reason``
+    that begins with ``Q_`` refuses the track before it is opened.
+    """
+    root = os.fsencode(root_of(path))
+    rows = read(path).select(["track_id", "path", "sha256", *STAMP, "reason", "message"]).to_pylist()
+    members = [row for row in rows if is_in_shard(row["track_id"], shard)]
+    return [{**row, "path": os.path.join(root, row["path"])} for row in members]
+
+
+def check_lasting(tracks: Sequence[dict[str, Any]], table: pa.Table) -> None:
+    """Refuse to keep verdicts that are not of the bytes that the catalogue names: kept, they would outlive their cause.
+
+    A file that could not be read for the catalogue either keeps its verdict, since its row changes once it can be.
+
+    Raises
+    ------
+    UserError
+        When files were changed, taken away or out of reach since they were catalogued; it names them.
+    """
+    problems = [
+        f"{printable(track['path'])}: {row['message']}"
+        for track, row in zip(tracks, table.select(["reason", "message"]).to_pylist(), strict=True)
+        if row["reason"] in _PASSING and not track["sha256"].startswith(MISSING)
+    ]
+    if problems:
+        title = "The music changed, or went out of reach, while the run was going on. Run the same command again."
+        raise Problems(title, problems)

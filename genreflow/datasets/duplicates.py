@@ -1,0 +1,297 @@
+"""The same recording more than once: finding the copies, and what becomes of them.
+
+Copies may differ in codec, level, sample rate, and where they begin and end. Not found are copies at another speed or
+pitch, and excerpts that lie outside the part of which a fingerprint is taken.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from genreflow.audio.fingerprint import WORDS_PER_SECOND, from_text
+from genreflow.datasets.artists import group_of
+from genreflow.datasets.catalog import MISSING
+from genreflow.errors import UserError
+
+# Raise it when other pairs of tracks would be found.
+STAGE_VERSION = 1
+
+PAIRS = "duplicates"
+COLUMNS = ["a", "b", "kind", "similarity", "offset_s"]
+
+_EXACT = {"bytes": "sha256", "samples": "samples_sha256"}
+_KINDS = {
+    "bytes": ("W_DUPLICATE", "It has the same bytes as"),
+    "samples": ("W_DUPLICATE", "It has the same samples as"),
+    "recording": ("W_NEAR_DUP", "It is the same recording as"),
+}
+
+# Of 500 synthetic tracks (benchmarks/duplicates.py), copies that are coded, lowered and cut at the worst place between
+# two hops differ in 9 % of the bits at most; two tracks of one album, made of like loops, in 15 % at least.
+_MOST_WRONG_BITS = 0.125
+_OVERLAP = 64  # words that count, 8 s or more, are compared at least
+_SHORTEST, _MOST_OF = 16, 0.7  # where a track has fewer: so many, and so great a part of them
+_DISTINCT = 0.5  # of these; with fewer, as in a drone or a metronome, there is little to tell recordings apart
+
+_NEIGHBOURS = 8  # postings of a word that each is compared with
+_VOTES = 2  # words that two tracks share at one lag before they are compared
+_LAGS = 3  # at which two tracks are compared at most
+_TRACK_BITS, _PLACE_BITS = 20, 12  # so many tracks, and words of a track, are told apart
+
+
+def find_pairs(tracks: pd.DataFrame, search: str) -> pd.DataFrame:
+    """Find the tracks that are the same recording.
+
+    Parameters
+    ----------
+    tracks
+        Columns `track_id, sha256, samples_sha256, fingerprint` (as `genreflow.audio.fingerprint.to_text` writes it);
+        None, or empty text, equals nothing.
+    search
+        `exact` for copies with equal bytes or equal samples; `recordings` for those with like fingerprints as well.
+
+    Returns
+    -------
+    DataFrame
+        `a, b, kind, similarity, offset_s`, sorted, with a < b. Kind is `bytes`, `samples` or `recording`. Of equal
+        tracks, only the first is paired with each of the others and, for it alone, like recordings are sought.
+        Similarity is the share of equal bits of the fingerprints, 1 for exact copies; offset_s is how much later
+        the excerpt of b begins than that of a, s.
+    """
+    rest = tracks.sort_values("track_id", ignore_index=True)
+    found = []
+    for kind, column in _EXACT.items():
+        first = _first_of_equals(rest, column)
+        copies = first != rest["track_id"]
+        found += [(a, b, kind, 1.0, 0.0) for a, b in zip(first[copies], rest.loc[copies, "track_id"], strict=True)]
+        rest = rest[~copies]
+    if search == "recordings":
+        found += _alike(rest.loc[_known(rest["fingerprint"]), ["track_id", "fingerprint"]])
+    pairs = pd.DataFrame(found, columns=COLUMNS).astype({"similarity": float, "offset_s": float})
+    return pairs.sort_values(["a", "b"], ignore_index=True)
+
+
+def resolve(tracks: pd.DataFrame, pairs: pd.DataFrame, across_classes: str) -> pd.DataFrame:
+    """Say of each track which recording it is a copy of, what follows from that, and what it must stay together with.
+
+    Parameters
+    ----------
+    tracks
+        Columns `track_id, label, group, artist, tags` and, for messages, `title`. A track with tags has no class, and
+        so is never in conflict.
+    pairs
+        As `find_pairs` returns them; those with other tracks do not count.
+    across_classes
+        What becomes of copies with different labels: `quarantine` refuses all, `keep_first` all but the one with the
+        smallest title, `keep` none.
+
+    Returns
+    -------
+    DataFrame
+        `track_id, group, recording, reason, message`, in the order of `tracks`. Recording is the smallest track_id
+        among the copies of a recording, None where there is no copy. Groups that share a recording are one, by the
+        smallest of their names; copies without a group get that of their recording. Reason is `W_DUPLICATE` (equal
+        bytes or samples) and `W_NEAR_DUP`, separated by a blank, or `Q_LABEL_CONFLICT`, or empty.
+    """
+    titled = tracks.assign(title=tracks["title"] if "title" in tracks else tracks["track_id"], group=group_of(tracks))
+    titled = titled.sort_values("track_id", ignore_index=True)
+    pairs = pairs[pairs["a"].isin(titled["track_id"]) & pairs["b"].isin(titled["track_id"])]
+    titled["recording"] = recordings(titled["track_id"], pairs)
+    titled["group"] = _merged_groups(titled)
+    remarks = _copies(titled, pairs)
+    remarks |= _conflicts(titled, remarks, across_classes)
+    titled["reason"] = [remarks.get(track, ("", ""))[0] for track in titled["track_id"]]
+    titled["message"] = [remarks.get(track, ("", ""))[1] for track in titled["track_id"]]
+    columns = ["group", "recording", "reason", "message"]
+    return titled.set_index("track_id").loc[tracks["track_id"], columns].reset_index()
+
+
+def recordings(track_ids: pd.Series, pairs: pd.DataFrame) -> pd.Series:
+    """Return the smallest track_id among the copies of each track, by the index of `track_ids`; None without a copy.
+
+    Copies of copies are copies. Pairs need `a` and `b` only; those with other tracks do not count.
+    """
+    ordered = track_ids.sort_values()
+    clusters = ordered.groupby(_connected(len(ordered), _edges(ordered, pairs)))
+    first = clusters.transform("first").astype(object)
+    return first.where(clusters.transform("size") > 1, None).reindex(track_ids.index)
+
+
+def _first_of_equals(tracks: pd.DataFrame, column: str) -> pd.Series:
+    """Return for each track the first one with the same content of a column; itself, if that is unknown."""
+    first = tracks.groupby(column)["track_id"].transform("first")
+    return first.where(_known(tracks[column]) & ~tracks[column].astype(str).str.startswith(MISSING), tracks["track_id"])
+
+
+def _known(column: pd.Series) -> pd.Series:
+    return column.notna() & (column != "")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Fingerprints
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def _alike(tracks: pd.DataFrame) -> list[tuple[str, str, str, float, float]]:
+    """Return the pairs of kind `recording` among tracks (track_id, fingerprint)."""
+    names = tracks["track_id"].to_list()
+    prints = [from_text(text) for text in tracks["fingerprint"]]
+    fresh = [_fresh(words) for words in prints]
+    best: dict[tuple[int, int], tuple[float, int]] = {}
+    for a, b, lag in _candidates(prints):
+        wrong = _wrong_bits(prints[a], prints[b], fresh[a], fresh[b], lag)
+        if wrong <= _MOST_WRONG_BITS:
+            best[a, b] = min(best.get((a, b), (1.0, 0)), (wrong, lag))
+    return [
+        (names[a], names[b], "recording", 1 - wrong, lag / WORDS_PER_SECOND) for (a, b), (wrong, lag) in best.items()
+    ]
+
+
+def _fresh(words: np.ndarray) -> np.ndarray:
+    """Return which words differ from the one before: those of silence and of held sounds say nothing."""
+    return np.concatenate([[True], words[1:] != words[:-1]])[: len(words)]
+
+
+def _wrong_bits(a: np.ndarray, b: np.ndarray, fresh_a: np.ndarray, fresh_b: np.ndarray, lag: int) -> float:
+    """Return the share of bits that differ where a[i + lag] lies over b[i]; 1 if what lies there says too little."""
+    begin = max(0, lag)
+    length = min(len(a) - begin, len(b) - begin + lag)
+    here, there = slice(begin, begin + length), slice(begin - lag, begin - lag + length)
+    counts = fresh_a[here] | fresh_b[there]
+    ours, theirs = a[here][counts], b[there][counts]
+    enough = min(_OVERLAP, max(_SHORTEST, _MOST_OF * min(fresh_a.sum(), fresh_b.sum())))
+    if len(ours) < enough or len(np.unique(ours)) < _DISTINCT * enough:
+        return 1.0
+    return int(np.bitwise_count(ours ^ theirs).sum()) / (32 * len(ours))
+
+
+def _candidates(prints: Sequence[np.ndarray]) -> Iterable[tuple[int, int, int]]:
+    """Yield (a, b, lag) where tracks a < b share several words, a's that much later than b's."""
+    if len(prints) >= 1 << _TRACK_BITS:
+        raise UserError(f"{len(prints):,} tracks are too many to look for recordings: set duplicates.search to exact.")
+    votes = _votes(_postings(prints))
+    votes.sort()
+    ahead = _VOTES - 1
+    keys, counts = np.unique(votes[ahead:][votes[ahead:] == votes[:-ahead]], return_counts=True)
+    lags = (keys & ((2 << _PLACE_BITS) - 1)).astype(np.int64) - (1 << _PLACE_BITS)
+    pairs = keys >> np.uint64(_PLACE_BITS + 1)
+    order = np.lexsort((-counts, pairs))
+    ranks = pd.Series(pairs[order]).groupby(pairs[order]).cumcount().to_numpy()
+    chosen = order[ranks < _LAGS]
+    a, b = pairs[chosen] >> np.uint64(_TRACK_BITS), pairs[chosen] & np.uint64((1 << _TRACK_BITS) - 1)
+    return zip(a.tolist(), b.tolist(), lags[chosen].tolist(), strict=True)
+
+
+def _postings(prints: Sequence[np.ndarray]) -> np.ndarray:
+    """Return where each word first comes in each track, sorted: word, track and place in 64 bits."""
+    postings = np.empty(sum(map(len, prints)), np.uint64)
+    filled = 0
+    for track, words in enumerate(prints):
+        distinct, places = np.unique(words, return_index=True)
+        head = (distinct.astype(np.uint64) << np.uint64(_TRACK_BITS)) | np.uint64(track)
+        end = filled + len(distinct)
+        postings[filled:end] = (head << np.uint64(_PLACE_BITS)) | places.astype(np.uint64)
+        filled = end
+    postings = postings[:filled]
+    postings.sort()
+    return postings
+
+
+def _votes(postings: np.ndarray) -> np.ndarray:
+    """Return a vote (track a, track b and lag in 64 bits) for each two neighbouring postings of one word.
+
+    Each is compared with the next `_NEIGHBOURS` only. That is all of them for most words; for a common word, which
+    tells little, it bounds time and memory, and yet a crowd of copies stays linked, each to the next.
+    """
+    words = (postings >> np.uint64(_TRACK_BITS + _PLACE_BITS)).astype(np.uint32)
+    steps = range(1, _NEIGHBOURS + 1)
+    votes = np.empty(sum(np.count_nonzero(words[step:] == words[:-step]) for step in steps), np.uint64)
+    filled = 0
+    for step in steps:
+        same = np.flatnonzero(words[step:] == words[:-step])
+        track_a, place_a = _track_and_place(postings[same])
+        track_b, place_b = _track_and_place(postings[same + step])
+        pairs = (track_a << np.uint64(_TRACK_BITS)) | track_b
+        lags = place_a + np.uint64(1 << _PLACE_BITS) - place_b
+        votes[filled : filled + len(same)] = (pairs << np.uint64(_PLACE_BITS + 1)) | lags
+        filled += len(same)
+    return votes
+
+
+def _track_and_place(postings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    tracks = (postings >> np.uint64(_PLACE_BITS)) & np.uint64((1 << _TRACK_BITS) - 1)
+    return tracks, postings & np.uint64((1 << _PLACE_BITS) - 1)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Consequences
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def _merged_groups(tracks: pd.DataFrame) -> pd.Series:
+    """Return the group of each track when groups that share a recording are one."""
+    edges = [_same_as_first(tracks["recording"]), _same_as_first(tracks["group"])]
+    names = tracks["group"].groupby(_connected(len(tracks), np.hstack(edges))).transform("min")
+    return names.where(names.notna(), "recording:" + tracks["recording"]).astype(object).replace(np.nan, None)
+
+
+def _same_as_first(column: pd.Series) -> np.ndarray:
+    """Return edges [2, n] from each row to the first one with its value, missing values aside; rows are numbered."""
+    first = pd.Series(column.index, index=column.index).groupby(column).transform("first").dropna()
+    return np.stack([first.index, first.astype(int)])
+
+
+def _edges(track_ids: pd.Series, pairs: pd.DataFrame) -> np.ndarray:
+    """Return the places [2, n] in `track_ids` of both tracks of each pair, where both are there."""
+    places = pd.Index(track_ids).get_indexer(pairs["a"]), pd.Index(track_ids).get_indexer(pairs["b"])
+    edges = np.stack(places)
+    return edges[:, (edges >= 0).all(axis=0)]
+
+
+def _connected(nodes: int, edges: np.ndarray) -> np.ndarray:
+    """Return the number of the connected component of each node; edges are [2, n]."""
+    graph = coo_matrix((np.ones(edges.shape[1], bool), edges), shape=(nodes, nodes))
+    return connected_components(graph, directed=False)[1]
+
+
+def _copies(tracks: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Return reason and message of each track that is in a pair."""
+    titles = tracks.set_index("track_id")["title"]
+    others: dict[str, dict[str, list[str]]] = defaultdict(lambda: {kind: [] for kind in _KINDS})
+    for a, b, kind in pairs[["a", "b", "kind"]].itertuples(index=False):
+        others[a][kind].append(titles[b])
+        others[b][kind].append(titles[a])
+    remarks = {}
+    for track, by_kind in others.items():
+        said = [(*_KINDS[kind], sorted(names)) for kind, names in by_kind.items() if names]
+        codes = dict.fromkeys(code for code, _, _ in said)
+        remarks[track] = " ".join(codes), " ".join(f"{sentence} {_listing(names)}." for _, sentence, names in said)
+    return remarks
+
+
+def _conflicts(
+    tracks: pd.DataFrame, remarks: dict[str, tuple[str, str]], across_classes: str
+) -> dict[str, tuple[str, str]]:
+    """Return reason and message of each track whose copies have other labels."""
+    classed = tracks[tracks["recording"].notna() & tracks["tags"].isna() & _known(tracks["label"])]
+    found = {}
+    for _, copies in classed.groupby("recording"):
+        if copies["label"].nunique() == 1:
+            continue
+        copies = copies.sort_values(["title", "track_id"])
+        labelled = [f"{label!r} ({title})" for label, title in zip(copies["label"], copies["title"], strict=True)]
+        message = f"Copies of one recording have different labels: {_listing(labelled)}."
+        kept = {"quarantine": 0, "keep_first": 1, "keep": len(copies)}[across_classes]
+        for number, track in enumerate(copies["track_id"]):
+            reason, caution = remarks[track]
+            found[track] = (reason, f"{caution} {message}") if number < kept else ("Q_LABEL_CONFLICT", message)
+    return found
+
+
+def _listing(names: list[str], most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

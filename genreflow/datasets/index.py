@@ -1,0 +1,230 @@
+"""The index of a data set: what became of every track of the catalogue, for one input.
+
+It stands between the shards and everything after them, so that later jobs read one small file.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from genreflow.audio.verdict import verdict_of
+from genreflow.datasets.catalog import ignored_of, notices_of, read
+from genreflow.datasets.duplicates import PAIRS, resolve
+from genreflow.datasets.names import printable
+from genreflow.errors import Problems, UserError
+from genreflow.store import shards as slice_shards
+from genreflow.store.parquet import Header, read_frame, read_header, write_table
+
+# Raise it when the index would have other columns, verdicts or groups.
+STAGE_VERSION = 1
+
+KIND = "index"
+FEW = 2  # refused tracks that say nothing about a folder
+COLUMNS = [
+    "track_id", "title", "label", "tags", "group", "artist", "split", "shard", "slices", "padded_s", "seconds",
+    "verdict", "reason", "message", "sha256", "recording", "container", "codec", "source_rate", "channels",
+    "bandwidth_hz", "lufs", "gain_db", "peak_limited", "ogg",
+]  # fmt: skip
+# Of the audio table; fingerprints, which are most of it, stay where they are.
+HEARD = [
+    "track_id", "sha256", "verdict", "reason", "message", "container", "codec", "source_rate", "channels", "seconds",
+    "lufs", "gain_db", "peak_limited", "ogg", "bandwidth_hz",
+]  # fmt: skip
+
+
+def build(
+    catalogue: Path,
+    shards: Sequence[str],
+    audio: Sequence[Path],
+    slices: Sequence[Path],
+    duplicates: Path,
+    *,
+    across_classes: str,
+) -> pd.DataFrame:
+    """Join what the catalogue, the audio and slice shards, and the search for duplicates say of each track.
+
+    Parameters
+    ----------
+    catalogue
+        The catalogue of the dataset.
+    shards, audio, slices
+        Names of all shards, and their files in the same order.
+    duplicates
+        The pairs of equal recordings.
+    across_classes
+        What becomes of copies with different labels, see `genreflow.datasets.duplicates.resolve`.
+
+    Returns
+    -------
+    DataFrame
+        `COLUMNS`, a row a track of the catalogue. ``reason`` holds the codes of all warnings, separated by spaces, or
+        the one of the first refusal, and ``verdict`` follows from it. ``group`` also joins the copies of a recording,
+        which share ``recording``. A refused track has no slices. ``padded_s`` are the zeros at the end of its last.
+
+    Raises
+    ------
+    UserError
+        When a track of the catalogue is in no shard, or in several.
+    """
+    tracks = read(catalogue).drop(["bytes", "mtime_ns", "ctime_ns", "sha256"]).to_pandas()
+    heard = pd.concat(
+        [read_frame(path, "audio", HEARD).assign(shard=shard) for shard, path in zip(shards, audio, strict=True)],
+        ignore_index=True,
+    )
+    _same_tracks(tracks["track_id"], heard["track_id"], catalogue)
+    cut = _fates(slices)
+    _same_tracks(heard.loc[heard["verdict"] != "quarantine", "track_id"], cut["track_id"], catalogue)
+    return join(tracks, heard, cut, read_frame(duplicates, PAIRS), across_classes=across_classes)
+
+
+def join(
+    tracks: pd.DataFrame, heard: pd.DataFrame, cut: pd.DataFrame, pairs: pd.DataFrame, *, across_classes: str
+) -> pd.DataFrame:
+    """Return the index from tables in memory, see `build`.
+
+    Parameters
+    ----------
+    tracks
+        A row a track of the catalogue, `SCHEMA` of that but for stamps and hashes.
+    heard
+        A row a track of the audio shards, `HEARD` and ``shard``.
+    cut
+        A row a track that was cut, ``track_id, slices, padded_s, verdict, reason, message``.
+    pairs
+        Equal recordings.
+    """
+    tracks = tracks.assign(title=[printable(path) for path in tracks["path"]])
+    usable = heard.loc[heard["verdict"] != "quarantine", "track_id"]
+    copies = resolve(tracks[tracks["track_id"].isin(usable)], pairs, across_classes)
+    index = tracks.merge(heard.drop(columns=["reason", "message"]), on="track_id")
+    index = index.merge(cut[["track_id", "slices", "padded_s"]], on="track_id", how="left")
+    joined = copies.set_index("track_id")
+    merged = index["track_id"].map(joined["group"]).astype(object)
+    index["group"] = merged.where(merged.notna(), index["group"].astype(object))
+    index["recording"] = index["track_id"].map(joined["recording"])
+    index["reason"], index["message"] = _judgement(index["track_id"], [tracks, heard, copies, cut])
+    refused = index["reason"].str.startswith("Q_")
+    index["verdict"] = index["reason"].map(verdict_of)
+    index["slices"] = index["slices"].fillna(0).astype(int).where(~refused, 0)
+    index["padded_s"] = index["padded_s"].fillna(0.0).where(~refused, 0.0)
+    return index[COLUMNS].sort_values("track_id", ignore_index=True)
+
+
+def write(path: Path, index: pd.DataFrame, *, catalogue: Path, slices: Sequence[Path], key: str) -> None:
+    """Write an index, with what the catalogue knows of files that are no tracks, and the suffix of its shards."""
+    facts = {
+        "ignored": ignored_of(catalogue),
+        "notices": notices_of(catalogue),
+        "suffix": Path(slices[0]).suffix,
+        "padded": padded(index),
+    }
+    write_table(path, index, Header(KIND, key, facts=facts))
+
+
+def read_index(path: Path) -> pd.DataFrame:
+    """Read an index."""
+    return read_frame(path, KIND)
+
+
+def facts_of(path: Path | str) -> dict[str, Any]:
+    """Return ``ignored`` and ``notices`` of the catalogue behind an index, ``suffix`` of its shards, and `padded`."""
+    return read_header(path, KIND).facts
+
+
+def padded(index: pd.DataFrame) -> dict[str, Any]:
+    """Return how many ``tracks`` of an index have a last slice that is padded, and the ``longest`` padding, s."""
+    lacking = index.loc[index["padded_s"] > 0, "padded_s"]
+    return {"tracks": len(lacking), "longest": float(lacking.max()) if len(lacking) else 0.0}
+
+
+def shard_files(path: Path | str) -> list[Path]:
+    """Return the slice shards that an index speaks of, which lie beside it."""
+    suffix = facts_of(path)["suffix"]
+    shards = read_frame(path, KIND, ["shard"])["shard"].unique()
+    return [Path(path).with_name(f"{shard}{suffix}") for shard in sorted(shards)]
+
+
+def usable_tracks(indexes: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the tracks that every one of several inputs can use.
+
+    Returns
+    -------
+    DataFrame
+        `track_id, label, tags, group, split, title, slices`; the last is 0 where inputs have different numbers.
+    """
+    keep = set.intersection(*(set(index.loc[index["slices"] > 0, "track_id"]) for index in indexes))
+    first = indexes[0][indexes[0]["track_id"].isin(keep)].reset_index(drop=True)
+    numbers = [index.set_index("track_id")["slices"].reindex(first["track_id"]).to_numpy() for index in indexes]
+    first["slices"] = np.where(np.all(np.equal(numbers, numbers[0]), axis=0), numbers[0], 0)
+    return first[["track_id", "label", "tags", "group", "split", "title", "slices"]]
+
+
+def check_losses(index: pd.DataFrame, *, most: float, most_of_a_class: float) -> None:
+    """Refuse a dataset that has lost so many tracks that its folder, and not some files, must be wrong.
+
+    Up to `FEW` refused tracks are always accepted, of the whole or of a class.
+
+    Raises
+    ------
+    Problems
+        Naming the share lost in all and in each class that lost too many, with the commonest reasons.
+    """
+    refused = index["verdict"] == "quarantine"
+    problems = []
+    if _too_many(refused, most):
+        problems.append(f"{_lost(index, refused)}; limits.max_quarantine is {most:.0%}")
+    for label, rows in index.groupby("label"):
+        if label and _too_many(refused[rows.index], most_of_a_class):
+            lost = _lost(rows, refused[rows.index])
+            problems.append(f"class {label!r}: {lost}; limits.max_class_loss is {most_of_a_class:.0%}")
+    if problems:
+        raise Problems(
+            "Too many tracks were quarantined; results/quarantine.csv names each. Is this the right folder? "
+            "Raise the limits if you want to go on without them:",
+            problems,
+        )
+
+
+def _fates(slices: Sequence[Path]) -> pd.DataFrame:
+    """Return what became of each track by the cutting alone."""
+    return pd.DataFrame(
+        [row for path in slices for row in slice_shards.read_header(path).facts["tracks"]],
+        columns=["track_id", "slices", "padded_s", "verdict", "reason", "message"],
+    )
+
+
+def _judgement(track_ids: pd.Series, stages: Sequence[pd.DataFrame]) -> tuple[list[str], list[str]]:
+    """Return codes and sentences of each track over all stages: the first refusal alone, or all warnings."""
+    said: dict[str, list[tuple[str, str]]] = {track_id: [] for track_id in track_ids}
+    for stage in stages:
+        told = stage.loc[stage["reason"].fillna("") != "", ["track_id", "reason", "message"]]
+        for track_id, reason, message in told.itertuples(index=False):
+            said[track_id].append((reason, message))
+    judged = []
+    for remarks in said.values():
+        refusals = [remark for remark in remarks if remark[0].startswith("Q_")]
+        judged.append([" ".join(texts) for texts in zip(*(refusals[:1] or remarks), strict=True)] or ["", ""])
+    reasons, messages = zip(*judged, strict=True)
+    return list(reasons), list(messages)
+
+
+def _too_many(refused: pd.Series, most: float) -> bool:
+    return refused.sum() > max(FEW, most * len(refused))
+
+
+def _lost(index: pd.DataFrame, refused: pd.Series) -> str:
+    reasons = index.loc[refused, "reason"].value_counts().head(3)
+    listed = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+    return f"{refused.sum():,} of {len(index):,} tracks ({refused.mean():.0%}) were quarantined ({listed})"
+
+
+def _same_tracks(wanted: pd.Series, found: pd.Series, catalogue: Path) -> None:
+    lost, extra, twice = set(wanted) - set(found), set(found) - set(wanted), found[found.duplicated()]
+    if lost or extra or len(twice):
+        raise UserError(
+            f"The shards of {catalogue.parent} do not account for every track: {len(lost)} lost, {len(extra)} not "
+            f"in the catalogue, {len(twice)} twice. Did files change during the run? Run again."
+        )

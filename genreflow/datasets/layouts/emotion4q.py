@@ -1,0 +1,110 @@
+"""4-Quadrant audio emotion (Panda et al. 2018): 225 clips in each of four quadrants of valence and arousal."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+from genreflow.config.datasets import Emotion4Q
+from genreflow.datasets.layouts.dataset_root import files_in, find_dataset_root, folder_of, stem
+from genreflow.datasets.layouts.listing import ListedTrack, TrackListing
+from genreflow.datasets.layouts.tables import raise_any, read_header
+from genreflow.datasets.layouts.walk import is_side_file
+from genreflow.datasets.names import count, few, printable
+from genreflow.errors import Problems
+
+QUADRANTS = ("Q1", "Q2", "Q3", "Q4")
+CLIPS_EACH = 225
+
+_HOMES = ("", "MER_audio_taffc_dataset")
+_ANNOTATIONS = "panda_dataset_taffc_annotations.csv"
+_METADATA = "panda_dataset_taffc_metadata.csv"
+
+
+def find(settings: Emotion4Q) -> TrackListing:
+    """Find the clips in folders Q1 to Q4, or flat beside the annotations, which then name their quadrants.
+
+    Artists are those of the metadata, if that lies beside.
+
+    Raises
+    ------
+    UserError, Problems
+        When folders or annotations are missing, or a clip has two quadrants or none.
+    """
+    base = folder_of(settings.path)
+    flat = next((base / home for home in _HOMES if _is_flat(base / home)), None)
+    if flat:
+        home, ignored, clips = flat, Counter(), _annotated(flat)
+    else:
+        home = find_dataset_root(settings.path, _HOMES, QUADRANTS)
+        ignored, clips = _in_folders(home)
+    artists = _artists(home)
+    tracks = [ListedTrack(path, quadrant, artist=artists.get(song)) for song, (path, quadrant) in clips.items()]
+    return TrackListing(os.fsencode(home), tracks, _notices(tracks, home, ignored), dict(ignored))
+
+
+def _is_flat(home: Path) -> bool:
+    return (home / _ANNOTATIONS).is_file() and not any((home / quadrant).is_dir() for quadrant in QUADRANTS)
+
+
+def _in_folders(home: Path) -> tuple[Counter[str], dict[str, tuple[bytes, str]]]:
+    """Return the number of side files of each quadrant, and song -> (path, quadrant)."""
+    clips: dict[str, tuple[bytes, str]] = {}
+    ignored: Counter[str] = Counter()
+    problems = []
+    for quadrant in QUADRANTS:
+        for name in files_in(os.fsencode(home / quadrant)):
+            if is_side_file(name):
+                ignored[quadrant] += 1
+                continue
+            song = _song(name)
+            if song in clips:
+                problems.append(f"{song} is in {clips[song][1]} and in {quadrant}: keep one")
+            clips[song] = os.fsencode(quadrant) + b"/" + name, quadrant
+    if problems:
+        raise Problems(f"{home}:", problems)
+    return ignored, clips
+
+
+def _annotated(home: Path) -> dict[str, tuple[bytes, str]]:
+    """Return song -> (path, quadrant) by the annotations; a song without a file is an mp3 that is not there."""
+    table = read_header(home / _ANNOTATIONS)
+    files = {_song(name): name for name in files_in(os.fsencode(home)) if not is_side_file(name)}
+    clips: dict[str, tuple[bytes, str]] = {}
+    problems: list[str] = []
+    for line, row in table.records("Song", "Quadrant", problems=problems):
+        song, quadrant = row["Song"], row["Quadrant"]
+        if quadrant not in QUADRANTS:
+            problems.append(f"line {line}: {quadrant!r} is none of {', '.join(QUADRANTS)}")
+        if "/" in song or not song:
+            problems.append(f"line {line}: {song!r} is no name of a song")
+        if song in clips:
+            problems.append(f"line {line}: {song} comes a second time")
+        clips[song] = files.get(song, os.fsencode(f"{song}.mp3")), quadrant
+    raise_any(table.path, problems)
+    return clips
+
+
+def _song(name: bytes) -> str:
+    return printable(stem(name))
+
+
+def _artists(home: Path) -> dict[str, str]:
+    path = home / _METADATA
+    if not path.is_file():
+        return {}
+    rows = (row for _, row in read_header(path).records("Song", "Artist"))
+    return {row["Song"]: row["Artist"] for row in rows if row["Artist"].strip()}
+
+
+def _notices(tracks: list[ListedTrack], home: Path, ignored: Counter[str]) -> list[str]:
+    sizes = Counter(track.label for track in tracks)
+    each = ", ".join(f"{quadrant} {sizes[quadrant]:,}" for quadrant in QUADRANTS)
+    expected = count(CLIPS_EACH * len(QUADRANTS), "clip")
+    notices = [f"expected {expected}, {CLIPS_EACH} in each quadrant, found {len(tracks):,}: {each}"]
+    if missing := [os.fsdecode(track.path) for track in tracks if not (home / os.fsdecode(track.path)).is_file()]:
+        notices.append(f"annotated clips are not in the folder: {few(missing)}")
+    if ignored:
+        notices.append(f"side files passed over: {ignored.total():,}")
+    if nobody := sum(track.artist is None for track in tracks):
+        notices.append(f"{count(nobody, 'clip')} without an artist: {_METADATA} has none, or is not there")
+    return notices

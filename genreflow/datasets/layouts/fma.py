@@ -1,0 +1,105 @@
+"""Free Music Archive (Defferrard et al. 2017): ``000/000002.mp3``, and a table of tracks under two lines of names."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from genreflow.config.datasets import Fma
+from genreflow.datasets.known_bad import marked
+from genreflow.datasets.labels import to_classes
+from genreflow.datasets.layouts.dataset_root import converted, files_by_stem, files_in, folder_of, found_in
+from genreflow.datasets.layouts.listing import ListedTrack, TrackListing
+from genreflow.datasets.layouts.tables import raise_any, read_header
+from genreflow.datasets.names import count, few, printable
+from genreflow.errors import Problems
+from genreflow.store.regular import expand_home
+
+SUBSETS = ("small", "medium", "large", "full")  # each holds those before it
+SPLITS = {"training": "train", "validation": "valid", "test": "test"}
+
+_COLUMNS = ("track_id", "set.subset", "set.split", "track.genre_top", "artist.id", "artist.name")
+_HEADER_LINES = 3  # of what, the name, and the name of the first column
+
+
+def find(settings: Fma) -> TrackListing:
+    """Find the tracks of a subset of the archive that have a top genre; those of an artist are a group.
+
+    Raises
+    ------
+    UserError, Problems
+        When the folder, the table, its columns or all tracks are missing; with every faulty row at once.
+    """
+    home = _home(settings)
+    table = expand_home(settings.metadata)
+    table = table / "tracks.csv" if table.is_dir() else table
+    rows = _rows(table, settings.subset)
+    listed = [_track(row, settings.split) for row in rows if row["track.genre_top"]]
+    tracks, notices = to_classes(listed, settings.labels, str(table))
+    if settings.subset != "full":  # what is known of is the cutting of clips
+        tracks = marked(tracks, os.fsencode(home), "fma")
+    files = _files(home)
+    tracks, other_formats = converted(tracks, files_by_stem(os.fsencode(home), map(os.fsencode, _folders(home))))
+    notices = [*notices, *_unlabelled(len(rows) - len(listed)), *_absences(tracks, files, home), *other_formats]
+    ignored = len(files - {track.path for track in tracks})
+    return TrackListing(os.fsencode(home), tracks, notices, {"": ignored} if ignored else {})
+
+
+def _home(settings: Fma) -> Path:
+    base = folder_of(settings.path)
+    unpacked = base / f"fma_{settings.subset}"
+    return unpacked if unpacked.is_dir() and not _folders(base) else base
+
+
+def _rows(path: Path, subset: str) -> list[dict[str, str]]:
+    """Return the rows of a subset; what is wrong with any row of the table is raised."""
+    wanted = SUBSETS[: SUBSETS.index(subset) + 1]
+    rows: dict[str, dict[str, str]] = {}
+    problems: list[str] = []
+    for line, row in read_header(path, header_lines=_HEADER_LINES).records(*_COLUMNS, problems=problems):
+        problems += [f"line {line}: {problem}" for problem in _faults(row, rows)]
+        if row["set.subset"] in wanted:
+            rows[row["track_id"]] = row
+    raise_any(path, problems)
+    return list(rows.values())
+
+
+def _faults(row: dict[str, str], rows: dict[str, dict[str, str]]) -> Iterator[str]:
+    if not (row["track_id"].isascii() and row["track_id"].isdigit()):
+        yield f"{row['track_id']!r} is no track_id"
+    if row["track_id"] in rows:
+        yield f"track {row['track_id']} comes a second time"
+    if row["set.subset"] not in SUBSETS:
+        yield f"the subset {row['set.subset']!r} is none of {', '.join(SUBSETS)}"
+    if row["set.split"] not in SPLITS:
+        yield f"the split {row['set.split']!r} is none of {', '.join(SPLITS)}"
+
+
+def _track(row: dict[str, str], split: str) -> ListedTrack:
+    name = row["track_id"].zfill(6)
+    return ListedTrack(
+        f"{name[:3]}/{name}.mp3".encode(),
+        row["track.genre_top"],
+        group=f"artist:{row['artist.id']}" if row["artist.id"] else None,
+        artist=row["artist.name"] or None,
+        split=SPLITS[row["set.split"]] if split == "official" else None,
+    )
+
+
+def _folders(home: Path) -> list[str]:
+    return sorted(entry.name for entry in home.iterdir() if len(entry.name) == 3 and entry.name.isdigit())
+
+
+def _files(home: Path) -> set[bytes]:
+    folders = [os.fsencode(name) for name in _folders(home)]
+    return {folder + b"/" + name for folder in folders for name in files_in(os.path.join(os.fsencode(home), folder))}
+
+
+def _absences(tracks: list[ListedTrack], files: set[bytes], home: Path) -> list[str]:
+    missing = [printable(track.path) for track in tracks if track.path not in files]
+    if missing and len(missing) == len(tracks):
+        raise Problems(f"{home}:", [f"none of the tracks is there, such as {missing[0]}", found_in(home)])
+    return [f"{count(len(missing), 'track')} not in the folder: {few(missing)}"] if missing else []
+
+
+def _unlabelled(n: int) -> list[str]:
+    return [f"{count(n, 'track')} without a top genre left out"] if n else []

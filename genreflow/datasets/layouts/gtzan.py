@@ -1,0 +1,93 @@
+"""GTZAN: ten genres of 100 clips, ``blues/blues.00000.au`` or, in the copy on Kaggle, ``blues/blues.00000.wav``."""
+
+import os
+from collections import Counter
+from collections.abc import Collection, Iterable
+
+from genreflow.config.datasets import Gtzan
+from genreflow.datasets.known_bad import RESOURCES, marked
+from genreflow.datasets.layouts.dataset_root import files_in, find_dataset_root, found_in, stem
+from genreflow.datasets.layouts.listing import ListedTrack, TrackListing
+from genreflow.datasets.layouts.tables import read_header
+from genreflow.datasets.layouts.walk import AUDIO_FILES, is_side_file, suffix
+from genreflow.datasets.names import count, few, printable
+from genreflow.errors import Problems
+
+GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
+CLIPS = {f"{genre}.{number:05}": genre for genre in GENRES for number in range(100)}
+EXCLUDED = "excluded"
+
+_HOMES = ("", "genres", "genres_original", "Data/genres_original")
+
+
+def find(settings: Gtzan) -> TrackListing:
+    """Find the clips of GTZAN, in `path` or in the folder that an archive of it unpacks to.
+
+    Notices say which of the 1,000 clips are missing, and which files are none of them.
+
+    Raises
+    ------
+    UserError, Problems
+        When the folder does not exist, or that of a genre, or there are no clips at all.
+    """
+    home = find_dataset_root(settings.path, _HOMES, GENRES)
+    root = os.fsencode(home)
+    clips, others = _clips(root)
+    if not clips:
+        raise Problems(f"{home}:", ["no clip such as blues/blues.00000.au", f"in blues {found_in(home / 'blues')}"])
+    splits = {clip: split for clip, split in fault_filtered_split().items() if split != EXCLUDED}
+    tracks = [ListedTrack(path, CLIPS[clip], split=splits.get(clip)) for clip, path in clips.items()]
+    ignored = Counter(os.fsdecode(path).split("/")[0] for path in others)
+    notices = [*_notices(clips, others), *_exclusions([clip for clip in clips if clip not in splits])]
+    return TrackListing(root, marked(tracks, root, "gtzan", keep=settings.known_bad == "keep"), notices, dict(ignored))
+
+
+def fault_filtered_split() -> dict[str, str]:
+    """Return clip -> ``train``, ``valid``, ``test`` or `EXCLUDED`.
+
+    No artist is on two sides (Kereliuk, Sturm and Larsen 2015, doi:10.1109/TMM.2015.2478068).
+    """
+    return {clip: split for _, (clip, split) in read_header(RESOURCES / "splits/gtzan_fault_filtered.csv").rows()}
+
+
+def known_duplicates() -> list[tuple[str, ...]]:
+    """Return the groups of clips that repeat each other exactly (Sturm 2012, doi:10.1145/2390848.2390851)."""
+    groups: dict[str, list[str]] = {}
+    for _, (group, clip, _) in read_header(RESOURCES / "known_bad/gtzan_duplicates.csv").rows():
+        groups.setdefault(group, []).append(clip)
+    return [tuple(clips) for clips in groups.values()]
+
+
+def _clips(root: bytes) -> tuple[dict[str, bytes], list[bytes]]:
+    """Return clip -> path, and the paths of all other files."""
+    clips: dict[str, bytes] = {}
+    others = []
+    for genre in GENRES:
+        folder = os.fsencode(genre)
+        for name in files_in(os.path.join(root, folder)):
+            clip, path = printable(stem(name)), folder + b"/" + name
+            if CLIPS.get(clip) == genre and suffix(name) in AUDIO_FILES and clip not in clips:
+                clips[clip] = path
+            else:
+                others.append(path)
+    return clips, others
+
+
+def _notices(clips: Collection[str], others: Iterable[bytes]) -> list[str]:
+    missing = [clip for clip in CLIPS if clip not in clips]
+    found = f"expected {count(len(CLIPS), 'clip')}, found {len(clips):,}"
+    verb = "is" if len(missing) == 1 else "are"
+    notices = [f"{found}: {few(missing, most=20)} {verb} missing" if missing else found]
+    side = [path for path in others if is_side_file(path.rsplit(b"/", 1)[-1])]
+    if side:
+        notices.append(f"side files passed over: {len(side):,}")
+    strange = [printable(path) for path in others if path not in side]
+    if strange:
+        notices.append(f"files passed over that are no clips of GTZAN, or repeat one: {few(strange, most=20)}")
+    return notices
+
+
+def _exclusions(clips: list[str]) -> list[str]:
+    if not clips:
+        return []
+    return [f"the fault-filtered split has no part for {count(len(clips), 'clip')}: {few(clips, most=len(clips))}"]

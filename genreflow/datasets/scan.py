@@ -1,0 +1,185 @@
+"""Bringing the catalogue of a dataset up to date, before anything runs.
+
+A file is hashed once, and again only when its size or one of its times has changed; the change time (ctime) catches
+edits that keep size and modification time.
+"""
+
+import hashlib
+import importlib
+import os
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from genreflow.config.datasets import Dataset
+from genreflow.datasets.artists import merged_spellings
+from genreflow.datasets.catalog import KIND, MISSING, SCHEMA, STAMP, VERSION, read
+from genreflow.datasets.layouts.listing import TrackListing
+from genreflow.datasets.layouts.paths import MISSING as MISSING_FILE
+from genreflow.errors import UserError
+from genreflow.store.digest import digest, file_sha256
+from genreflow.store.parquet import Header, read_header, write_table
+
+LARGEST_HASHED = 32 * 10**9  # bytes; no music is larger, and a sparse file of a terabyte would be read for an hour
+
+
+def find(settings: Dataset) -> TrackListing:
+    """Find the tracks of a dataset by its layout."""
+    layout = importlib.import_module(f"genreflow.datasets.layouts.{settings.layout}")
+    return layout.find(settings)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The tracks of a dataset before their bytes have been read.
+
+    Attributes
+    ----------
+    tracks
+        `SCHEMA`, sorted by track_id; ``sha256`` is null where it takes a look into the file.
+    facts
+        The facts of the catalogue: ``root``, ``notices``, ``ignored``.
+    """
+
+    tracks: pa.Table
+    facts: dict[str, Any]
+
+
+def list_tracks(settings: Dataset, *, raw: Path) -> Listing:
+    """Find the tracks of a dataset without reading or writing anything else.
+
+    Parameters
+    ----------
+    settings
+        The dataset.
+    raw
+        Folder for the tracks of a layout that makes its own.
+
+    Raises
+    ------
+    UserError
+        All that is wrong with the dataset.
+    """
+    found = find(settings)
+    root = found.root or os.fsencode(raw)
+    notices = [*found.notices, *_artists_merged(found)]
+    facts = {"root": os.fsdecode(root), "notices": notices, "ignored": dict(found.ignored)}
+    return Listing(_listed(found, root), facts)
+
+
+def _artists_merged(found: TrackListing) -> list[str]:
+    merged = merged_spellings(track.artist for track in found.tracks)
+    return [
+        f"{len(spellings)} spellings are taken for one artist: {', '.join(map(repr, spellings))}."
+        for spellings in merged.values()
+    ]
+
+
+def refresh(settings: Dataset, path: Path, *, raw: Path) -> pa.Table:
+    """Find the tracks of a dataset, see `list_tracks`, and `record` them at `path`."""
+    return record(list_tracks(settings, raw=raw), path)
+
+
+def record(listing: Listing, path: Path, *, writes: bool = True) -> pa.Table:
+    """Read what is new of the listed files, and bring the catalogue at `path` up to date if anything has changed.
+
+    Without `writes` a catalogue that is there stays as it is.
+
+    Returns
+    -------
+    Table
+        `SCHEMA`, sorted by track_id. A track that cannot be read is listed with -1 bytes and the hash ``missing``.
+    """
+    old = read(path) if path.exists() and _is_current(path) else None
+    catalogue = _with_hashes(listing.tracks, os.fsencode(listing.facts["root"]), old)
+    is_new = old is None or not catalogue.equals(old) or read_header(path, KIND).facts != listing.facts
+    if is_new and (writes or not path.exists()):
+        write_table(path, catalogue, Header(KIND, version=VERSION, facts=listing.facts))
+    return catalogue
+
+
+def _is_current(path: Path) -> bool:
+    try:
+        return read_header(path, KIND).version == VERSION
+    except UserError:
+        return False
+
+
+def _listed(found: TrackListing, root: bytes) -> pa.Table:
+    rows = []
+    for track in found.tracks:
+        path = os.path.join(root, track.path)
+        stamp = (None, None, None) if track.content else _stamp(path)
+        reason, message = track.reason, track.message
+        if stamp[0] == -1 and not reason.startswith("Q_") and not os.path.lexists(path):
+            reason, message = MISSING_FILE[0], f"{MISSING_FILE[1]} {message}".strip()
+        identity = hashlib.sha256(track.path).hexdigest()[:16]
+        names = (track.label, track.tags, track.group, track.artist, track.split, reason, message)
+        rows.append((identity, track.path, *names, *stamp, track.content))
+    rows.sort(key=lambda row: row[:2])
+    columns = zip(*rows, strict=True) if rows else [()] * len(SCHEMA)
+    return pa.table([list(column) for column in columns], schema=SCHEMA)
+
+
+def _stamp(path: bytes) -> tuple[int, int, int]:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return -1, 0, 0
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _with_hashes(listed: pa.Table, root: bytes, old: pa.Table | None) -> pa.Table:
+    known = dict(zip(_identities(old), old["sha256"].to_pylist(), strict=True)) if old is not None else {}
+    # What could not be read is tried again, for the fault may not have been the file's.
+    known = {identity: sha256 for identity, sha256 in known.items() if not sha256.startswith(MISSING)}
+    identities = _identities(listed)
+    hashes = [
+        content or known.get(identity)
+        for content, identity in zip(listed["sha256"].to_pylist(), identities, strict=True)
+    ]
+    todo = [i for i, sha256 in enumerate(hashes) if sha256 is None]
+    paths = [os.path.join(root, identities[i][0]) for i in todo]
+    total = sum(max(0, identities[i][1]) for i in todo)
+    for i, sha256 in zip(todo, _hash_all(paths, total), strict=True):
+        hashes[i] = sha256
+    return listed.set_column(listed.schema.get_field_index("sha256"), SCHEMA.field("sha256"), [hashes])
+
+
+def _identities(catalogue: pa.Table) -> list[tuple]:
+    return list(zip(*(catalogue[name].to_pylist() for name in ("path", *STAMP)), strict=True))
+
+
+def _hash_all(paths: list[bytes], total_bytes: int) -> list[str]:
+    hashes = []
+    start = shown = time.monotonic()
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for done, sha256 in enumerate(pool.map(_hash, paths), 1):
+            hashes.append(sha256)
+            now = time.monotonic()
+            if now - shown > 5:
+                shown = now
+                left = (now - start) / done * (len(paths) - done)
+                print(
+                    f"catalogue: {done:,} of {len(paths):,} new files read "
+                    f"({total_bytes / 1e9:.1f} GB in all), {left:.0f} s left",
+                    file=sys.stderr,
+                )
+    return hashes
+
+
+def _hash(path: bytes) -> str:
+    try:
+        if not Path(os.fsdecode(path)).is_file():
+            return MISSING
+        status = os.stat(path)
+        if status.st_size > LARGEST_HASHED:
+            return f"unread-{digest(status.st_size, status.st_mtime_ns)}"
+        return file_sha256(path)
+    except OSError as error:
+        return f"{MISSING}-{digest(error.errno)}"

@@ -1,0 +1,284 @@
+"""Which seconds and bands of a track decided what a model says of it.
+
+A slice is divided into patches of time and band. By *occlusion* (Zeiler and Fergus 2014, Visualizing and understanding
+convolutional networks) each in turn is replaced by what is usual there, the mean of the training tracks, and the
+*effect* of the patch is by how much the log-odds of a class fall without it: above 0 it spoke for the class, below 0
+against. Effects do not add up to the whole, as what two patches both say is missed in neither alone. By *integrated
+gradients* (Sundararajan et al. 2017) they do; by *saliency* (Simonyan et al. 2014) they are the gradient alone, and
+only tell where the network is sensitive.
+"""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from genreflow.audio.excerpts import Track
+from genreflow.config.inputs import Descriptors, InputSettings, LogMel, MusicMaps, Stft, Waveform
+from genreflow.errors import UserError, did_you_mean
+from genreflow.features import descriptors, maps
+from genreflow.features.logmel import band_centres, log_mel
+from genreflow.features.shapes import needed_seconds
+from genreflow.inference.files import find
+from genreflow.inference.tracks import Predictor, TrackPrediction
+from genreflow.models.fitted import Fitted
+from genreflow.store.shards import as_fed
+from genreflow.training.crops import window_starts
+
+METHODS = ("occlusion", "integrated_gradients", "saliency")
+COLUMNS = ("slice", "start_s", "end_s", "band", "low_hz", "high_hz", "effect")
+BANDS = 8
+_PATCH_S, _MOST_TIMES = 0.32, 32
+_BATCH, _VALUES = 64, 2**21
+_STEPS = 32  # of integrated gradients
+_COLUMNS_DRAWN = 2_000
+_SHOWN = LogMel()
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a model says what it says of a track.
+
+    Attributes
+    ----------
+    judged
+        What it says.
+    of
+        The class, or tag, that is explained.
+    method
+        One of `METHODS`.
+    effects
+        A row a patch of a slice, `COLUMNS`: where it is (s, Hz; NaN where a row is no band), what it is called, and
+        its effect on the log-odds of the class.
+    seconds
+        Length of a slice.
+    levels
+        Log-mel spectrogram of the track where it was cut, dB [bands, columns], for the eye.
+    begin_s, column_s
+        Where it begins, and how long a column is.
+    frequencies
+        Centres of its bands, Hz.
+    """
+
+    judged: TrackPrediction
+    of: str
+    method: str
+    effects: pd.DataFrame
+    seconds: float
+    levels: np.ndarray
+    begin_s: float
+    column_s: float
+    frequencies: np.ndarray
+
+
+def explain(
+    predictor: Predictor, file: str, *, of: str | None = None, method: str = "occlusion", bands: int = BANDS
+) -> Explanation:
+    """Explain what a model says of one file.
+
+    Parameters
+    ----------
+    of
+        A class or tag; if not given the one that has most votes, or the likeliest.
+    method
+        One of `METHODS`; all but occlusion need the package captum.
+    bands
+        Patches that a spectrogram is divided into over its bands.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be used, there is no such class, or the method does not suit the model.
+    """
+    items = find([file])
+    if len(items) != 1:
+        raise UserError(f"{file} holds {len(items)} files, and one is explained at a time. Name the one that is meant.")
+    classes = predictor.bundle.classes
+    if of is not None and of not in classes:
+        raise UserError(f"The model knows no {of!r}.{did_you_mean(of, classes)} It knows: {', '.join(classes)}.")
+    find_effects = _occlusion if method == "occlusion" else _by_gradient(predictor.bundle.model, method)
+    with closing(predictor.listen(items)) as stream:
+        heard = next(stream)
+        if heard.stored is None:
+            raise UserError(f"{heard.item.title} cannot be used: {heard.message} ({heard.reason})")
+        seconds = needed_seconds(predictor.input)
+        levels, begin_s, column_s = _spectrogram(heard.ogg, heard.start_s, seconds)
+    judged = predictor.say(heard)
+    wanted = of or judged.best
+    log_odds = _log_odds(predictor, classes.index(wanted))
+    grid, mean_spectrum = _grid(heard.stored, predictor.input, bands), _usual(predictor, heard.stored)
+    effects = [find_effects(log_odds, array, mean_spectrum, grid) for array in as_fed(heard.stored)]
+    table = _table(effects, heard.start_s, grid, predictor.input)
+    return Explanation(judged, wanted, method, table, seconds, levels, begin_s, column_s, band_centres(_SHOWN))
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Where patches are: their edges along time and over rows. Waveforms have no rows, descriptors no time."""
+
+    times: np.ndarray
+    rows: np.ndarray | None
+
+    def patches(self) -> list[tuple[slice, ...]]:
+        """Return the patches of a segment as indices, time changing fastest."""
+        times = [slice(*pair) for pair in pairwise(self.times)]
+        if self.rows is None:
+            return [(time,) for time in times]
+        rows = [slice(*pair) for pair in pairwise(self.rows)]
+        return [(row, time) for row in rows for time in times] if len(times) else [(row,) for row in rows]
+
+
+def _grid(stored: np.ndarray, settings: InputSettings, bands: int) -> _Grid:
+    if isinstance(settings.front_end, Descriptors):
+        return _Grid(np.empty(0, int), np.arange(stored.shape[1] + 1))
+    length = stored.shape[-1]
+    count = int(np.clip(round(needed_seconds(settings) / _PATCH_S), 1, min(_MOST_TIMES, length)))
+    times = np.linspace(0, length, count + 1).astype(int)
+    if isinstance(settings.front_end, Waveform):
+        return _Grid(times, None)
+    count = stored.shape[1] if isinstance(settings.front_end, MusicMaps) else min(bands, stored.shape[1])
+    return _Grid(times, np.linspace(0, stored.shape[1], count + 1).astype(int))
+
+
+def _usual(predictor: Predictor, stored: np.ndarray) -> np.ndarray:
+    """Return what is usual at each place of a segment as it is fed, float32 [*shape]; of waveforms silence."""
+    inputs = as_fed(stored)
+    if isinstance(predictor.input.front_end, Waveform):
+        return np.zeros(inputs.shape[1:], np.float32)
+    known = predictor.training_profile
+    if inputs.ndim == 2:
+        centre = known.centre if known is not None else inputs.mean(axis=0)
+        return np.asarray(centre, np.float32)
+    rows = known.mean_spectrum if known is not None and len(known.mean_spectrum) else inputs.mean(axis=(0, 2))
+    return np.broadcast_to(np.asarray(rows, np.float32)[:, np.newaxis], inputs.shape[1:])
+
+
+def _log_odds(predictor: Predictor, number: int) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return what gives the log-odds of a class or tag, [n], of segments as they are fed, [n, *shape]."""
+    network, training = predictor.bundle.model.eval(), predictor.bundle.run["training"]
+    crop, windows = training.get("crop"), training.get("crop_windows", 1)
+
+    def of_one(inputs: torch.Tensor) -> torch.Tensor:
+        logits = network(inputs)
+        if predictor.is_tagged:
+            return logits[:, number]
+        others = torch.cat([logits[:, :number], logits[:, number + 1 :]], dim=1)
+        return logits[:, number] - others.logsumexp(dim=1)
+
+    def of_all(inputs: torch.Tensor) -> torch.Tensor:
+        inputs = inputs.to(predictor.device)
+        if crop is None:
+            return of_one(inputs)
+        starts = window_starts(inputs.shape[-1], crop, windows)
+        return sum(of_one(inputs[..., start : start + crop]) for start in starts) / len(starts)
+
+    return of_all
+
+
+def _occlusion(log_odds: Callable, array: np.ndarray, mean_spectrum: np.ndarray, grid: _Grid) -> np.ndarray:
+    """Return by how much the log-odds fall as each patch is hidden, [patches]."""
+    patches = grid.patches()
+    step = max(1, min(_BATCH, _VALUES // array.size))
+    found = []
+    with torch.inference_mode():
+        whole = log_odds(torch.from_numpy(array[np.newaxis])).item()
+        for start in range(0, len(patches), step):
+            some = patches[start : start + step]
+            hidden = np.repeat(array[np.newaxis], len(some), axis=0)
+            for copy, patch in zip(hidden, some, strict=True):
+                copy[patch] = mean_spectrum[patch]
+            found.append(whole - log_odds(torch.from_numpy(hidden)).cpu().numpy())
+    return np.concatenate(found)
+
+
+def _by_gradient(network: nn.Module, method: str) -> Callable[..., np.ndarray]:
+    """Return what finds effects by gradients.
+
+    Raises
+    ------
+    UserError
+        When there is no such method, captum is not installed, or the model has no gradients.
+    """
+    if method not in METHODS:
+        raise UserError(f"There is no method {method!r}.{did_you_mean(method, METHODS)} Known: {', '.join(METHODS)}.")
+    if any(isinstance(module, Fitted) for module in network.modules()):
+        raise UserError(f"The model has no gradients, so {method} says nothing of it. Take the method occlusion.")
+    try:
+        from captum.attr import IntegratedGradients, Saliency
+    except ImportError:
+        raise UserError(
+            f"{method} needs the package captum: pip install captum. The method occlusion needs nothing."
+        ) from None
+
+    def find(log_odds: Callable, array: np.ndarray, mean_spectrum: np.ndarray, grid: _Grid) -> np.ndarray:
+        inputs = torch.from_numpy(array[np.newaxis].copy()).requires_grad_()
+        if method == "saliency":
+            found = Saliency(log_odds).attribute(inputs, abs=True)
+        else:
+            baseline = torch.from_numpy(mean_spectrum[np.newaxis].copy())
+            found = IntegratedGradients(log_odds).attribute(
+                inputs, baseline, n_steps=_STEPS, internal_batch_size=max(1, min(_STEPS, _VALUES // array.size))
+            )
+        values = found[0].detach().cpu().numpy()
+        return np.array([values[patch].sum() for patch in grid.patches()])
+
+    return find
+
+
+def _table(effects: list[np.ndarray], start_s: np.ndarray, grid: _Grid, settings: InputSettings) -> pd.DataFrame:
+    """Return a row a patch: `COLUMNS`."""
+    front_end = settings.front_end
+    seconds = needed_seconds(settings)
+    begins, ends = (grid.times[:-1], grid.times[1:]) if len(grid.times) else (np.zeros(1), np.ones(1))
+    scale = seconds / (grid.times[-1] if len(grid.times) else 1)
+    names, low, high = _bands(grid, front_end)
+    parts = []
+    for number, (start, found) in enumerate(zip(start_s, effects, strict=True)):
+        columns = {
+            "slice": number,
+            "start_s": np.tile(start + begins * scale, len(names)),
+            "end_s": np.tile(start + ends * scale, len(names)),
+            "band": np.repeat(names, len(begins)),
+            "low_hz": np.repeat(low, len(begins)),
+            "high_hz": np.repeat(high, len(begins)),
+            "effect": found,
+        }
+        parts.append(pd.DataFrame(columns))
+    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
+
+
+def _bands(grid: _Grid, front_end: Any) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return the names of the rows of patches, and the frequencies at which they begin and end, Hz."""
+    if isinstance(front_end, Waveform):
+        return ["all"], np.zeros(1), np.array([front_end.sample_rate / 2])
+    if isinstance(front_end, MusicMaps | Descriptors):
+        names = list(maps.units(front_end)) if isinstance(front_end, MusicMaps) else descriptors.names(front_end)
+        return names, *np.full((2, len(names)), np.nan)
+    if isinstance(front_end, Stft):
+        edges = np.maximum(grid.rows - 0.5, 0) * front_end.sample_rate / front_end.n_fft
+    else:
+        top = front_end.sample_rate / 2 if front_end.fmax is None else front_end.fmax
+        centres = np.concatenate([[front_end.fmin], band_centres(front_end), [top]])
+        edges = np.interp(grid.rows + 0.5, np.arange(len(centres)), centres)
+        edges[0], edges[-1] = front_end.fmin, top
+    names = [f"{low:,.0f} to {high:,.0f} Hz" for low, high in pairwise(edges)]
+    return names, edges[:-1], edges[1:]
+
+
+def _spectrogram(ogg: Any, start_s: np.ndarray, seconds: float) -> tuple[np.ndarray, float, float]:
+    """Return levels where the slices are, dB [bands, columns], where they begin, and how long a column is, s."""
+    track = Track.open(ogg, _SHOWN.sample_rate)
+    begin, end = float(start_s.min()), float(start_s.max()) + seconds
+    samples = track.read(round(begin * track.rate), round(end * track.rate))
+    hop = max(_SHOWN.hop, len(samples) // _COLUMNS_DRAWN)
+    settings = _SHOWN.model_copy(update={"hop": min(hop, _SHOWN.n_fft)})
+    levels = log_mel(samples, settings)
+    together = -(-levels.shape[1] // _COLUMNS_DRAWN)
+    levels = levels[:, : levels.shape[1] // together * together]
+    return levels.reshape(len(levels), -1, together).mean(axis=2), begin, settings.hop * together / track.rate

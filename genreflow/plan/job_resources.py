@@ -1,0 +1,220 @@
+"""What jobs need of a machine: memory in MB and time in minutes, by the size of what they work on.
+
+The figures are those of synthetic music on two cores, rounded up (docs/clusters.md). On one machine they decide
+nothing; where jobs are sent to others, they get so much and no more.
+"""
+
+from collections.abc import Mapping
+from math import prod
+
+from genreflow.config.inputs import InputSettings
+from genreflow.config.pipeline import PipelineSettings
+from genreflow.config.training import MIN_STEPS_PER_EPOCH, TrainingSettings
+from genreflow.features.shapes import segment_shape
+from genreflow.figures import limits
+from genreflow.folds.feasibility import classes_of
+from genreflow.models import registry
+from genreflow.plan.datasets import DatasetPlan, InputPlan
+from genreflow.plan.make import Plan
+from genreflow.plan.studies import Setting, StudyPlan
+
+_AUDIO_A_MINUTE = 60  # minutes of audio that are decoded in a minute, at least
+_LEAST_RATE = 16_000  # bytes that a second of audio takes, in most files at least
+_STORED_BYTES = 2  # of a value, in most inputs; the others are small
+_PASSING_BYTES = 800  # that networks keep of a value on its way through them, at most
+_LOOKED_AT = 64  # slices that go through a network together where it is not trained, at most
+_VALUES_PER_MINUTE = 60e6  # that a network is trained on by two cores
+
+
+def snakemake_mb(plan: Plan) -> float:
+    """Return the memory of the two processes of Snakemake around a job on a cluster; each knows every track."""
+    return 300 + sum(map(_tracks, plan.datasets.values())) / 100
+
+
+def normalising_mb(settings: PipelineSettings) -> float:
+    """Return the memory of decoding tracks side by side, or of one that takes as much as it may."""
+    of_a_track = 150 + 35 * settings.audio.max_minutes
+    return max(settings.limits.audio_threads * of_a_track, 150 + 1000 * settings.limits.track_memory_gb)
+
+
+def normalising_minutes(dataset: DatasetPlan, shard: str, settings: PipelineSettings) -> float:
+    """Return the time of decoding a shard, one track of which hangs the decoder, and is tried twice."""
+    return _audio_minutes(dataset, shard) / _AUDIO_A_MINUTE + 2 * settings.limits.track_timeout / 60
+
+
+def cutting_mb(given: InputPlan, shard: str) -> float:
+    """Return the memory of cutting a shard: its longest track, and all slices."""
+    longest = max(_track_minutes(given.dataset, shard), default=0)
+    return 350 + 25 * longest + 2.5 * _slices_mb(given, len(given.dataset.members[shard]))
+
+
+def cutting_minutes(given: InputPlan, shard: str) -> float:
+    """Return the time of cutting a shard."""
+    return _audio_minutes(given.dataset, shard) / _AUDIO_A_MINUTE
+
+
+def training_mb(study: StudyPlan, setting: Setting, settings: PipelineSettings) -> float:
+    """Return the memory of a training: its slices, and what a batch takes on its way through the network."""
+    given = study.input_of(setting)
+    slices = _slices_mb(given, _tracks(given.dataset))
+    if registry.describe(study.network(setting.model)).is_estimator:
+        return 1000 + 5 * slices
+    together = setting.training.batch / setting.training.accumulate
+    passing = 1e-6 * _PASSING_BYTES * together * _values_shown(given.settings, setting.training)
+    predicted = 1e-6 * _predicted_rows(study, setting, tested=False) * (150 + 16 * _n_classes(study, setting))
+    return 900 + min(slices, 1000 * settings.limits.memory_gb) + passing + predicted
+
+
+def training_minutes(study: StudyPlan, setting: Setting) -> float:
+    """Return the time of one training without a GPU."""
+    given, training = study.input_of(setting), setting.training
+    slices = _tracks(given.dataset) * given.settings.segments.count
+    steps = training.steps_per_epoch or max(MIN_STEPS_PER_EPOCH, slices / training.batch)
+    seen = training.epochs * steps * training.batch
+    return 30 + seen * _values_shown(given.settings, training) / _VALUES_PER_MINUTE
+
+
+def duplicates_mb(dataset: DatasetPlan) -> float:
+    """Return the memory of looking for copies: the fingerprints of all tracks, and what they are looked up by."""
+    return 240 + 0.11 * _tracks(dataset)
+
+
+def tracks_mb(*datasets: DatasetPlan) -> float:
+    """Return the memory of tables with a row for each track of some datasets: indexes, folds, lists of files."""
+    return 300 + 0.015 * sum(map(_tracks, datasets))
+
+
+def mapping_mb(given: InputPlan) -> float:
+    """Return the memory of a map: the summary of every track, t-SNE of some, and a part of a shard."""
+    values = prod(segment_shape(given.settings)[:-1]) * 2
+    members = len(given.dataset.tracks["tags"].dropna()) * _n_tags(given.dataset)
+    return 350 + 1e-6 * (_tracks(given.dataset) * (40 * min(values, 256) + 1_000) + 12 * members) + _block_mb(given)
+
+
+def describing_mb(study: StudyPlan) -> float:
+    """Return the memory of describing a dataset: which track has which tag, some clips, and a part of a shard."""
+    tracks = _tracks(study.dataset)
+    inputs = [study.input_plan(name) for name in study.settings.analysis]
+    clips = max((min(1.05, _slices_mb(given, 1) / given.settings.segments.count) for given in inputs), default=0)
+    blocks = max(map(_block_mb, inputs), default=0)
+    return 480 + 1e-5 * tracks * _n_tags(study.dataset) + 2 * min(tracks, 500) * clips + blocks + 0.01 * tracks
+
+
+def evaluating_mb(study: StudyPlan) -> float:
+    """Return the memory of evaluating a study: the predictions of all its runs, and copies of those of one setting."""
+    rows = {place: _predicted_rows(study, setting) for place, setting in study.settings_of.items()}
+    classes = {place: _n_classes(study, setting) for place, setting in study.settings_of.items()}
+    stored = sum(rows[place] * (80 + 4 * classes[place]) for place in rows)
+    judged = max((rows[place] * (500 + 64 * classes[place]) for place in rows), default=0)
+    return 350 + 1e-6 * (stored + judged) + _confusions_mb(study) + _resampling_mb(study)
+
+
+def drawing_mb(study: StudyPlan, shown: Mapping[str, str]) -> float:
+    """Return the memory of drawing a figure: its canvas, and the tables that it is drawn from."""
+    tables = 0.004 * _tracks(study.dataset)
+    what = shown.get("figure", shown["kind"])
+    if "confusion" in what or what in ("triple", "published"):
+        most = max((_n_classes(study, setting) for setting in study.settings_of.values()), default=0)
+        tables += (0.2 * most**2 if most <= limits.MOST_CLASSES else 0) + 2 * _confusions_mb(study)
+    if what == "spectrograms":
+        tables += 200
+    if what in ("roc", "pr"):
+        tables += 1e-6 * sum(100_000 * _n_classes(study, setting) for setting in study.settings_of.values())
+    if what == "right_and_wrong" and study.headline is not None:
+        setting = study.headline
+        tables += 1e-6 * _predicted_rows(study, setting, tested=False) * (200 + 12 * _n_classes(study, setting))
+    return 400 + tables
+
+
+def reporting_mb(study: StudyPlan) -> float:
+    """Return the memory of a report: its figures, the predictions of its setting, and what it says of tracks."""
+    needed = 350 + 2.5 * len(study.figures) + 0.005 * _tracks(study.dataset) + _confusions_mb(study)
+    if study.headline is not None:
+        rows = _predicted_rows(study, study.headline)
+        needed += 1e-6 * rows * (400 + 20 * _n_classes(study, study.headline))
+    return needed
+
+
+def predicting_mb(study: StudyPlan, settings: PipelineSettings) -> float:
+    """Return the memory of asking the final model about files: one whole track, and slices on their way through."""
+    return looking_mb(study, study.final) + 25 * settings.audio.max_minutes
+
+
+def looking_mb(study: StudyPlan, setting: Setting) -> float:
+    """Return the memory of looking at a trained model by itself: the network, and some slices on their way through."""
+    return 500 + 1e-6 * _PASSING_BYTES * _LOOKED_AT * _values_shown(study.input_of(setting).settings, setting.training)
+
+
+def _tracks(dataset: DatasetPlan) -> int:
+    return dataset.listed.num_rows
+
+
+def _n_tags(dataset: DatasetPlan) -> int:
+    """Return how many classes or tags the tracks of a dataset have."""
+    return len(classes_of(dataset.tracks))
+
+
+def _n_classes(study: StudyPlan, setting: Setting) -> int:
+    """Return how many classes or tags the models of a setting know."""
+    return len(study.protocols[setting.protocol].classes)
+
+
+def _predicted_rows(study: StudyPlan, setting: Setting, *, tested: bool = True) -> float:
+    """Return how many predictions the runs of a setting store, or with `tested` False the most that one run stores."""
+    protocol, given = study.protocols[setting.protocol], study.input_of(setting)
+    slices = study.tracks_of(protocol) * given.settings.segments.count
+    folds = protocol.folds
+    share = folds.test + folds.valid if folds.scheme == "random" else 1 / len(folds.names)
+    share *= 2 if folds.validation else 1
+    share = 1 if setting.training.predict_training or folds.scheme == "given" else min(1, share)
+    runs = len(folds.names) * study.settings.repeats if tested else 1
+    final = slices * folds.holdout / max(1, study.tracks_of(protocol)) if tested else 0
+    return slices * share * runs + final
+
+
+def _confusions_mb(study: StudyPlan) -> float:
+    """Return the memory of the confusion matrices of all settings, of which cells that hold something are kept."""
+    cells = sum(
+        2 * min(_n_classes(study, setting) ** 2, 2 * _predicted_rows(study, setting))
+        for setting in study.settings_of.values()
+    )
+    return 3e-4 * cells
+
+
+def _resampling_mb(study: StudyPlan) -> float:
+    """Return the memory of the intervals of areas under the curves of tags: draws of tracks, and each tag in each."""
+    tagged = [each for each in study.settings_of.values() if study.protocols[each.protocol].is_tagged]
+    return max(
+        (_tracks(study.dataset) * (0.02 + 4e-5 * _n_classes(study, each)) for each in tagged),
+        default=0,
+    )
+
+
+def _block_mb(given: InputPlan) -> float:
+    """Return the memory of the slices of a shard that are read together, and as they are fed to a model."""
+    return 6 * min(64 + _slices_mb(given, 1), _slices_mb(given, given.dataset.shard_size))
+
+
+def _audio_minutes(dataset: DatasetPlan, shard: str) -> float:
+    """Return how much audio there may be in a shard."""
+    return sum(_track_minutes(dataset, shard))
+
+
+def _track_minutes(dataset: DatasetPlan, shard: str) -> list[float]:
+    """Return how long each track of a shard may be: by the size of its file or, of synthetic ones, by the settings."""
+    longest = dataset.audio.max_minutes
+    if dataset.is_synthetic:
+        return [min(longest, dataset.settings.seconds / 60)] * len(dataset.members[shard])
+    sizes = dataset.listed["bytes"].take(dataset.members[shard]).to_pylist()
+    return [longest if size is None else min(longest, size / _LEAST_RATE / 60) for size in sizes]
+
+
+def _slices_mb(given: InputPlan, tracks: int) -> float:
+    values = given.settings.segments.count * prod(segment_shape(given.settings))
+    return 1e-6 * _STORED_BYTES * values * tracks
+
+
+def _values_shown(settings: InputSettings, training: TrainingSettings) -> int:
+    """Return how many values of a slice a network is shown at a time."""
+    *others, last = segment_shape(settings)
+    return prod(others) * (training.crop or last)

@@ -1,0 +1,145 @@
+import json
+
+import numpy as np
+import pytest
+from little_model import write_predictions, write_run
+
+from genreflow.errors import UserError
+from genreflow.inference import confidence
+
+THREE = ("a", "b", "c")
+
+
+def proba_of(n, seed=0, *, sharpness=1.0, k=3):
+    """Return probabilities [n, k] and labels drawn by them, then made too sure by `sharpness`: its inverse mends it."""
+    rng = np.random.default_rng(seed)
+    honest = rng.dirichlet(np.full(k, 0.6), n)
+    label = (rng.random((n, 1)) > honest.cumsum(axis=1)).sum(axis=1).clip(max=k - 1)
+    sure = honest.clip(1e-9) ** sharpness
+    return sure / sure.sum(axis=1, keepdims=True), [THREE[number] for number in label]
+
+
+def calibration_of(folder):
+    return confidence.of_model(folder, json.loads((folder / "run.json").read_text()))
+
+
+@pytest.fixture
+def place(tmp_path, halves):
+    def make(fold, **changes):
+        return write_run(tmp_path / "runs/halves/base" / f"fold-{fold}", classes=THREE, **changes)
+
+    return make
+
+
+def test_the_temperature_undoes_too_much_confidence(place):
+    folder = place("1")
+    write_predictions(folder, *proba_of(3_000, sharpness=2.5), classes=THREE)
+    assert calibration_of(folder).temperature == pytest.approx(2.5, rel=0.1)
+
+
+def test_of_a_hundred_answers_with_a_chance_of_80_percent_about_80_are_right(place):
+    folder = place("1")
+    write_predictions(folder, *proba_of(2_000, sharpness=3), classes=THREE)
+    found = calibration_of(folder)
+    means, labels = proba_of(4_000, seed=5, sharpness=3)
+    mended = found.probabilities(means)
+    chosen = (mended.max(axis=1) > 0.75) & (mended.max(axis=1) < 0.85)
+    right = mended.argmax(axis=1) == np.array([THREE.index(label) for label in labels])
+    assert right[chosen].mean() == pytest.approx(0.8, abs=0.06)
+
+
+def test_it_answers_only_what_is_more_likely_right_than_wrong(place):
+    folder = place("1")
+    write_predictions(folder, *proba_of(2_000), classes=THREE)
+    found = calibration_of(folder)
+    assert found.abstain_below == 0.5
+    assert found.right > 0.7 and 0.3 < found.answered < 1
+
+
+def test_an_answer_is_worth_more_than_the_commonest_class(place):
+    folder = place("1")
+    means = np.array([[0.95, 0.03, 0.02]] * 780 + [[0.1, 0.85, 0.05]] * 180 + [[0.5, 0.4, 0.1]] * 40)
+    write_predictions(folder, means, ["a"] * 780 + ["b"] * 180 + ["a", "b"] * 20, classes=THREE)
+    assert calibration_of(folder).abstain_below == pytest.approx(0.8)
+
+
+def test_no_record_however_good_makes_certain(place):
+    folder = place("1")
+    write_predictions(folder, [[0.9, 0.05, 0.05]] * 30, ["a"] * 30, classes=THREE)
+    assert calibration_of(folder).probabilities(np.array([[0.99, 0.005, 0.005]])).max() == 31 / 32
+
+
+def test_the_other_folds_of_the_setting_bear_witness(place):
+    folder = place("final")
+    write_predictions(folder, *proba_of(15), role="holdout", classes=THREE)
+    for fold, prefix in (("1", "u"), ("2", "v")):
+        write_predictions(place(fold), *proba_of(20), classes=THREE, prefix=prefix)
+    found = calibration_of(folder)
+    assert found.tracks == 55
+    assert found.source == "55 held-out tracks of fold-final, fold-1, fold-2"
+
+
+@pytest.mark.parametrize(
+    ("fold", "changes"),
+    [
+        ("1r2", {}),
+        ("1", {"status": "diverged"}),
+        ("1", {"options": {"other": 1}}),
+        ("1", {"audio": {"loudness": -23}}),
+    ],
+)
+def test_runs_that_are_others_do_not(place, fold, changes):
+    folder = place("final")
+    write_predictions(folder, *proba_of(30), role="holdout", classes=THREE)
+    write_predictions(place(fold, **changes), *proba_of(40), classes=THREE, prefix="u")
+    assert calibration_of(folder).tracks == 30
+
+
+def test_a_track_counts_once(place):
+    folder = place("1")
+    write_predictions(folder, *proba_of(30), classes=THREE)
+    write_predictions(place("2"), *proba_of(50), classes=THREE)
+    assert calibration_of(folder).tracks == 50
+
+
+def test_validation_tracks_stand_in_where_there_are_no_others(place):
+    folder = place("final")
+    write_predictions(folder, *proba_of(40), role="validation", classes=THREE)
+    assert calibration_of(folder).source == "40 validation tracks of fold-final"
+
+
+def test_of_too_few_tracks_nothing_is_made(place):
+    folder = place("1")
+    assert calibration_of(folder) is None
+    write_predictions(folder, *proba_of(confidence.FEWEST - 1), classes=THREE)
+    assert calibration_of(folder) is None
+
+
+def test_training_tracks_are_no_witnesses(place):
+    folder = place("1")
+    write_predictions(folder, *proba_of(100), role="train", classes=THREE)
+    assert calibration_of(folder) is None
+
+
+def test_each_tag_has_the_threshold_of_its_largest_f1(place):
+    folder = place("1", tags=True)
+    rng = np.random.default_rng(0)
+    has = rng.random((400, 3)) < (0.5, 0.1, 0.005)
+    centres = np.array([[0.3, 0.05, 0.2], [0.7, 0.15, 0.8]])
+    proba = np.where(has, centres[1], centres[0]) + rng.normal(0, 0.02, has.shape)
+    tags = [[name for name, yes in zip(THREE, row, strict=True) if yes] for row in has]
+    write_predictions(folder, proba.clip(0, 1), tags, classes=THREE, tags=True)
+    found = calibration_of(folder)
+    assert 0.4 < found.thresholds[0] < 0.65
+    assert 0.08 < found.thresholds[1] < 0.13
+    assert found.thresholds[2] == 0.5  # two tracks have it
+    assert found.right > 0.95
+
+
+def test_what_is_written_is_read_and_what_is_not_is_refused(place):
+    folder = place("1")
+    write_predictions(folder, *proba_of(50), classes=THREE)
+    found = calibration_of(folder)
+    assert confidence.from_facts(json.loads(json.dumps(found.facts()))) == found
+    with pytest.raises(UserError, match="calibration is damaged"):
+        confidence.from_facts({"temperature": 1.0})
