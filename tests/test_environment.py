@@ -89,7 +89,7 @@ def imported(*folders):
 def test_what_is_imported_is_listed_and_what_is_listed_is_imported():
     used = set(imported("genreflow", "workflow/scripts")) - set(sys.stdlib_module_names) - {"genreflow"}
     text = (HOME / "envs/requirements.in").read_text()
-    runtime = [name for name in DIRECT if text.index(f"\n{name}") < text.index("To work on genreflow")]
+    runtime = [name for name in DIRECT if text.index(f"\n{name}") < text.index("# Development.")]
     listed = {IMPORT_NAMES.get(name, name) for name in runtime} - {"setuptools"}
     assert used == listed
 
