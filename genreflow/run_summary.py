@@ -7,12 +7,12 @@ from typing import Any
 import pandas as pd
 
 from genreflow.audio.verdict import UNSETTLED
-from genreflow.datasets.names import count
 from genreflow.errors import UserError
 from genreflow.evaluation.headline import read_headline
 from genreflow.plan.make import Plan
 from genreflow.plan.studies import StudyPlan
 from genreflow.store.parquet import read_frame
+from genreflow.store.text import count
 
 _HEADLINE = "tables/headline.json"
 

@@ -13,10 +13,9 @@ from genreflow.cli.path_checks import check_existence
 from genreflow.cli.run import SNAKEFILE
 from genreflow.config.datasets import Folders, Manifest
 from genreflow.config.layers import Config, load_config
-from genreflow.datasets.names import count
 from genreflow.errors import UserError
-from genreflow.folds.feasibility import listing
 from genreflow.plan.check import DatasetOutlook, InputOutlook, Outlook, StudyOutlook, check, check_music
+from genreflow.store.text import count, listing
 
 _GB = 1e9
 _TOO_MANY = (

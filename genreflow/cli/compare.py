@@ -14,13 +14,12 @@ from genreflow.cli import options as shared
 from genreflow.cli.console import print_result, quoted
 from genreflow.cli.path_checks import check_output
 from genreflow.cli.saved_runs import ComparedRun, read
-from genreflow.datasets.names import count
 from genreflow.errors import UserError
 from genreflow.evaluation import tables
 from genreflow.evaluation.runs import finished
 from genreflow.evaluation.score_tables import comparisons_table
 from genreflow.store.csvs import write_csv
-from genreflow.store.text import sanitize
+from genreflow.store.text import count, sanitize
 
 # What run.json says of how a run was made, as far as two can be compared in it.
 _PARAMETERS = (

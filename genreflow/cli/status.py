@@ -20,7 +20,6 @@ from genreflow.cli.exits import REPAIR, Exit
 from genreflow.cli.run import SNAKEFILE
 from genreflow.config.pipeline import PipelineSettings
 from genreflow.datasets import catalog
-from genreflow.datasets.progress import spoken
 from genreflow.errors import Damaged, UserError
 from genreflow.plan.datasets import DatasetPlan, catalogue_path
 from genreflow.plan.make import make_plan
@@ -29,6 +28,7 @@ from genreflow.plan.validate import read_study, validate
 from genreflow.store import parquet, shards
 from genreflow.store.atomic import waiting_place
 from genreflow.store.runs import read_run
+from genreflow.store.text import rough_duration
 
 STATES = ("finished", "diverged", "running", "waiting")
 _SILENT_S = 600  # a run on another machine that has told nothing for so long does not count as running
@@ -311,7 +311,7 @@ def _time_left(runs: Iterable[RunStatus]) -> str:
         return "-"
     if not known:
         return "unknown"
-    return spoken(sum(known)) + (f", {unknown:,} runs unknown" if unknown else "")
+    return rough_duration(sum(known)) + (f", {unknown:,} runs unknown" if unknown else "")
 
 
 def _progress_told(run: RunStatus) -> str:
@@ -320,7 +320,7 @@ def _progress_told(run: RunStatus) -> str:
     words = [f"epoch {told['epoch']} of {told['epochs']}"]
     words += [f"{name} {value:.4f}" for name, value in values.items() if value is not None]
     if run.state == "running" and run.left is not None:
-        words.append(f"{spoken(run.left)} left")
+        words.append(f"{rough_duration(run.left)} left")
     if told["host"] != socket.gethostname():
         words.append(f"on {told['host']}")
     state = "running" if run.state == "running" else "stopped"

@@ -17,10 +17,10 @@ from genreflow.cli.check import config_of
 from genreflow.cli.console import print_result, progress
 from genreflow.cli.exits import Exit
 from genreflow.cli.run import SNAKEFILE, command_of, entries_of, repair, working_folder
-from genreflow.datasets.names import count
 from genreflow.errors import UserError
 from genreflow.plan.validate import validate
 from genreflow.repair import Finding, find_damage, products, set_aside_damaged
+from genreflow.store.text import count
 from genreflow.store.walk import check_folder
 
 _EVERY = 200

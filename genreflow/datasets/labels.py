@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from genreflow.config.datasets import Labels
 from genreflow.datasets.layouts.listing import ListedTrack
-from genreflow.datasets.names import count, few
 from genreflow.errors import Problems, did_you_mean
-from genreflow.store.text import sanitize_name
+from genreflow.store.text import count, listing, sanitize_name
 
 MANY_CLASSES = 1_000
 IMBALANCE = 1_000
@@ -118,7 +117,7 @@ def name_classes(counts: Mapping[str, int], labels: Labels, *, tags: bool = Fals
         problems += _too_few(kept, least=1 if tags else 2)
     notices = [*_merges(counts, spellings), *_renamings(counts, spellings, wanted), *_unused(sizes, wanted)]
     dropped = [f"{name!r} ({count(sizes[name], 'track')})" for name in sorted(wanted.drop & sizes.keys())]
-    notices += [f"labels.drop leaves out {few(dropped, 20)}"] if dropped else []
+    notices += [f"labels.drop leaves out {listing(dropped, 20)}"] if dropped else []
     notices += _look_alikes(kept) if wanted.classes is None else []
     notices += [] if tags or not kept else _imbalance(kept)
     return Naming({label: name if name in kept else None for label, name in classes.items()}, problems, notices)
@@ -266,7 +265,7 @@ def _imbalance(sizes: Mapping[str, int]) -> list[str]:
 
 
 def _listed(labels: Sequence[str], counts: Mapping[str, int]) -> str:
-    return few((f"{_exact(label)} ({count(counts[label], 'track')})" for label in labels), most=8)
+    return listing((f"{_exact(label)} ({count(counts[label], 'track')})" for label in labels), most=8)
 
 
 def _exact(label: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from genreflow.errors import UserError
 from genreflow.store.atomic import write_text
 from genreflow.store.parquet import read_header
+from genreflow.store.text import rough_duration
 
 
 def expect(note: Path, folder: Path, keys: Mapping[str, str]) -> None:
@@ -29,7 +30,7 @@ def standing(note: Path, folder: Path) -> str:
     left = noted["shards"] - done
     if left <= 0 or not done:
         return f"{done} of {max(done, noted['shards'])}"
-    return f"{done} of {noted['shards']}, {spoken((time.time() - noted['since']) / done * left)} left"
+    return f"{done} of {noted['shards']}, {rough_duration((time.time() - noted['since']) / done * left)} left"
 
 
 def _is_current(path: Path, key: str) -> bool:
@@ -37,10 +38,3 @@ def _is_current(path: Path, key: str) -> bool:
         return read_header(path).key == key
     except UserError:
         return False
-
-
-def spoken(seconds: float) -> str:
-    """Return a length of time in the unit that suits it: ``40 s``, ``12 min``, ``3.5 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from genreflow.datasets.progress import spoken
 from genreflow.store.costs import attempts
+from genreflow.store.text import rough_duration
 
 COST = ("stage", "jobs", "recorded", "seconds", "gpu_seconds", "median", "longest", "spent")
 TRAIN, ALL = "train", "all"
@@ -44,12 +44,14 @@ def sentences(table: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
     total = table.iloc[-1]
     if not total["recorded"]:
         return ["No time is on record."]
-    said = [f"One after the other, the jobs behind these results take {spoken(total['seconds'])}."]
+    said = [f"One after the other, the jobs behind these results take {rough_duration(total['seconds'])}."]
     devices = sorted(set(runs["device"]) - {"", "cpu"})
-    held = f"Runs held a GPU ({', '.join(devices)}) for {spoken(total['gpu_seconds'])}."
+    held = f"Runs held a GPU ({', '.join(devices)}) for {rough_duration(total['gpu_seconds'])}."
     said.append(held if devices else "No GPU was used.")
     if total["spent"] > _MORE * total["seconds"]:
-        said.append(f"With jobs that were repeated, failed or interrupted, {spoken(total['spent'])} were spent.")
+        said.append(
+            f"With jobs that were repeated, failed or interrupted, {rough_duration(total['spent'])} were spent."
+        )
     if missing := int(total["jobs"] - total["recorded"]):
         stages = table.loc[table["recorded"] < table["jobs"], "stage"].iloc[:-1]
         said.append(f"Of {missing:,} of {int(total['jobs']):,} jobs no time is on record ({', '.join(stages)}).")

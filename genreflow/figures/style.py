@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from genreflow.figures import limits
 from genreflow.figures.compact import compact
 from genreflow.store.atomic import atomic_write, write_text
+from genreflow.store.text import printable
 
 # Okabe & Ito (2008), told apart with any kind of colour vision; their yellow is too pale for lines on white.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7F7F7F")
@@ -77,11 +78,6 @@ def colours(values: Iterable[object]) -> dict[object, tuple[str, str]]:
         value: (PALETTE[i % len(PALETTE)], DASHES[i // len(PALETTE) % len(DASHES)])
         for i, value in enumerate(dict.fromkeys(values))
     }
-
-
-def printable(text: object) -> str:
-    """Return `text` with each control, direction-changing or unpaired character replaced by U+FFFD."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(text))
 
 
 def label(text: object, *, width: int, lines: int = 1) -> str:

@@ -4,8 +4,8 @@ import pandas as pd
 
 from genreflow.config.folds import FoldSettings
 from genreflow.errors import Problems
-from genreflow.folds.feasibility import listing
 from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN
+from genreflow.store.text import listing
 
 
 def verify(folds: pd.DataFrame, settings: FoldSettings | None = None) -> None:

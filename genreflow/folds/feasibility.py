@@ -1,13 +1,12 @@
 """Whether a set of tracks can be divided as asked, before anything is computed from it."""
 
-from collections.abc import Iterable
-
 import numpy as np
 import pandas as pd
 
 from genreflow.config.folds import FoldSettings
 from genreflow.errors import UserError
 from genreflow.folds.roles import HOLDOUT
+from genreflow.store.text import listing
 
 _WITHOUT_GROUPS = (
     " Or set folds.group to false: there are tracks enough, but those of one album or artist (a group) then come on "
@@ -132,13 +131,6 @@ def held_out(tracks: pd.DataFrame) -> pd.Series:
 def is_missing(column: pd.Series) -> pd.Series:
     """Return which cells are null or empty text."""
     return column.isna() | column.eq("").fillna(False).astype(bool)
-
-
-def listing(names: Iterable, most: int = 5) -> str:
-    """Return names for a message: the first few, and how many more there are."""
-    names = [str(name) for name in names]
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def _check_classes(tracks: pd.DataFrame, labels: list[str], settings: FoldSettings) -> None:

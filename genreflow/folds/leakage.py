@@ -8,8 +8,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from genreflow.datasets.artists import artist_key
 from genreflow.datasets.duplicates import recordings
-from genreflow.folds.feasibility import is_missing, listing
+from genreflow.folds.feasibility import is_missing
 from genreflow.folds.roles import TEST, TRAIN
+from genreflow.store.text import listing
 
 # Raise it when the audit would have other checks or verdicts.
 STAGE_VERSION = 1

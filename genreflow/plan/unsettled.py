@@ -7,11 +7,11 @@ import pyarrow as pa
 
 from genreflow.config.pipeline import Limits
 from genreflow.datasets.catalog import tracks_of_shard
-from genreflow.datasets.names import count
 from genreflow.errors import UserError
 from genreflow.plan.datasets import DatasetPlan, catalogue_path
 from genreflow.plan.make import Plan
 from genreflow.store.parquet import read_header, read_table
+from genreflow.store.text import count
 
 _KIND = "audio"
 

@@ -93,42 +93,42 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class PreparedTrack:
+class ConfusionPanel:
     """A matrix whose cells list their tracks; `panel` is its number on the page.
 
     Of a large one there is a list of its largest mistakes, and scripts list the cells of any row.
     """
 
-    kind: ClassVar[str] = "listening"
-    confusion_browser: ConfusionBrowser
+    kind: ClassVar[str] = "confusion"
+    browser: ConfusionBrowser
     panel: int
     standin: bool = False
 
     @property
     def caption(self) -> str:
         """What the matrix shows."""
-        return self.confusion_browser.caption + (STANDIN if self.standin else "")
+        return self.browser.caption + (STANDIN if self.standin else "")
 
     @property
     def hint(self) -> str:
         """What to do with the matrix."""
-        return (CHOOSE if self.confusion_browser.is_large else "") + HINT
+        return (CHOOSE if self.browser.is_large else "") + HINT
 
     @property
     def cells(self) -> list[list[Cell]]:
         """The cells, row by row."""
-        rows, columns = range(len(self.confusion_browser.rows)), range(len(self.confusion_browser.columns))
+        rows, columns = range(len(self.browser.rows)), range(len(self.browser.columns))
         return [[self._cell(row, column) for column in columns] for row in rows]
 
     @property
     def mistakes(self) -> list[tuple[str, str, Cell]]:
         """The largest cells in which the answer is wrong, each with the names of its row and column."""
-        told = self.confusion_browser
+        told = self.browser
         largest = told.mistakes()[:MISTAKES]
         return [(told.rows[row], told.columns[column], self._cell(row, column)) for row, column in largest]
 
     def _cell(self, row: int, column: int) -> Cell:
-        told = self.confusion_browser
+        told = self.browser
         count = len(told.cells.get((row, column), ()))
         shade = str(round(10 * count / told.totals[row])) if count else "none"
         label = f"{count:,} {'track' if count == 1 else 'tracks'}: {told.label(row, column)}"

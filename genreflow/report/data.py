@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from genreflow.figures import limits
-from genreflow.figures.style import printable
 from genreflow.report.blocks import CHOOSE, HINT
 from genreflow.report.confusion_browser import LISTED, Answer, ConfusionBrowser
+from genreflow.store.text import printable
 
 MOST_MAPPED = 30_000
 """Tracks on the map of a page."""

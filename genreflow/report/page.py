@@ -16,12 +16,11 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from genreflow.figures import limits
-from genreflow.figures.style import printable
 from genreflow.report import columns, tables
-from genreflow.report.blocks import STANDIN, Drawn, Folded, Heading, Mapped, Pairs, Picture, PreparedTrack, Shown, Text
+from genreflow.report.blocks import STANDIN, ConfusionPanel, Drawn, Folded, Heading, Mapped, Pairs, Picture, Shown, Text
 from genreflow.report.confusion_browser import ConfusionBrowser, differing
 from genreflow.report.data import Excerpt, mapped, page_data
-from genreflow.store.text import sanitize
+from genreflow.store.text import printable, sanitize
 
 _VERDICTS = 6  # sentences on pairs that are shown; the table has all
 _FEW = 20  # rows that are shown without asking
@@ -373,7 +372,7 @@ def _compared(settings: pd.DataFrame | None) -> list[Any]:
 
 
 def _confusion(study: Study) -> list[Any]:
-    blocks: list[Any] = [PreparedTrack(study.confusion_browser, 0, study.standin)] if study.confusion_browser else []
+    blocks: list[Any] = [ConfusionPanel(study.confusion_browser, 0, study.standin)] if study.confusion_browser else []
     blocks += _pictures(study.confusion)
     if _some(study.classes):
         for level, rows in study.classes.groupby("level", sort=False):
@@ -393,7 +392,7 @@ def _holdout(study: Study) -> list[Any]:
         return []
     blocks: list[Any] = [Text(sentence) for sentence in holdout.sentences]
     if holdout.confusion_browser:
-        blocks.append(PreparedTrack(holdout.confusion_browser, len(study.panels) - 1, study.standin))
+        blocks.append(ConfusionPanel(holdout.confusion_browser, len(study.panels) - 1, study.standin))
     blocks += _pictures(holdout.pictures)
     if _some(holdout.tracks):
         blocks.append(Folded(tables.table(holdout.tracks, columns.TRACKS, caption="Every track of the holdout")))

@@ -8,7 +8,6 @@ import pandas as pd
 
 from genreflow.config.pipeline import ReportSettings
 from genreflow.datasets.index import facts_of, read_index
-from genreflow.datasets.names import count
 from genreflow.evaluation import cost
 from genreflow.evaluation.headline import read_headline
 from genreflow.evaluation.runs import Run
@@ -26,6 +25,7 @@ from genreflow.report.methods import methods
 from genreflow.report.page import Headline, Holdout, Study, Told
 from genreflow.store.parquet import read_frame, read_header
 from genreflow.store.runs import read_run
+from genreflow.store.text import count
 
 _BY_FOLDS = "each by a model not trained on it"
 _BY_FINAL = "holdout, by the final model"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from genreflow.figures.style import printable
+from genreflow.store.text import printable
 
 NOTHING = "–"
 _SHARES = frozenset(

@@ -1,7 +1,11 @@
-"""Text that is safe to show: names and titles come from files of strangers, and a terminal obeys what it is sent."""
+"""Text for people: names that are safe to print, counted nouns, lists of names and durations.
+
+Names and titles come from strangers' files, and a terminal obeys the control sequences that it is sent.
+"""
 
 import io
 import unicodedata
+from collections.abc import Iterable
 from typing import TextIO
 
 # They join letters of Persian and parts of emoji, and do nothing to a terminal.
@@ -23,6 +27,30 @@ def sanitize(text: object) -> str:
 def sanitize_name(name: str) -> str:
     r"""Return the same in one line: an end of a line becomes ``\n``."""
     return sanitize(name).replace("\n", "\\n")
+
+
+def printable(text: object) -> str:
+    """Return `text` with each control, direction-changing or unpaired character replaced by U+FFFD."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(text))
+
+
+def count(n: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: ``1 track``, ``30,000 tracks``; give `plural` where adding an s is wrong."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def listing(names: Iterable[object], most: int = 5) -> str:
+    """Return names for a sentence: the first `most`, then how many more there are."""
+    texts = [str(name) for name in names]
+    more = f" and {len(texts) - most:,} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
+
+
+def rough_duration(seconds: float) -> str:
+    """Return a duration in the unit that suits it: ``40 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 class Sanitized(io.TextIOBase):

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from genreflow.datasets.progress import spoken
+from genreflow.store.text import rough_duration
 
 _BAR_EVERY, _FILE_EVERY = 0.5, 3.0  # seconds
 _WIDTH = 20
@@ -116,13 +116,13 @@ class Progress:
         bar = "#" * round(_WIDTH * self._total / (self.epochs * self.steps))
         words = [f"epoch {self._done[0]} of {self.epochs}", *self._values()]
         if self.left is not None:
-            words.append(f"{spoken(self.left)} left")
+            words.append(f"{rough_duration(self.left)} left")
         return f"[{bar:-<{_WIDTH}}] {', '.join(words)}: {self.name}"
 
     def _line(self) -> str:
         words = [*self._values(), f"{self._row['seconds']:.1f} s"]
         if self.left and self._done[0] < self.epochs:
-            words.append(f"{spoken(self.left)} left")
+            words.append(f"{rough_duration(self.left)} left")
         return f"epoch {self._done[0]} of {self.epochs}: {', '.join(words)}"
 
     def _values(self) -> list[str]:

@@ -11,8 +11,9 @@ from genreflow.config.datasets import Folders, Manifest
 from genreflow.datasets.layouts.folders import find as find_folders
 from genreflow.datasets.layouts.manifest import find as find_manifest
 from genreflow.datasets.layouts.paths import Finder, fault_of, normalised, placed, twins
-from genreflow.datasets.names import few, printable, reading
+from genreflow.datasets.names import printable, reading
 from genreflow.errors import Problems
+from genreflow.store.text import listing
 
 ODD_NAMES = [
     b"caf\xe9.wav", b"\xff\xfe.mp3", b"new\nline.wav", b"{x}<gt>'\".wav", b"-rf.wav", b"x" * 255, b"$HOME.mp3",
@@ -90,8 +91,8 @@ def test_joined_emoji_and_persian_words_keep_their_joiners():
 
 
 def test_a_list_of_names_is_cut():
-    assert few(["a", "b"]) == "a, b"
-    assert few(map(str, range(1005)), most=3) == "0, 1, 2 and 1,002 more"
+    assert listing(["a", "b"]) == "a, b"
+    assert listing(map(str, range(1005)), most=3) == "0, 1, 2 and 1,002 more"
 
 
 def test_names_in_two_unicode_forms_are_two_files_with_a_warning(tmp_path):

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from made_up_study import HOSTILE, SVG, TAME, html_of, study
 
-from genreflow.figures import style
 from genreflow.report import page, tables
 from genreflow.report.blocks import Picture
+from genreflow.store.text import printable
 
 
 class Outline(HTMLParser):
@@ -90,7 +90,7 @@ def test_what_the_script_reads_is_json_that_no_name_can_leave():
     )
     assert "<" not in content
     told = json.loads(content)
-    assert {each["title"] for each in told["tracks"].values()} == {style.printable(name) for name in HOSTILE}
+    assert {each["title"] for each in told["tracks"].values()} == {printable(name) for name in HOSTILE}
     assert set(told["clips"]) == set(told["tracks"])
     assert told["panels"][0]["cells"]["0,1"] == {"count": 1, "tracks": [[f"{0:016x}", 87]]}
 

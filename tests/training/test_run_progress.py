@@ -10,8 +10,9 @@ import time
 import numpy as np
 import pytest
 
+from genreflow.store.text import rough_duration
 from genreflow.training import progress as module
-from genreflow.training.progress import Progress, spoken
+from genreflow.training.progress import Progress
 
 
 class Terminal(io.StringIO):
@@ -202,4 +203,4 @@ def test_a_terminal_that_is_gone_and_a_disk_that_is_full_do_not_end_the_run(tmp_
     [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (1200, "20 min"), (5400, "1.5 h"), (180_000, "50.0 h")],
 )
 def test_lengths_of_time(seconds, text):
-    assert spoken(seconds) == text
+    assert rough_duration(seconds) == text

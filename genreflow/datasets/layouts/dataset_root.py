@@ -7,9 +7,10 @@ from pathlib import Path
 
 from genreflow.datasets.layouts.listing import ListedTrack
 from genreflow.datasets.layouts.walk import AUDIO_FILES, is_hidden, suffix
-from genreflow.datasets.names import count, few, printable
+from genreflow.datasets.names import printable
 from genreflow.errors import Problems, UserError
 from genreflow.store.regular import expand_home
+from genreflow.store.text import count, listing
 
 
 def folder_of(path: str) -> Path:
@@ -40,7 +41,7 @@ def find_dataset_root(path: str, homes: Sequence[str], folders: Collection[str])
 def found_in(folder: Path) -> str:
     """Return a remark on what a folder holds, for an error that looked for something else there."""
     names = sorted(printable(os.fsencode(entry.name)) for entry in folder.iterdir())
-    return f"found: {few(names, most=20)}" if names else "the folder is empty"
+    return f"found: {listing(names, most=20)}" if names else "the folder is empty"
 
 
 def stem(name: bytes) -> bytes:

@@ -9,8 +9,9 @@ from genreflow.datasets.layouts.dataset_root import files_in, find_dataset_root,
 from genreflow.datasets.layouts.listing import ListedTrack, TrackListing
 from genreflow.datasets.layouts.tables import raise_any, read_header
 from genreflow.datasets.layouts.walk import is_side_file
-from genreflow.datasets.names import count, few, printable
+from genreflow.datasets.names import printable
 from genreflow.errors import Problems
+from genreflow.store.text import count, listing
 
 QUADRANTS = ("Q1", "Q2", "Q3", "Q4")
 CLIPS_EACH = 225
@@ -102,7 +103,7 @@ def _notices(tracks: list[ListedTrack], home: Path, ignored: Counter[str]) -> li
     expected = count(CLIPS_EACH * len(QUADRANTS), "clip")
     notices = [f"expected {expected}, {CLIPS_EACH} in each quadrant, found {len(tracks):,}: {each}"]
     if missing := [os.fsdecode(track.path) for track in tracks if not (home / os.fsdecode(track.path)).is_file()]:
-        notices.append(f"annotated clips are not in the folder: {few(missing)}")
+        notices.append(f"annotated clips are not in the folder: {listing(missing)}")
     if ignored:
         notices.append(f"side files passed over: {ignored.total():,}")
     if nobody := sum(track.artist is None for track in tracks):

@@ -10,9 +10,10 @@ from genreflow.datasets.labels import to_classes
 from genreflow.datasets.layouts.dataset_root import converted, files_by_stem, files_in, folder_of, found_in
 from genreflow.datasets.layouts.listing import ListedTrack, TrackListing
 from genreflow.datasets.layouts.tables import raise_any, read_header
-from genreflow.datasets.names import count, few, printable
+from genreflow.datasets.names import printable
 from genreflow.errors import Problems
 from genreflow.store.regular import expand_home
+from genreflow.store.text import count, listing
 
 SUBSETS = ("small", "medium", "large", "full")  # each holds those before it
 SPLITS = {"training": "train", "validation": "valid", "test": "test"}
@@ -98,7 +99,7 @@ def _absences(tracks: list[ListedTrack], files: set[bytes], home: Path) -> list[
     missing = [printable(track.path) for track in tracks if track.path not in files]
     if missing and len(missing) == len(tracks):
         raise Problems(f"{home}:", [f"none of the tracks is there, such as {missing[0]}", found_in(home)])
-    return [f"{count(len(missing), 'track')} not in the folder: {few(missing)}"] if missing else []
+    return [f"{count(len(missing), 'track')} not in the folder: {listing(missing)}"] if missing else []
 
 
 def _unlabelled(n: int) -> list[str]:

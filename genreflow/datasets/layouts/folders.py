@@ -11,9 +11,10 @@ from genreflow.datasets.labels import Naming, name_classes, renamed, tidy
 from genreflow.datasets.layouts.listing import ListedTrack, TrackListing
 from genreflow.datasets.layouts.paths import with_twins
 from genreflow.datasets.layouts.walk import AUDIO_FILES, Entry, is_hidden, is_side_file, suffix, walk
-from genreflow.datasets.names import count, few, printable
+from genreflow.datasets.names import printable
 from genreflow.errors import UserError
 from genreflow.store.regular import expand_home
+from genreflow.store.text import count, listing
 
 _EMPTY_FOLDER = ("Q_NOT_FILE", "This is an empty folder with the name of an audio file.")
 _PASSED_OVER = ("side file", "hidden file", "hidden folder", "repeated folder link")
@@ -105,9 +106,9 @@ def _notices(entries: Mapping[str, list[Entry]]) -> list[str]:
     used = {_label(entry) for entry in entries["track"]}
     found = {_label(entry) for kind in (*_PASSED_OVER, "empty folder") for entry in entries[kind]}
     if empty := sorted(found - used):
-        notices.append(f"{count(len(empty), 'class folder')} without tracks: {few(map(repr, empty))}")
+        notices.append(f"{count(len(empty), 'class folder')} without tracks: {listing(map(repr, empty))}")
     if lost := [entry.path for entry in entries["beside"] if suffix(entry.path) in AUDIO_FILES]:
-        names = few(map(printable, lost))
+        names = listing(map(printable, lost))
         notices.append(f"{count(len(lost), 'audio file')} beside the class folders, in no class: {names}")
     if passed := [count(len(entries[kind]), kind) for kind in _PASSED_OVER if entries[kind]]:
         notices.append(f"{', '.join(passed)} passed over")

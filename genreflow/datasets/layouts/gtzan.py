@@ -10,8 +10,9 @@ from genreflow.datasets.layouts.dataset_root import files_in, find_dataset_root,
 from genreflow.datasets.layouts.listing import ListedTrack, TrackListing
 from genreflow.datasets.layouts.tables import read_header
 from genreflow.datasets.layouts.walk import AUDIO_FILES, is_side_file, suffix
-from genreflow.datasets.names import count, few, printable
+from genreflow.datasets.names import printable
 from genreflow.errors import Problems
+from genreflow.store.text import count, listing
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 CLIPS = {f"{genre}.{number:05}": genre for genre in GENRES for number in range(100)}
@@ -77,17 +78,17 @@ def _notices(clips: Collection[str], others: Iterable[bytes]) -> list[str]:
     missing = [clip for clip in CLIPS if clip not in clips]
     found = f"expected {count(len(CLIPS), 'clip')}, found {len(clips):,}"
     verb = "is" if len(missing) == 1 else "are"
-    notices = [f"{found}: {few(missing, most=20)} {verb} missing" if missing else found]
+    notices = [f"{found}: {listing(missing, most=20)} {verb} missing" if missing else found]
     side = [path for path in others if is_side_file(path.rsplit(b"/", 1)[-1])]
     if side:
         notices.append(f"side files passed over: {len(side):,}")
     strange = [printable(path) for path in others if path not in side]
     if strange:
-        notices.append(f"files passed over that are no clips of GTZAN, or repeat one: {few(strange, most=20)}")
+        notices.append(f"files passed over that are no clips of GTZAN, or repeat one: {listing(strange, most=20)}")
     return notices
 
 
 def _exclusions(clips: list[str]) -> list[str]:
     if not clips:
         return []
-    return [f"the fault-filtered split has no part for {count(len(clips), 'clip')}: {few(clips, most=len(clips))}"]
+    return [f"the fault-filtered split has no part for {count(len(clips), 'clip')}: {listing(clips, most=len(clips))}"]

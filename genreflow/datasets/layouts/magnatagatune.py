@@ -11,9 +11,9 @@ from genreflow.datasets.known_bad import marked
 from genreflow.datasets.layouts.dataset_root import converted, files_by_stem, folder_of, found_in
 from genreflow.datasets.layouts.listing import ListedTrack, TrackListing
 from genreflow.datasets.layouts.tables import Table, raise_any, read_header
-from genreflow.datasets.names import count, few
 from genreflow.errors import Problems
 from genreflow.store.regular import expand_home
+from genreflow.store.text import count, listing
 
 CLIPS, TAGS = 25_863, 188
 # The canonical split, of Lee et al. 2018 and Won et al. 2020 (arXiv:2006.00751).
@@ -66,7 +66,7 @@ def _annotations(settings: MagnaTagATune, folder: Path) -> Table:
     table = read_header(path, separator="\t")
     if table.columns[0] != "clip_id" or table.columns[-1] != "mp3_path" or len(table.columns) < 3:
         wanted = "expected columns clip_id, tags, mp3_path, separated by tabs"
-        raise Problems(f"{path}:", [f"{wanted}; found: {few(table.columns)}"])
+        raise Problems(f"{path}:", [f"{wanted}; found: {listing(table.columns)}"])
     return table
 
 
@@ -115,7 +115,7 @@ def _absences(tracks: list[ListedTrack], folder: Path) -> list[str]:
         raise Problems(f"{folder}:", [f"none of the clips is there, such as {first}", found_in(folder)])
     if not missing:
         return []
-    names = few([os.fsdecode(track.path) for track in missing])
+    names = listing([os.fsdecode(track.path) for track in missing])
     return [f"{count(len(missing), 'annotated clip')} not in the folder: {names}"]
 
 

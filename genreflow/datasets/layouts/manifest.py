@@ -14,9 +14,10 @@ from genreflow.datasets.layouts.paths import Finder, placed, with_twins
 from genreflow.datasets.layouts.sheet import Sheet, read_sheet
 from genreflow.datasets.layouts.splits import ALIASES, SPLITS, check_split
 from genreflow.datasets.layouts.walk import AUDIO_FILES, is_hidden, suffix, walk
-from genreflow.datasets.names import count, few, printable
+from genreflow.datasets.names import printable
 from genreflow.errors import Problems, UserError, did_you_mean
 from genreflow.store.regular import expand_home
+from genreflow.store.text import count, listing
 
 OPTIONAL = ("group", "album", "artist", "split")
 _OTHER_NAMES = {
@@ -93,7 +94,7 @@ def _check_header(sheet: Sheet, settings: Manifest, remarks: Remarks) -> None:
         if name not in sheet.header:
             problems.append(f"the column {name!r} is missing.{_column_hint(name, spare)}")
     if not set(required) <= set(sheet.header):
-        problems.append(f"columns found: {few(map(repr, sheet.header), 10)}.{_headless_hint(sheet, required)}")
+        problems.append(f"columns found: {listing(map(repr, sheet.header), 10)}.{_headless_hint(sheet, required)}")
     absent = [name for name in OPTIONAL if name not in sheet.header]
     for name in spare:
         if hint := did_you_mean(name, absent, cutoff=0.8):
@@ -103,7 +104,7 @@ def _check_header(sheet: Sheet, settings: Manifest, remarks: Remarks) -> None:
     if sheet.separator != ",":
         remarks.notices.append(f"the cells are separated by {sheet.separator_name}s")
     if spare:
-        remarks.notices.append(f"columns passed over: {few(map(repr, spare))}")
+        remarks.notices.append(f"columns passed over: {listing(map(repr, spare))}")
 
 
 def _column_hint(name: str, spare: Sequence[str]) -> str:
@@ -189,7 +190,7 @@ def _with_files(rows: Sequence[Row], finder: Finder, settings: Manifest, remarks
         track = replace(row.track, path=place.path, reason=place.reason, message=place.message)
         done.append(replace(row, track=track))
     if otherwise:
-        named = few(f"row {row.line} {row.path!r}" for row in otherwise)
+        named = listing(f"row {row.line} {row.path!r}" for row in otherwise)
         remarks.notices.append(f"{count(len(otherwise), 'file')} found under another form of the name: {named}")
     _judge_missing(missing, len(rows), finder, settings, remarks)
     return done
@@ -199,7 +200,7 @@ def _judge_missing(missing: list[Row], total: int, finder: Finder, settings: Man
     if not missing:
         return
     if len(missing) <= settings.max_missing * total:
-        named = few((f"row {row.line} {row.path!r}" for row in missing), most=10)
+        named = listing((f"row {row.line} {row.path!r}" for row in missing), most=10)
         remarks.notices.append(f"{count(len(missing), 'file')} missing: {named}")
         return
     remarks.general.append(
@@ -274,10 +275,10 @@ def _note_several(paths: Collection[list[Row]], tracks: Sequence[ListedTrack], r
     several = [rows for rows in paths if len(rows) > 1]
     repeated = [row for rows in several for row in rows[1:] if row.track.path in kept]
     if repeated:
-        named = few(f"row {row.line} {row.path!r}" for row in repeated)
+        named = listing(f"row {row.line} {row.path!r}" for row in repeated)
         remarks.notices.append(f"{count(len(repeated), 'row')} repeating a path, left out: {named}")
     if dropped := [rows[0] for rows in several if rows[0].track.path not in kept]:
-        named = few(f"row {row.line} {row.path!r}" for row in dropped)
+        named = listing(f"row {row.line} {row.path!r}" for row in dropped)
         remarks.notices.append(f"{count(len(dropped), 'file')} with two labels, left out (conflict: drop): {named}")
 
 
@@ -296,6 +297,6 @@ def _unlisted(root: bytes, listed: Collection[bytes], remarks: Remarks) -> int:
     found = [entry.path for entry in below if not entry.is_folder and suffix(entry.path) in AUDIO_FILES]
     unlisted = [path for path in found if path not in listed and not is_hidden(path.rsplit(b"/", 1)[-1])]
     if unlisted:
-        named = few(repr(printable(path)) for path in unlisted)
+        named = listing(repr(printable(path)) for path in unlisted)
         remarks.notices.append(f"{count(len(unlisted), 'audio file')} below the root without a row: {named}")
     return len(unlisted)

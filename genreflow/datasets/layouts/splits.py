@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from genreflow.datasets.artists import artist_key
 from genreflow.datasets.labels import labels_of
 from genreflow.datasets.layouts.listing import ListedTrack
-from genreflow.datasets.names import count, few
+from genreflow.store.text import count, listing
 
 SPLITS = ("train", "valid", "test", "holdout")
 ALIASES = {"training": "train", "val": "valid", "validation": "valid", "dev": "valid", "testing": "test"}
@@ -60,7 +60,7 @@ def _absent_classes(parts: Mapping[str, list[ListedTrack]]) -> dict[str, str]:
     lacks = {}
     for part in sorted(present):
         if absent := sorted(everywhere - present[part]):
-            lacks[part] = f"the split {part!r} has no track of {few(map(repr, absent))}; others have."
+            lacks[part] = f"the split {part!r} has no track of {listing(map(repr, absent))}; others have."
     return lacks
 
 
