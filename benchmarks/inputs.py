@@ -27,12 +27,12 @@ from plain import plain_descriptors
 from scipy.signal import find_peaks
 
 from genreflow.config.inputs import Beats, Descriptors, InputSettings, LogMel, MusicMaps, Stft
-from genreflow.features.descriptors import describe
-from genreflow.features.logmel import log_mel
+from genreflow.features.descriptor_sets import describe
 from genreflow.features.maps import music_maps
+from genreflow.features.mel import log_mel
 from genreflow.features.rhythm import beat_frames, frame_rate, onset_envelope
 from genreflow.features.segments import segment_starts
-from genreflow.features.stft import stft_magnitude
+from genreflow.features.spectrogram import stft_magnitude
 from genreflow.synthetic.corpus import plan, render
 from genreflow.synthetic.synth import RATE
 

@@ -19,7 +19,7 @@ from scipy.stats import rankdata
 from sklearn.ensemble import RandomForestRegressor
 
 from genreflow.analysis.clips import Clip, Source, drawn
-from genreflow.features.descriptors import names
+from genreflow.features.descriptor_sets import names
 from genreflow.store.digest import digest
 
 IMPORTANCES = [

@@ -25,7 +25,7 @@ from genreflow.analysis.clips import Clip, Source, drawn
 from genreflow.analysis.projections import perplexity, shown_with, tsne_of_points, upright
 from genreflow.config.inputs import Descriptors, FrontEnd, LogMel, MusicMaps, Waveform
 from genreflow.datasets.index import read_index
-from genreflow.features.logmel import log_mel
+from genreflow.features.mel import log_mel
 
 # Raise it when the map would have other points or columns.
 STAGE_VERSION = 1

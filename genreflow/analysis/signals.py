@@ -10,7 +10,7 @@ import pandas as pd
 
 from genreflow.analysis.clips import Clip, Source
 from genreflow.config.inputs import LogMel, Stft
-from genreflow.features.logmel import band_centres
+from genreflow.features.mel import band_centres
 
 QUANTILES = {"p05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "p95": 0.95}
 VARIANCE = ["input", "level", "tag", "clips", "mean", "sd", "least", *QUANTILES, "most"]

@@ -10,7 +10,7 @@ from scipy.signal import get_window
 from torch import nn
 
 from genreflow.config.inputs import InFrames, InputSettings, LogMel, Stft, Waveform
-from genreflow.features.logmel import DECIBELS, mel_filter_bank
+from genreflow.features.mel import DECIBELS, mel_filter_bank
 from genreflow.features.shapes import margin, segment_frames, segment_samples
 from genreflow.features.slices import stored_dtype
 from genreflow.store.shards import FULL_SCALE

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.signal import fftconvolve
 
 from genreflow.config.inputs import LogMel
-from genreflow.features.logmel import log_mel
+from genreflow.features.mel import log_mel
 
 # Raise it when segments on beats or onsets would start elsewhere; tempo descriptors have the version of `descriptors`.
 STAGE_VERSION = 1

@@ -11,7 +11,7 @@ from scipy.signal import get_window
 from scipy.sparse import csr_array
 
 from genreflow.config.inputs import Descriptors, LogMel
-from genreflow.features.logmel import mel_filter_bank
+from genreflow.features.mel import mel_filter_bank
 
 # Frames transformed together: their spectra stay in a core's cache.
 BLOCK = 128

@@ -11,8 +11,8 @@ import pandas as pd
 from genreflow.audio.excerpts import Track
 from genreflow.audio.verdict import verdict_of
 from genreflow.config.inputs import Descriptors, InFrames, InputSettings, LogMel, MusicMaps, Stft, Waveform
-from genreflow.features import logmel, stft
-from genreflow.features.descriptors import describe
+from genreflow.features import mel, spectrogram
+from genreflow.features.descriptor_sets import describe
 from genreflow.features.maps import music_maps
 from genreflow.features.segments import frames_of_segments, padding, peak_normalised, segment_starts
 from genreflow.features.shapes import (
@@ -176,8 +176,8 @@ def _frames_cut(track: Track, starts: np.ndarray, settings: InputSettings) -> tu
     first, count = int(starts[0]), int(starts[-1] - starts[0]) + length
     begin, end = frame_span(first, count, front_end)
     excerpt = _padded(track, begin, end, front_end)
-    spectrogram = _of_frames(excerpt, front_end)
-    array = np.stack([spectrogram[:, at : at + length] for at in starts - first])
+    frames = _of_frames(excerpt, front_end)
+    array = np.stack([frames[:, at : at + length] for at in starts - first])
     margin = first * front_end.hop - begin
     places = [slice(margin + at * front_end.hop, margin + (at + length) * front_end.hop) for at in starts - first]
     return array, _levels([excerpt[place] for place in places])
@@ -188,15 +188,15 @@ def _padded(track: Track, begin: int, end: int, front_end: LogMel | Stft | Music
     if getattr(front_end, "padding", "zeros") == "zeros":
         return track.read(begin, end)
     inside, last = max(begin, 0), min(end, track.n_samples)
-    return np.pad(track.read(inside, last), (inside - begin, end - last), mode=logmel.PADDING[front_end.padding])
+    return np.pad(track.read(inside, last), (inside - begin, end - last), mode=mel.PADDING[front_end.padding])
 
 
 def _of_frames(excerpt: np.ndarray, front_end: LogMel | Stft | MusicMaps) -> np.ndarray:
     match front_end:
         case LogMel():
-            return logmel.log_mel_of_frames(excerpt, front_end)
+            return mel.log_mel_of_frames(excerpt, front_end)
         case Stft():
-            return stft.stft_of_frames(excerpt, front_end)
+            return spectrogram.stft_of_frames(excerpt, front_end)
         case MusicMaps():
             return music_maps(excerpt, front_end)
 
@@ -220,9 +220,9 @@ def _samples_cut(track: Track, starts: np.ndarray, settings: InputSettings) -> t
 def _of_segment(segment: np.ndarray, front_end: LogMel | Stft | Waveform | Descriptors) -> np.ndarray:
     match front_end:
         case LogMel():
-            return logmel.log_mel(segment, front_end)
+            return mel.log_mel(segment, front_end)
         case Stft():
-            return stft.stft_magnitude(segment, front_end)
+            return spectrogram.stft_magnitude(segment, front_end)
         case Waveform():
             return segment
         case Descriptors():

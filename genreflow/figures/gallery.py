@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from genreflow.config.inputs import FRONT_ENDS, Descriptors, FrontEnd, LogMel, MusicMaps, Stft, Waveform
 from genreflow.datasets.index import facts_of, read_index
 from genreflow.errors import UserError
-from genreflow.features.descriptors import names
-from genreflow.features.logmel import band_centres
+from genreflow.features.descriptor_sets import names
 from genreflow.features.maps import units
+from genreflow.features.mel import band_centres
 from genreflow.figures.architecture import Layer, architecture
 from genreflow.figures.calibration import reliability
 from genreflow.figures.compared import draw_experiment

@@ -22,8 +22,8 @@ from torch import nn
 from genreflow.audio.excerpts import Track
 from genreflow.config.inputs import Descriptors, InputSettings, LogMel, MusicMaps, Stft, Waveform
 from genreflow.errors import UserError, did_you_mean
-from genreflow.features import descriptors, maps
-from genreflow.features.logmel import band_centres, log_mel
+from genreflow.features import descriptor_sets, maps
+from genreflow.features.mel import band_centres, log_mel
 from genreflow.features.shapes import needed_seconds
 from genreflow.inference.files import find
 from genreflow.inference.tracks import Predictor, TrackPrediction
@@ -258,7 +258,7 @@ def _bands(grid: _Grid, front_end: Any) -> tuple[list[str], np.ndarray, np.ndarr
     if isinstance(front_end, Waveform):
         return ["all"], np.zeros(1), np.array([front_end.sample_rate / 2])
     if isinstance(front_end, MusicMaps | Descriptors):
-        names = list(maps.units(front_end)) if isinstance(front_end, MusicMaps) else descriptors.names(front_end)
+        names = list(maps.units(front_end)) if isinstance(front_end, MusicMaps) else descriptor_sets.names(front_end)
         return names, *np.full((2, len(names)), np.nan)
     if isinstance(front_end, Stft):
         edges = np.maximum(grid.rows - 0.5, 0) * front_end.sample_rate / front_end.n_fft

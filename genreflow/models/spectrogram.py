@@ -4,14 +4,14 @@ import torch
 from torch import nn
 
 from genreflow.config.inputs import LogMel
-from genreflow.features.logmel import DECIBELS, mel_filter_bank
+from genreflow.features.mel import DECIBELS, mel_filter_bank
 from genreflow.models.precision import single_precision
 
 
 class LogMelSpectrogram(nn.Module):
     """Waveforms float32 [batch, samples] to decibels float32 [batch, 1, bands, 1 + samples // hop].
 
-    The values of `genreflow.features.logmel.log_mel` with ``padding: reflect``, in single precision: torchaudio's
+    The values of `genreflow.features.mel.log_mel` with ``padding: reflect``, in single precision: torchaudio's
     ``AmplitudeToDB(MelSpectrogram)`` with ``mel: htk``. Window and filters follow from the settings, so they are not
     stored with the weights.
 

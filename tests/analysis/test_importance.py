@@ -13,7 +13,7 @@ from genreflow.analysis.clips import Source
 from genreflow.analysis.importance import GROUPS, Importances, forest, regression, roc_auc
 from genreflow.analysis.tags import membership
 from genreflow.config.inputs import Descriptors
-from genreflow.features.descriptors import names
+from genreflow.features.descriptor_sets import names
 
 RNG = np.random.default_rng(0)
 TRACKS = [f"{number:03x}" for number in range(160)]

@@ -12,7 +12,7 @@ from genreflow.analysis.clips import Source
 from genreflow.analysis.signals import Moments, Spectra, Variances
 from genreflow.analysis.tags import membership
 from genreflow.config.inputs import LogMel, Stft
-from genreflow.features.logmel import mel_filter_bank
+from genreflow.features.mel import mel_filter_bank
 from genreflow.features.shapes import segment_shape
 from genreflow.store.shards import FULL_SCALE
 

@@ -252,7 +252,7 @@ def test_how_an_input_is_standardised_cuts_nothing_again(before, work):
 @pytest.mark.parametrize("text", ["", "STAGE_VERSION = 1\nSTAGE_VERSION = 2\n", "STAGE_VERSION = one\n"])
 def test_a_module_that_declares_no_version_is_named(package, text):
     (package / stages.STAGES["stft"]).write_text(text)
-    with pytest.raises(ValueError, match=r"stft\.py: needs one line «STAGE_VERSION = <number>»"):
+    with pytest.raises(ValueError, match=r"spectrogram\.py: needs one line «STAGE_VERSION = <number>»"):
         stages.version("stft")
 
 
@@ -271,7 +271,7 @@ def test_products_of_an_earlier_release_are_noticed(work, monkeypatch):
 # ---- golden outputs -------------------------------------------------------------------------------------------------
 
 MUTATIONS = {
-    "logmel": ("features/logmel.py", '"power": (10.0, 1e-10)', '"power": (10.1, 1e-10)', "logmel-default"),
+    "logmel": ("features/mel.py", '"power": (10.0, 1e-10)', '"power": (10.1, 1e-10)', "logmel-default"),
     "duplicates": ("catalog/duplicates.py", "_MOST_WRONG_BITS = 0.125", "_MOST_WRONG_BITS = 0.0", "duplicates"),
     "leakage": ("folds/leakage.py", "_FEW_ARTISTS = 0.05", "_FEW_ARTISTS = 5.0", "leakage"),
 }
@@ -314,7 +314,7 @@ def test_make_golden_renews_what_was_raised_and_refuses_what_was_not(golden, tmp
     assert not golden.problems_of(case_of(golden, case.file, [1.0, 2.0001]))
     moved = case_of(golden, case.file, [1.0, 2.1])
     [problem] = golden.problems_of(moved)
-    assert "x moved" in problem and "Raise STAGE_VERSION in genreflow/features/stft.py" in problem
+    assert "x moved" in problem and "Raise STAGE_VERSION in genreflow/features/spectrogram.py" in problem
     with pytest.raises(ValueError, match="Raise STAGE_VERSION"):
         golden.renew(moved)
     raised = dataclasses.replace(moved, version="2")

@@ -12,7 +12,7 @@ from musical_sounds import RATE, music, noise, seconds
 from scipy import stats
 
 from genreflow.config.inputs import Descriptors
-from genreflow.features.descriptors import describe, names
+from genreflow.features.descriptor_sets import describe, names
 
 SETS = {"means25": 25, "means36": 36, "full": 518}
 N_FFT = Descriptors().n_fft
@@ -167,7 +167,7 @@ def test_less_than_a_frame_is_refused(which, shape):
 def test_librosa_is_not_loaded():
     code = (
         "import sys, numpy as np; from genreflow.config.inputs import Descriptors; "
-        "from genreflow.features.descriptors import describe; "
+        "from genreflow.features.descriptor_sets import describe; "
         "[describe(np.ones(4096, np.float32), Descriptors(set=s)) for s in ('means25', 'means36', 'full')]; "
         "sys.exit('librosa' in sys.modules or 'numba' in sys.modules)"
     )

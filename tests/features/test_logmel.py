@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.signal import chirp, sawtooth
 
 from genreflow.config.inputs import LogMel
-from genreflow.features.logmel import log_mel, log_mel_of_frames, mel_filter_bank
+from genreflow.features.mel import log_mel, log_mel_of_frames, mel_filter_bank
 from genreflow.features.shapes import frame_count, frame_span
 
 RATE = 44_100

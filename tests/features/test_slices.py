@@ -24,8 +24,8 @@ from genreflow.config.inputs import (
     Waveform,
     Whole,
 )
-from genreflow.features.logmel import log_mel
 from genreflow.features.maps import music_maps
+from genreflow.features.mel import log_mel
 from genreflow.features.shapes import segment_shape
 from genreflow.features.slices import cut, slice_shard
 from genreflow.store.shards import FULL_SCALE, as_fed, read_arrays, read_header, read_rows, write_shard

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from genreflow.config.inputs import MusicMaps, Stft
 from genreflow.features.shapes import frame_count, frame_span
-from genreflow.features.stft import stft_magnitude, stft_of_frames
+from genreflow.features.spectrogram import stft_magnitude, stft_of_frames
 
 FEATURE_MAPS = Stft()
 TAGGING = Stft(sample_rate=16_000, n_fft=1_024, hop=1_024, window="hann", centred=True, magnitude="log1p")

@@ -15,8 +15,8 @@ from genreflow.audio.vorbis import write_ogg
 from genreflow.config.audio import AudioSettings
 from genreflow.config.inputs import SEGMENTS, Descriptors, InputSettings, LogMel, MusicMaps, Stft, Waveform
 from genreflow.datasets.duplicates import find_pairs
-from genreflow.features import logmel, stft
-from genreflow.features.descriptors import describe
+from genreflow.features import mel, spectrogram
+from genreflow.features.descriptor_sets import describe
 from genreflow.features.maps import music_maps
 from genreflow.features.segments import segment_starts
 from genreflow.features.slices import slice_shard
@@ -98,8 +98,8 @@ LOG_MELS = {
 for _name, _settings in LOG_MELS.items():
     golden("logmel", name=_name, atol=0.02)(
         lambda _folder, settings=_settings: {
-            "segment": summary(logmel.log_mel(music(3, settings.sample_rate), settings)),
-            "frames": summary(logmel.log_mel_of_frames(music(3, settings.sample_rate), settings)),
+            "segment": summary(mel.log_mel(music(3, settings.sample_rate), settings)),
+            "frames": summary(mel.log_mel_of_frames(music(3, settings.sample_rate), settings)),
         }
     )
 
@@ -107,8 +107,8 @@ STFTS = {"stft-default": Stft(), "stft-tagging": Stft(hop=1024, window="hann", c
 for _name, _settings in STFTS.items():
     golden("stft", name=_name, atol=5e-3)(
         lambda _folder, settings=_settings: {
-            "segment": summary(stft.stft_magnitude(music(3), settings)),
-            "frames": summary(stft.stft_of_frames(music(3), settings)),
+            "segment": summary(spectrogram.stft_magnitude(music(3), settings)),
+            "frames": summary(spectrogram.stft_of_frames(music(3), settings)),
         }
     )
 

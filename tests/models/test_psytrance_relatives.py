@@ -7,7 +7,7 @@ from scipy.signal import get_window
 from torch import nn
 from torch.nn import functional
 
-from genreflow.features.stft import stft_magnitude
+from genreflow.features.spectrogram import stft_magnitude
 from genreflow.models import registry
 from genreflow.models.recurrent import Recurrent
 from genreflow.models.summary import layers, trainable_parameters

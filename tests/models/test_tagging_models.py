@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from genreflow.features.logmel import mel_filter_bank
+from genreflow.features.mel import mel_filter_bank
 from genreflow.models import registry
 from genreflow.models.summary import layers, trainable_parameters
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from genreflow.config.inputs import InputSettings, LogMel
 from genreflow.errors import UserError
-from genreflow.features.logmel import log_mel
+from genreflow.features.mel import log_mel
 from genreflow.models import registry
 from genreflow.models.harmonic import HarmonicSpectrogram, bandwidths, pitch_frequencies
 from genreflow.models.sample_level import GatedBlock

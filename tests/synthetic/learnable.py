@@ -6,7 +6,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from genreflow.config.inputs import LogMel
-from genreflow.features.logmel import log_mel
+from genreflow.features.mel import log_mel
 from genreflow.synthetic.corpus import render
 
 

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from genreflow.config.inputs import LogMel
-from genreflow.features.logmel import log_mel
+from genreflow.features.mel import log_mel
 from genreflow.synthetic.corpus import FORMATS, plan, render, write
 from genreflow.synthetic.subgenres import SUBGENRES
 

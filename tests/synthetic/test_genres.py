@@ -12,7 +12,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from genreflow.config.inputs import LogMel
 from genreflow.datasets.layouts import gtzan
-from genreflow.features.logmel import log_mel
+from genreflow.features.mel import log_mel
 from genreflow.synthetic.corpus import plan, render
 from genreflow.synthetic.ensemble import Note, Score
 from genreflow.synthetic.genres import GENRES, GTZAN, WESTERN

@@ -7,7 +7,7 @@ from small_study import CLASSES, TRAINING
 from genreflow.audio.vorbis import read_ogg, write_ogg
 from genreflow.config.inputs import InputSettings
 from genreflow.errors import UserError
-from genreflow.features import logmel
+from genreflow.features import mel
 from genreflow.features.slices import cut, to_stored
 from genreflow.store.parquet import Header, write_table
 from genreflow.training.bundle import load_bundle
@@ -44,7 +44,7 @@ def places_of(segments, whole):
 
 
 def test_segments_in_frames_are_runs_of_the_spectrogram_of_the_whole_track(ogg):
-    whole = logmel.log_mel(read_ogg(ogg), FRAMES.front_end)
+    whole = mel.log_mel(read_ogg(ogg), FRAMES.front_end)
     segments = random_segments(ogg, FRAMES, 100, track_id=TRACK)
     places = places_of(segments, whole)
     assert segments.shape == (100, 8, 6)
@@ -61,7 +61,7 @@ def test_segments_in_seconds_are_stretches_of_the_track(ogg):
 
 
 def test_every_place_is_as_likely(ogg):
-    whole = logmel.log_mel(read_ogg(ogg), FRAMES.front_end)
+    whole = mel.log_mel(read_ogg(ogg), FRAMES.front_end)
     places = places_of(random_segments(ogg, FRAMES, 200, track_id=TRACK), whole)
     counts, _ = np.histogram(places, bins=4, range=(0, whole.shape[1] - 6))
     assert counts.min() > 35  # of 50, three deviations
