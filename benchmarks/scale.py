@@ -33,8 +33,9 @@ from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN, VALIDATION
 from genreflow.models.registry import build
 from genreflow.models.summary import layers
 from genreflow.plan.datasets import DatasetPlan
-from genreflow.plan.make import Plan, make_plan
-from genreflow.plan.studies import Run, StudyPlan
+from genreflow.plan.make import make_plan
+from genreflow.plan.studies import StudyPlan
+from genreflow.project.layout import RunId
 from genreflow.store.atomic import write_text
 from genreflow.store.digest import digest, file_sha256
 from genreflow.store.parquet import Header, read_frame, write_table
@@ -71,7 +72,7 @@ def main() -> None:
         make_audio_and_slices(plan.datasets["large"])
         print(f"{tracks:,} tracks; made up in {time.perf_counter() - begin:.0f} s", flush=True)
         show(*timed_targets(command, "folds"))
-        make_runs(plan, plan.studies["large"])
+        make_runs(plan.studies["large"])
         show(*timed_targets(command))
     one_more_track()
 
@@ -146,17 +147,18 @@ def slice_rows(tracks: list[str]) -> pd.DataFrame:
     )
 
 
-def make_runs(plan: Plan, study: StudyPlan) -> None:
+def make_runs(study: StudyPlan) -> None:
     """Write what trainings leave, by models that are right more often than by chance."""
     network = layers(build("psytrance_cnn", 10), (128, 128))
     for run in study.runs:
-        job = study.job(run.model, run.setting)
+        job = study.job(run.model_setting)
         folds = read_frame(job.folds, "folds")
-        told = job.told | {"key": job.key, "audio": plan.settings.audio.model_dump(mode="json"), "layers": network}
-        make_run(run, told, folds, job.index)
+        settings = {name: getattr(job.spec, name).model_dump(mode="json") for name in ("training", "input", "audio")}
+        facts = {"key": job.key, "model": job.spec.network, "options": job.spec.options, "layers": network}
+        make_run(run, facts | settings, folds, job.index)
 
 
-def make_run(run: Run, told: dict, folds: pd.DataFrame, index: str) -> None:
+def make_run(run: RunId, told: dict, folds: pd.DataFrame, index: str) -> None:
     folder = Path("made/results/large", run.path)
     roles = folds[folds["fold"] == run.fold]
     classes = sorted(folds["label"].unique())

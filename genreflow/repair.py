@@ -14,29 +14,15 @@ from operator import itemgetter
 from pathlib import Path
 
 from genreflow.errors import Damaged, UserError
+from genreflow.project import layout
 from genreflow.store import hdf5, parquet
-from genreflow.store.runs import MODEL, RUN, read_run
+from genreflow.store.runs import FOLD_PREFIX, HISTORY, MODEL, PREDICTIONS, RUN, read_run
 from genreflow.store.sealed import FILES, check_bound, read_sealed
 from genreflow.store.walk import files_below
 
 _SUFFIX = ".damaged"
-# Where products lie below a dataset or study, in the order in which they are made of each other.
-_STAGES = {
-    "catalog.parquet": 0,
-    "raw": 1,
-    "audio": 2,
-    "duplicates.parquet": 3,
-    "descriptors": 3,
-    "maps": 3,
-    "slices": 3,
-    "index.parquet": 4,
-    "quarantine.parquet": 5,
-    "folds.parquet": 5,
-    "protocols": 6,
-    "runs": 6,
-}
 _CHECKED = (".parquet", ".h5", ".safetensors", ".ogg", ".json")
-_OF_A_RUN = (MODEL, "history.parquet", "predictions.parquet")
+_OF_A_RUN = (MODEL, HISTORY, PREDICTIONS)
 
 
 @dataclass(frozen=True)
@@ -82,7 +68,7 @@ def missing_stages(results: Path) -> list[list[Path]]:
     """
     products = map(_product, _set_aside(results))
     missing = sorted(
-        (_stage(product.relative_to(results)), product)
+        (layout.rank(product.relative_to(results)), product)
         for product in products
         if product.suffix != ".ogg" and not product.exists()
     )
@@ -122,12 +108,6 @@ def _set_aside(results: Path) -> list[Path]:
     return [path for path in files_below(results) if path.name.startswith(".") and path.suffix == _SUFFIX]
 
 
-def _stage(product: Path) -> int:
-    """Return the place of a product, named below the results folder, on the way from tracks to reports."""
-    places = [name for name in (product.name, *product.parts[1:2]) if name in _STAGES]
-    return _STAGES[places[0]] if places else max(_STAGES.values()) + 1
-
-
 def _check(path: Path) -> Finding | None:
     try:
         match path.suffix:
@@ -165,7 +145,7 @@ def _check_run(path: Path) -> None:
 
 def _check_run_of(path: Path) -> None:
     """Raise Damaged if a file of a run is not the one that its facts were written with."""
-    if path.name in _OF_A_RUN and path.parent.name.startswith("fold-") and not path.with_name(RUN).exists():
+    if path.name in _OF_A_RUN and path.parent.name.startswith(FOLD_PREFIX) and not path.with_name(RUN).exists():
         raise Damaged(path, f"{RUN}, which belongs to it, is missing")
     try:
         facts = read_run(path.parent)

@@ -9,45 +9,47 @@ import pandas as pd
 from genreflow.audio.verdict import UNSETTLED
 from genreflow.errors import UserError
 from genreflow.evaluation.headline import read_headline
+from genreflow.folds.roles import FINAL
 from genreflow.plan.make import Plan
 from genreflow.plan.studies import StudyPlan
+from genreflow.project import layout
+from genreflow.project.layout import RunId
 from genreflow.store.parquet import read_frame
 from genreflow.store.text import count
-
-_HEADLINE = "tables/headline.json"
 
 
 def run_summary(plan: Plan) -> str:
     """Return the closing lines: the headline and report of every finished study, and how to predict."""
     lines: list[str] = []
     for name, study in plan.studies.items():
-        folder = Path("results", name)
-        if not ((folder / "report/index.html").exists() and (folder / _HEADLINE).exists()):
+        products = [Path(pattern.format(study=name)) for pattern in (layout.PAGE, layout.HEADLINE)]
+        if not all(product.exists() for product in products):
             continue
         lines += ["", study.settings.title or name]
         try:
-            lines += _result(folder, study)
+            lines += _result(study)
         except UserError as error:  # damaged since it was made
-            lines.append(f"  {error} `genreflow verify --repair` makes again what is damaged.")
-    return "\n".join(lines) or "Done. The report is made by the target `report`, or by `snakemake` without one."
+            lines.append(f"  {error} `genreflow verify --repair` remakes damaged products.")
+    return "\n".join(lines) or "Done. To make the report, run without a target, or with the target `report`."
 
 
-def _result(folder: Path, study: StudyPlan) -> Iterator[str]:
-    """Yield what a study found, where its report is, and how to predict."""
-    told = read_headline(folder / _HEADLINE, key=study.tables_key)
-    yield from (f"  {sentence}" for sentence in told["sentences"])
-    audit = read_frame(folder / "tables/audit.parquet", "table")
-    refused = read_frame("results/quarantine.parquet", "quarantine")
+def _result(study: StudyPlan) -> Iterator[str]:
+    """Yield the results of a study, the path of its report, and how to predict."""
+    tables = layout.TABLES.format(study=study.name)
+    headline = read_headline(layout.HEADLINE.format(study=study.name), key=study.keys.tables)
+    yield from (f"  {sentence}" for sentence in headline["sentences"])
+    audit = read_frame(f"{tables}/audit.parquet", "table")
+    refused = read_frame(f"{layout.QUARANTINE}.parquet", "quarantine")
     yield f"  {fates(audit.to_dict('records'), refused.to_dict('records'), study.settings.datasets)}"
-    yield from _table(read_frame(folder / "tables/settings.parquet", "table"))
-    yield f"  report: {folder / 'report/index.html'}"
+    yield from _table(read_frame(f"{tables}/settings.parquet", "table"))
+    yield f"  report: {layout.PAGE.format(study=study.name)}"
     if study.final is not None:
-        model = folder / f"runs/{study.final.model}/{study.final.name}/fold-final"
-        yield f"  next:   genreflow predict '{model}' song.mp3"
+        run = RunId(study.final.model, study.final.name, FINAL)
+        yield f"  next:   genreflow predict '{layout.STUDY.format(study=study.name)}/{run.path}' song.mp3"
 
 
 def fates(audit: Sequence[Mapping[str, Any]], refused: Sequence[Mapping[str, Any]], datasets: Sequence[str]) -> str:
-    """Return a sentence on what became of the tracks of a study.
+    """Return a sentence on the verdicts of a study's tracks.
 
     Parameters
     ----------

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from genreflow.cli.console import quoted
 from genreflow.errors import UserError, did_you_mean
+from genreflow.project import layout
+from genreflow.store.runs import FOLD_PREFIX, MODEL
 
-WEIGHTS, RUN = "model.safetensors", "run.json"
 _NAMED = 6
 
 
@@ -22,15 +23,17 @@ def check_model(given: str) -> None:
     """
     path = Path(given)
     check_existence(path)
-    if not path.is_dir() or (path / WEIGHTS).exists():
+    if not path.is_dir() or (path / MODEL).exists():
         return
-    below = sorted(path.glob(f"**/fold-*/{WEIGHTS}"), key=lambda weights: weights.parent.name != "fold-final")
+    below = sorted(
+        path.glob(f"**/{FOLD_PREFIX}*/{MODEL}"), key=lambda weights: not weights.parent.name.endswith("final")
+    )
     if below:
         some = f"{len(below):,} models" if len(below) > 1 else "a model"
         raise UserError(f"{given} is not a trained model, but holds {some}. Name one: {quoted(below[0].parent)}")
-    if path.name == "results" or any((path / name).exists() for name in ("runs", "protocols", "results")):
+    if path.name == layout.RESULTS or any((path / name).exists() for name in ("runs", "protocols", "results")):
         raise UserError(f"{given} holds no trained model yet. `genreflow status` tells how far a run has come.")
-    raise UserError(f"{given} is not a trained model: it holds no {WEIGHTS}. Name the folder of a run, or an export.")
+    raise UserError(f"{given} is not a trained model: it holds no {MODEL}. Name the folder of a run, or an export.")
 
 
 def check_existence(path: Path) -> None:
@@ -46,7 +49,7 @@ def check_existence(path: Path) -> None:
     missing = path
     while not missing.parent.exists():
         missing = missing.parent
-    if missing == Path("results"):
+    if missing == Path(layout.RESULTS):
         raise UserError(f"{path} does not exist: nothing has been run here. Start where you ran `genreflow run`.")
     folder = missing.parent
     names = sorted(_names(folder)) if folder.is_dir() else []

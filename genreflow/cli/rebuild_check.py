@@ -24,6 +24,7 @@ from genreflow.errors import UserError
 from genreflow.plan.datasets import catalogue_path
 from genreflow.plan.make import Plan, make_plan
 from genreflow.plan.staleness import is_of, keys_of
+from genreflow.project import layout
 from genreflow.repair import Finding
 from genreflow.store import costs, parquet
 from genreflow.store.atomic import write_bytes
@@ -108,9 +109,9 @@ def made_once_more(plan: Plan, command: Sequence[str]) -> Iterator[tuple[Path, C
     with tempfile.TemporaryDirectory(prefix=".verify-", dir=here) as place:
         folder = Path(place)
         for path in here.iterdir():
-            if path.name not in ("results", "logs", ".snakemake") and not path.name.startswith(".verify-"):
+            if path.name not in (layout.RESULTS, layout.LOGS, ".snakemake") and not path.name.startswith(".verify-"):
                 (folder / path.name).symlink_to(path)
-        _mirror(Path("results"), folder / "results", set(_cheap_products(plan)) | set(_sample(plan)))
+        _mirror(Path(layout.RESULTS), folder / layout.RESULTS, set(_cheap_products(plan)) | set(_sample(plan)))
         rules = ["--directory", place, "--nolock", "--rerun-triggers", "mtime", "--allowed-rules", *_CHEAP, *_SAMPLED]
         _copy_costs(folder)
         first = subprocess.run([*command, *rules, "--omit-from", *_PAGES], capture_output=True, text=True)
@@ -129,14 +130,13 @@ def replace(found: Sequence[Finding], folder: Path) -> None:
 
 
 def _cheap_products(plan: Plan) -> Iterator[Path]:
-    results = Path("results")
-    yield from (results / "quarantine.csv", results / "quarantine.parquet", results / "index.html")
+    yield from map(Path, (f"{layout.QUARANTINE}.csv", f"{layout.QUARANTINE}.parquet", layout.OVERVIEW))
     for dataset in plan.datasets.values():
-        yield results / dataset.name / "duplicates.parquet"
+        yield Path(layout.DUPLICATES.format(dataset=dataset.name))
         yield from (Path(each.index) for each in dataset.inputs.values())
     for study in plan.studies.values():
-        home = results / study.name
-        yield from (home / "report.html", home / "inspection/map.parquet")
+        home = Path(layout.STUDY.format(study=study.name))
+        yield from (Path(path.format(study=study.name)) for path in (layout.SINGLE_PAGE, layout.MAP))
         for room in ("protocols", "tables", "figures", "report"):
             yield from files_below(home / room)
 
@@ -145,7 +145,7 @@ def _sample(plan: Plan) -> Iterator[Path]:
     """Yield the products of one shard of each dataset, drawn at random."""
     for dataset in plan.datasets.values():
         shard = random.choice(dataset.shards)
-        audio = Path("results", dataset.name, "audio")
+        audio = Path(layout.AUDIO_FOLDER.format(dataset=dataset.name))
         yield audio / f"{shard}.parquet"
         yield from (Path(each.shard(shard)) for each in dataset.inputs.values())
         try:
@@ -167,7 +167,7 @@ def _mirror(results: Path, copy: Path, without: set[Path]) -> None:
 
 
 def _copy_costs(folder: Path) -> None:
-    for path in (log for log in files_below(Path("logs")) if log.name.endswith(costs.SUFFIX)):
+    for path in (log for log in files_below(Path(layout.LOGS)) if log.name.endswith(costs.SUFFIX)):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, folder / path)
 
@@ -177,7 +177,7 @@ def _compared(folder: Path, problem: str) -> Compared:
     if problem:
         told = [line for line in problem.splitlines() if line.strip()]
         compared.problem = told[-1] if told else "snakemake could not go on"
-    for path in sorted((folder / "results").rglob("*")):
+    for path in sorted((folder / layout.RESULTS).rglob("*")):
         if path.is_symlink() or not path.is_file() or path.name.startswith(".") or path.name == "catalog.parquet":
             continue
         mine = path.relative_to(folder)

@@ -18,6 +18,7 @@ from genreflow.errors import UserError
 from genreflow.evaluation import study
 from genreflow.evaluation.runs import Run, finished
 from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN
+from genreflow.project.layout import parse_fold, run_folders, settings_below, study_of_run
 from genreflow.store.parquet import read_frame
 from genreflow.store.runs import HISTORY, PREDICTIONS, RUN, read_run
 
@@ -93,7 +94,7 @@ def read(letter: str, given: str) -> ComparedRun:
     *_, model, setting, _ = homes[0].parts
     places = [
         {"model": letter, "setting": setting, "protocol": "", "path": str(home.relative_to(folder)),
-         "fold": str(info["fold"]), "repeat": _repeat(home.name)}
+         "fold": str(info["fold"]), "repeat": parse_fold(home.name)[1]}
         for home, info in zip(homes, infos, strict=True)
     ]  # fmt: skip
     runs = study.read_runs(folder, {"runs": places, "protocols": {"": {"folds": {"scheme": "stratified"}}}})
@@ -113,30 +114,30 @@ def _homes(path: Path) -> Iterator[Path]:
     if (path / RUN).exists():
         yield path
         return
-    homes = {home.name: home for home in path.glob("fold-*") if (home / RUN).exists()} if path.is_dir() else {}
-    chosen = [home for name, home in homes.items() if name != f"fold-{FINAL}"] or list(homes.values())
+    homes = run_folders(path)
+    chosen = [home for home in homes if parse_fold(home.name)[0] != FINAL] or homes
     if not chosen:
         raise UserError(_no_run(path))
-    yield from sorted(chosen, key=lambda home: (_repeat(home.name), len(home.name), home.name))
+    yield from chosen
 
 
 def _no_run(path: Path) -> str:
     if (path / "model.json").exists():
         return f"{path} is an exported model, which has no predictions. Compare the run that it was made of."
-    below = sorted(path.glob(f"**/fold-*/{RUN}")) if path.is_dir() else []
-    if below:
-        places = sorted({run.parents[1] for run in below})
-        return f"{path} is neither a run nor a setting nor a study. Name one: {quoted(places[0])}"
+    settings = settings_below(path)
+    if settings:
+        return f"{path} is neither a run nor a setting nor a study. Name one: {quoted(settings[0])}"
     return f"{path} holds no finished run. `genreflow status` tells how far a run has come."
 
 
 def _headline(folder: Path) -> Path:
     """Return the setting that a study's report is about: the final model's if the folds have it too, else the first."""
-    settings = sorted({run.parents[1] for run in folder.glob(f"runs/*/*/fold-*/{RUN}")})
+    settings = settings_below(folder / "runs")
     if len(settings) < 2:
         return settings[0] if settings else folder
     for setting in settings:
-        if (setting / f"fold-{FINAL}" / RUN).exists() and len(list(setting.glob(f"fold-*/{RUN}"))) > 1:
+        folds = [parse_fold(home.name)[0] for home in run_folders(setting)]
+        if FINAL in folds and len(folds) > 1:
             return setting
     table = folder / "tables" / "settings.parquet"
     if table.exists():
@@ -154,16 +155,10 @@ def _info(home: Path) -> dict[str, Any]:
 
 
 def _study_folder(home: Path) -> Path:
-    parts = home.parents
-    if len(parts) < 4 or parts[2].name != "runs":
+    study = study_of_run(home)
+    if study is None:
         raise UserError(f"{home} has been moved: a run is read from its place, results/STUDY/runs/MODEL/SETTING/.")
-    return parts[3]
-
-
-def _repeat(name: str) -> int:
-    """Return for which time a fold was trained: ``fold-1`` is 0, ``fold-1r2`` is 1."""
-    _, _, repeat = name.removeprefix("fold-").partition("r")
-    return int(repeat) - 1 if repeat.isdecimal() else 0
+    return study
 
 
 def _folds(folder: Path, runs: Sequence[Run]) -> tuple[str, pd.DataFrame]:

@@ -23,8 +23,10 @@ from genreflow.datasets import catalog
 from genreflow.errors import Damaged, UserError
 from genreflow.plan.datasets import DatasetPlan, catalogue_path
 from genreflow.plan.make import make_plan
-from genreflow.plan.studies import Run, StudyPlan
+from genreflow.plan.studies import StudyPlan
 from genreflow.plan.validate import read_study, validate
+from genreflow.project import layout
+from genreflow.project.layout import RunId
 from genreflow.store import parquet, shards
 from genreflow.store.atomic import waiting_place
 from genreflow.store.runs import read_run
@@ -159,13 +161,10 @@ def _catalogued(settings: PipelineSettings) -> set[str]:
 
 def _stages(dataset: DatasetPlan, damaged: list[str]) -> Iterator[Stage]:
     """Yield the stages of a dataset; what is damaged is added to `damaged`."""
-    folder = Path("results", dataset.name)
-
-    tables = {"raw": dataset.raw_keys if dataset.is_synthetic else None, "audio": dataset.audio_keys}
-    for name, keys in tables.items():
-        if keys is not None:
-            files = {shard: folder / name / f"{shard}.parquet" for shard in keys}
-            yield _stage(name, keys, lambda shard, files=files: parquet.read_header(files[shard]).key, damaged)
+    tables = {"raw": (layout.RAW, dataset.raw_keys)} if dataset.is_synthetic else {}
+    for name, (pattern, keys) in {**tables, "audio": (layout.AUDIO, dataset.audio_keys)}.items():
+        files = {shard: pattern.format(dataset=dataset.name, shard=shard) for shard in keys}
+        yield _stage(name, keys, lambda shard, files=files: parquet.read_header(files[shard]).key, damaged)
     for plan in dataset.inputs.values():
         yield _stage(
             plan.folder, plan.shard_keys, lambda shard, plan=plan: shards.read_header(plan.shard(shard)).key, damaged
@@ -188,7 +187,7 @@ def _stage(name: str, keys: Mapping[str, str], key_of: Callable[[str], str], dam
 
 
 def _study(study: StudyPlan, damaged: list[str]) -> StudyStatus:
-    keys = {place: study.run_key(*place) for place in dict.fromkeys((run.model, run.setting) for run in study.runs)}
+    keys = {place: study.keys.run(*place) for place in dict.fromkeys((run.model, run.setting) for run in study.runs)}
     found = [_found(study.name, run, keys[run.model, run.setting], damaged) for run in study.runs]
     measured: dict[tuple[str, ...], list[float]] = {}
     for run in found:
@@ -199,16 +198,17 @@ def _study(study: StudyPlan, damaged: list[str]) -> StudyStatus:
     return StudyStatus(study.name, ", ".join(study.settings.datasets), is_catalogued=True, runs=runs)
 
 
-def _found(study: str, run: Run, key: str, damaged: list[str]) -> RunStatus:
+def _found(study: str, run: RunId, key: str, damaged: list[str]) -> RunStatus:
     """Return what is on disk of a run; what is damaged of it is added to `damaged`."""
-    home = Path("results", study, run.path)
+    home = Path(layout.STUDY.format(study=study), run.path)
     found = (_run_facts(folder, damaged) for folder in (home, waiting_place(home)))
     facts = next((facts for facts in found if facts.get("key") == key), None)
     if facts is not None:
         state = "diverged" if facts["status"] == "diverged" else "finished"
         took, resumed = facts["seconds"]["total"], bool(facts.get("resumed"))
         return RunStatus(run.model, run.setting, run.name, state, took=took, resumed=resumed)
-    progress = _read_json(Path("logs", study, "train_run", run.model, run.setting, f"fold-{run.name}.progress.json"))
+    names = {"study": study, "model_setting": run.model_setting, "fold": run.name}
+    progress = _read_json(Path(layout.RUN_PROGRESS.format(**names)))
     state = "running" if progress and _is_alive(progress) else "waiting"
     return RunStatus(run.model, run.setting, run.name, state, progress=progress or None)
 
@@ -277,7 +277,7 @@ def _told(status: Status) -> Iterator[str]:
 def _close(status: Status, words: str) -> None:
     runs = [run for study in status.studies for run in study.runs]
     ended = sum(run.took is not None for run in runs)
-    reports = [path for study in status.studies if (path := Path("results", study.name, "report/index.html")).exists()]
+    reports = [path for study in status.studies if (path := Path(layout.PAGE.format(study=study.name))).exists()]
     done = f"{ended:,} of {len(runs):,} runs have ended."
     if runs and ended == len(runs) and len(reports) == len(status.studies):
         print_result(f"{done} Reports: {', '.join(map(quoted, reports))}.")

@@ -19,10 +19,11 @@ from genreflow.cli.run import claimed, command_of, entries_of
 from genreflow.errors import UserError
 from genreflow.plan.datasets import DatasetPlan
 from genreflow.plan.staleness import is_of
+from genreflow.project import layout
 from genreflow.store import parquet
 from genreflow.store.walk import check_folder
 
-_SHARD = re.compile(r"s[01]*\.(parquet|h5)")
+_SHARD = re.compile("({shard})[.]({suffix})".format(**layout.WILDCARDS))
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +71,7 @@ def unneeded(dataset: DatasetPlan) -> Iterator[Path]:
     UserError
         When its audio is not current, so that it is not known what is needed.
     """
-    audio = Path("results", dataset.name, "audio")
+    audio = Path(layout.AUDIO_FOLDER.format(dataset=dataset.name))
     check_folder(audio.parent)
     check_folder(audio)
     named = set()
@@ -82,8 +83,12 @@ def unneeded(dataset: DatasetPlan) -> Iterator[Path]:
                 " Run the pipeline first: `genreflow run audio` with the same arguments."
             )
         named |= set(parquet.read_table(table, "audio", ["ogg"])["ogg"].to_pylist())
-    yield from (ogg for ogg in audio.glob("ogg/*/*.ogg") if str(ogg.relative_to(audio)) not in named)
-    folders = [audio, audio.with_name("raw"), *(Path(given.index).parent for given in dataset.inputs.values())]
+    yield from (ogg for ogg in audio.glob(layout.OGG) if str(ogg.relative_to(audio)) not in named)
+    folders = [
+        audio,
+        Path(layout.RAW_FOLDER.format(dataset=dataset.name)),
+        *(Path(given.index).parent for given in dataset.inputs.values()),
+    ]
     shards = (path for folder in folders for path in folder.glob("s*") if _SHARD.fullmatch(path.name))
     yield from (path for path in shards if path.stem not in dataset.members)
 

@@ -1,25 +1,9 @@
-"""Names that people give, and the patterns that the workflow takes its wildcards by."""
+"""Names that users give, and names of earlier releases."""
 
 import re
 
 NAME = "[A-Za-z0-9_-]+"
-FOLD = "[0-9]+(r[0-9]+)?|final"
 LONGEST = 100  # characters; a file name holds 255 bytes on most systems
-
-# Wildcard of the workflow -> its pattern. What a user names stands in some of them.
-WILDCARDS = {
-    "dataset": NAME,
-    "study": NAME,
-    "room": "slices|maps|descriptors",
-    "input": "[a-z0-9_-]+",
-    "suffix": "parquet|h5",
-    "shard": "s[01]*",
-    "protocol": NAME,
-    "fold": FOLD,
-    "place": f"{NAME}/[^/]+",
-    "figure": NAME,
-    "shown": NAME,
-}
 
 
 def name_problem(name: str) -> str | None:

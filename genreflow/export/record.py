@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from genreflow.project.layout import study_of_run
 from genreflow.store.parquet import read_frame
 
 _SETTING = ("model", "setting")
@@ -58,9 +59,10 @@ def read(run_folder: Path) -> Record:
         When a table is damaged.
     """
     folder = run_folder.resolve()
-    if len(folder.parents) < 4 or folder.parents[2].name != "runs":
+    study = study_of_run(folder)
+    if study is None:
         return Record()
-    study, model, setting = folder.parents[3], folder.parents[1].name, folder.parents[0].name
+    model, setting = folder.parents[1].name, folder.parents[0].name
     names = {"model": model, "setting": setting}
     rows = _rows(study, "settings", names)
     row = rows.iloc[0].dropna().to_dict() if len(rows) else {}

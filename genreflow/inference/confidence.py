@@ -10,7 +10,6 @@ The record is the tracks that the run itself held out, and those of the other fo
 others, made in the same way, and none of them was trained on the tracks it is asked about.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from genreflow.evaluation.calibration import apply_temperature, fit_temperature
 from genreflow.evaluation.predictions import Predictions
 from genreflow.evaluation.votes import majority
 from genreflow.folds.roles import HOLDOUT, TEST, VALIDATION
+from genreflow.project.layout import parse_fold, run_folders
 from genreflow.store.parquet import read_frame
 from genreflow.store.runs import PREDICTIONS, RUN, read_run
 
@@ -128,8 +128,8 @@ def held_out(folder: Path, facts: Mapping[str, Any]) -> tuple[pd.DataFrame | Non
 def _tables(folder: Path, facts: Mapping[str, Any]) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield the predictions of a run, then those of the first round of other folds of its setting."""
     folder = folder.resolve()
-    others = [path for path in sorted(folder.parent.glob("fold-*")) if not re.search(r"r\d+$", path.name)]
-    for path in [folder, *(path for path in others if path != folder)]:
+    others = [path for path in sorted(run_folders(folder.parent)) if parse_fold(path.name)[1] == 0 and path != folder]
+    for path in [folder, *others]:
         if not (path / PREDICTIONS).exists() or not (path / RUN).exists():
             continue
         told = read_run(path, files=[PREDICTIONS])

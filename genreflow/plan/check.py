@@ -25,7 +25,9 @@ from genreflow.features.shapes import segment_shape
 from genreflow.plan.datasets import InputPlan
 from genreflow.plan.forecast import DECODED, UNSEEN, Forecast, forecast, of_synthetic
 from genreflow.plan.make import Plan, validate_config
-from genreflow.plan.studies import ProtocolPlan, StudyPlan
+from genreflow.plan.protocols import ProtocolPlan
+from genreflow.plan.studies import StudyPlan
+from genreflow.project import layout
 
 # What an hour of mono Vorbis at 44.1 kHz takes at these qualities: six tracks of pop, jazz and orchestra, rounded up.
 _OGG_QUALITIES, _OGG_BYTES_PER_HOUR = [0, 3, 6, 10], [20e6, 29e6, 38e6, 85e6]
@@ -166,7 +168,7 @@ def check(config: Mapping[str, Any], *, home: Path, every: bool = False) -> Outl
 
 def check_music(name: str, settings: Dataset, *, every: bool = False) -> tuple[DatasetOutlook, bool]:
     """Look at one dataset that no study need know of, as `check` does; return also whether all of it was decoded."""
-    listing = scan.list_tracks(settings, raw=Path("results", name, "raw"))
+    listing = scan.list_tracks(settings, raw=Path(layout.RAW_FOLDER.format(dataset=name)))
     known = _forecast(settings, listing, AudioSettings(), Duplicates(), Limits(), {}, every=every)
     outlook = _dataset(name, listing, known, AudioSettings())
     heard = known.index("", InputSettings(segments={"kind": "whole", "seconds": 0.5}), across_classes="quarantine")
@@ -240,7 +242,7 @@ def _study(study: StudyPlan, forecasts: Mapping[str, Forecast], plan: Plan) -> S
     return StudyOutlook(
         name=study.name,
         dataset=", ".join(study.settings.datasets),
-        settings=len(study.settings_of),
+        settings=len(study.resolver.cross_validated),
         protocols=len(study.protocols),
         runs=len(study.runs),
         slices=len(study.dataset.listed) * next(iter(study.settings.inputs.values())).segments.count,

@@ -1,4 +1,4 @@
-"""What is to be built of a dataset."""
+"""The products of a dataset: its shards and inputs, and the keys of each."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,41 +15,55 @@ from genreflow.datasets import catalog, progress, scan
 from genreflow.datasets.artists import group_of
 from genreflow.datasets.shards import shard_names
 from genreflow.plan.stages import STAGES, key, versions
+from genreflow.project import layout
 from genreflow.store.digest import digest
 
 
 @dataclass
 class InputPlan:
-    """One input of one dataset: its folder name, its settings but for `standardise`, and the keys of its products."""
+    """One input of one dataset; how models standardise it is no part of it.
+
+    Attributes
+    ----------
+    name
+        Name of its folder: front-end, segmentation, and a digest of all settings.
+    """
 
     name: str
     settings: InputSettings
     dataset: "DatasetPlan"
 
     @property
+    def names(self) -> dict[str, str]:
+        """The wildcards of its products (`genreflow.project.layout.INPUT`)."""
+        kinds = {"waveform": "maps", "maps": "maps", "descriptors": "descriptors"}
+        kind = kinds.get(self.settings.front_end.kind, "slices")
+        return {"dataset": self.dataset.name, "kind": kind, "input": self.name}
+
+    @property
     def folder(self) -> str:
         """Its folder below that of the dataset."""
-        rooms = {"waveform": "maps", "maps": "maps", "descriptors": "descriptors"}
-        return f"{rooms.get(self.settings.front_end.kind, 'slices')}/{self.name}"
+        return "{kind}/{input}".format(**self.names)
 
     @property
     def suffix(self) -> str:
-        """Suffix of its shards: what is large and read in part lies in HDF5."""
-        return "h5" if self.folder.startswith("maps/") else "parquet"
+        """Suffix of its shards: arrays that are large and read in part are stored as HDF5."""
+        return "h5" if self.names["kind"] == "maps" else "parquet"
 
-    @property
+    @cached_property
     def index(self) -> str:
-        """Its index."""
-        return f"results/{self.dataset.name}/{self.folder}/index.parquet"
+        """Its index file."""
+        return layout.INDEX.format(**self.names)
 
     def shard(self, shard: str) -> str:
         """Return the file of one of its shards."""
-        return f"results/{self.dataset.name}/{self.folder}/{shard}.{self.suffix}"
+        return layout.SHARD.format(**self.names, shard=shard, suffix=self.suffix)
 
     @cached_property
     def shard_keys(self) -> dict[str, str]:
         """Shard -> key of its slices."""
-        return {shard: key(self._versions, self.settings, audio) for shard, audio in self.dataset.audio_keys.items()}
+        stages, settings = self._versions, self.settings.model_dump(mode="json")  # once, not for each shard
+        return {shard: key(stages, settings, audio) for shard, audio in self.dataset.audio_keys.items()}
 
     @property
     def _versions(self) -> dict[str, int]:
@@ -72,16 +86,16 @@ class InputPlan:
 
 @dataclass
 class DatasetPlan:
-    """One dataset: its shards, and the keys of what is made of them.
+    """One dataset: its shards, and the keys of their products.
 
-    Its tracks are known at once; keys need their bytes, and are to be asked for only when these have been read.
+    Tracks are listed first; keys need the hashes of their bytes, which `record` adds.
 
     Attributes
     ----------
     listed
-        The tracks, `catalogue.SCHEMA`; hashes may be missing.
+        The tracks, `genreflow.datasets.catalog.SCHEMA`; hashes may be missing.
     inputs
-        Folder name -> input, for every input that a study asks for.
+        Name -> input, for every input of a study.
     """
 
     name: str
@@ -99,7 +113,7 @@ class DatasetPlan:
 
     @cached_property
     def tracks(self) -> pd.DataFrame:
-        """What the catalogue says of its tracks, but for the files: ``track_id, label, group, artist, split, …``.
+        """Its tracks without their files: ``track_id, label, tags, group, artist, split, …``.
 
         A track without a group of its own has that of its artist.
         """
@@ -121,7 +135,7 @@ class DatasetPlan:
 
     @cached_property
     def raw_keys(self) -> dict[str, str]:
-        """Shard -> key of the tracks themselves: which they are, what their bytes are, which are refused unseen."""
+        """Shard -> key of the tracks themselves: their ids, their hashes, and which are refused unread."""
         rows = [
             (row["track_id"], row["sha256"], row["reason"].startswith("Q_"))
             for row in self.listed.select(["track_id", "sha256", "reason"]).to_pylist()
@@ -145,11 +159,11 @@ class DatasetPlan:
 
     @cached_property
     def labels_key(self) -> str:
-        """Key of what the catalogue says beyond the audio: names, labels, groups, splits; not in which words."""
+        """Key of the labels: names, classes, tags, groups and splits, without the text of messages."""
         return key(self.listed.drop(["bytes", "mtime_ns", "ctime_ns", "sha256", "message"]).to_pydict())
 
     def add_input(self, settings: InputSettings) -> InputPlan:
-        """Plan an input, once for all studies that share it; how models standardise it is no matter of cutting."""
+        """Return the plan of an input, which all studies share; standardisation does not matter when it is cut."""
         settings = settings.model_copy(update={"standardise": "none"})
         name = f"{settings.front_end.kind}-{settings.segments.kind}-{digest(settings, length=6)}"
         return self.inputs.setdefault(name, InputPlan(name, settings, self))
@@ -157,21 +171,22 @@ class DatasetPlan:
     def record(self, listing: scan.Listing, *, writes: bool = True) -> None:
         """Read the bytes of new tracks and bring the catalogue up to date; without `writes` only if it is missing."""
         self.listed = scan.record(listing, catalogue_path(self.name), writes=writes)
-        progress.expect(Path("logs", self.name, "progress.json"), Path("results", self.name, "audio"), self.audio_keys)
+        note, audio = (Path(each.format(dataset=self.name)) for each in (layout.AUDIO_PROGRESS, layout.AUDIO_FOLDER))
+        progress.expect(note, audio, self.audio_keys)
 
 
 def catalogue_path(dataset: str) -> Path:
-    """Return where the catalogue of a dataset lies."""
-    return Path("results", dataset, "catalog.parquet")
+    """Return the path of the catalogue of a dataset."""
+    return Path(layout.CATALOG.format(dataset=dataset))
 
 
 def plan_dataset(name: str, listed: pa.Table, settings: PipelineSettings) -> DatasetPlan:
-    """Plan a dataset of which the tracks are known."""
+    """Plan a dataset whose tracks are listed."""
     return DatasetPlan(
         name, settings.datasets[name], settings.audio, settings.duplicates, settings.limits.shard_size, listed
     )
 
 
 def listed_before(name: str) -> pa.Table:
-    """Return the tracks of a dataset as its catalogue has them."""
+    """Return the tracks of a dataset from its catalogue on disk."""
     return catalog.read(catalogue_path(name))

@@ -4,8 +4,9 @@ The figures are those of synthetic music on two cores, rounded up (docs/clusters
 nothing; where jobs are sent to others, they get so much and no more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import prod
+from typing import Any
 
 from genreflow.config.inputs import InputSettings
 from genreflow.config.pipeline import PipelineSettings
@@ -16,7 +17,10 @@ from genreflow.folds.feasibility import classes_of
 from genreflow.models import registry
 from genreflow.plan.datasets import DatasetPlan, InputPlan
 from genreflow.plan.make import Plan
-from genreflow.plan.studies import Setting, StudyPlan
+from genreflow.plan.settings import Setting
+from genreflow.plan.studies import StudyPlan
+
+Needed = float | Callable[[Any], float]
 
 _AUDIO_A_MINUTE = 60  # minutes of audio that are decoded in a minute, at least
 _LEAST_RATE = 16_000  # bytes that a second of audio takes, in most files at least
@@ -24,6 +28,24 @@ _STORED_BYTES = 2  # of a value, in most inputs; the others are small
 _PASSING_BYTES = 800  # that networks keep of a value on its way through them, at most
 _LOOKED_AT = 64  # slices that go through a network together where it is not trained, at most
 _VALUES_PER_MINUTE = 60e6  # that a network is trained on by two cores
+
+
+def growing(needed: Needed, extra: float, times: int = 1) -> Callable[[Any, int], float]:
+    """Return a resource for a rule: a second attempt gets twice as much, a third three times.
+
+    Parameters
+    ----------
+    needed
+        A number, or a function of the wildcards.
+    extra
+        What is added to `times` times that.
+    """
+
+    def resource(wildcards: Any, attempt: int) -> float:
+        amount = needed(wildcards) if callable(needed) else needed
+        return attempt * round(times * amount + extra)
+
+    return resource
 
 
 def snakemake_mb(plan: Plan) -> float:
@@ -57,7 +79,7 @@ def training_mb(study: StudyPlan, setting: Setting, settings: PipelineSettings) 
     """Return the memory of a training: its slices, and what a batch takes on its way through the network."""
     given = study.input_of(setting)
     slices = _slices_mb(given, _tracks(given.dataset))
-    if registry.describe(study.network(setting.model)).is_estimator:
+    if registry.describe(study.resolver.network(setting.model)).is_estimator:
         return 1000 + 5 * slices
     together = setting.training.batch / setting.training.accumulate
     passing = 1e-6 * _PASSING_BYTES * together * _values_shown(given.settings, setting.training)
@@ -102,8 +124,8 @@ def describing_mb(study: StudyPlan) -> float:
 
 def evaluating_mb(study: StudyPlan) -> float:
     """Return the memory of evaluating a study: the predictions of all its runs, and copies of those of one setting."""
-    rows = {place: _predicted_rows(study, setting) for place, setting in study.settings_of.items()}
-    classes = {place: _n_classes(study, setting) for place, setting in study.settings_of.items()}
+    rows = {place: _predicted_rows(study, setting) for place, setting in study.resolver.cross_validated.items()}
+    classes = {place: _n_classes(study, setting) for place, setting in study.resolver.cross_validated.items()}
     stored = sum(rows[place] * (80 + 4 * classes[place]) for place in rows)
     judged = max((rows[place] * (500 + 64 * classes[place]) for place in rows), default=0)
     return 350 + 1e-6 * (stored + judged) + _confusions_mb(study) + _resampling_mb(study)
@@ -114,12 +136,14 @@ def drawing_mb(study: StudyPlan, shown: Mapping[str, str]) -> float:
     tables = 0.004 * _tracks(study.dataset)
     what = shown.get("figure", shown["kind"])
     if "confusion" in what or what in ("triple", "published"):
-        most = max((_n_classes(study, setting) for setting in study.settings_of.values()), default=0)
+        most = max((_n_classes(study, setting) for setting in study.resolver.cross_validated.values()), default=0)
         tables += (0.2 * most**2 if most <= limits.MOST_CLASSES else 0) + 2 * _confusions_mb(study)
     if what == "spectrograms":
         tables += 200
     if what in ("roc", "pr"):
-        tables += 1e-6 * sum(100_000 * _n_classes(study, setting) for setting in study.settings_of.values())
+        tables += 1e-6 * sum(
+            100_000 * _n_classes(study, setting) for setting in study.resolver.cross_validated.values()
+        )
     if what == "right_and_wrong" and study.headline is not None:
         setting = study.headline
         tables += 1e-6 * _predicted_rows(study, setting, tested=False) * (200 + 12 * _n_classes(study, setting))
@@ -137,10 +161,10 @@ def reporting_mb(study: StudyPlan) -> float:
 
 def predicting_mb(study: StudyPlan, settings: PipelineSettings) -> float:
     """Return the memory of asking the final model about files: one whole track, and slices on their way through."""
-    return looking_mb(study, study.final) + 25 * settings.audio.max_minutes
+    return inference_mb(study, study.final) + 25 * settings.audio.max_minutes
 
 
-def looking_mb(study: StudyPlan, setting: Setting) -> float:
+def inference_mb(study: StudyPlan, setting: Setting) -> float:
     """Return the memory of looking at a trained model by itself: the network, and some slices on their way through."""
     return 500 + 1e-6 * _PASSING_BYTES * _LOOKED_AT * _values_shown(study.input_of(setting).settings, setting.training)
 
@@ -162,13 +186,13 @@ def _n_classes(study: StudyPlan, setting: Setting) -> int:
 def _predicted_rows(study: StudyPlan, setting: Setting, *, tested: bool = True) -> float:
     """Return how many predictions the runs of a setting store, or with `tested` False the most that one run stores."""
     protocol, given = study.protocols[setting.protocol], study.input_of(setting)
-    slices = study.tracks_of(protocol) * given.settings.segments.count
+    slices = protocol.n_tracks * given.settings.segments.count
     folds = protocol.folds
     share = folds.test + folds.valid if folds.scheme == "random" else 1 / len(folds.names)
     share *= 2 if folds.validation else 1
     share = 1 if setting.training.predict_training or folds.scheme == "given" else min(1, share)
     runs = len(folds.names) * study.settings.repeats if tested else 1
-    final = slices * folds.holdout / max(1, study.tracks_of(protocol)) if tested else 0
+    final = slices * folds.holdout / max(1, protocol.n_tracks) if tested else 0
     return slices * share * runs + final
 
 
@@ -176,14 +200,14 @@ def _confusions_mb(study: StudyPlan) -> float:
     """Return the memory of the confusion matrices of all settings, of which cells that hold something are kept."""
     cells = sum(
         2 * min(_n_classes(study, setting) ** 2, 2 * _predicted_rows(study, setting))
-        for setting in study.settings_of.values()
+        for setting in study.resolver.cross_validated.values()
     )
     return 3e-4 * cells
 
 
 def _resampling_mb(study: StudyPlan) -> float:
     """Return the memory of the intervals of areas under the curves of tags: draws of tracks, and each tag in each."""
-    tagged = [each for each in study.settings_of.values() if study.protocols[each.protocol].is_tagged]
+    tagged = [each for each in study.resolver.cross_validated.values() if study.protocols[each.protocol].is_tagged]
     return max(
         (_tracks(study.dataset) * (0.02 + 4e-5 * _n_classes(study, each)) for each in tagged),
         default=0,

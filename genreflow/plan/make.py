@@ -16,13 +16,18 @@ from genreflow.config.study import DEFAULT_PROTOCOL, StudySettings
 from genreflow.datasets import scan
 from genreflow.errors import Gathering, UserError
 from genreflow.folds import feasibility
-from genreflow.plan.datasets import DatasetPlan, InputPlan, catalogue_path, listed_before, plan_dataset
+from genreflow.folds.roles import FINAL
+from genreflow.plan.datasets import DatasetPlan, InputPlan, listed_before, plan_dataset
+from genreflow.plan.protocols import ProtocolPlan, plan_protocol
 from genreflow.plan.stages import is_of_this_scheme, key, page_code, versions
-from genreflow.plan.studies import ProtocolPlan, StudyPlan, plan_protocol
+from genreflow.plan.studies import StudyPlan
 from genreflow.plan.validate import Validated, published_files, validate
+from genreflow.project import layout
+from genreflow.project.layout import RunId
 from genreflow.store.digest import digest, file_sha256
 from genreflow.store.parquet import read_header
 from genreflow.store.regular import expand_home
+from genreflow.store.runs import MODEL, PREDICTIONS
 from genreflow.store.walk import check_folder
 
 
@@ -44,40 +49,49 @@ class Plan:
         """Key of the list of refused files."""
         return key(versions("quarantine"), [plan.index_key for plan in self.inputs])
 
-    def report_key(self, study: str) -> str:
-        """Key of the report of a study."""
-        return key(self.studies[study].report_key, self.settings.report)
+    def page_key(self, study: str) -> str:
+        """Key of the page of a study."""
+        return key(self.studies[study].keys.page, self.settings.report)
 
     @property
-    def summaries(self) -> list[Path]:
-        """What other studies than these tell of themselves, whose reports are here."""
-        found = Path("results").glob("*/report/data/summary.json")
-        return sorted(path for path in found if path.parts[-4] not in self.studies)
+    def foreign_summaries(self) -> list[Path]:
+        """The summaries of studies that this run does not build, but whose reports are here."""
+        own = {layout.SUMMARY.format(study=study) for study in self.studies}
+        return sorted(path for path in Path().glob(layout.SUMMARY.format(study="*")) if str(path) not in own)
 
     @property
     def overview_key(self) -> str:
         """Key of the page over all studies."""
-        mine = {name: self.report_key(name) for name in self.studies}
-        return key(page_code(), mine, {str(path): file_sha256(path) for path in self.summaries})
+        pages = {name: self.page_key(name) for name in self.studies}
+        return key(page_code(), pages, {str(path): file_sha256(path) for path in self.foreign_summaries})
 
     @property
-    def predictor(self) -> str:
-        """The final model that `snakemake predict` asks."""
-        study = self.studies[self.settings.predict.study]
-        return f"results/{study.name}/runs/{study.final.model}/{study.final.name}/fold-final/model.safetensors"
+    def predictor_study(self) -> StudyPlan:
+        """The study whose final model predicts new files; only for settings with ``predict``."""
+        assert self.settings.predict is not None
+        return self.studies[self.settings.predict.study]
 
     @property
-    def predictor_record(self) -> list[str]:
-        """The predictions that the final model is calibrated by: its own, and those of the folds of its setting."""
-        study = self.studies[self.settings.predict.study]
-        wanted = (study.final.model, study.final.name)
-        runs = [run for run in study.runs if (run.model, run.setting) == wanted and not run.repeat]
-        return [f"results/{study.name}/{run.path}/predictions.parquet" for run in runs]
+    def predictor(self) -> RunId:
+        """The final run of that study; `validate` has seen to it that there is one."""
+        assert self.predictor_study.final is not None
+        return RunId(self.predictor_study.final.model, self.predictor_study.final.name, FINAL)
 
-    def predict_key(self, files: list[list]) -> str:
-        """Return the key of the predictions: of the model, and of `genreflow.inference.files.stamps` of the files."""
-        study = self.studies[self.settings.predict.study]
-        return key(versions("predictions"), study.run_key(study.final.model, study.final.name), files)
+    @property
+    def predictor_files(self) -> dict[str, str | list[str]]:
+        """The weights of the final model, and the predictions of its setting's runs, which calibrate it."""
+        model = self.predictor
+        runs = [run for run in self.predictor_study.runs if run.model_setting == model.model_setting and not run.repeat]
+        study = layout.STUDY.format(study=self.predictor_study.name)
+        return {
+            "model": f"{study}/{model.path}/{MODEL}",
+            "record": [f"{study}/{run.path}/{PREDICTIONS}" for run in runs],
+        }
+
+    def predictions_key(self, files: list[list]) -> str:
+        """Return the key of the predictions, given `genreflow.inference.files.stamps` of the files."""
+        model = self.predictor
+        return key(versions("predictions"), self.predictor_study.keys.run(model.model, model.setting), files)
 
 
 # Printed as long as there are products of an earlier release.
@@ -91,7 +105,7 @@ def made_with_other_keys(plan: Plan) -> bool:
 
 def _is_of_another_scheme(dataset: str) -> bool:
     try:
-        return not is_of_this_scheme(read_header(catalogue_path(dataset).with_name("duplicates.parquet")).key)
+        return not is_of_this_scheme(read_header(layout.DUPLICATES.format(dataset=dataset)).key)
     except UserError:  # it is not there, or damaged
         return False
 
@@ -115,8 +129,8 @@ def make_plan(config: Mapping[str, Any], *, home: Path, refresh: bool, writes: b
     UserError
         All that is wrong with settings, paths and datasets, at once; nothing has been written then.
     """
-    check_folder(Path("results"))
-    check_folder(Path("logs"))
+    check_folder(Path(layout.RESULTS))
+    check_folder(Path(layout.LOGS))
     plan, listings = validate_config(config, home=home, look=refresh)
     for name, listing in listings.items():
         plan.datasets[name].record(listing, writes=writes)
@@ -142,7 +156,7 @@ def validate_config(config: Mapping[str, Any], *, home: Path, look: bool) -> tup
     for name in found.datasets if look else []:
         with errors.step():
             _check_place(name, settings.datasets[name])
-            listings[name] = scan.list_tracks(settings.datasets[name], raw=catalogue_path(name).parent / "raw")
+            listings[name] = scan.list_tracks(settings.datasets[name], raw=Path(layout.RAW_FOLDER.format(dataset=name)))
     if not look:
         errors.raise_any()
     listed = {name: listings[name].tracks for name in listings} if look else _listed_before(found.datasets)
@@ -176,7 +190,7 @@ def _check_place(name: str, settings: Dataset) -> None:
     """Refuse music below results/, and a folder of classes in which results/ would be one of them."""
     if isinstance(settings, Synthetic):
         return
-    results, music = Path("results").resolve(), expand_home(settings.path).resolve()
+    results, music = Path(layout.RESULTS).resolve(), expand_home(settings.path).resolve()
     if music.is_relative_to(results):
         raise UserError(f"datasets.{name}.path: {settings.path!r} is inside results/, which is the pipeline's own.")
     if isinstance(settings, Folders) and results.is_relative_to(music):

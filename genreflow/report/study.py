@@ -16,6 +16,7 @@ from genreflow.figures import limits
 from genreflow.figures.confused_pairs import confused
 from genreflow.figures.sources import Tables
 from genreflow.folds.roles import FINAL
+from genreflow.project.layout import AUDIO_FOLDER
 from genreflow.report import tables
 from genreflow.report.blocks import Picture
 from genreflow.report.captions import caption_of, title_of
@@ -135,7 +136,7 @@ def study_page(
 def excerpts(page: Study, study: Mapping[str, Any], settings: ReportSettings) -> dict[str, Clip]:
     """Return the excerpts that a page needs, by track id, the most telling first; as many as it may have."""
     index = read_index(study["main_index"]).set_index("track_id")
-    audio = Path("results", _main_dataset(study), "audio")
+    audio = Path(AUDIO_FOLDER.format(dataset=_main_dataset(study)))
     panel_of = {track: panel for panel in page.panels for track in panel.answers}
     clips = {}
     for track in page.wanted()[: settings.excerpts]:

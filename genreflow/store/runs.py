@@ -10,7 +10,7 @@ from genreflow.store.sealed import read_sealed, write_sealed
 
 MODEL, RUN, HISTORY, PREDICTIONS = "model.safetensors", "run.json", "history.parquet", "predictions.parquet"
 RUN_VERSION = 2
-_FOLD = "fold-"
+FOLD_PREFIX = "fold-"
 
 
 def write_run(folder: str | os.PathLike, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def read_run(folder: str | os.PathLike, *, files: Iterable[str] = (), key: str |
         raise Damaged(path, "it does not describe a run")
     check_version(path, facts)
     name = run_name(folder)
-    if name.startswith(_FOLD) and facts.get("name", "").startswith(_FOLD) and facts["name"] != name:
+    if name.startswith(FOLD_PREFIX) and facts.get("name", "").startswith(FOLD_PREFIX) and facts["name"] != name:
         raise Damaged(path, f"it is that of {facts['name']}")
     if key is not None and facts.get("key") != key:
         raise Damaged(path, "it is of another setting, other tracks or other code than belong there")

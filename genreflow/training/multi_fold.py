@@ -1,13 +1,14 @@
 """Several runs in one process, which reads their slices once."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError
-from genreflow.folds.roles import FINAL
+from genreflow.project.layout import parse_fold
+from genreflow.project.specs import TrainingSpec
 from genreflow.store.atomic import waiting_place
 from genreflow.store.runs import HISTORY, MODEL, PREDICTIONS, RUN, read_run
 from genreflow.training.data import SliceReader
@@ -25,7 +26,7 @@ class RunSpec:
 
 
 def run_specs(
-    asked: Mapping[str, Any],
+    spec: TrainingSpec,
     folders: Iterable[Path],
     logs: Path,
     *,
@@ -36,8 +37,8 @@ def run_specs(
 
     Parameters
     ----------
-    asked
-        What the plan tells of the setting.
+    spec
+        The specification of the job.
     folders
         Where the runs belong: ``fold-<fold>``, or for the n-th time ``fold-<fold>r<n>``, whose seed is n - 1 greater.
     logs
@@ -45,16 +46,15 @@ def run_specs(
     """
     found = []
     for folder in folders:
-        name = folder.name.removeprefix("fold-")
-        fold, _, repeat = name.partition("r") if name != FINAL else (name, "", "")
-        seed = asked["training"]["seed"] + int(repeat or 1) - 1
+        fold, repeat = parse_fold(folder.name)
+        training = spec.training.model_copy(update={"seed": spec.training.seed + repeat})
         watch = Watch(
-            name=f"{asked['study']} {asked['name']} {asked['setting']} fold {name}",
-            file=logs / f"fold-{name}.progress.json",
+            name=f"{spec.study} {spec.model} {spec.setting} {folder.name.replace('-', ' ')}",
+            file=logs / f"{folder.name}.progress.json",
             terminal=terminal,
-            events=logs / f"fold-{name}" if has_events else None,
+            events=logs / folder.name if has_events else None,
         )
-        found.append(RunSpec(fold, TrainingSettings(**asked["training"] | {"seed": seed}), folder, watch))
+        found.append(RunSpec(fold, training, folder, watch))
     return found
 
 

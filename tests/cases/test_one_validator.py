@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from genreflow.cli import main
 from genreflow.cli.exits import guarded
 from genreflow.config.layers import load_config
-from genreflow.config.names import WILDCARDS, name_problem
+from genreflow.config.names import name_problem
 from genreflow.datasets.labels import RESERVED
 from genreflow.plan import make
 from genreflow.plan.make import make_plan
+from genreflow.project.layout import WILDCARDS
 
 HOME = Path(__file__).parents[2]
 CONFIG = {"studies": ["own.yaml"], "datasets": {"m": {"layout": "folders", "path": "music"}}}
@@ -300,9 +301,9 @@ def test_classes_that_bear_the_name_of_a_column(work, capsys, name):
 @given(name=st.text(max_size=5) | st.text("aZ0_-", max_size=101))
 def test_a_name_that_is_allowed_is_one_that_the_workflow_takes(name):
     if name_problem(name) is None:
-        for wildcard in ("dataset", "study", "protocol", "figure", "shown"):
+        for wildcard in ("dataset", "study", "protocol", "figure", "snippets"):
             assert re.fullmatch(WILDCARDS[wildcard], name)
-        assert re.fullmatch(WILDCARDS["place"], f"{name}/base")
+        assert re.fullmatch(WILDCARDS["model_setting"], f"{name}/base")
 
 
 JUNK = st.sampled_from(

@@ -129,11 +129,11 @@ def planned(tmp_path, monkeypatch):
 
 def test_a_song_that_changes_changes_its_snippets_and_its_predictions(planned):
     before = planned()
-    keys = before.studies["tiny"].snippets_key("some"), before.predict_key([])
+    keys = before.studies["tiny"].snippets_key("some"), before.predictions_key([])
     Path("music/a/0.wav").write_bytes(b"A0")
     after = planned()
     assert after.studies["tiny"].snippets_key("some") != keys[0]
-    assert after.predict_key([]) != keys[1]
+    assert after.predictions_key([]) != keys[1]
 
 
 def test_predictions_wait_for_the_record_by_which_they_are_calibrated(planned):

@@ -108,25 +108,25 @@ def keys():
     made = plan()
     [dataset], [study] = made.datasets.values(), made.studies.values()
     names = {study.input_plan(name).name: name for name in study.settings.inputs}
-    runs = {setting.model: study.run_key(setting.model, setting.name) for setting in study.settings_of.values()}
+    runs = {model: study.keys.run(model, name) for model, name in study.resolver.cross_validated}
     return {
         "audio": dataset.audio_keys,
         "duplicates": dataset.duplicates_key,
         **{f"slices {names[each.name]}": each.shard_keys for each in dataset.inputs.values()},
         **{f"index {names[each.name]}": each.index_key for each in dataset.inputs.values()},
         "quarantine": made.quarantine_key,
-        "folds": study.folds_key("standard"),
-        "leakage": study.leakage_key("standard"),
+        "folds": study.keys.folds("standard"),
+        "leakage": study.keys.leakage("standard"),
         **{f"run {model}": key for model, key in runs.items()},
-        "filters": study.filters_key,
-        "snippets": study.snippets_key("songs"),
-        "analysis": study.analysis_key,
-        "map": study.map_key,
-        "tables": study.tables_key,
-        "figures": study.figures_key,
-        "report": made.report_key("study"),
+        "filters": study.keys.filters,
+        "snippets": study.keys.snippets("songs"),
+        "analysis": study.keys.analysis,
+        "map": study.keys.map,
+        "tables": study.keys.tables,
+        "figures": study.keys.figures,
+        "report": made.page_key("study"),
         "overview": made.overview_key,
-        "predictions": made.predict_key([]),
+        "predictions": made.predictions_key([]),
     }
 
 
@@ -272,7 +272,7 @@ def test_products_of_an_earlier_release_are_noticed(work, monkeypatch):
 
 MUTATIONS = {
     "logmel": ("features/mel.py", '"power": (10.0, 1e-10)', '"power": (10.1, 1e-10)', "logmel-default"),
-    "duplicates": ("catalog/duplicates.py", "_MOST_WRONG_BITS = 0.125", "_MOST_WRONG_BITS = 0.0", "duplicates"),
+    "duplicates": ("datasets/duplicates.py", "_MOST_WRONG_BITS = 0.125", "_MOST_WRONG_BITS = 0.0", "duplicates"),
     "leakage": ("folds/leakage.py", "_FEW_ARTISTS = 0.05", "_FEW_ARTISTS = 5.0", "leakage"),
 }
 

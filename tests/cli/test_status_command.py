@@ -55,7 +55,7 @@ class Work:
         path = Path("results/mine/runs", model, setting, f"fold-{fold}", "run.json")
         path.parent.mkdir(parents=True)
         facts = {
-            "key": key or self.study.run_key(model, setting),
+            "key": key or self.study.keys.run(model, setting),
             "status": status,
             "resumed": resumed,
             "seconds": {"total": seconds},

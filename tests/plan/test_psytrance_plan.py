@@ -28,7 +28,7 @@ PUBLISHED = ("dropout", "optimizer", "pooling")
 
 def test_ten_published_bars_are_eight_settings_and_forty_runs(study):
     experiments = [study.settings.experiments[name] for name in PUBLISHED]
-    bars = [setting for experiment in experiments for _, setting in study.experiment_settings(experiment)]
+    bars = [setting for experiment in experiments for _, setting in study.resolver.of_experiment(experiment)]
     assert len(bars) == 10
     assert {setting.protocol for setting in bars} == {"files"}
     assert len(names := {setting.name for setting in bars}) == 8
@@ -36,10 +36,10 @@ def test_ten_published_bars_are_eight_settings_and_forty_runs(study):
 
 
 def test_the_final_model_is_the_setting_that_all_experiments_share_with_albums_apart(study):
-    shared = study.resolve("psytrance_cnn", {})
+    shared = study.resolver.resolve("psytrance_cnn", {})
     assert (shared.training.optimizer, *shared.options.values()) == ("adam", "maxmean", 0.2, "time")
     assert study.final.axes == {**shared.axes, "protocol": "albums"}
-    assert study.evaluation["headline"]["setting"] == study.final.name
+    assert study.facts["headline"]["setting"] == study.final.name
     assert [run.setting for run in study.runs if run.fold == "final"] == [study.final.name]
 
 
@@ -61,14 +61,14 @@ def test_every_published_bar_has_its_number(study):
 
     [path] = [path for path in study.published if path.stem == "psytrance_folds"]
     known = set(zip(*pd.read_csv(path, dtype=str)[["experiment", "value"]].to_numpy().T, strict=True))
-    told = study.evaluation["experiments"]
+    told = study.facts["experiments"]
     ours = {(name, value) for name in PUBLISHED for value, *_ in told[name]["values"]}
     assert ours == known
 
 
 def test_settings_with_the_same_values_share_their_runs_whatever_their_order(study):
-    one = study.resolve("psytrance_cnn", {"dropout": 0.5, "pool": "max"})
-    other = study.resolve("psytrance_cnn", {"pool": "max", "dropout": 0.5})
+    one = study.resolver.resolve("psytrance_cnn", {"dropout": 0.5, "pool": "max"})
+    other = study.resolver.resolve("psytrance_cnn", {"pool": "max", "dropout": 0.5})
     assert one == other
     assert one.name == "dropout=0.5,input=slices,optimizer=adam,orient=time,pool=max,protocol=files"
 
@@ -78,7 +78,7 @@ def test_what_the_final_model_sets_is_its_own_and_not_that_of_the_folds(study):
     other = type(study)(study.name, changed, study.datasets, study.published)
     assert other.final.training.epochs == 50
     for run in other.runs:
-        epochs = other.run_params(run.model, run.setting)["training"]["epochs"]
+        epochs = other.job(run.model_setting).spec.training.epochs
         assert epochs == (50 if run.fold == "final" else 20)
 
 
@@ -87,5 +87,5 @@ def test_the_report_looks_at_the_input_that_its_setting_is_fed(study):
     changed = study.settings.model_copy(update={"inputs": backwards})
     other = type(study)(study.name, changed, study.datasets, study.published)
     assert next(iter(other.inputs)) != "slices"
-    assert other.inputs["slices"].index == other.main_index
+    assert other.inputs["slices"].index == other.main_input.index
     assert len(other.indexes) == len(backwards)

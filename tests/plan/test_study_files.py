@@ -90,7 +90,7 @@ def scores_of(study):
 
 def published(plan):
     """Return the values of experiments beside which something published stands."""
-    told = plan.evaluation
+    told = plan.facts
     table = published_table(told["experiments"], told["settings"], scores_of(plan.settings.published))
     return table[table[list(COLUMNS)].notna().any(axis=1)]
 
@@ -116,8 +116,8 @@ def test_the_small_size_is_a_matter_of_minutes(small):
     """Of five to ten seconds a run."""
     assert sum(len(plan.runs) for plan in small.values()) <= 135
     for plan in small.values():
-        for setting in plan.settings_of.values():
-            if not MODELS[plan.network(setting.model)].is_estimator:
+        for setting in plan.resolver.cross_validated.values():
+            if not MODELS[plan.resolver.network(setting.model)].is_estimator:
                 steps = setting.training.epochs * setting.training.steps_per_epoch
                 assert steps <= 50, (plan.name, setting.model)
                 assert setting.training.batch * steps <= 500, (plan.name, setting.model)
@@ -160,7 +160,7 @@ class TestBothSizes:
 
     def test_published_numbers_are_of_original_protocols_alone(self, full, study):
         plan = full[study]
-        originals = {(each["model"], each["setting"]) for each in plan.evaluation["settings"] if each["original"]}
+        originals = {(each["model"], each["setting"]) for each in plan.facts["settings"] if each["original"]}
         assert set(published(plan)[["model", "setting"]].itertuples(index=False, name=None)) <= originals
 
     def test_no_published_number_that_tables_have_a_place_for_is_lost(self, full, study):
@@ -202,7 +202,9 @@ class TestPublishedNumbers:
     def test_of_psytrance(self, full):
         rows = published(full["psytrance"])
         rows = rows[rows["experiment"] == "optimizer"]
-        optimizers = [full["psytrance"].setting(row.model, row.setting).training.optimizer for row in rows.itertuples()]
+        optimizers = [
+            full["psytrance"].resolver.of(row.model, row.setting).training.optimizer for row in rows.itertuples()
+        ]
         assert optimizers == ["adadelta", "adam", "adamax", "sgd"]
         assert rows["published_mean"].tolist() == [0.6706, 0.6942, 0.6689, 0.6479]
 
@@ -288,7 +290,7 @@ class TestProtocols:
     def test_albums_of_psytrance_are_parted_as_in_the_study_and_kept_together_in_the_headline(self, full):
         plan = full["psytrance"]
         assert not plan.protocols["files"].folds.group and plan.protocols["albums"].folds.group
-        assert plan.evaluation["headline"]["protocol"] == "albums" == plan.final.protocol
+        assert plan.facts["headline"]["protocol"] == "albums" == plan.final.protocol
         for protocol in plan.protocols.values():
             folds = assign(protocol.dataset.tracks, protocol.folds)
             parted = folds.assign(album=folds["track_id"].map(protocol.dataset.tracks.set_index("track_id")["group"]))
@@ -310,25 +312,25 @@ class TestProtocols:
 
 class TestTraining:
     def test_of_psytrance(self, full):
-        training = {setting.training.steps_per_epoch for setting in full["psytrance"].settings_of.values()}
+        training = {setting.training.steps_per_epoch for setting in full["psytrance"].resolver.cross_validated.values()}
         assert training == {92}
 
     def test_of_western8(self, full):
         plan = full["western8"]
-        base = plan.resolve("western8_cnn", {}).training
+        base = plan.resolver.resolve("western8_cnn", {}).training
         assert (base.batch, base.epochs, base.schedule, base.restore_best) == (200, 50, "constant", False)
         assert base.sampling == "shuffled"
 
     def test_of_genre_mood(self, full):
         for name in full["genre_mood"].settings.models:
-            training = full["genre_mood"].resolve(name, {}).training
+            training = full["genre_mood"].resolver.resolve(name, {}).training
             assert (training.batch, training.epochs) == (32, 100)
             assert (training.early_stopping_patience, training.monitor) == (10, "loss")
             assert training.schedule == ("plateau" if name.startswith("end2end") else "constant")
 
     def test_of_the_models_of_tagging(self, full):
         plan = full["tagging"]
-        for _, setting in plan.experiment_settings(plan.settings.experiments["models"]):
+        for _, setting in plan.resolver.of_experiment(plan.settings.experiments["models"]):
             training = setting.training
             assert (training.batch, training.epochs, training.learning_rate) == (16, 10, 1e-3)
             assert (training.optimizer, training.sampling, training.crop) == ("adam", "shuffled", None)
@@ -336,17 +338,17 @@ class TestTraining:
     def test_of_the_literature_table_is_that_of_won_et_al(self, full):
         """Each on segments of the length of its own entry; the mean over 16 windows of a clip."""
         plan = full["tagging"]
-        rows = plan.experiment_settings(plan.settings.experiments["literature"])
+        rows = plan.resolver.of_experiment(plan.settings.experiments["literature"])
         assert len(rows) == 12
         for _, setting in rows:
-            training, entry = setting.training, MODELS[plan.network(setting.model)]
+            training, entry = setting.training, MODELS[plan.resolver.network(setting.model)]
             given = plan.settings.inputs[setting.input]
             assert (training.schedule, training.epochs, training.batch) == ("won2020", 200, 16)
             assert (training.sampling, training.monitor, training.restore_best) == ("shuffled", "loss", True)
             assert (training.crop or segment_shape(given)[0], training.crop_windows) == (entry.input_shape[0], 16)
 
     def test_of_feature_maps(self, full):
-        training = full["feature_maps"].resolve("net_music", {}).training
+        training = full["feature_maps"].resolver.resolve("net_music", {}).training
         assert (training.batch, training.epochs, training.optimizer) == (20, 40, "adadelta")
         assert (training.monitor, training.restore_best, training.sampling) == ("accuracy", True, "shuffled")
 
@@ -356,15 +358,21 @@ def test_models_are_fed_what_their_study_fed_them(full, study):
     """The study's own networks with their own front-end, segments and standardisation; others as they may be."""
     plan = full[study]
     for name in plan.settings.models:
-        entry, setting = MODELS[plan.network(name)], plan.resolve(name, {})
+        entry, setting = MODELS[plan.resolver.network(name)], plan.resolver.resolve(name, {})
         if entry.study == study:
             assert plan.settings.inputs[setting.input] == entry.input_settings, name
 
 
 def test_a_network_comes_under_several_names_where_its_options_differ(full):
-    cells = {name: full["genre_mood"].resolve(name, {}).options.get("cell") for name in ("blstm", "bgru", "conv")}
+    cells = {
+        name: full["genre_mood"].resolver.resolve(name, {}).options.get("cell") for name in ("blstm", "bgru", "conv")
+    }
     assert cells == {"blstm": "lstm", "bgru": "gru", "conv": None}
-    assert full["genre_mood"].network("blstm") == full["genre_mood"].network("bgru") == "genre_mood_recurrent"
+    assert (
+        full["genre_mood"].resolver.network("blstm")
+        == full["genre_mood"].resolver.network("bgru")
+        == "genre_mood_recurrent"
+    )
 
 
 def test_studies_of_one_stand_in_share_its_music(small):
@@ -377,7 +385,7 @@ def test_studies_of_one_stand_in_share_its_music(small):
 @pytest.mark.parametrize("study", STUDIES)
 def test_no_two_settings_share_a_key(small, study):
     keys = {
-        (place, small[study].setting(*place).protocol): small[study].run_key(*place)
-        for place in small[study].settings_of
+        (place, small[study].resolver.of(*place).protocol): small[study].keys.run(*place)
+        for place in small[study].resolver.cross_validated
     }
     assert len(set(keys.values())) == len(keys)

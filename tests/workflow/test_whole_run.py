@@ -18,6 +18,7 @@ from genreflow.cli.check import config_of
 from genreflow.datasets.index import read_index
 from genreflow.evaluation.cost import cost_table
 from genreflow.plan.make import make_plan
+from genreflow.plan.study_files import logs_of
 from genreflow.store.parquet import column_arrays, read_frame, read_header, read_table
 
 BAD = {
@@ -136,7 +137,7 @@ def test_the_map_shows_every_usable_track(built):
 def test_what_every_stage_took_is_on_record(built, monkeypatch):
     monkeypatch.chdir(built.work)
     study = make_plan(config_of(["my.yaml"]), home=built.home, refresh=False).studies["tiny"]
-    table = cost_table(study.logs, read_frame("results/tiny/tables/runs.parquet", "table"))
+    table = cost_table(logs_of(study), read_frame("results/tiny/tables/runs.parquet", "table"))
     assert len(table) == 11 and (table["recorded"] == table["jobs"]).all()
     assert (table["seconds"] > 0).all() and (table["gpu_seconds"] == 0).all()
 

@@ -1,16 +1,20 @@
 rule audio:
     input:
-        shard_files("results/{dataset}/audio/{shard}.parquet"),
-        expand("results/{dataset}/duplicates.parquet", dataset=PLAN.datasets),
+        [
+            layout.AUDIO.format(dataset=dataset.name, shard=shard)
+            for dataset in PLAN.datasets.values()
+            for shard in dataset.shards
+        ],
+        expand(layout.DUPLICATES, dataset=PLAN.datasets),
 
 
 rule synthesise_tracks:
     input:
-        catalog=ancient("results/{dataset}/catalog.parquet"),
+        catalog=ancient(layout.CATALOG),
     output:
-        ensure("results/{dataset}/raw/{shard}.parquet", non_empty=True),
+        ensure(layout.RAW, non_empty=True),
     log:
-        "logs/{dataset}/synthesise_tracks/{shard}.log",
+        LOG["synthesise_tracks"],
     conda:
         "../../envs/audio.yaml"
     threads: 1
@@ -19,10 +23,8 @@ rule synthesise_tracks:
         runtime=minutes(50),
         gpu=0,
     params:
-        key=lambda wildcards: PLAN.datasets[wildcards.dataset].raw_keys[wildcards.shard],
-        settings=lambda wildcards: PLAN.datasets[
-            wildcards.dataset
-        ].settings.model_dump(),
+        key=lambda wildcards: dataset_of(wildcards).raw_keys[wildcards.shard],
+        settings=lambda wildcards: dataset_of(wildcards).settings.model_dump(),
     script:
         "../scripts/synthesise_tracks.py"
 
@@ -30,27 +32,29 @@ rule synthesise_tracks:
 rule normalise_audio:
     input:
         lambda wildcards: (
-            [f"results/{wildcards.dataset}/raw/{wildcards.shard}.parquet"]
-            if PLAN.datasets[wildcards.dataset].is_synthetic
+            [layout.RAW.format(**wildcards)]
+            if dataset_of(wildcards).is_synthetic
             else []
         ),
-        catalog=ancient("results/{dataset}/catalog.parquet"),
+        catalog=ancient(layout.CATALOG),
     output:
-        ensure("results/{dataset}/audio/{shard}.parquet", non_empty=True),
+        ensure(layout.AUDIO, non_empty=True),
     log:
-        "logs/{dataset}/normalise_audio/{shard}.log",
+        LOG["normalise_audio"],
     conda:
         "../../envs/audio.yaml"
     threads: PLAN.settings.limits.audio_threads
     resources:
         mem_mb=memory(job_resources.normalising_mb(PLAN.settings)),
-        runtime=minutes(normalising_minutes),
+        runtime=minutes(
+            lambda wildcards: job_resources.normalising_minutes(
+                dataset_of(wildcards), wildcards.shard, PLAN.settings
+            )
+        ),
         gpu=0,
     params:
-        key=lambda wildcards: PLAN.datasets[wildcards.dataset].audio_keys[
-            wildcards.shard
-        ],
-        stage_key=lambda wildcards: PLAN.datasets[wildcards.dataset].ogg_key,
+        key=lambda wildcards: dataset_of(wildcards).audio_keys[wildcards.shard],
+        stage_key=lambda wildcards: dataset_of(wildcards).ogg_key,
         settings=PLAN.settings.audio.model_dump(),
         timeout=PLAN.settings.limits.track_timeout,
         memory_gb=PLAN.settings.limits.track_memory_gb,
@@ -60,28 +64,22 @@ rule normalise_audio:
 
 rule find_duplicates:
     input:
-        audio=lambda wildcards: expand(
-            "results/{dataset}/audio/{shard}.parquet",
-            dataset=wildcards.dataset,
-            shard=PLAN.datasets[wildcards.dataset].shards,
-        ),
+        audio=audio_shards,
     output:
-        ensure("results/{dataset}/duplicates.parquet", non_empty=True),
+        ensure(layout.DUPLICATES, non_empty=True),
     log:
-        "logs/{dataset}/find_duplicates.log",
+        LOG["find_duplicates"],
     conda:
         "../../envs/audio.yaml"
     threads: 1
     resources:
         mem_mb=memory(
-            lambda wildcards: job_resources.duplicates_mb(
-                PLAN.datasets[wildcards.dataset]
-            )
+            lambda wildcards: job_resources.duplicates_mb(dataset_of(wildcards))
         ),
         runtime=minutes(20),
         gpu=0,
     params:
-        key=lambda wildcards: PLAN.datasets[wildcards.dataset].duplicates_key,
+        key=lambda wildcards: dataset_of(wildcards).duplicates_key,
         search=PLAN.settings.duplicates.search,
     script:
         "../scripts/find_duplicates.py"

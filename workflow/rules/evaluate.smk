@@ -1,73 +1,47 @@
-TABLES = [
-    "audit",
-    "warnings",
-    "copies",
-    "runs",
-    "settings",
-    "experiments",
-    "history",
-    "confusion",
-    "classes",
-    "tracks",
-    "holdout",
-    "scores",
-    "tags",
-    "curves",
-    "calibration",
-    "comparisons",
-    "label_issues",
-]
-
-
 rule tables:
     input:
-        "results/quarantine.csv",
-        study_files(
-            *[
-                f"tables/{table}.{kind}"
-                for table in TABLES
-                for kind in ["csv", "parquet"]
-            ],
-            "tables/headline.json",
+        f"{layout.QUARANTINE}.csv",
+        expand(
+            f"{layout.TABLES}/{{table}}.{{format}}",
+            study=PLAN.studies,
+            table=layout.STUDY_TABLES,
+            format=["csv", "parquet"],
         ),
+        expand(layout.HEADLINE, study=PLAN.studies),
 
 
 rule evaluate_study:
     input:
-        lambda wildcards: [
-            f"results/{wildcards.study}/{run.path}/{file}"
-            for run in PLAN.studies[wildcards.study].runs
-            for file in ["run.json", "history.parquet", "predictions.parquet"]
-        ],
-        folds=lambda wildcards: protocol_files("folds.parquet", study=wildcards.study),
-        index=lambda wildcards: PLAN.studies[wildcards.study].main_index,
-        indexes=lambda wildcards: PLAN.studies[wildcards.study].indexes,
-        duplicates=lambda wildcards: "results/{}/duplicates.parquet".format(
-            PLAN.studies[wildcards.study].main_input.dataset.name
+        lambda wildcards: study_files.evaluated_files(study_of(wildcards)),
+        folds=lambda wildcards: study_files.protocol_files(
+            study_of(wildcards), layout.FOLDS
         ),
-        published=lambda wildcards: list(PLAN.studies[wildcards.study].published),
+        index=lambda wildcards: study_of(wildcards).main_input.index,
+        indexes=lambda wildcards: study_of(wildcards).indexes,
+        duplicates=lambda wildcards: layout.DUPLICATES.format(
+            dataset=study_of(wildcards).main_input.dataset.name
+        ),
+        published=lambda wildcards: list(study_of(wildcards).published),
     output:
         csv=[
-            in_report(f"results/{{study}}/tables/{table}.csv", table)
-            for table in TABLES
+            in_report(f"{layout.TABLES}/{table}.csv", table)
+            for table in layout.STUDY_TABLES
         ],
-        parquet=[f"results/{{study}}/tables/{table}.parquet" for table in TABLES],
-        headline="results/{study}/tables/headline.json",
+        parquet=[f"{layout.TABLES}/{table}.parquet" for table in layout.STUDY_TABLES],
+        headline=layout.HEADLINE,
     log:
-        "logs/{study}/evaluate_study.log",
+        LOG["evaluate_study"],
     conda:
         "../../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=memory(
-            lambda wildcards: job_resources.evaluating_mb(
-                PLAN.studies[wildcards.study]
-            )
+            lambda wildcards: job_resources.evaluating_mb(study_of(wildcards))
         ),
         runtime=minutes(50),
         gpu=0,
     params:
-        key=lambda wildcards: PLAN.studies[wildcards.study].tables_key,
-        study=lambda wildcards: Unmarked(PLAN.studies[wildcards.study].evaluation),
+        key=lambda wildcards: study_of(wildcards).keys.tables,
+        study=lambda wildcards: Unmarked(study_of(wildcards).facts),
     script:
         "../scripts/evaluate_study.py"

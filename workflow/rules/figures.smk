@@ -1,45 +1,62 @@
 rule figures:
     input:
         [
-            f"results/{study.name}/figures/{figure}.{suffix}"
+            file
             for study in PLAN.studies.values()
-            for figure in study.figures
-            for suffix in ["png", "svg"]
+            for file in study_files.figure_files(study, "png", "svg")
         ],
+
+
+def figure_of(wildcards):
+    return study_of(wildcards).figures[wildcards.figure]
+
+
+def figure_label(wildcards):
+    """Return the name of a figure in Snakemake's own report.
+
+    There is one label only: Snakemake turns a second one that happens to have two values in equal shares into a
+    switch, and where a figure has only one of them, the whole report stays empty.
+    """
+    facts = study_of(wildcards).page_facts
+    return {"result": label_of(title_of(figure_of(wildcards), facts), facts)}
 
 
 rule draw_figure:
     input:
-        tables=[f"results/{{study}}/tables/{table}.parquet" for table in TABLES],
-        inspected=lambda wildcards: inspected_files(wildcards.study),
-        index=lambda wildcards: PLAN.studies[wildcards.study].main_index,
-        indexes=lambda wildcards: PLAN.studies[wildcards.study].indexes,
-        published=lambda wildcards: list(PLAN.studies[wildcards.study].published),
+        tables=[f"{layout.TABLES}/{table}.parquet" for table in layout.STUDY_TABLES],
+        inspected=lambda wildcards: study_files.inspected_files(study_of(wildcards)),
+        index=lambda wildcards: study_of(wildcards).main_input.index,
+        indexes=lambda wildcards: study_of(wildcards).indexes,
+        published=lambda wildcards: list(study_of(wildcards).published),
     output:
         png=report(
-            "results/{study}/figures/{figure}.png",
+            f"{layout.FIGURES}/{{figure}}.png",
             caption="../report/figure.rst",
             category="{study}",
-            subcategory=lambda wildcards: section_of(
-                PLAN.studies[wildcards.study].figures[wildcards.figure]
-            ),
+            subcategory=lambda wildcards: section_of(figure_of(wildcards)),
             labels=figure_label,
         ),
-        svg="results/{study}/figures/{figure}.svg",
+        svg=f"{layout.FIGURES}/{{figure}}.svg",
     log:
-        "logs/{study}/draw_figure/{figure}.log",
+        LOG["draw_figure"],
     conda:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=memory(drawing_mb),
+        mem_mb=memory(
+            lambda wildcards: job_resources.drawing_mb(
+                study_of(wildcards), figure_of(wildcards)
+            )
+        ),
         runtime=minutes(5),
         gpu=0,
     params:
-        key=lambda wildcards: PLAN.studies[wildcards.study].figures_key,
-        figure=lambda wildcards: PLAN.studies[wildcards.study].figures[wildcards.figure],
-        study=lambda wildcards: Unmarked(PLAN.studies[wildcards.study].evaluation),
+        key=lambda wildcards: study_of(wildcards).keys.figures,
+        figure=figure_of,
+        study=lambda wildcards: Unmarked(study_of(wildcards).facts),
         # Derived from the output, so that other words are no reason to draw again.
-        words=lambda wildcards, output: words_of(wildcards),
+        words=lambda wildcards, output: Unmarked(
+            rst_of(figure_of(wildcards), study_of(wildcards).page_facts)
+        ),
     script:
         "../scripts/draw_figure.py"

@@ -1,36 +1,40 @@
 rule folds:
     input:
-        protocol_files("folds.parquet", "leakage.parquet", "leakage.csv"),
+        [
+            file
+            for study in PLAN.studies.values()
+            for file in study_files.protocol_files(
+                study,
+                layout.FOLDS,
+                f"{layout.LEAKAGE}.parquet",
+                f"{layout.LEAKAGE}.csv",
+            )
+        ],
 
 
 rule assign_folds:
     input:
         indexes=lambda wildcards: [
             plan.index
-            for plan in PLAN.studies[wildcards.study].fed_inputs_of(wildcards.protocol)
+            for plan in study_of(wildcards).fed_inputs_of(wildcards.protocol)
         ],
     output:
-        ensure(
-            "results/{study}/protocols/{protocol}/folds.parquet",
-            non_empty=True,
-        ),
+        ensure(layout.FOLDS, non_empty=True),
     log:
-        "logs/{study}/assign_folds/{protocol}.log",
+        LOG["assign_folds"],
     localrule: True
     conda:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=memory(protocol_mb),
+        mem_mb=memory(
+            lambda wildcards: job_resources.tracks_mb(protocol_of(wildcards).dataset)
+        ),
         runtime=minutes(20),
         gpu=0,
     params:
-        key=lambda wildcards: PLAN.studies[wildcards.study].folds_key(
-            wildcards.protocol
-        ),
-        protocol=lambda wildcards: PLAN.studies[wildcards.study]
-        .protocols[wildcards.protocol]
-        .told(),
+        key=lambda wildcards: study_of(wildcards).keys.folds(wildcards.protocol),
+        spec=lambda wildcards: protocol_of(wildcards).spec.to_json(),
         max_quarantine=PLAN.settings.limits.max_quarantine,
         max_class_loss=PLAN.settings.limits.max_class_loss,
     script:
@@ -39,39 +43,36 @@ rule assign_folds:
 
 rule audit_leakage:
     input:
-        folds="results/{study}/protocols/{protocol}/folds.parquet",
-        index=lambda wildcards: PLAN.studies[wildcards.study]
+        folds=layout.FOLDS,
+        index=lambda wildcards: study_of(wildcards)
         .fed_inputs_of(wildcards.protocol)[0]
         .index,
-        duplicates=lambda wildcards: "results/{}/duplicates.parquet".format(
-            PLAN.studies[wildcards.study].protocols[wildcards.protocol].dataset.name
+        duplicates=lambda wildcards: layout.DUPLICATES.format(
+            dataset=protocol_of(wildcards).dataset.name
         ),
     output:
         csv=report(
-            "results/{study}/protocols/{protocol}/leakage.csv",
+            f"{layout.LEAKAGE}.csv",
             caption="../report/leakage.rst",
             category="{study}",
             subcategory="Leakage audit",
             labels={"result": "Every check in every fold, {protocol}"},
         ),
-        parquet=ensure(
-            "results/{study}/protocols/{protocol}/leakage.parquet",
-            non_empty=True,
-        ),
-        bandwidth="results/{study}/protocols/{protocol}/bandwidth.parquet",
+        parquet=ensure(f"{layout.LEAKAGE}.parquet", non_empty=True),
+        bandwidth=layout.BANDWIDTH,
     log:
-        "logs/{study}/audit_leakage/{protocol}.log",
+        LOG["audit_leakage"],
     localrule: True
     conda:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=memory(protocol_mb),
+        mem_mb=memory(
+            lambda wildcards: job_resources.tracks_mb(protocol_of(wildcards).dataset)
+        ),
         runtime=minutes(20),
         gpu=0,
     params:
-        key=lambda wildcards: PLAN.studies[wildcards.study].leakage_key(
-            wildcards.protocol
-        ),
+        key=lambda wildcards: study_of(wildcards).keys.leakage(wildcards.protocol),
     script:
         "../scripts/audit_leakage.py"

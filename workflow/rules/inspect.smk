@@ -1,34 +1,40 @@
 rule inspect:
     input:
-        [file for study in PLAN.studies for file in inspected_files(study)],
-        study_files("inspection/map.parquet"),
+        [
+            file
+            for study in PLAN.studies.values()
+            for file in study_files.inspected_files(study)
+        ],
+        expand(layout.MAP, study=PLAN.studies),
+
+
+def inference_mb(wildcards, run):
+    study = study_of(wildcards)
+    return job_resources.inference_mb(study, study.resolver.of(run.model, run.setting))
 
 
 rule visualise_filters:
     input:
         unpack(
-            lambda wildcards: run_files(
-                PLAN.studies[wildcards.study],
-                PLAN.studies[wildcards.study].filtered_run,
+            lambda wildcards: study_files.trained_run(
+                study_of(wildcards), study_of(wildcards).filtered_run
             )
         ),
     output:
-        ensure("results/{study}/inspection/filters.parquet", non_empty=True),
+        ensure(layout.FILTERS, non_empty=True),
     log:
-        "logs/{study}/visualise_filters.log",
+        LOG["visualise_filters"],
     conda:
         "../../envs/train.yaml"
     threads: PLAN.settings.limits.train_threads
     resources:
         mem_mb=memory(
-            lambda wildcards: looking_mb(
-                wildcards, PLAN.studies[wildcards.study].filtered_run
-            )
+            lambda wildcards: inference_mb(wildcards, study_of(wildcards).filtered_run)
         ),
         runtime=minutes(110),
         gpu=0,
     params:
-        key=lambda wildcards: PLAN.studies[wildcards.study].filters_key,
+        key=lambda wildcards: study_of(wildcards).keys.filters,
     script:
         "../scripts/visualise_filters.py"
 
@@ -36,33 +42,29 @@ rule visualise_filters:
 rule predict_snippets:
     input:
         unpack(
-            lambda wildcards: run_files(
-                PLAN.studies[wildcards.study],
-                PLAN.studies[wildcards.study].snippets_run(wildcards.shown),
+            lambda wildcards: study_files.trained_run(
+                study_of(wildcards),
+                study_of(wildcards).snippets_run(wildcards.snippets),
             )
         ),
     output:
-        csv=ensure("results/{study}/inspection/snippets-{shown}.csv", non_empty=True),
-        parquet=ensure(
-            "results/{study}/inspection/snippets-{shown}.parquet", non_empty=True
-        ),
+        csv=ensure(f"{layout.SNIPPETS}.csv", non_empty=True),
+        parquet=ensure(f"{layout.SNIPPETS}.parquet", non_empty=True),
     log:
-        "logs/{study}/predict_snippets/{shown}.log",
+        LOG["predict_snippets"],
     conda:
         "../../envs/train.yaml"
     threads: PLAN.settings.limits.train_threads
     resources:
         mem_mb=memory(
-            lambda wildcards: looking_mb(
-                wildcards, PLAN.studies[wildcards.study].snippets_run(wildcards.shown)
+            lambda wildcards: inference_mb(
+                wildcards, study_of(wildcards).snippets_run(wildcards.snippets)
             )
         ),
         runtime=minutes(50),
         gpu=0,
     params:
-        key=lambda wildcards: PLAN.studies[wildcards.study].snippets_key(
-            wildcards.shown
-        ),
+        key=lambda wildcards: study_of(wildcards).keys.snippets(wildcards.snippets),
         audio_folder=lambda wildcards, input: str(
             Path(input.index).parents[2] / "audio"
         ),
@@ -73,52 +75,50 @@ rule predict_snippets:
 rule describe_dataset:
     input:
         indexes=lambda wildcards: [
-            PLAN.studies[wildcards.study].inputs[name].index
-            for name in PLAN.studies[wildcards.study].settings.analysis
+            study_of(wildcards).inputs[name].index
+            for name in study_of(wildcards).settings.analysis
         ],
-        published=lambda wildcards: list(PLAN.studies[wildcards.study].published_tags),
+        published=lambda wildcards: list(study_of(wildcards).keys.published_tags),
     output:
-        csv=[f"results/{{study}}/analysis/{table}.csv" for table in ANALYSES],
-        parquet=[f"results/{{study}}/analysis/{table}.parquet" for table in ANALYSES],
+        csv=[f"{layout.ANALYSIS}/{table}.csv" for table in layout.ANALYSIS_TABLES],
+        parquet=[
+            f"{layout.ANALYSIS}/{table}.parquet" for table in layout.ANALYSIS_TABLES
+        ],
     log:
-        "logs/{study}/describe_dataset.log",
+        LOG["describe_dataset"],
     conda:
         "../../envs/train.yaml"
     threads: 1
     resources:
         mem_mb=memory(
-            lambda wildcards: job_resources.describing_mb(
-                PLAN.studies[wildcards.study]
-            )
+            lambda wildcards: job_resources.describing_mb(study_of(wildcards))
         ),
         runtime=minutes(230),
         gpu=0,
     params:
-        key=lambda wildcards: PLAN.studies[wildcards.study].analysis_key,
-        inputs=lambda wildcards: PLAN.studies[wildcards.study].settings.analysis,
+        key=lambda wildcards: study_of(wildcards).keys.analysis,
+        inputs=lambda wildcards: study_of(wildcards).settings.analysis,
     script:
         "../scripts/describe_dataset.py"
 
 
 rule map_library:
     input:
-        index=lambda wildcards: PLAN.studies[wildcards.study].main_index,
+        index=lambda wildcards: study_of(wildcards).main_input.index,
     output:
-        ensure("results/{study}/inspection/map.parquet", non_empty=True),
+        ensure(layout.MAP, non_empty=True),
     log:
-        "logs/{study}/map_library.log",
+        LOG["map_library"],
     conda:
         "../../envs/train.yaml"
     threads: 1
     resources:
         mem_mb=memory(
-            lambda wildcards: job_resources.mapping_mb(
-                PLAN.studies[wildcards.study].main_input
-            )
+            lambda wildcards: job_resources.mapping_mb(study_of(wildcards).main_input)
         ),
         runtime=minutes(50),
         gpu=0,
     params:
-        key=lambda wildcards: PLAN.studies[wildcards.study].map_key,
+        key=lambda wildcards: study_of(wildcards).keys.map,
     script:
         "../scripts/map_library.py"

@@ -1,58 +1,54 @@
 rule report:
     input:
-        study_files("report/index.html", "report.html"),
-        "results/index.html",
+        expand(layout.PAGE, study=PLAN.studies),
+        expand(layout.SINGLE_PAGE, study=PLAN.studies),
+        layout.OVERVIEW,
 
 
 rule write_report:
     input:
-        tables=[f"results/{{study}}/tables/{table}.parquet" for table in TABLES],
-        csv=[f"results/{{study}}/tables/{table}.csv" for table in CAPTIONED],
-        headline="results/{study}/tables/headline.json",
-        library="results/{study}/inspection/map.parquet",
-        indexes=lambda wildcards: PLAN.studies[wildcards.study].indexes,
-        quarantine="results/quarantine.parquet",
-        leakage=lambda wildcards: protocol_files(
-            "leakage.parquet", study=wildcards.study
+        tables=[f"{layout.TABLES}/{table}.parquet" for table in layout.STUDY_TABLES],
+        csv=[f"{layout.TABLES}/{table}.csv" for table in CAPTIONED],
+        headline=layout.HEADLINE,
+        library=layout.MAP,
+        indexes=lambda wildcards: study_of(wildcards).indexes,
+        quarantine=f"{layout.QUARANTINE}.parquet",
+        leakage=lambda wildcards: study_files.protocol_files(
+            study_of(wildcards), f"{layout.LEAKAGE}.parquet"
         ),
-        bandwidth=lambda wildcards: protocol_files(
-            "bandwidth.parquet", study=wildcards.study
+        bandwidth=lambda wildcards: study_files.protocol_files(
+            study_of(wildcards), layout.BANDWIDTH
         ),
-        figures=lambda wildcards: [
-            f"results/{wildcards.study}/figures/{figure}.png"
-            for figure in PLAN.studies[wildcards.study].figures
-        ],
+        figures=lambda wildcards: study_files.figure_files(study_of(wildcards), "png"),
     output:
-        page=ensure("results/{study}/report/index.html", non_empty=True),
-        single=ensure("results/{study}/report.html", non_empty=True),
+        page=ensure(layout.PAGE, non_empty=True),
+        single=ensure(layout.SINGLE_PAGE, non_empty=True),
     log:
-        "logs/{study}/write_report.log",
+        LOG["write_report"],
     conda:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=memory(
-            lambda wildcards: job_resources.reporting_mb(PLAN.studies[wildcards.study])
-        ),
+        mem_mb=memory(lambda wildcards: job_resources.reporting_mb(study_of(wildcards))),
         runtime=minutes(20),
         gpu=0,
     params:
-        key=lambda wildcards: PLAN.report_key(wildcards.study),
+        key=lambda wildcards: PLAN.page_key(wildcards.study),
         settings=PLAN.settings.report.model_dump(),
-        logs=lambda wildcards: PLAN.studies[wildcards.study].logs,
-        study=lambda wildcards: PLAN.studies[wildcards.study].page,
-        figures=lambda wildcards: PLAN.studies[wildcards.study].figures,
+        logs=lambda wildcards: study_files.logs_of(study_of(wildcards)),
+        study=lambda wildcards: study_of(wildcards).page_facts,
+        figures=lambda wildcards: study_of(wildcards).figures,
     script:
         "../scripts/write_report.py"
 
 
 rule write_overview:
     input:
-        study_files("report/index.html"),
+        expand(layout.PAGE, study=PLAN.studies),
     output:
-        ensure("results/index.html", non_empty=True),
+        ensure(layout.OVERVIEW, non_empty=True),
     log:
-        "logs/write_overview.log",
+        LOG["write_overview"],
     localrule: True
     conda:
         "../../envs/report.yaml"
@@ -63,6 +59,6 @@ rule write_overview:
         gpu=0,
     params:
         key=PLAN.overview_key,
-        others=[str(path) for path in PLAN.summaries],
+        others=[str(path) for path in PLAN.foreign_summaries],
     script:
         "../scripts/write_overview.py"

@@ -6,68 +6,62 @@ rule slices:
             for plan in dataset.inputs.values()
             for file in [*map(plan.shard, dataset.shards), plan.index]
         ],
-        "results/quarantine.csv",
-        "results/quarantine.parquet",
+        f"{layout.QUARANTINE}.csv",
+        f"{layout.QUARANTINE}.parquet",
 
 
-# What is cut from tracks lies in slices/ (spectrograms), maps/ (feature maps, waveforms) or descriptors/.
 rule cut_slices:
     input:
-        audio="results/{dataset}/audio/{shard}.parquet",
+        audio=layout.AUDIO,
     output:
-        ensure("results/{dataset}/{room}/{input}/{shard}.{suffix}", non_empty=True),
+        ensure(layout.SHARD, non_empty=True),
     log:
-        "logs/{dataset}/cut_slices/{room}/{input}/{shard}.{suffix}.log",
+        LOG["cut_slices"],
     conda:
         "../../envs/audio.yaml"
     threads: 1
     resources:
-        mem_mb=memory(cutting_mb),
-        runtime=minutes(cutting_minutes),
+        mem_mb=memory(
+            lambda wildcards: job_resources.cutting_mb(
+                input_of(wildcards), wildcards.shard
+            )
+        ),
+        runtime=minutes(
+            lambda wildcards: job_resources.cutting_minutes(
+                input_of(wildcards), wildcards.shard
+            )
+        ),
         gpu=0,
     params:
-        key=lambda wildcards: PLAN.datasets[wildcards.dataset]
-        .inputs[wildcards.input]
-        .shard_keys[wildcards.shard],
-        settings=lambda wildcards: PLAN.datasets[wildcards.dataset]
-        .inputs[wildcards.input]
-        .settings.model_dump(),
+        key=lambda wildcards: input_of(wildcards).shard_keys[wildcards.shard],
+        settings=lambda wildcards: input_of(wildcards).settings.model_dump(),
     script:
         "../scripts/cut_slices.py"
 
 
 rule index_dataset:
     input:
-        catalog=ancient("results/{dataset}/catalog.parquet"),
-        audio=lambda wildcards: expand(
-            "results/{dataset}/audio/{shard}.parquet",
-            dataset=wildcards.dataset,
-            shard=PLAN.datasets[wildcards.dataset].shards,
+        catalog=ancient(layout.CATALOG),
+        audio=audio_shards,
+        slices=lambda wildcards: list(
+            map(input_of(wildcards).shard, dataset_of(wildcards).shards)
         ),
-        slices=lambda wildcards: [
-            PLAN.datasets[wildcards.dataset].inputs[wildcards.input].shard(shard)
-            for shard in PLAN.datasets[wildcards.dataset].shards
-        ],
-        duplicates="results/{dataset}/duplicates.parquet",
+        duplicates=layout.DUPLICATES,
     output:
-        ensure("results/{dataset}/{room}/{input}/index.parquet", non_empty=True),
+        ensure(layout.INDEX, non_empty=True),
     log:
-        "logs/{dataset}/index_dataset/{room}/{input}.log",
+        LOG["index_dataset"],
     localrule: True
     conda:
         "../../envs/audio.yaml"
     threads: 1
     resources:
-        mem_mb=memory(
-            lambda wildcards: job_resources.tracks_mb(PLAN.datasets[wildcards.dataset])
-        ),
+        mem_mb=memory(lambda wildcards: job_resources.tracks_mb(dataset_of(wildcards))),
         runtime=minutes(20),
         gpu=0,
     params:
-        key=lambda wildcards: PLAN.datasets[wildcards.dataset]
-        .inputs[wildcards.input]
-        .index_key,
-        shards=lambda wildcards: PLAN.datasets[wildcards.dataset].shards,
+        key=lambda wildcards: input_of(wildcards).index_key,
+        shards=lambda wildcards: dataset_of(wildcards).shards,
         across_classes=PLAN.settings.duplicates.across_classes,
     script:
         "../scripts/index_dataset.py"
@@ -76,19 +70,19 @@ rule index_dataset:
 rule list_quarantine:
     input:
         catalogs=ancient(
-            [f"results/{plan.dataset.name}/catalog.parquet" for plan in PLAN.inputs]
+            [layout.CATALOG.format(dataset=plan.dataset.name) for plan in PLAN.inputs]
         ),
         indexes=[plan.index for plan in PLAN.inputs],
     output:
         csv=report(
-            "results/quarantine.csv",
+            f"{layout.QUARANTINE}.csv",
             caption="../report/quarantine.rst",
             category="All studies",
             labels={"result": "Quarantined files, and why"},
         ),
-        parquet="results/quarantine.parquet",
+        parquet=f"{layout.QUARANTINE}.parquet",
     log:
-        "logs/list_quarantine.log",
+        LOG["list_quarantine"],
     localrule: True
     conda:
         "../../envs/audio.yaml"

@@ -1,15 +1,22 @@
-RUN_FILES = ["run.json", "model.safetensors", "history.parquet", "predictions.parquet"]
-
 PACKED = PLAN.settings.limits.folds_per_job == "all"
+
+
+def training_mb(wildcards):
+    study, names = study_of(wildcards), wildcards.model_setting.split("/")
+    return job_resources.training_mb(study, study.resolver.of(*names), PLAN.settings)
+
+
+def training_minutes(wildcards):
+    study, names = study_of(wildcards), wildcards.model_setting.split("/")
+    return job_resources.training_minutes(study, study.resolver.of(*names))
 
 
 rule train:
     input:
         [
-            f"results/{study.name}/{run.path}/{file}"
+            file
             for study in PLAN.studies.values()
-            for run in study.runs
-            for file in RUN_FILES
+            for file in study_files.run_files(study)
         ],
 
 
@@ -18,48 +25,32 @@ rule train_run:
         index=lambda wildcards: job_of(wildcards).index,
         folds=lambda wildcards: job_of(wildcards).folds,
     output:
-        info=ensure(
-            "results/{study}/runs/{place}/fold-{fold}/run.json",
-            non_empty=True,
-        ),
-        weights=ensure(
-            "results/{study}/runs/{place}/fold-{fold}/model.safetensors",
-            non_empty=True,
-        ),
-        history=ensure(
-            "results/{study}/runs/{place}/fold-{fold}/history.parquet",
-            non_empty=True,
-        ),
-        predictions=ensure(
-            "results/{study}/runs/{place}/fold-{fold}/predictions.parquet",
-            non_empty=True,
-        ),
+        [ensure(file, non_empty=True) for file in layout.RUN_FILES],
     log:
-        "logs/{study}/train_run/{place}/fold-{fold}.log",
+        LOG["train_run"],
     benchmark:
-        "logs/{study}/train_run/{place}/fold-{fold}.benchmark.tsv"
+        LOG["train_run"].replace(".log", ".benchmark.tsv")
     wildcard_constraints:
-        fold="final" if PACKED else FOLD,
+        fold="final" if PACKED else layout.FOLD,
     conda:
         "../../envs/train.yaml"
     threads: PLAN.settings.limits.train_threads
     resources:
         mem_mb=memory(training_mb),
         runtime=minutes(training_minutes),
-        # Of no consequence for the result, and so no reason to run again, as parameters would be.
+        # Resources, because params that do not matter for the result would cause reruns.
         slices_mb=int(1000 * PLAN.settings.limits.memory_gb),
         tensorboard=lambda wildcards: job_of(wildcards).tensorboard,
         gpu=lambda wildcards: gpus(job_of(wildcards).gpu),
     params:
         key=lambda wildcards: job_of(wildcards).key,
-        run=lambda wildcards: job_of(wildcards).told,
-        audio=PLAN.settings.audio.model_dump(),
+        spec=lambda wildcards: job_of(wildcards).spec.to_json(),
         device=PLAN.settings.limits.device,
     script:
         "../scripts/train_run.py"
 
 
-# One job a setting: as many rules as there are sets of folds, because the outputs of a rule are counted when it is read.
+# One job a setting. Each set of folds needs a rule: the outputs of a rule are counted when it is read.
 for study in PLAN.studies.values() if PACKED else []:
     for number, protocol in enumerate(study.used_protocols):
 
@@ -71,20 +62,17 @@ for study in PLAN.studies.values() if PACKED else []:
                 folds=lambda wildcards: job_of(wildcards).folds,
             output:
                 [
-                    ensure(
-                        f"results/{{study}}/runs/{{place}}/fold-{name}/{file}",
-                        non_empty=True,
-                    )
+                    ensure(file.replace("{fold}", name), non_empty=True)
                     for name in study.fold_names_of(protocol)
-                    for file in RUN_FILES
+                    for file in layout.RUN_FILES
                 ],
             log:
-                "logs/{study}/train_run/{place}/folds.log",
+                LOG["train_folds"],
             benchmark:
-                "logs/{study}/train_run/{place}/folds.benchmark.tsv"
+                LOG["train_folds"].replace(".log", ".benchmark.tsv")
             wildcard_constraints:
                 study=study.name,
-                place=study.places_of(protocol),
+                model_setting=study.settings_pattern(protocol),
             conda:
                 "../../envs/train.yaml"
             threads: PLAN.settings.limits.train_threads
@@ -98,8 +86,7 @@ for study in PLAN.studies.values() if PACKED else []:
                 gpu=lambda wildcards: gpus(job_of(wildcards).gpu),
             params:
                 key=lambda wildcards: job_of(wildcards).key,
-                run=lambda wildcards: job_of(wildcards).told,
-                audio=PLAN.settings.audio.model_dump(),
+                spec=lambda wildcards: job_of(wildcards).spec.to_json(),
                 device=PLAN.settings.limits.device,
             script:
                 "../scripts/train_run.py"

@@ -4,6 +4,7 @@ from genreflow.figures.gallery import draw
 from genreflow.figures.sources import read_sources
 from genreflow.figures.style import save
 from genreflow.job import job
+from genreflow.project.layout import STUDY
 
 with job(snakemake.log[0]):
     sources = read_sources(
@@ -12,7 +13,7 @@ with job(snakemake.log[0]):
         inspected=snakemake.input.get("inspected", []),
         published=snakemake.input.get("published", []),
         index=snakemake.input.index,
-        folder=Path("results", snakemake.wildcards.study),
+        folder=Path(STUDY.format(study=snakemake.wildcards.study)),
     )
     figure = draw(snakemake.params.figure, sources)
     save(figure, snakemake.output.png, snakemake.output.svg, key=snakemake.params.key)

@@ -7,6 +7,7 @@ from genreflow.datasets.index import facts_of, read_index
 from genreflow.evaluation.headline import write_headline
 from genreflow.evaluation.study import read_folds, read_published, read_runs, study_tables
 from genreflow.job import job
+from genreflow.project.layout import STUDY
 from genreflow.store.csvs import write_csv
 from genreflow.store.parquet import Header, read_frame, write_table
 
@@ -15,7 +16,7 @@ with job(snakemake.log[0]):
     indexes = pd.concat([read_index(path) for path in snakemake.input.indexes], ignore_index=True)
     tables, headline = study_tables(
         study,
-        read_runs(Path("results", study["name"]), study),
+        read_runs(Path(STUDY.format(study=study["name"])), study),
         read_folds(snakemake.input.get("folds", [])),
         read_index(snakemake.input.index),
         indexes.drop_duplicates("track_id").set_index("track_id")["title"],

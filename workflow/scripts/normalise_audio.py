@@ -6,6 +6,7 @@ from genreflow.config.audio import AudioSettings
 from genreflow.datasets.catalog import check_lasting, tracks_of_shard
 from genreflow.datasets.progress import standing
 from genreflow.job import job
+from genreflow.project.layout import AUDIO_PROGRESS
 
 with job(snakemake.log[0]) as say:
     start = time.monotonic()
@@ -27,7 +28,7 @@ with job(snakemake.log[0]) as say:
     minutes = (time.monotonic() - start) / 60
     dataset = snakemake.wildcards.dataset
     verdicts = table["verdict"].to_pylist()
-    done = standing(Path("logs", dataset, "progress.json"), output.parent)
+    done = standing(Path(AUDIO_PROGRESS.format(dataset=dataset)), output.parent)
     say(
         f"{dataset}: shard {snakemake.wildcards.shard} ({done}), "
         f"{len(tracks)} tracks, {len(tracks) / minutes / 60:.1f} tracks/s, {hours / minutes:.2f} h of audio a minute, "

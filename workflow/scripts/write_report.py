@@ -2,6 +2,7 @@ from pathlib import Path
 
 from genreflow.config.pipeline import ReportSettings
 from genreflow.job import job
+from genreflow.project.layout import STUDY
 from genreflow.report.folder import write_report
 from genreflow.report.study import excerpts, study_page
 
@@ -18,7 +19,7 @@ with job(snakemake.log[0]):
         bandwidth=snakemake.input.get("bandwidth", []),
         library=snakemake.input.library,
         logs=snakemake.params.logs,
-        folder=Path("results", snakemake.wildcards.study),
+        folder=Path(STUDY.format(study=snakemake.wildcards.study)),
         key=snakemake.params.key,
     )
     write_report(

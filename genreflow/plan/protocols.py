@@ -1,0 +1,67 @@
+"""The protocols of a study: which tracks take part, and how they are divided into folds."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from genreflow.config.folds import FoldSettings
+from genreflow.config.load import settings_from
+from genreflow.config.study import Protocol, StudySettings
+from genreflow.folds.feasibility import classes_of, is_tagged
+from genreflow.folds.roles import HOLDOUT
+from genreflow.plan.datasets import DatasetPlan
+from genreflow.project.specs import ProtocolSpec
+
+
+@dataclass(frozen=True)
+class ProtocolPlan:
+    """A protocol with its fold settings resolved, and the dataset it divides."""
+
+    name: str
+    title: str
+    settings: Protocol
+    folds: FoldSettings
+    dataset: DatasetPlan
+
+    @property
+    def spec(self) -> ProtocolSpec:
+        """What the job that assigns folds is given."""
+        return ProtocolSpec(self.settings.classes, self.settings.tracks, self.folds)
+
+    @property
+    def has_holdout(self) -> bool:
+        """Whether tracks are held out for the final model."""
+        return self.folds.holdout > 0 or self.dataset.tracks["split"].eq(HOLDOUT).any()
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether its folds have validation tracks."""
+        is_given = self.folds.scheme == "given" and self.dataset.tracks["split"].eq("valid").any()
+        return bool(self.folds.validation or self.folds.valid or is_given)
+
+    @cached_property
+    def is_tagged(self) -> bool:
+        """Whether its tracks have tags instead of classes."""
+        return is_tagged(self.dataset.tracks)
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """The classes, or tags, that its tracks may have."""
+        return sorted(self.settings.classes or classes_of(self.dataset.tracks))
+
+    @property
+    def n_tracks(self) -> int:
+        """Upper bound of the number of tracks that take part."""
+        return min(self.settings.tracks or sys.maxsize, len(self.dataset.listed))
+
+
+def plan_protocol(study: str, settings: StudySettings, name: str, datasets: Mapping[str, DatasetPlan]) -> ProtocolPlan:
+    """Plan a protocol of a study, whose dataset is among `datasets`."""
+    protocol = settings.all_protocols[name]
+    folds = settings_from(
+        FoldSettings,
+        {**settings.folds.model_dump(exclude_unset=True), **protocol.folds},
+        f"study {study}: protocols.{name}.folds",
+    )
+    return ProtocolPlan(name, protocol.title or name, protocol, folds, datasets[protocol.dataset or settings.dataset])

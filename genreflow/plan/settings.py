@@ -1,0 +1,266 @@
+"""The settings of a study: every model that its experiments vary, with each option and training value resolved."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from genreflow.config.load import settings_from
+from genreflow.config.study import Experiment, StudySettings
+from genreflow.config.training import TrainingSettings
+from genreflow.errors import Gathering, UserError, did_you_mean
+from genreflow.models import registry
+from genreflow.plan.protocols import ProtocolPlan
+from genreflow.plan.study_checks import feeding_problems
+
+_LONGEST_NAME = 200  # characters of a setting's name, which is that of a folder
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A model with every option and training value resolved; a fusion has members instead.
+
+    Attributes
+    ----------
+    model, name
+        Names in the study and its results.
+    axes
+        The values that the name lists.
+    protocol, input
+        Names in the study.
+    """
+
+    model: str
+    name: str
+    axes: Mapping[str, Any]
+    protocol: str
+    input: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    members: tuple["Setting", ...] = ()
+
+    @property
+    def training_values(self) -> dict[str, Any]:
+        """The training settings that its result depends on: events for TensorBoard change nothing."""
+        return self.training.model_dump(exclude={"tensorboard"})
+
+
+@dataclass
+class SettingResolver:
+    """Resolves what a study's models, experiments, snippets and final model ask for into settings."""
+
+    study: str
+    settings: StudySettings
+    protocols: Mapping[str, ProtocolPlan]
+
+    @cached_property
+    def cross_validated(self) -> dict[tuple[str, str], Setting]:
+        """(Model, setting name) -> setting, for every setting that is trained on the folds of its protocol."""
+        return {names: setting for names, setting in self.evaluated.items() if not setting.members}
+
+    @cached_property
+    def evaluated(self) -> dict[tuple[str, str], Setting]:
+        """(Model, setting name) -> setting, for all that are cross-validated and all fusions."""
+        settings: dict[tuple[str, str], Setting] = {}
+        errors = Gathering()
+        for model, values in self._requested():
+            with errors.step():
+                setting = self.resolve(model, values)
+                for each in [*setting.members, setting]:
+                    settings.setdefault((each.model, each.name), each)
+        errors.raise_any()
+        return settings
+
+    @cached_property
+    def final(self) -> Setting | None:
+        """The setting of the final model; None where the study trains none."""
+        return None if self._final is None else self.resolve(*self._final)
+
+    @property
+    def trained(self) -> list[Setting]:
+        """Every setting that is trained, the final model's last."""
+        return [*self.cross_validated.values(), *([] if self.final is None else [self.final])]
+
+    @property
+    def headline(self) -> Setting | None:
+        """The setting that the report is about: the final model's if it is cross-validated too, else the first."""
+        if self.final is not None and (self.final.model, self.final.name) in self.cross_validated:
+            return self.final
+        return next(iter(self.cross_validated.values()), None)
+
+    def of(self, model: str, name: str) -> Setting:
+        """Return a trained setting by its names."""
+        if self.final is not None and (model, name) == (self.final.model, self.final.name):
+            return self.final
+        return self.cross_validated[model, name]
+
+    def of_experiment(self, experiment: Experiment) -> list[tuple[dict[str, Any], Setting]]:
+        """Return the values that an experiment compares, each with its setting, in the order given."""
+        return [(values, self.resolve(*self._split(experiment, values))) for values in _grid(experiment)]
+
+    def of_snippets(self, name: str) -> Setting:
+        """Return the setting whose model predicts a set of snippets."""
+        values = dict(self.settings.snippets[name])
+        return self.resolve(str(values.pop("model")), values)
+
+    def network(self, model: str) -> str:
+        """Return the network that a model of the study is."""
+        return self.settings.models[model].model or model
+
+    @cached_property
+    def axes(self) -> dict[str, list[str]]:
+        """Model or fusion -> the sorted names of all that is varied of it.
+
+        They name a setting, so whatever two settings of a model may differ in must be among them.
+        """
+        varied: dict[str, set[str]] = {model: set() for model in [*self.settings.models, *self.settings.fusions]}
+        for experiment in self.settings.experiments.values():
+            for model in self._models_of(experiment):
+                varied[model] |= set(experiment.vary) - {"model"}
+        for name, fusion in self.settings.fusions.items():
+            for model in fusion.models:
+                varied[model] |= varied[name]
+        for values in self.settings.snippets.values():
+            varied[str(values["model"])] |= set(values) - {"model"}
+        if self._final is not None:
+            model, final_values = self._final
+            varied[model] |= set(final_values)
+        for model, names in varied.items():
+            for axis in names:
+                for member in self._members(model):
+                    self._section_of(axis, member)
+        return {model: sorted(names) for model, names in varied.items()}
+
+    def resolve(self, model: str, values: Mapping[str, Any]) -> Setting:
+        """Resolve every option and training setting of a model or fusion; `values` override the study's own.
+
+        Raises
+        ------
+        UserError
+            When a value names neither an option of the model, nor a training setting, nor ``input`` or ``protocol``.
+        """
+        if model in self.settings.fusions:
+            return self._resolve_fusion(model, values)
+        own = self.settings.models[model]
+        sections: dict[str, dict[str, Any]] = {
+            "options": dict(own.options),
+            "training": dict(own.training),
+            "data": {
+                "input": own.input or next(iter(self.settings.inputs)),
+                "protocol": own.protocol or next(iter(self.protocols)),
+            },
+        }
+        for axis, value in values.items():
+            sections[self._section_of(axis, model)][axis] = value
+        data = sections["data"]
+        for kind, known in (("input", self.settings.inputs), ("protocol", self.protocols)):
+            if data[kind] not in known:
+                hint = did_you_mean(str(data[kind]), known)
+                raise UserError(f"study {self.study}: the {kind} {data[kind]!r} is not among its {kind}s.{hint}")
+        options = registry.check_options(self.network(model), sections["options"])
+        training = settings_from(
+            TrainingSettings,
+            {**self.settings.training.model_dump(), **sections["training"]},
+            f"study {self.study}: training",
+        )
+        self._check(model, data["input"], self.protocols[data["protocol"]], training)
+        all_values = {**training.model_dump(), **options, **data}
+        axes = {axis: all_values[axis] for axis in self.axes.get(model, [])}
+        name = _setting_name(axes)
+        if len(name) > _LONGEST_NAME:
+            raise UserError(
+                f"study {self.study}: so many things are varied of {model} that the name of a setting, which lists "
+                f"them, has more than {_LONGEST_NAME} characters. Vary fewer of them in one study."
+            )
+        return Setting(model, name, axes, data["protocol"], data["input"], options, training)
+
+    def _resolve_fusion(self, name: str, values: Mapping[str, Any]) -> Setting:
+        fusion = self.settings.fusions[name]
+        members = tuple(self.resolve(model, values) for model in fusion.models)
+        protocol = members[0].protocol
+        if len(protocols := {member.protocol for member in members}) > 1:
+            raise UserError(f"study {self.study}: fusions.{name}: its models have different protocols, {protocols}.")
+        if fusion.rule == "stacking" and not self.protocols[protocol].has_validation:
+            raise UserError(
+                f"study {self.study}: fusions.{name}: stacking learns from validation tracks, and the folds of "
+                f"{protocol!r} have none. Set folds.validation or folds.valid, or take the rule mean."
+            )
+        axes = {axis: members[0].axes[axis] for axis in self.axes.get(name, [])}
+        return Setting(name, _setting_name(axes), axes, protocol, members=members)
+
+    def _requested(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield every model or fusion that the study evaluates, with the values that differ from the study's own."""
+        yield from ((model, {}) for model in [*self.settings.models, *self.settings.fusions])
+        for experiment in self.settings.experiments.values():
+            yield from (self._split(experiment, values) for values in _grid(experiment))
+        for values in self.settings.snippets.values():
+            yield str(values["model"]), _without_model(values)
+
+    @cached_property
+    def _final(self) -> tuple[str, dict[str, Any]] | None:
+        """The final model, and the values that differ from the study's own."""
+        if not self.settings.models or self.settings.final is None:
+            return None
+        model = str(self.settings.final.get("model", next(iter(self.settings.models))))
+        if model not in self.settings.models:
+            hint = did_you_mean(model, self.settings.models)
+            raise UserError(f"study {self.study}: final.model {model!r} is not among its models.{hint}")
+        return model, _without_model(self.settings.final)
+
+    def _split(self, experiment: Experiment, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Return the model of one combination of an experiment, and the other values."""
+        return str(values.get("model", self._models_of(experiment)[0])), _without_model(values)
+
+    def _models_of(self, experiment: Experiment) -> list[str]:
+        return [str(m) for m in experiment.vary.get("model", [experiment.model or next(iter(self.settings.models))])]
+
+    def _members(self, model: str) -> list[str]:
+        return self.settings.fusions[model].models if model in self.settings.fusions else [model]
+
+    def _section_of(self, axis: str, model: str) -> str:
+        """Return which section an axis is in: the ``options`` of the model, ``training``, or the ``data`` it is fed."""
+        sections = {
+            "options": registry.describe(self.network(model)).options,
+            "training": TrainingSettings.model_fields,
+            "data": ["input", "protocol"],
+        }
+        for section, names in sections.items():
+            if axis in names:
+                return section
+        hint = did_you_mean(axis, [name for names in sections.values() for name in names])
+        raise UserError(f"study {self.study}: {axis!r} is no option of {model} and no training setting.{hint}")
+
+    def _check(self, model: str, input_name: str, protocol: ProtocolPlan, training: TrainingSettings) -> None:
+        """Raise UserError if a model cannot take an input, or needs classes where tracks have tags."""
+        entry = registry.describe(self.network(model))
+        problems = feeding_problems(entry, self.settings.inputs[input_name], training)
+        messages = [f"{model} cannot be fed {input_name!r}: {'; '.join(problems)}."] if problems else []
+        if protocol.is_tagged and entry.is_estimator:
+            messages.append(f"{model} tells classes apart, and tracks of {protocol.name!r} have tags.")
+        elif protocol.is_tagged and training.sampling == "balanced":
+            messages.append(
+                f"{model}: batches cannot be balanced where tracks have tags. Set training.sampling to shuffled or "
+                "weighted."
+            )
+        if messages:
+            raise UserError("\n".join(f"study {self.study}: {message}" for message in messages))
+
+
+def varied_axes(experiment: Experiment) -> list[str]:
+    """Return the axes with several values; all axes where none has."""
+    return [axis for axis, values in experiment.vary.items() if len(values) > 1] or list(experiment.vary)
+
+
+def _grid(experiment: Experiment) -> Iterator[dict[str, Any]]:
+    """Yield every combination of the values that an experiment varies."""
+    for values in itertools.product(*experiment.vary.values()):
+        yield dict(zip(experiment.vary, values, strict=True))
+
+
+def _without_model(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {axis: value for axis, value in values.items() if axis != "model"}
+
+
+def _setting_name(axes: Mapping[str, Any]) -> str:
+    return ",".join(f"{axis}={value}" for axis, value in sorted(axes.items())) or "base"

@@ -1,0 +1,87 @@
+"""The files that the rules of a study read and write, by what they are."""
+
+from collections.abc import Sequence
+
+from genreflow.plan.studies import StudyPlan
+from genreflow.project import layout
+from genreflow.project.layout import LOG, RunId, filled
+from genreflow.store.runs import MODEL
+
+
+def run_files(study: StudyPlan, patterns: Sequence[str] = layout.RUN_FILES) -> list[str]:
+    """Return the files of all runs."""
+    return [path for run in study.runs for path in files_of_run(study, run, patterns)]
+
+
+def evaluated_files(study: StudyPlan) -> list[str]:
+    """Return the files of all runs that tables are made of: all but the weights."""
+    return run_files(study, [pattern for pattern in layout.RUN_FILES if not pattern.endswith(MODEL)])
+
+
+def trained_run(study: StudyPlan, run: RunId) -> dict[str, str]:
+    """Return the files of a run that is examined by itself, and those that it was trained with."""
+    job = study.job(run.model_setting)
+    info, weights, *_ = files_of_run(study, run, layout.RUN_FILES)
+    return {"weights": weights, "info": info, "index": job.index, "folds": job.folds}
+
+
+def protocol_files(study: StudyPlan, *patterns: str) -> list[str]:
+    """Return files of every protocol under which something is trained."""
+    return [path for name in study.used_protocols for path in filled(patterns, study=study.name, protocol=name)]
+
+
+def inspected_files(study: StudyPlan) -> list[str]:
+    """Return the tables on models and datasets by themselves."""
+    settings = study.settings
+    patterns = [layout.FILTERS] if settings.filters else []
+    patterns += [f"{layout.ANALYSIS}/{table}.parquet" for table in layout.ANALYSIS_TABLES if settings.analysis]
+    snippets = [layout.SNIPPETS.format(study=study.name, snippets=name) + ".parquet" for name in settings.snippets]
+    return filled(patterns, study=study.name) + snippets
+
+
+def figure_files(study: StudyPlan, *suffixes: str) -> list[str]:
+    """Return the files of all figures."""
+    folder = layout.FIGURES.format(study=study.name)
+    return [f"{folder}/{figure}.{suffix}" for figure in study.figures for suffix in suffixes]
+
+
+def logs_of(study: StudyPlan) -> dict[str, list[str]]:
+    """Return stage -> the logs of the jobs that the study's results come from, in the order of the pipeline.
+
+    For training these are the logs of single runs and of all folds of a setting, whichever were written.
+    """
+    own, inputs = {"study": study.name}, study.fed_inputs
+    datasets = list({plan.dataset.name: plan.dataset for plan in inputs}.values())
+    shards = [(dataset, {"dataset": dataset.name, "shard": shard}) for dataset in datasets for shard in dataset.shards]
+    settings = list(dict.fromkeys(run.model_setting for run in study.runs))
+    inspections = [LOG["map_library"]]
+    inspections += [LOG["predict_snippets"].replace("{snippets}", name) for name in study.settings.snippets]
+    inspections += [LOG["visualise_filters"]] if study.settings.filters else []
+    inspections += [LOG["describe_dataset"]] if study.settings.analysis else []
+    return {
+        "synthesise tracks": [
+            LOG["synthesise_tracks"].format(**names) for dataset, names in shards if dataset.is_synthetic
+        ],
+        "normalise audio": [LOG["normalise_audio"].format(**names) for _, names in shards],
+        "find copies": [LOG["find_duplicates"].format(dataset=dataset.name) for dataset in datasets],
+        "cut slices": [
+            LOG["cut_slices"].format(**plan.names, shard=shard, suffix=plan.suffix)
+            for plan in inputs
+            for shard in plan.dataset.shards
+        ],
+        "index": [LOG["index_dataset"].format(**plan.names) for plan in inputs],
+        "assign folds": protocol_files(study, LOG["assign_folds"]),
+        "audit leakage": protocol_files(study, LOG["audit_leakage"]),
+        "train": [
+            *(path for run in study.runs for path in files_of_run(study, run, [LOG["train_run"]])),
+            *(LOG["train_folds"].format(**own, model_setting=setting) for setting in settings),
+        ],
+        "inspect": filled(inspections, **own),
+        "evaluate": [LOG["evaluate_study"].format(**own)],
+        "draw figures": [LOG["draw_figure"].format(**own, figure=figure) for figure in study.figures],
+    }
+
+
+def files_of_run(study: StudyPlan, run: RunId, patterns: Sequence[str]) -> list[str]:
+    """Return files of one run."""
+    return filled(patterns, study=study.name, model_setting=run.model_setting, fold=run.name)

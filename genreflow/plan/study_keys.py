@@ -1,0 +1,107 @@
+"""The keys of a study's products, in the order in which these are made of each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genreflow.config.augmentation import AUGMENTATIONS
+from genreflow.models import registry
+from genreflow.plan.stages import key, network_code, page_code, versions
+
+if TYPE_CHECKING:
+    from genreflow.plan.settings import Setting
+    from genreflow.plan.studies import StudyPlan
+
+
+@dataclass
+class StudyKeys:
+    """Keys by product."""
+
+    study: StudyPlan
+    _folds: dict[str, str] = field(default_factory=dict, init=False)
+    _runs: dict[tuple[str, str], str] = field(default_factory=dict, init=False)
+
+    def folds(self, protocol: str) -> str:
+        """Key of a protocol's fold table."""
+        if protocol not in self._folds:
+            inputs = [plan.index_key for plan in self.study.fed_inputs_of(protocol)]
+            spec = self.study.protocols[protocol].spec
+            self._folds[protocol] = key(versions("folds"), vars(spec), inputs)
+        return self._folds[protocol]
+
+    def leakage(self, protocol: str) -> str:
+        """Key of a protocol's leakage audit."""
+        duplicates = self.study.protocols[protocol].dataset.duplicates_key
+        return key(versions("leakage"), self.folds(protocol), duplicates)
+
+    def run(self, model: str, setting: str) -> str:
+        """Key of the runs of a model in a setting; fold and repeat are in their paths."""
+        if (model, setting) not in self._runs:
+            self._runs[model, setting] = self._run(self.study.resolver.of(model, setting))
+        return self._runs[model, setting]
+
+    def _run(self, setting: Setting) -> str:
+        entry = registry.describe(self.study.resolver.network(setting.model))
+        stages = ["layers", "fitting" if entry.is_estimator else "training"]
+        if not entry.is_estimator and any(getattr(setting.training, name) for name in AUGMENTATIONS):
+            stages.append("augmentation")
+        return key(
+            versions(*stages), entry.name, entry.builder, network_code(entry.module), setting.options,
+            setting.training_values, self.study.settings.inputs[setting.input].standardise,
+            self.study.input_of(setting).index_key, self.folds(setting.protocol),
+        )  # fmt: skip
+
+    @cached_property
+    def filters(self) -> str:
+        """Key of the responses of a model's filters."""
+        run = self.study.filtered_run
+        return key(versions("filters"), run.path, self.run(run.model, run.setting))
+
+    def snippets(self, name: str) -> str:
+        """Key of the predictions of a set of snippets."""
+        run = self.study.snippets_run(name)
+        return key(versions("snippets"), run.path, self.run(run.model, run.setting))
+
+    @cached_property
+    def analysis(self) -> str:
+        """Key of the description of the dataset."""
+        inputs = {name: self.study.input_plan(name).index_key for name in self.study.settings.analysis}
+        return key(versions("analysis"), inputs, sorted(self.published_tags.values()))
+
+    @property
+    def published_tags(self) -> dict[Path, str]:
+        """The files of published numbers on the dataset's tags, each with the digest of its content."""
+        names = [f"{self.study.settings.published}_{kind}.csv" for kind in ("tags", "correlations")]
+        return {path: content for path, content in self.study.published.items() if path.name in names}
+
+    @cached_property
+    def map(self) -> str:
+        """Key of the map of the library."""
+        return key(versions("map"), self.study.main_input.index_key)
+
+    @cached_property
+    def tables(self) -> str:
+        """Key of the tables."""
+        runs = [(run.path, self.run(run.model, run.setting)) for run in self.study.runs]
+        return key(versions("tables"), runs, self.study.facts, self._indexes, sorted(self.study.published.values()))
+
+    @cached_property
+    def figures(self) -> str:
+        """Key of the figures."""
+        settings = self.study.settings
+        inspected = [self.snippets(name) for name in settings.snippets]
+        inspected += [self.filters] if settings.filters else []
+        inspected += [self.analysis] if settings.analysis else []
+        return key(versions("figures"), self.tables, self._indexes, inspected)
+
+    @cached_property
+    def page(self) -> str:
+        """Key of the page, but for the settings of all reports."""
+        return key(page_code(), self.figures, self.map, self.study.settings)
+
+    @property
+    def _indexes(self) -> dict[str, str]:
+        return {plan.index: plan.index_key for plan in self.study.fed_inputs}

@@ -1,0 +1,159 @@
+"""What jobs are given: specifications that the plan resolves, rules pass on as JSON, and jobs read.
+
+Every value in them is settled; no layer below the plan adds a default.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NotRequired, Self, TypedDict
+
+from pydantic import TypeAdapter
+
+from genreflow.config.audio import AudioSettings
+from genreflow.config.folds import FoldSettings
+from genreflow.config.inputs import InputSettings
+from genreflow.config.training import TrainingSettings
+
+
+class _Spec:
+    def to_json(self) -> str:
+        """Return the specification as JSON without ``<``: Snakemake's report copies params into a script element."""
+        return TypeAdapter(type(self)).dump_json(self).decode().replace("<", r"\u003c")
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the specification that `to_json` wrote."""
+        return TypeAdapter(cls).validate_json(text)
+
+
+@dataclass(frozen=True)
+class ProtocolSpec(_Spec):
+    """Which tracks take part in a protocol, and how they are divided.
+
+    Attributes
+    ----------
+    classes
+        Only tracks of these classes, or with some of these tags; all if None.
+    tracks
+        Upper bound of their number; none if None.
+    folds
+        How they are divided.
+    """
+
+    classes: list[str] | None
+    tracks: int | None
+    folds: FoldSettings
+
+
+@dataclass(frozen=True)
+class TrainingSpec(_Spec):
+    """A model in a setting, to be trained on one or several folds.
+
+    Attributes
+    ----------
+    study, model, setting
+        Names in the study and its results.
+    network
+        Name in `genreflow.models.registry`.
+    options
+        All options of the network.
+    training
+        The training settings. The seed is that of the first repeat.
+    input, audio
+        The settings that its slices are made with.
+    """
+
+    study: str
+    model: str
+    setting: str
+    network: str
+    options: Mapping[str, Any]
+    training: TrainingSettings
+    input: InputSettings
+    audio: AudioSettings
+
+
+class ProtocolFacts(TypedDict):
+    """A protocol as tables, figures and pages need it; the title is read by the page alone."""
+
+    dataset: str
+    standin: bool
+    tags: bool
+    folds: dict[str, Any]
+    title: NotRequired[str]
+
+
+class RunFacts(TypedDict):
+    """A run to be read: its folder below the study's results, and the key that it must have."""
+
+    model: str
+    setting: str
+    fold: str
+    repeat: int
+    path: str
+    protocol: str
+    key: str
+
+
+class FusionFacts(TypedDict):
+    """A fusion, and the model and setting of each of its members."""
+
+    model: str
+    setting: str
+    protocol: str
+    rule: str
+    members: list[tuple[str, str]]
+
+
+class SettingFacts(TypedDict):
+    """A setting with every value it may be looked up by, for published numbers and for comparisons."""
+
+    model: str
+    setting: str
+    protocol: str
+    network: str
+    original: bool
+    values: dict[str, Any]
+
+
+class ExperimentFacts(TypedDict):
+    """An experiment: what it varies, and each value's name, model and setting."""
+
+    title: str
+    axis: str
+    values: list[tuple[str, str, str]]
+
+
+class HeadlineFacts(TypedDict):
+    """The setting that the report is about."""
+
+    model: str
+    setting: str
+    protocol: str
+
+
+class StudyFacts(TypedDict):
+    """A study as its tables and figures need it."""
+
+    name: str
+    published: str | None
+    indexes: dict[str, str]
+    main_index: str
+    protocols: dict[str, ProtocolFacts]
+    runs: list[RunFacts]
+    fusions: list[FusionFacts]
+    settings: list[SettingFacts]
+    experiments: dict[str, ExperimentFacts]
+    headline: HeadlineFacts | None
+    seed: int
+
+
+class PageFacts(StudyFacts):
+    """A study as its page needs it: with titles and descriptions."""
+
+    title: str
+    standin: bool
+    description: str
+    citation: str
+    dataset: str
+    thresholds: dict[str, float]
