@@ -83,6 +83,10 @@ def job_of(wildcards):
     return study_of(wildcards).job(wildcards.model_setting)
 
 
+def figure_of(wildcards):
+    return study_of(wildcards).figures[wildcards.figure]
+
+
 def audio_shards(wildcards):
     """Return the tables of normalised audio of a dataset."""
     return expand(
@@ -100,9 +104,34 @@ def minutes(needed, times=1):
     return job_resources.growing(needed, 5, times)
 
 
+def training_mb(wildcards):
+    study, names = study_of(wildcards), wildcards.model_setting.split("/")
+    return job_resources.training_mb(study, study.resolver.of(*names), PLAN.settings)
+
+
+def training_minutes(wildcards):
+    study, names = study_of(wildcards), wildcards.model_setting.split("/")
+    return job_resources.training_minutes(study, study.resolver.of(*names))
+
+
+def inference_mb(wildcards, run):
+    study = study_of(wildcards)
+    return job_resources.inference_mb(study, study.resolver.of(run.model, run.setting))
+
+
 def gpus(number):
     """Return the number of GPUs to request: 0 where the settings choose the CPU."""
     return 0 if PLAN.settings.limits.device == "cpu" else number
+
+
+def figure_label(wildcards):
+    """Return the name of a figure in Snakemake's own report.
+
+    There is one label only: Snakemake turns a second one that happens to have two values in equal shares into a
+    switch, and where a figure has only one of them, the whole report stays empty.
+    """
+    facts = study_of(wildcards).page_facts
+    return {"result": label_of(title_of(figure_of(wildcards), facts), facts)}
 
 
 def in_report(file, table):

@@ -7,20 +7,6 @@ rule figures:
         ],
 
 
-def figure_of(wildcards):
-    return study_of(wildcards).figures[wildcards.figure]
-
-
-def figure_label(wildcards):
-    """Return the name of a figure in Snakemake's own report.
-
-    There is one label only: Snakemake turns a second one that happens to have two values in equal shares into a
-    switch, and where a figure has only one of them, the whole report stays empty.
-    """
-    facts = study_of(wildcards).page_facts
-    return {"result": label_of(title_of(figure_of(wildcards), facts), facts)}
-
-
 rule draw_figure:
     input:
         tables=[f"{layout.TABLES}/{table}.parquet" for table in layout.STUDY_TABLES],

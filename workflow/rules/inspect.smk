@@ -8,11 +8,6 @@ rule inspect:
         expand(layout.MAP, study=PLAN.studies),
 
 
-def inference_mb(wildcards, run):
-    study = study_of(wildcards)
-    return job_resources.inference_mb(study, study.resolver.of(run.model, run.setting))
-
-
 rule visualise_filters:
     input:
         unpack(

@@ -1,16 +1,6 @@
 PACKED = PLAN.settings.limits.folds_per_job == "all"
 
 
-def training_mb(wildcards):
-    study, names = study_of(wildcards), wildcards.model_setting.split("/")
-    return job_resources.training_mb(study, study.resolver.of(*names), PLAN.settings)
-
-
-def training_minutes(wildcards):
-    study, names = study_of(wildcards), wildcards.model_setting.split("/")
-    return job_resources.training_minutes(study, study.resolver.of(*names))
-
-
 rule train:
     input:
         [
