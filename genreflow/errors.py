@@ -1,80 +1,78 @@
-"""Errors that a user can act on."""
+"""Errors that a user can act on, and the exit codes that commands and jobs end with."""
 
 import errno
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from enum import IntEnum
 from pathlib import Path
+from typing import ClassVar
 
 _LONGEST_WORD = 200  # characters; comparing two words takes the product of their lengths
 
 
+class Exit(IntEnum):
+    """Exit codes; they do not change."""
+
+    OK = 0
+    BUG = 1
+    INPUT = 2
+    BUSY = 3
+    QUARANTINE = 4
+    MACHINE = 5
+    INTERRUPTED = 130
+    TERMINATED = 143
+    UNREAD = 141
+
+
 class UserError(Exception):
-    """Something the user can put right: what is wrong, where, and what to do. Shown without a traceback."""
+    """A mistake the user can correct. The message says what is wrong, where, and what to do; no traceback is shown."""
+
+    exit_code: ClassVar[Exit] = Exit.INPUT
 
 
 class Damaged(UserError):
-    """A product of the pipeline is not as it was written; it can be made again.
+    """A product is not as it was written; the pipeline can remake it.
 
     Parameters
     ----------
     path
         The file.
-    why
-        How it was noticed.
+    reason
+        How the damage was noticed.
     remedy
-        A sentence on what to do, of a file that the pipeline does not make again; empty of all others.
+        What to do, for a file that the pipeline does not make; otherwise empty.
     """
 
-    def __init__(self, path: str | os.PathLike, why: object, remedy: str = "") -> None:
+    exit_code = Exit.MACHINE
+
+    def __init__(self, path: str | os.PathLike, reason: object, remedy: str = "") -> None:
         self.path, self.remedy = Path(path), remedy
-        super().__init__(f"{path} is damaged ({why}).")
+        super().__init__(f"{path} is damaged ({reason}).")
 
 
 class MachineError(UserError):
-    """The machine does not allow it, as far as a library tells: a sentence that says so, and what to do."""
+    """The machine does not allow something: disk, memory, permissions."""
 
-    exit_code = 5
+    exit_code = Exit.MACHINE
 
 
 class NoFolder(MachineError):
-    """A file, or a link that leads nowhere, is where the pipeline has a folder: the machine is not as it was."""
-
-
-# How messages begin of what the machine does not allow, and the numbers of these errors.
-MACHINE_SAYS = {
-    "The disk is full": (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
-    "Nothing may be written there": (errno.EROFS,),
-    "There is no permission": (errno.EACCES, errno.EPERM),
-    "The disk, or the way to it, reports an error": (errno.EIO, errno.ESTALE, errno.ENXIO, errno.ETIMEDOUT),
-    "There is not enough memory": (errno.ENOMEM,),
-    "No further process can be started": (errno.EAGAIN,),
-    "The machine did not let many tracks be decoded": (),
-}
-
-
-def of_the_machine(error: BaseException) -> str | None:
-    """Return in plain words what the machine does not allow; None of an error that is not the machine's."""
-    number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
-    for what, numbers in MACHINE_SAYS.items():
-        if number in numbers:
-            why = str(error) or type(error).__name__
-            return f"{what}: {why}. Put that right and run the same command again: what is finished stays."
-    return None
+    """Where the pipeline has a folder there is a file, or a link that leads nowhere."""
 
 
 class Problems(UserError):
-    """Several user errors found in one pass, shown together.
+    """Several problems found in one pass, shown together.
 
     Parameters
     ----------
     title
-        What was being checked.
+        What was checked.
     problems
-        One sentence each, naming the place (file, row, key).
+        One sentence each, naming the file, row or key.
     limit
-        So many are shown; of the others, how many there are.
+        Upper bound of the number of problems shown; the others are counted.
     """
 
     def __init__(self, title: str, problems: Iterable[str], *, limit: int = 50) -> None:
@@ -86,31 +84,64 @@ class Problems(UserError):
 
 
 class MachineProblems(Problems):
-    """Several things that the machine does not allow, shown together; the first line begins as in `MACHINE_SAYS`."""
+    """Several things that the machine does not allow."""
 
-    exit_code = 5
+    exit_code = Exit.MACHINE
+
+
+class TooManyRefused(Problems):
+    """More tracks were quarantined than the limits allow."""
+
+    exit_code = Exit.QUARANTINE
 
 
 class Gathering:
-    """The user errors of several steps, to be raised together."""
+    """Collects the user errors of several steps, to be raised together."""
 
     def __init__(self, errors: Iterable[UserError] = ()) -> None:
         self.errors = list(errors)
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """Keep a `UserError` of the enclosed lines and go on after them."""
+        """Collect a `UserError` of the enclosed lines and go on after them."""
         try:
             yield
         except UserError as error:
             self.errors.append(error)
 
     def raise_any(self) -> None:
-        """Raise what was kept: the error itself, or one with the texts of all, each once."""
+        """Raise the collected error; if there are several, one with all messages, each once."""
         if len(self.errors) == 1:
             raise self.errors[0]
         if self.errors:
             raise UserError("\n".join(dict.fromkeys(str(error) for error in self.errors)))
+
+
+_MACHINE_CAUSES = {
+    "The disk is full": (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    "Nothing may be written there": (errno.EROFS,),
+    "There is no permission": (errno.EACCES, errno.EPERM),
+    "The disk, or the way to it, reports an error": (errno.EIO, errno.ESTALE, errno.ENXIO, errno.ETIMEDOUT),
+    "There is not enough memory": (errno.ENOMEM,),
+    "No further process can be started": (errno.EAGAIN,),
+}
+
+
+def machine_message(error: BaseException) -> str | None:
+    """Return a sentence on what the machine does not allow; None for an error with another cause."""
+    number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
+    for cause, numbers in _MACHINE_CAUSES.items():
+        if number in numbers:
+            reason = str(error) or type(error).__name__
+            return f"{cause}: {reason}. Put that right and run the same command again: what is finished stays."
+    return None
+
+
+def exit_code_of(error: BaseException) -> Exit:
+    """Return the exit code of a job that an error ends."""
+    if isinstance(error, UserError):
+        return error.exit_code
+    return Exit.BUG if machine_message(error) is None else Exit.MACHINE
 
 
 def did_you_mean(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:

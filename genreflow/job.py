@@ -1,4 +1,4 @@
-"""The frame around the work of one rule: a log, progress lines, and mistakes told in plain words."""
+"""The frame of a job: its log, its lines on the terminal, and its exit code."""
 
 import os
 import sys
@@ -10,12 +10,10 @@ from pathlib import Path
 
 import psutil
 
-from genreflow.errors import Damaged, UserError, of_the_machine
+from genreflow.errors import Damaged, UserError, exit_code_of, machine_message
 from genreflow.repair import set_aside_damaged
 from genreflow.store.costs import recorded
 from genreflow.store.text import Sanitized, sanitize
-
-FAILED = "failed after"
 
 
 def let_jobs_import_from(home: Path) -> None:
@@ -26,12 +24,12 @@ def let_jobs_import_from(home: Path) -> None:
 
 @contextmanager
 def job(log: str | Path) -> Iterator[Callable[[str], None]]:
-    """Send what is printed to `log`; yield a function for lines that belong on the terminal as well.
+    """Redirect the output of a job to `log`; yield a function that prints a line on the terminal as well.
 
-    A `UserError` ends the process with its text alone, and so does what the machine does not allow; of any other error
-    the traceback goes to the log. A damaged product is put aside, so that the next run makes it again. A log whose last
-    line says neither that the job is done nor that it failed is of one that was killed. What the process took from its
-    start is recorded beside the log.
+    A job that fails ends its process with the exit code of its error, which is also recorded beside the log with the
+    time it took (`genreflow.store.costs`). A `UserError` and what the machine does not allow are reported in a
+    sentence; of any other error the traceback goes to the log. A damaged product is set aside, so that the next run
+    remakes it.
     """
     terminal = sys.stderr
     start = time.monotonic()
@@ -49,20 +47,18 @@ def job(log: str | Path) -> Iterator[Callable[[str], None]]:
         try:
             yield say
         except Exception as error:
-            _tell(error, say, log)
-            print(f"{FAILED} {time.monotonic() - start:.1f} s", file=file)
-            raise SystemExit(1) from None
+            say(_report(error, log))
+            print(f"failed after {time.monotonic() - start:.1f} s", file=file)
+            raise SystemExit(int(exit_code_of(error))) from None
         print(f"done in {time.monotonic() - start:.1f} s", file=file)
 
 
-def _tell(error: Exception, say: Callable[[str], None], log: str | Path) -> None:
-    """Say why a job cannot go on; what is damaged is put aside."""
+def _report(error: Exception, log: str | Path) -> str:
+    """Return why a job cannot go on; set aside a damaged product, and print the traceback of an unexpected error."""
     if isinstance(error, Damaged) and not error.remedy:
-        gone = set_aside_damaged(error.path)
-        say(f"{error} {' and '.join(map(str, gone))} will be made again: run the same command once more.")
-        return
+        gone = " and ".join(map(str, set_aside_damaged(error.path)))
+        return f"{error} {gone} will be made again: run the same command once more."
     if isinstance(error, UserError):
-        say(f"{error} {getattr(error, 'remedy', '')}".rstrip())
-        return
+        return f"{error} {getattr(error, 'remedy', '')}".rstrip()
     traceback.print_exc()
-    say(of_the_machine(error) or f"{type(error).__name__}: {error} (the whole story is in {log})")
+    return machine_message(error) or f"{type(error).__name__}: {error} (the whole story is in {log})"

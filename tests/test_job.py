@@ -9,7 +9,7 @@ from genreflow.job import job
 def test_a_mistake_ends_the_job_with_its_text_alone(tmp_path, capfd):
     with pytest.raises(SystemExit) as end, job(tmp_path / "log"):
         raise UserError("The folder is empty.")
-    assert end.value.code == 1
+    assert end.value.code == 2
     assert capfd.readouterr().err == "The folder is empty.\n"
     said, ended = (tmp_path / "log").read_text().splitlines()
     assert said == "The folder is empty." and ended.startswith("failed after")
@@ -26,7 +26,7 @@ def test_a_fault_leaves_its_traceback_in_the_log_and_a_line_on_the_terminal(tmp_
 def test_a_full_disk_is_said_to_be_full(tmp_path, capfd):
     with pytest.raises(SystemExit) as end, job(tmp_path / "log"):
         raise OSError(errno.ENOSPC, "No space left on device", "results/model.safetensors")
-    assert end.value.code == 1
+    assert end.value.code == 5
     told = capfd.readouterr().err
     assert told.startswith("The disk is full") and "model.safetensors" in told and "run the same command" in told
 

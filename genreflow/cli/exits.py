@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and one sentence where it cannot go on. Codes are given here and nowhere else."""
+"""How a command ends: its exit code, and one sentence where it cannot go on."""
 
 import errno
 import os
@@ -9,29 +9,13 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from enum import IntEnum
 from pathlib import Path
 
 from genreflow import __version__
 from genreflow.cli.console import info
-from genreflow.errors import Damaged, MachineError, UserError
+from genreflow.errors import Damaged, Exit, MachineError, UserError
 from genreflow.store.text import sanitize
 from genreflow.store.writable import temporary_folder
-
-
-class Exit(IntEnum):
-    """Exit codes; they do not change."""
-
-    OK = 0
-    BUG = 1
-    INPUT = 2
-    BUSY = 3
-    QUARANTINE = 4
-    MACHINE = 5
-    INTERRUPTED = 130
-    TERMINATED = 143
-    UNREAD = 141
-
 
 MEANINGS = {
     Exit.OK: "all went well",
@@ -68,7 +52,7 @@ def guarded(action: Callable[[], int]) -> int:
     except Damaged as error:
         return _told(f"{error} {error.remedy or REPAIR}", Exit.MACHINE)
     except UserError as error:
-        return _told(str(error), getattr(error, "exit_code", Exit.INPUT))
+        return _told(str(error), error.exit_code)
     except BrokenPipeError:  # whoever read the output has seen enough
         _forget_output()
         return Exit.UNREAD

@@ -24,29 +24,24 @@ import psutil
 from genreflow.cli import snakemake_call
 from genreflow.cli.clock_skew import bring_to_present
 from genreflow.cli.console import info, print_result
-from genreflow.cli.exits import Exit
 from genreflow.config.layers import load_config
-from genreflow.errors import MACHINE_SAYS, UserError, of_the_machine
-from genreflow.job import FAILED
+from genreflow.errors import Exit, UserError, machine_message
 from genreflow.plan.staleness import REBUILD_STALE
+from genreflow.project import layout
 from genreflow.repair import missing_stages, put_back, restore_mtimes, sweep
 from genreflow.shutdown import is_job, signals_passed_on, stop
+from genreflow.store import costs
 from genreflow.store.atomic import MAPPED, TEMPORARY_SUFFIX
 from genreflow.store.walk import check_folder, files_below
 from genreflow.store.writable import temporary_folder
 
 SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
 SNAKEMAKE = (sys.executable, "-m", "snakemake")
-# What jobs that failed have said (`genreflow.job`), the first that is found in any log being the reason of all.
-_REASONS = (
-    (Exit.MACHINE, re.compile(rf"^({'|'.join(MACHINE_SAYS)}): | is damaged \(", re.M)),
-    (Exit.BUG, re.compile(r"^Traceback \(most recent call last\):$", re.M)),
-    (Exit.QUARANTINE, re.compile(r"^Too many tracks were quarantined; ", re.M)),
-)
-_DONE = re.compile(r"^done in [\d.]+ s\n\Z", re.M)
-_ENDED = re.compile(rf"^(done in|{FAILED}) [\d.]+ s\n\Z", re.M)
-_KILLED = re.compile(r"died with <Signals\.SIGKILL")  # in snakemake's own log
-_ERROR = re.compile(r"\[Errno (\d+)\]")  # likewise
+# The exit code of a run in which jobs failed: the first of these that any job ended with.
+_BY_URGENCY = (Exit.MACHINE, Exit.BUG, Exit.QUARANTINE, Exit.INPUT)
+# Snakemake reports its own failures as text alone, in .snakemake/log.
+_KILLED = re.compile(r"died with <Signals\.SIGKILL")
+_ERROR = re.compile(r"\[Errno (\d+)\]")
 _NOTICED = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
 
 
@@ -145,23 +140,18 @@ def _with_snakefile(arguments: Sequence[str]) -> list[str]:
     return [*arguments, *([] if has_own else ["--snakefile", str(SNAKEFILE)])]
 
 
-def reason_of(logs: Path, since: float) -> Exit | None:
-    """Return why jobs failed whose logs were written since then, in seconds since 1970; None if none tells.
+def exit_code_of_jobs(logs: Path, since: float) -> Exit | None:
+    """Return the exit code for the jobs that failed since a moment (Unix time); None if no job left one.
 
-    A mistake of the user is `Exit.INPUT`; a log that tells no end is of a job that was killed, by the machine.
+    A job that was killed leaves none: it counts as stopped by the machine.
     """
-    failed = [text for text in _texts(logs, since).values() if not _DONE.search(text)]
-    for reason, said in _REASONS:
-        if any(said.search(text) for text in failed):
-            return reason
-    if not all(map(_ENDED.search, failed)):
-        return Exit.MACHINE
-    return Exit.INPUT if failed else None
+    codes = {costs.last_exit_code(log) for log in _recent_logs(logs, since)}
+    codes = {Exit.MACHINE if code is None else code for code in codes}
+    return next((code for code in _BY_URGENCY if code in codes), None)
 
 
-def _texts(logs: Path, since: float) -> dict[Path, str]:
-    recent = [log for log in files_below(logs) if log.suffix == ".log" and log.stat().st_mtime >= since]
-    return {log: log.read_text(encoding="utf-8", errors="replace") for log in sorted(recent)}
+def _recent_logs(folder: Path, since: float) -> list[Path]:
+    return sorted(log for log in files_below(folder) if log.suffix == ".log" and log.stat().st_mtime >= since)
 
 
 def _code(end: SystemExit) -> int:
@@ -175,14 +165,16 @@ def _ended(code: int, signals: Sequence[int], folder: Path, began: float) -> int
     if stops := [number for number in signals if number in _NOTICED]:
         print_result("Stopped; what is finished stays.", following="the same command again, which goes on from there")
         return _NOTICED[stops[0]]
-    reason = Exit.MACHINE if code == Exit.MACHINE else reason_of(folder / "logs", began)
-    own = "\n".join(_texts(folder / ".snakemake/log", began).values())
-    if reason is None and any(of_the_machine(OSError(int(number), "")) for number in _ERROR.findall(own)):
+    logs = folder / layout.LOGS
+    reason = Exit.MACHINE if code == Exit.MACHINE else exit_code_of_jobs(logs, began)
+    own_logs = _recent_logs(folder / ".snakemake/log", began)
+    own = "\n".join(log.read_text(encoding="utf-8", errors="replace") for log in own_logs)
+    if reason is None and any(machine_message(OSError(int(number), "")) for number in _ERROR.findall(own)):
         reason = Exit.MACHINE
-    silent = [log for log, text in _texts(folder / "logs", began).items() if not _ENDED.search(text)]
-    # One that is killed as it ends has a log that says it is done.
-    if silent or _KILLED.search(own):
-        where = ", ".join(str(log.relative_to(folder)) for log in silent)
+    killed = [log for log in _recent_logs(logs, began) if costs.last_exit_code(log) is None]
+    # A job that is killed as it ends has recorded that it was done.
+    if killed or _KILLED.search(own):
+        where = ", ".join(str(log.relative_to(folder)) for log in killed)
         info(f"A job was killed, as the system does when memory runs out{where and f' ({where})'}.")
         reason = reason or Exit.MACHINE
     match reason:

@@ -14,7 +14,7 @@ from genreflow.audio.verdict import verdict_of
 from genreflow.datasets.catalog import ignored_of, notices_of, read
 from genreflow.datasets.duplicates import PAIRS, resolve
 from genreflow.datasets.names import printable
-from genreflow.errors import Problems, UserError
+from genreflow.errors import TooManyRefused, UserError
 from genreflow.store import shards as slice_shards
 from genreflow.store.parquet import Header, read_frame, read_header, write_table
 
@@ -169,7 +169,7 @@ def check_losses(index: pd.DataFrame, *, most: float, most_of_a_class: float) ->
 
     Raises
     ------
-    Problems
+    TooManyRefused
         Naming the share lost in all and in each class that lost too many, with the commonest reasons.
     """
     refused = index["verdict"] == "quarantine"
@@ -181,7 +181,7 @@ def check_losses(index: pd.DataFrame, *, most: float, most_of_a_class: float) ->
             lost = _lost(rows, refused[rows.index])
             problems.append(f"class {label!r}: {lost}; limits.max_class_loss is {most_of_a_class:.0%}")
     if problems:
-        raise Problems(
+        raise TooManyRefused(
             "Too many tracks were quarantined; results/quarantine.csv names each. Is this the right folder? "
             "Raise the limits if you want to go on without them:",
             problems,

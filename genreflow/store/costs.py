@@ -1,6 +1,6 @@
-"""What jobs took, and where and with which libraries they ran: a line for each attempt, beside its log.
+"""How jobs ended, and what they took: a line for each attempt beside its log, ``<log>.cost.jsonl``.
 
-They are no products: what a product holds must be the same whenever it is made.
+These files are not products: the content of a product does not depend on when and where it is made.
 """
 
 import json
@@ -16,59 +16,64 @@ from typing import Any
 from genreflow.store.sealed import SEAL, seal
 
 SUFFIX = ".cost.jsonl"
-# What the content of products may depend on.
+# Libraries that the content of products may depend on.
 _LIBRARIES = (
-    "genreflow",
-    "numpy",
-    "scipy",
-    "pandas",
-    "pyarrow",
-    "h5py",
-    "av",
-    "soundfile",
-    "soxr",
-    "torch",
-    "matplotlib",
-)
+    "genreflow", "numpy", "scipy", "pandas", "pyarrow", "h5py", "av", "soundfile", "soxr", "torch", "matplotlib",
+)  # fmt: skip
 
 
 @contextmanager
 def recorded(log: str | os.PathLike, since: float) -> Iterator[None]:
-    """Record how long a job took that began at `since` (seconds since 1970), whether it was done, where and with what.
+    """Record how a job that began at `since` (Unix time) ended, how long it took, where and with which libraries.
 
-    A job that is killed leaves no record; one whose record cannot be written goes on without.
+    A job that is killed leaves no record. A record that cannot be written is left out.
     """
-    is_done = False
+    code = 1
     try:
         yield
-        is_done = True
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+        raise
     finally:
-        line = {"ended": time.time(), "seconds": round(time.time() - since, 3), "done": is_done} | _where()
+        now = time.time()
+        line = {"ended": now, "seconds": round(now - since, 3), "done": code == 0, "exit_code": code} | _environment()
         line[SEAL] = seal(line)
         with suppress(OSError), open(_beside(log), "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
 
 def attempts(log: str | os.PathLike) -> list[dict[str, Any]]:
-    """Return what is on record of the job with this log, the first attempt first.
+    """Return the records of the job with this log, the first attempt first.
 
-    Of each ``ended, seconds, done``, and ``machine, system, versions``. A line that is not as it was written is left
-    out, such as one that a crash has cut short.
+    Each has ``ended, seconds, done, exit_code, machine, system, versions``. Lines that are not as they were written
+    are left out, such as one that a crash has cut short.
     """
     try:
         lines = _beside(log).read_text(encoding="utf-8").splitlines()
     except OSError:
         return []
-    found = []
+    records = []
     for line in lines:
         with suppress(ValueError):
-            attempt = json.loads(line)
-            if isinstance(attempt, dict) and attempt.get(SEAL) == seal(attempt):
-                found.append(attempt)
-    return found
+            record = json.loads(line)
+            if isinstance(record, dict) and record.get(SEAL) == seal(record):
+                records.append(record)
+    return records
 
 
-def _where() -> dict[str, Any]:
+def last_exit_code(log: Path) -> int | None:
+    """Return the exit code of the last attempt of the job with this log; None if it was killed.
+
+    The record of an attempt is written after the last line of its log, so a log that is newer has none.
+    """
+    records = attempts(log)
+    if not records or _beside(log).stat().st_mtime_ns < log.stat().st_mtime_ns:
+        return None
+    return records[-1].get("exit_code", int(not records[-1]["done"]))
+
+
+def _environment() -> dict[str, Any]:
     versions = {"python": platform.python_version()}
     for name in _LIBRARIES:
         with suppress(PackageNotFoundError):

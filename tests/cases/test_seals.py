@@ -389,7 +389,7 @@ def test_json_is_read_in_few_places_all_of_which_verify_it_or_hold_no_results():
         "audio/normalise.py": "the comment of a track, whose pages have been checked",
         "cli/run.py": "who holds the lock",
         "cli/status.py": "how far a run has come, from logs/",
-        "catalog/progress.py": "how far a stage has come, from logs/",
+        "datasets/progress.py": "how far a stage has come, from logs/",
     }
     package = TESTS.parent / "genreflow"
     readers = {str(path.relative_to(package)) for path in package.rglob("*.py") if "json.load" in path.read_text()}

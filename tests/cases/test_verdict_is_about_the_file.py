@@ -18,10 +18,9 @@ from sounds import catalogued, synthesise, write_audio
 from genreflow.audio import workers
 from genreflow.audio.ingest import ingest, unsettled, write
 from genreflow.audio.workers import Died, TimedOut, run_confined
-from genreflow.cli.run import reason_of
 from genreflow.config.audio import AudioSettings
-from genreflow.errors import MACHINE_SAYS, MachineProblems
-from genreflow.plan.unsettled import judge_again
+from genreflow.errors import MachineProblems
+from genreflow.plan.unsettled import retry_unsettled
 from genreflow.store.parquet import read_header
 
 module = importlib.import_module("genreflow.audio.ingest")
@@ -153,11 +152,6 @@ def test_many_unjudged_tracks_are_the_fault_of_the_machine_and_end_the_run(tmp_p
     assert error.value.exit_code == 5
     assert len(error.value.problems) == 3  # it does not go on to the last track
     assert len((tmp_path / "tried").read_text()) == 6
-    assert any(str(error.value).startswith(f"{said}: ") for said in MACHINE_SAYS)
-    log = tmp_path / "logs/job.log"
-    log.parent.mkdir()
-    log.write_text(f"{error.value}\nfailed after 1.0 s\n")
-    assert reason_of(log.parent, since=0) == 5
 
 
 def test_that_no_process_can_be_started_is_no_verdict(tmp_path, tracks, monkeypatch):
@@ -187,17 +181,17 @@ def test_the_next_run_judges_them_again_and_touches_only_what_changes(tmp_path, 
         before_normalising(patch, noted(tmp_path / "tried", lambda: os.kill(os.getpid(), signal.SIGKILL)), "1.wav")
         assert write(path, run(tracks, path.parent), "key") == 1
         os.utime(path, ns=(1, 1))
-        judge_again(Plan())  # no better
+        retry_unsettled(Plan())  # no better
         assert (tmp_path / "tried").read_text() == "xxxx"
         assert path.stat().st_mtime_ns == 1
-    judge_again(Plan("other"))  # a table that its job makes anew
+    retry_unsettled(Plan("other"))  # a table that its job makes anew
     assert path.stat().st_mtime_ns == 1
-    judge_again(Plan())
+    retry_unsettled(Plan())
     assert path.stat().st_mtime_ns > 1
     assert verdicts(pq.read_table(path)) == {"t0": "", "t1": "", "t2": ""}
     assert (read_header(path).key, read_header(path).facts) == ("key", {"unsettled": 0})
     monkeypatch.setattr(module, "ingest", None)  # would fail
-    judge_again(Plan())
+    retry_unsettled(Plan())
 
 
 @pytest.mark.slow
@@ -217,7 +211,7 @@ def test_a_run_with_more_memory_accepts_what_one_with_less_could_not_judge(tmp_p
     again = ingested()
     assert (first[0], again[0]) == (1, 1)
     assert again[1] == first[1]
-    assert "trying 1 track again" in again[2]
+    assert "retrying 1 track" in again[2]
     project.edit("my.yaml", "track_memory_gb: 0.06, ", "")
     assert ingested()[0] == 0
     assert "trying" not in ingested()[2]

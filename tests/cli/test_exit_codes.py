@@ -15,7 +15,7 @@ import pytest
 
 from genreflow.cli import exits, main, models
 from genreflow.cli.exits import Exit
-from genreflow.cli.run import reason_of
+from genreflow.cli.run import exit_code_of_jobs
 from genreflow.datasets.index import check_losses
 from genreflow.errors import Damaged, UserError
 from genreflow.job import job
@@ -212,29 +212,39 @@ def test_a_run_ends_with_the_code_of_what_its_jobs_said(tmp_path, capsys, error,
     fail(tmp_path / "failed.log", error)
     with job(tmp_path / "done.log"):
         print("KeyError: of another story")
-    assert reason_of(tmp_path, 0) == code
+    assert exit_code_of_jobs(tmp_path, 0) == code
 
 
 def test_a_damaged_product_is_a_matter_of_the_machine(tmp_path, capsys):
     (tmp_path / "a.parquet").touch()
     fail(tmp_path / "failed.log", Damaged(tmp_path / "a.parquet", "a page is wrong"))
-    assert reason_of(tmp_path, 0) == Exit.MACHINE
+    assert exit_code_of_jobs(tmp_path, 0) == Exit.MACHINE
 
 
 def test_of_several_reasons_that_counts_which_is_to_be_mended_first(tmp_path, capsys):
     fail(tmp_path / "1.log", too_many())
     fail(tmp_path / "2.log", KeyError("lost"))
-    assert reason_of(tmp_path, 0) == Exit.BUG
+    assert exit_code_of_jobs(tmp_path, 0) == Exit.BUG
     fail(tmp_path / "3.log", OSError(errno.ENOSPC, "No space left on device"))
-    assert reason_of(tmp_path, 0) == Exit.MACHINE
+    assert exit_code_of_jobs(tmp_path, 0) == Exit.MACHINE
 
 
-def test_a_log_without_an_end_is_of_a_job_that_the_machine_killed(tmp_path):
+def test_a_job_without_a_record_was_killed(tmp_path):
     (tmp_path / "killed.log").write_text("")
-    assert reason_of(tmp_path, 0) == Exit.MACHINE
+    assert exit_code_of_jobs(tmp_path, 0) == Exit.MACHINE
+
+
+def test_a_record_of_an_earlier_attempt_is_not_that_of_a_killed_one(tmp_path):
+    log = tmp_path / "killed.log"
+    with job(log):
+        pass
+    assert exit_code_of_jobs(tmp_path, 0) is None
+    later = log.stat().st_mtime + 10
+    os.utime(log, (later, later))
+    assert exit_code_of_jobs(tmp_path, 0) == Exit.MACHINE
 
 
 def test_logs_of_an_earlier_run_tell_nothing(tmp_path, capsys):
     fail(tmp_path / "old.log", KeyError("lost"))
     os.utime(tmp_path / "old.log", (1, 1))
-    assert reason_of(tmp_path, 100) is None
+    assert exit_code_of_jobs(tmp_path, 100) is None
