@@ -4,7 +4,7 @@
 
 ``bare`` is forward, backward and update alone, on one batch that lies on the device: what any loop could reach.
 ``genreflow`` is the whole loop with drawing, gathering and history. ``loader`` is what a careful user writes over the
-same shards: a Dataset of one array in memory, a DataLoader with two workers, the same network, precision and optimiser.
+same shards: a Dataset of one array in memory, a DataLoader with two workers, the same network, precision and optimizer.
 ``plain`` is a plain script: the network as 2-D convolutions in float32. All see the same random slices, turn by turn,
 and the best round counts. ``--grid`` then trains the 40 runs of the psytrance study's three experiments, 20 epochs of
 92 steps of 300 each, one after another in one process. Needs neither Snakemake nor librosa.
@@ -32,7 +32,7 @@ from genreflow.store.shards import Shard, write_shard
 from genreflow.training.data import SliceSet, load_slices
 from genreflow.training.device import choose_device, choose_precision, choose_threads
 from genreflow.training.loop import train
-from genreflow.training.optimisers import make_optimiser
+from genreflow.training.optimizers import make_optimizer
 
 CLASSES = ("dark", "downtempo", "fullon", "goa", "techno")
 BATCH, ROUNDS = 300, 3
@@ -92,15 +92,15 @@ def network(device: torch.device) -> nn.Module:
 def a_step(device: torch.device) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     """Return a function that updates a new network with a batch, in the precision that suits the device."""
     model, precision = network(device), choose_precision("auto", device)
-    optimiser = make_optimiser("adam", model.parameters())
+    optimizer = make_optimizer("adam", model.parameters())
 
     def step(inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
             logits = model(inputs)
         loss = functional.cross_entropy(logits.float(), targets)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         return loss.detach()
 
     return step
@@ -144,7 +144,7 @@ def loader(data: SliceSet, steps: int, device: torch.device) -> float:
 def plain(data: SliceSet, steps: int, device: torch.device) -> float:
     torch.manual_seed(0)
     network = PlainCNN().to(device).train()
-    optimiser = torch.optim.Adam(network.parameters())
+    optimizer = torch.optim.Adam(network.parameters())
     inputs = torch.from_numpy(data.arrays.astype(np.float32)).transpose(1, 2)[:, None]
     targets = torch.from_numpy(data.targets)
     generator = torch.Generator().manual_seed(0)
@@ -153,9 +153,9 @@ def plain(data: SliceSet, steps: int, device: torch.device) -> float:
         for _ in range(steps):
             batch = torch.randint(len(inputs), (BATCH,), generator=generator)
             loss = functional.cross_entropy(network(inputs[batch].to(device)), targets[batch].to(device))
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
         loss.item()
         seconds = time.perf_counter() - start
     return BATCH * steps / seconds

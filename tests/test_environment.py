@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 HOME = Path(__file__).parents[1]
-IMPORT_NAMES = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn"}
+IMPORT_NAMES = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn", "tensorboardx": "tensorboardX"}
 
 
 def pins(lines):

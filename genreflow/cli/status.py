@@ -59,7 +59,7 @@ class RunStatus:
     left
         Seconds that it is expected to take from now on; None where no measurement tells.
     progress
-        What it last told of itself (`genreflow.training.progress.Progress`), if it is running or was stopped.
+        What it last told of itself (`genreflow.training.callbacks.Progress`), if it is running or was stopped.
     """
 
     model: str

@@ -1,12 +1,14 @@
 """Which augmentation makes sense for which front-end."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 from genreflow.config.inputs import Descriptors, FrontEnd, LogMel, MusicMaps, Waveform
 from genreflow.config.training import TrainingSettings
 
 # In the order in which they are done: noise is hidden by masks, and slices are mixed as they are by then.
-AUGMENTATIONS = ("shift", "gain", "noise", "mask_time", "mask_bands", "mixup")
+Augmentation = Literal["shift", "gain", "noise", "mask_time", "mask_bands", "mixup"]
+AUGMENTATIONS: tuple[Augmentation, ...] = ("shift", "gain", "noise", "mask_time", "mask_bands", "mixup")
 
 
 def augmentation_problems(settings: TrainingSettings, front_end: FrontEnd) -> Iterator[str]:

@@ -82,7 +82,9 @@ class TrainingSettings(Settings):
     predict_training: bool = Field(
         False, description="Predict the slices that were trained on, too: what the model knows by heart."
     )
-    tensorboard: bool = Field(False, description="Also write TensorBoard event files beside the logs.")
+    tensorboard: bool = Field(
+        False, description="Also write TensorBoard event files beside the logs (needs tensorboardX)."
+    )
 
     @model_validator(mode="after")
     def _values_agree(self) -> "TrainingSettings":

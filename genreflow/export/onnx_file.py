@@ -29,7 +29,7 @@ from genreflow.store.atomic import write_bytes
 from genreflow.store.shards import as_fed
 from genreflow.store.writable import temporary_folder
 from genreflow.training.bundle import Bundle
-from genreflow.training.crops import window_starts
+from genreflow.training.loader import window_starts
 
 OPSET = 18
 TOLERANCE = 1e-3  # of a probability

@@ -27,9 +27,9 @@ from genreflow.features.mel import band_centres, log_mel
 from genreflow.features.shapes import needed_seconds
 from genreflow.inference.files import find
 from genreflow.inference.tracks import Predictor, TrackPrediction
-from genreflow.models.fitted import Fitted
+from genreflow.models.estimator import Estimator
 from genreflow.store.shards import as_fed
-from genreflow.training.crops import window_starts
+from genreflow.training.loader import window_starts
 
 METHODS = ("occlusion", "integrated_gradients", "saliency")
 COLUMNS = ("slice", "start_s", "end_s", "band", "low_hz", "high_hz", "effect")
@@ -207,7 +207,7 @@ def _by_gradient(network: nn.Module, method: str) -> Callable[..., np.ndarray]:
     """
     if method not in METHODS:
         raise UserError(f"There is no method {method!r}.{did_you_mean(method, METHODS)} Known: {', '.join(METHODS)}.")
-    if any(isinstance(module, Fitted) for module in network.modules()):
+    if any(isinstance(module, Estimator) for module in network.modules()):
         raise UserError(f"The model has no gradients, so {method} says nothing of it. Take the method occlusion.")
     try:
         from captum.attr import IntegratedGradients, Saliency

@@ -1,90 +1,187 @@
-"""Classifiers of descriptors that need no more than a few lines: neighbours, logistic regression, a small network.
+"""Classifiers of descriptors that are named in the literature: estimators, and a small network.
 
-The literature names them without settings; those here are the usual ones.
+The literature names them without settings; the defaults here are the usual ones.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC
 from torch import nn
 from torch.nn import functional
 
-from genreflow.models.fitted import FitData, Fitted, distances, outside
+from genreflow.models.entry import Count, ModelEntry, Number, dropout
+from genreflow.models.estimator import Estimator, FitData, distances, has_invalid
 
-# Logit that makes a softmax 0 in single precision, for a class that no segment is of.
+_DESCRIPTORS = {
+    "front_end": {"kind": "descriptors", "set": "means25"},
+    "segments": {"kind": "random_offset", "seconds": 30.0},
+    "standardise": "element",
+}
+_NAMED = "Named in Neacșu-Miclea (2023), literature review, without settings"
+_UNWEIGHTED = "no class weights"
+
+
+_entry = partial(ModelEntry, study="classical", module=__name__, input=_DESCRIPTORS, variable_axes={0: 1}, n_outputs=8)
+
+ENTRIES = (
+    _entry(
+        name="knn",
+        binding=("standardise",),
+        title="nearest neighbours among the training segments",
+        builder="NearestNeighbours",
+        options={"neighbours": Count(15, 1, 10_000, "Training segments that vote; all where there are fewer.")},
+        is_estimator=True,
+        source=_NAMED,
+        assumptions=("15 neighbours, votes of equal weight, Euclidean distance",),
+    ),
+    _entry(
+        name="random_forest",
+        title="random forest",
+        builder="RandomForest",
+        options={
+            "trees": Count(100, 1, 10_000, "Trees."),
+            "depth": Count(26, 1, 100, "Most decisions one after another."),
+        },
+        is_estimator=True,
+        source="Giamatti and Smith (2020), appendix 4.2: 100 trees of depth 26 at most, bootstrap",
+        assumptions=(
+            "all else as in scikit-learn: Gini impurity, square root of the descriptors tried a node",
+            _UNWEIGHTED,
+        ),
+    ),
+    _entry(
+        name="svm",
+        binding=("standardise",),
+        title="support vector machines with a Gaussian kernel, one a class",
+        builder="SupportVectorMachine",
+        options={
+            "C": Number(10.0, 1e-3, 1e6, "Weight of errors against the width of the margin."),
+            "gamma": Number(
+                0.0, 0, 1e3, "Of the kernel exp(-gamma distance²); 0 for 1 / (descriptors × their variance)."
+            ),
+        },
+        is_estimator=True,
+        source=_NAMED,
+        assumptions=(
+            "one against the rest, C 10, gamma of scikit-learn's `scale`",
+            "probabilities by Platt's sigmoid, on five parts that keep a track together; a class of a single track is "
+            "calibrated on the training segments",
+            _UNWEIGHTED,
+        ),
+    ),
+    _entry(
+        name="logistic_regression",
+        binding=("standardise",),
+        title="multinomial logistic regression",
+        builder="MultinomialRegression",
+        options={"C": Number(1.0, 1e-6, 1e6, "Inverse of the weight of the squared weights (L2).")},
+        is_estimator=True,
+        source=_NAMED,
+        assumptions=("L2 regularisation with C 1, one softmax over all classes", _UNWEIGHTED),
+    ),
+    _entry(
+        name="ann",
+        binding=("standardise",),
+        title="two hidden layers of 256 and 128 on descriptors",
+        builder="MultilayerPerceptron",
+        options={"dropout": dropout(0.2, "Share of units dropped after each hidden layer.")},
+        parameters=(25 + 1) * 256 + (256 + 1) * 128 + (128 + 1) * 8,
+        source=_NAMED,
+        assumptions=("256 and 128 units, ReLU, dropout 0.2",),
+    ),
+)
+
+# Logit whose softmax is 0 in single precision, for a class without segments.
 NEVER = -1_000.0
+# Offset that makes a sigmoid 0 or 1 in single precision, for a class that no segment or every segment belongs to.
+CERTAIN = 40.0
+CALIBRATION_FOLDS = 5
+
+Split = tuple[np.ndarray, np.ndarray]
 
 
-class NearestNeighbours(Fitted):
-    """Standardised descriptors [batch, n] to log-probabilities [batch, n_outputs].
+class NearestNeighbours(Estimator):
+    """Standardized descriptors [batch, n] to log-probabilities [batch, n_outputs].
 
-    The probability of a class is its share among the nearest training segments. Of segments equally far away those
-    that come first in the training set are nearer.
+    The probability of a class is its share among the nearest training segments. Of equally distant segments the first
+    in the training set are taken.
     """
 
+    segments: torch.Tensor
+    classes: torch.Tensor
+
     def __init__(self, *, n_outputs: int, input_shape: tuple[int], neighbours: int) -> None:
-        super().__init__(n_outputs=n_outputs, input_shape=input_shape)
+        super().__init__(n_outputs, input_shape)
         self.neighbours = neighbours
         self.register_sized_buffer("segments", "segments", self.n_inputs, dtype=torch.float32)
         self.register_sized_buffer("classes", "segments", dtype=torch.int64)
 
     @property
     def title(self) -> str:
-        """What is drawn."""
+        """Title in figures and tables."""
         return f"{self.neighbours} nearest of {len(self.segments):,} segments"
 
-    def fit_arrays(self, task: FitData) -> dict[str, Any]:
-        """Keep everything."""
-        return {"segments": task.arrays, "classes": task.targets}
+    def fit_arrays(self, data: FitData) -> dict[str, Any]:
+        """Return all segments and their classes."""
+        return {"segments": data.arrays, "classes": data.targets}
 
     def probabilities(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the shares of the classes among the neighbours."""
         classes = functional.one_hot(self.classes, self.n_outputs).double()
-        wanted = min(self.neighbours, len(self.segments))
-        votes = [self._nearest(distance, wanted).double() @ classes for distance in distances(inputs, self.segments)]
-        return torch.cat(votes) / wanted
+        k = min(self.neighbours, len(self.segments))
+        votes = [self._nearest(distance, k).double() @ classes for distance in distances(inputs, self.segments)]
+        return torch.cat(votes) / k
 
     @staticmethod
-    def _nearest(distance: torch.Tensor, wanted: int) -> torch.Tensor:
-        """Return which of [batch, n] are the nearest, bool [batch, n]."""
-        last = distance.kthvalue(wanted, dim=1, keepdim=True).values
+    def _nearest(distance: torch.Tensor, k: int) -> torch.Tensor:
+        """Return whether each of [batch, n] is among the k nearest, bool [batch, n]."""
+        last = distance.kthvalue(k, dim=1, keepdim=True).values
         is_nearer, is_last = distance < last, distance == last
-        missing = wanted - is_nearer.sum(dim=1, keepdim=True)
+        missing = k - is_nearer.sum(dim=1, keepdim=True)
         return is_nearer | (is_last & (is_last.cumsum(dim=1) <= missing))
 
     def problems(self) -> Iterator[str]:
-        """Say if a segment is of no class."""
-        if outside(self.classes, self.n_outputs):
+        """Yield whether a segment has an unknown class."""
+        if has_invalid(self.classes, self.n_outputs):
             yield f"a segment is of none of the {self.n_outputs} classes"
 
 
-class MultinomialRegression(Fitted):
-    """Standardised descriptors [batch, n] to log-probabilities [batch, n_outputs], the log-softmax of a linear map."""
+class MultinomialRegression(Estimator):
+    """Standardized descriptors [batch, n] to log-probabilities [batch, n_outputs], the log-softmax of a linear map."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor
 
     def __init__(self, *, n_outputs: int, input_shape: tuple[int], C: float) -> None:
-        super().__init__(n_outputs=n_outputs, input_shape=input_shape)
-        self._regularisation = C
+        super().__init__(n_outputs, input_shape)
+        self._C = C
         self.register_sized_buffer("weight", n_outputs, self.n_inputs)
         self.register_sized_buffer("bias", n_outputs)
 
     @property
     def title(self) -> str:
-        """What is drawn."""
+        """Title in figures and tables."""
         return f"{self.n_outputs} × {self.n_inputs} weights"
 
-    def fit_arrays(self, task: FitData) -> dict[str, Any]:
-        """Find the weights of the classes that there are."""
+    def fit_arrays(self, data: FitData) -> dict[str, Any]:
+        """Return the weights of the classes that are present."""
         weight, bias = np.zeros(tuple(self.weight.shape)), np.full(self.n_outputs, NEVER)
-        present = np.unique(task.targets)
+        present = np.unique(data.targets)
         bias[present] = 0
         if len(present) > 1:
-            found = LogisticRegression(C=self._regularisation, max_iter=10_000).fit(task.arrays, task.targets)
-            # Of two classes, only the second has weights.
-            rows = present[-len(found.coef_) :]
-            weight[rows], bias[rows] = found.coef_, found.intercept_
+            regression = LogisticRegression(C=self._C, max_iter=10_000).fit(data.arrays, data.targets)
+            # Of two classes, scikit-learn gives weights to the second only.
+            rows = present[-len(regression.coef_) :]
+            weight[rows], bias[rows] = regression.coef_, regression.intercept_
         return {"weight": weight, "bias": bias}
 
     def probabilities(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -92,8 +189,193 @@ class MultinomialRegression(Fitted):
         return functional.linear(inputs.double(), self.weight, self.bias).softmax(dim=1)
 
 
+class RandomForest(Estimator):
+    """Descriptors [batch, n] to log-probabilities [batch, n_outputs] (Breiman 2001), grown by scikit-learn.
+
+    The nodes of all trees are concatenated. A node compares one descriptor with its threshold and leads to the first
+    child if it is not greater, else to the second; a leaf leads to itself. The probability of a class is its share of
+    the training segments in the leaf, averaged over the trees.
+    """
+
+    roots: torch.Tensor
+    descriptors: torch.Tensor
+    thresholds: torch.Tensor
+    following: torch.Tensor
+    shares: torch.Tensor
+
+    def __init__(self, *, n_outputs: int, input_shape: tuple[int], trees: int, depth: int) -> None:
+        super().__init__(n_outputs, input_shape)
+        self.trees, self.depth = trees, depth
+        self.register_sized_buffer("roots", trees, dtype=torch.int64)
+        self.register_sized_buffer("descriptors", "nodes", dtype=torch.int64)
+        self.register_sized_buffer("thresholds", "nodes", dtype=torch.float32)
+        self.register_sized_buffer("following", "nodes", 2, dtype=torch.int64)
+        self.register_sized_buffer("shares", "nodes", n_outputs, dtype=torch.float32)
+
+    @property
+    def title(self) -> str:
+        """Title in figures and tables."""
+        return f"{self.trees:,} trees, depth ≤ {self.depth}, {len(self.thresholds):,} nodes"
+
+    def fit_arrays(self, data: FitData) -> dict[str, Any]:
+        """Grow the trees, and return their nodes."""
+        forest = RandomForestClassifier(
+            n_estimators=self.trees, max_depth=self.depth, bootstrap=True, random_state=data.seed, n_jobs=data.threads
+        ).fit(data.arrays, data.targets)
+        trees = [estimator.tree_ for estimator in forest.estimators_]
+
+        def concatenated(attribute: str) -> np.ndarray:
+            return np.concatenate([getattr(tree, attribute) for tree in trees])
+
+        sizes = [tree.node_count for tree in trees]
+        roots = np.cumsum([0, *sizes[:-1]])
+        children = np.stack([concatenated("children_left"), concatenated("children_right")], axis=1)
+        is_leaf = children[:, :1] < 0
+        own = np.arange(len(children))[:, None]
+        shares = np.zeros((len(children), self.n_outputs))
+        shares[:, forest.classes_] = concatenated("value")[:, 0]
+        return {
+            "roots": roots,
+            "descriptors": np.where(is_leaf[:, 0], 0, concatenated("feature")),
+            "thresholds": rounded_down(concatenated("threshold")),
+            "following": np.where(is_leaf, own, children + np.repeat(roots, sizes)[:, None]),
+            "shares": shares,
+        }
+
+    def probabilities(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Descend all trees with all segments, one level per step."""
+        nodes = self.roots.expand(len(inputs), -1)
+        for _ in range(self.depth):
+            is_greater = inputs.gather(1, self.descriptors[nodes]) > self.thresholds[nodes]
+            nodes = self.following[nodes, is_greater.long()]
+        return self.shares[nodes].mean(dim=1)
+
+    def problems(self) -> Iterator[str]:
+        """Yield the reasons why the nodes are no forest: invalid links, cycles, too deep trees."""
+        if has_invalid(self.descriptors, self.n_inputs):
+            yield f"a node compares a descriptor that is none of the {self.n_inputs}"
+        if has_invalid(self.roots, len(self.following)) or has_invalid(self.following, len(self.following)):
+            yield f"a node leads to none of the {len(self.following):,} nodes"
+        elif self._is_deeper():
+            yield f"a tree is deeper than {self.depth}"
+        if not torch.allclose(self.shares.sum(dim=1), torch.tensor(1.0), atol=1e-4) or self.shares.min() < 0:
+            yield "a node's shares of the classes do not add up to 1"
+
+    def _is_deeper(self) -> bool:
+        level = self.roots
+        own = torch.arange(len(self.following), device=level.device)
+        for _ in range(self.depth + 1):
+            level = level[(self.following[level] != own[level, None]).any(dim=1)]
+            if not len(level):
+                return False
+            level = self.following[level].unique()
+        return True
+
+
+def rounded_down(thresholds: np.ndarray) -> np.ndarray:
+    """Return the greatest float32 numbers that are not above `thresholds` (float64).
+
+    A float32 number is above the result if and only if it is above the threshold itself.
+    """
+    nearest = thresholds.astype(np.float32)
+    return np.where(nearest > thresholds, np.nextafter(nearest, np.float32(-np.inf)), nearest)
+
+
+class SupportVectorMachine(Estimator):
+    """Standardized descriptors [batch, n] to log-probabilities [batch, n_outputs].
+
+    Machine k separates class k from all others. Its decision is the sum over the support vectors of a coefficient times
+    exp(-gamma distance^2), plus the intercept. 1 / (1 + exp(slope x decision + offset)) makes it a probability (Platt
+    1999), and those of all classes are divided by their sum. Slope and offset are fitted to decisions on segments of
+    groups that the machine was not fitted to.
+    """
+
+    vectors: torch.Tensor
+    coefficients: torch.Tensor
+    intercepts: torch.Tensor
+    slopes: torch.Tensor
+    offsets: torch.Tensor
+    gamma: torch.Tensor
+
+    def __init__(self, *, n_outputs: int, input_shape: tuple[int], C: float, gamma: float) -> None:
+        super().__init__(n_outputs, input_shape)
+        self._penalty, self._gamma = C, gamma
+        self.register_sized_buffer("vectors", "vectors", self.n_inputs, dtype=torch.float32)
+        self.register_sized_buffer("coefficients", "vectors", n_outputs)
+        self.register_sized_buffer("intercepts", n_outputs)
+        self.register_sized_buffer("slopes", n_outputs)
+        self.register_sized_buffer("offsets", n_outputs)
+        self.register_sized_buffer("gamma", 1)
+
+    @property
+    def title(self) -> str:
+        """Title in figures and tables."""
+        return f"{self.n_outputs} machines, {len(self.vectors):,} support vectors"
+
+    def fit_arrays(self, data: FitData) -> dict[str, Any]:
+        """Fit and calibrate a machine for each class."""
+        arrays = data.arrays.astype(np.float64)
+        gamma = self._gamma or 1 / (arrays.shape[1] * (arrays.var() or 1))
+        splits = held_out(data.targets, data.groups, CALIBRATION_FOLDS)
+        machines = Parallel(n_jobs=data.threads, prefer="threads")(
+            delayed(_fit_one)(SVC(C=self._penalty, gamma=gamma), arrays, data.targets == label, splits)
+            for label in range(self.n_outputs)
+        )
+        coefficients = np.stack([machine.coefficients for machine in machines], axis=1)
+        is_used = np.asarray(coefficients.any(axis=1))
+        is_used[0] = True  # a single class has no support vectors, and buffers are never empty
+        return {
+            "vectors": data.arrays[is_used],
+            "coefficients": coefficients[is_used],
+            "intercepts": [machine.intercept for machine in machines],
+            "slopes": [machine.slope for machine in machines],
+            "offsets": [machine.offset for machine in machines],
+            "gamma": [gamma],
+        }
+
+    def probabilities(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the calibrated decisions, divided by their sum."""
+        kernels = ((-self.gamma * distance**2).exp() for distance in distances(inputs, self.vectors))
+        decisions = torch.cat([kernel @ self.coefficients for kernel in kernels]) + self.intercepts
+        scores = torch.sigmoid(-(self.slopes * decisions + self.offsets))
+        return scores / scores.sum(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
+
+
+class _Machine(NamedTuple):
+    coefficients: np.ndarray  # of all training segments, 0 unless a support vector
+    intercept: float = 0.0
+    slope: float = 0.0
+    offset: float = 0.0
+
+
+def _fit_one(machine: SVC, arrays: np.ndarray, is_positive: np.ndarray, splits: list[Split]) -> _Machine:
+    coefficients = np.zeros(len(arrays))
+    if is_positive.all() or not is_positive.any():
+        return _Machine(coefficients, offset=-CERTAIN if is_positive.all() else CERTAIN)
+    if not all(0 < is_positive[kept].sum() < len(kept) for kept, _ in splits):
+        # The class has a single group, which cannot be held out: the machine is calibrated on its training segments.
+        everything = np.arange(len(arrays))
+        machine, splits = FrozenEstimator(machine.fit(arrays, is_positive)), [(everything, everything)]
+    calibrated = CalibratedClassifierCV(machine, method="sigmoid", cv=splits, ensemble=False).fit(arrays, is_positive)
+    [classifier] = calibrated.calibrated_classifiers_
+    [sigmoid] = classifier.calibrators
+    coefficients[classifier.estimator.support_] = classifier.estimator.dual_coef_[0]
+    return _Machine(coefficients, classifier.estimator.intercept_[0], sigmoid.a_, sigmoid.b_)
+
+
+def held_out(targets: np.ndarray, groups: np.ndarray, n: int) -> list[Split]:
+    """Return n splits of segments, or as many as there are groups: indices to fit to, and indices to calibrate on.
+
+    A group is never divided. The groups of a class are assigned to the parts in turn, in the order of their names.
+    """
+    names, first, members = np.unique(groups, return_index=True, return_inverse=True)
+    part = np.empty(len(names), int)
+    part[np.argsort(targets[first], kind="stable")] = np.arange(len(names)) % n
+    return [(np.flatnonzero(part[members] != i), np.flatnonzero(part[members] == i)) for i in range(min(n, len(names)))]
+
+
 class MultilayerPerceptron(nn.Sequential):
-    """Standardised descriptors [batch, n] to logits [batch, n_outputs]: dense 256, 128, K; ReLU and dropout between."""
+    """Standardized descriptors [batch, n] to logits [batch, n_outputs]: dense 256, 128, K; ReLU and dropout between."""
 
     def __init__(self, *, n_outputs: int, input_shape: tuple[int], dropout: float) -> None:
         super().__init__(

@@ -1,10 +1,11 @@
-"""What the pipeline knows of a model without building it: no torch is imported here."""
+"""Description of a model, which plans are made of: no torch is imported here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 from genreflow.config.inputs import InputSettings
@@ -14,21 +15,21 @@ from genreflow.features.shapes import segment_shape
 
 @dataclass(frozen=True)
 class Choice:
-    """An option that is one of a few words or numbers."""
+    """An option with a few valid words or numbers."""
 
     default: str | int
     allowed: tuple[str | int, ...]
     help: str
 
     def problem(self, value: Any) -> str | None:
-        """Say what is wrong with `value`, if anything is."""
+        """Return the problem with `value`; None if it is valid."""
         if not isinstance(value, bool) and value in self.allowed:
             return None
         return f"{value!r} is not one of {self.values}.{did_you_mean(str(value), map(str, self.allowed))}"
 
     @property
     def values(self) -> str:
-        """What may be set, in words."""
+        """Text for the valid values."""
         return ", ".join(map(str, self.allowed))
 
 
@@ -42,13 +43,13 @@ class Number:
     help: str
 
     def problem(self, value: Any) -> str | None:
-        """Say what is wrong with `value`, if anything is."""
+        """Return the problem with `value`; None if it is valid."""
         number = isinstance(value, int | float) and not isinstance(value, bool)
         return None if number and self.low <= value < self.high else f"{value!r} is not a number {self.values}."
 
     @property
     def values(self) -> str:
-        """What may be set, in words."""
+        """Text for the valid values."""
         return f"from {self.low:g} up to, but not including, {self.high:g}"
 
 
@@ -62,13 +63,13 @@ class Count:
     help: str
 
     def problem(self, value: Any) -> str | None:
-        """Say what is wrong with `value`, if anything is."""
+        """Return the problem with `value`; None if it is valid."""
         whole = isinstance(value, int) and not isinstance(value, bool)
         return None if whole and self.low <= value <= self.high else f"{value!r} is not a whole number {self.values}."
 
     @property
     def values(self) -> str:
-        """What may be set, in words."""
+        """Text for the valid values."""
         return f"from {self.low} to {self.high}"
 
 
@@ -82,35 +83,36 @@ def dropout(default: float, help: str = DROPOUT.help) -> Number:
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A model by name: where it lives, what it may be told, what it wants to be fed.
+    """A model by name: its source, input, options and module.
 
     Attributes
     ----------
     name
-        As study files call it.
+        Name in study files.
     study
         The study it is from, or that first names it: ``psytrance``, ``western8``, ``genre_mood``, ``tagging``,
         ``won2020``, ``feature_maps``, ``classical``.
     title
-        What it is, in a few words.
+        Description in a few words.
     module, builder
-        Where it is built: ``builder(n_outputs=, input_shape=, **options) -> nn.Module``.
+        ``builder(n_outputs=, input_shape=, **options) -> nn.Module`` in that module.
     input
-        The study's own input, as it would stand in a study file.
-    free
-        Axes of a segment that may have another size than the study's -> the least size.
-    binding
-        Settings of the input that cannot be others without the model being wrong: ``front_end.sample_rate``.
-    options
-        What may be set, by name.
-    parameters, n_outputs
-        Trainable parameters with the default options, the study's input and so many outputs, as published or derived.
-    fits
-        It is fitted to its data at once and not trained by gradient steps.
+        The study's own input, as in a study file.
     source
         Paper, and the section or code that was followed.
-    chosen
-        What the sources leave open, and what is done here.
+    n_outputs, parameters
+        Number of trainable parameters with so many outputs, the default options and the study's input, as published or
+        derived; None for estimators.
+    variable_axes
+        Axes of a segment that may have another size than the study's -> the least size.
+    binding
+        Settings of the input without which the model would be wrong, such as ``front_end.sample_rate``.
+    options
+        Options by name.
+    is_estimator
+        Whether it is fitted to its data at once instead of trained by gradient steps.
+    assumptions
+        What the sources leave open, and how it is done here.
     """
 
     name: str
@@ -135,7 +137,7 @@ class ModelEntry:
 
     @property
     def input_kind(self) -> str:
-        """The front-end it wants."""
+        """Kind of the front-end."""
         return self.input_settings.front_end.kind
 
     @cached_property
@@ -144,31 +146,32 @@ class ModelEntry:
         return segment_shape(self.input_settings)
 
     def takes_shape(self, shape: tuple[int, ...]) -> bool:
-        """Tell whether segments of `shape` suit the model."""
+        """Return whether segments of `shape` suit the model."""
         return len(shape) == len(self.input_shape) and all(
-            given >= self.variable_axes[axis] if axis in self.variable_axes else given == wanted
-            for axis, (given, wanted) in enumerate(zip(shape, self.input_shape, strict=True))
+            size >= self.variable_axes[axis] if axis in self.variable_axes else size == own
+            for axis, (size, own) in enumerate(zip(shape, self.input_shape, strict=True))
         )
 
-    def input_problems(self, given: InputSettings, *, crop: int | None = None) -> Iterator[str]:
-        """Say what keeps an input, or parts of it `crop` long, from suiting the model; nothing if it suits."""
-        if given.front_end.kind != self.input_kind:
-            yield f"it wants {self.wanted}, and is fed {given.front_end.kind}: front_end.kind: {self.input_kind}"
+    def input_problems(self, settings: InputSettings, *, crop: int | None = None) -> Iterator[str]:
+        """Yield the reasons why an input, or crops of it along the last axis, do not suit the model."""
+        kind = settings.front_end.kind
+        if kind != self.input_kind:
+            yield f"it wants {self.wanted}, and is fed {kind}: front_end.kind: {self.input_kind}"
             return
-        shape = segment_shape(given)
+        shape = segment_shape(settings)
         if crop is not None:
-            yield from _crop_problems(given, shape[-1], crop)
+            yield from _crop_problems(settings, shape[-1], crop)
             shape = (*shape[:-1], crop)
         if not self.takes_shape(shape):
             yield f"it wants {self.wanted}, and is fed {shape_text(shape)}"
-        for place in self.binding:
-            wanted, found = _setting(self.input_settings, place), _setting(given, place)
-            if wanted != found:
-                yield f"it wants {place}: {wanted}, and is fed {found}"
+        for name in self.binding:
+            own, other = (attrgetter(name)(each) for each in (self.input_settings, settings))
+            if own != other:
+                yield f"it wants {name}: {own}, and is fed {other}"
 
     @property
     def wanted(self) -> str:
-        """The input it wants, in words: ``logmel of 128 x (at least 32, in the study 1292)``."""
+        """Text for the input: ``logmel of 128 x (at least 32, in the study 1292)``."""
         sizes = (
             f"(at least {self.variable_axes[axis]}, in the study {size})" if axis in self.variable_axes else str(size)
             for axis, size in enumerate(self.input_shape)
@@ -176,22 +179,15 @@ class ModelEntry:
         return f"{self.input_kind} of {' x '.join(sizes)}"
 
 
-def _crop_problems(given: InputSettings, length: int, crop: int) -> Iterator[str]:
-    if given.front_end.kind == "descriptors":
+def _crop_problems(settings: InputSettings, length: int, crop: int) -> Iterator[str]:
+    if settings.front_end.kind == "descriptors":
         yield "crop: descriptors have no length"
     elif crop > length:
         yield f"crop: {crop} is longer than a segment of {length}"
-    elif given.standardise == "element":
+    elif settings.standardise == "element":
         yield "crop: values cannot be standardised one by one (standardise: element) where parts are taken at random"
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
     """Write the shape of a segment."""
     return " x ".join(map(str, shape))
-
-
-def _setting(settings: InputSettings, place: str) -> Any:
-    value: Any = settings
-    for name in place.split("."):
-        value = getattr(value, name)
-    return value

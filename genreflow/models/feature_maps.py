@@ -1,7 +1,7 @@
 """The networks of Senac et al. (2017) for spectrograms and music features, and of Zhang et al. (2016) before them.
 
-All are convolutions over time: the first kernels span all rows of the map, be they 513 frequencies or eight features,
-so that their order means nothing. What is left of time is pooled by maximum and mean, and two dense layers classify.
+All are convolutions over time: the first kernels span all rows of the map, 513 frequencies or eight features, whose
+order has no meaning. Time is pooled by maximum and mean, and two dense layers classify.
 """
 
 from typing import ClassVar, Literal
@@ -10,14 +10,87 @@ import torch
 from torch import nn
 
 from genreflow.models.blocks import (
-    KERAS_BATCH_NORM,
     FullHeightConv,
     GlobalPool1d,
     SameConv1d,
     WarmupBatchNorm1d,
     dense_head,
+    keras_defaults,
 )
-from genreflow.models.initialise import keras_defaults
+from genreflow.models.entry import Choice, ModelEntry, Number, dropout
+
+_SEGMENTS = {"kind": "sliding", "seconds": 3.0, "hop": 1.5, "count": 18}
+_FRAMES = {"sample_rate": 22_050, "n_fft": 1_024, "hop": 512}
+_STFT = {"front_end": {"kind": "stft", "window": "hamming", **_FRAMES}, "segments": _SEGMENTS}
+_MUSIC = {"front_end": {"kind": "maps", **_FRAMES}, "segments": _SEGMENTS}
+
+_OPTIONS: dict[str, Choice | Number] = {
+    "pool": Choice("maxmean", ("max", "mean", "maxmean"), "Global pooling after the convolutions."),
+    "dropout": dropout(0.2, "Share of units dropped, of the pooled features and of both hidden layers."),
+    "norm": Choice("none", ("none", "batch"), "batch: batch normalisation after each convolution, before its ReLU."),
+}
+_RESIDUAL_OPTIONS = {
+    **_OPTIONS,
+    "add": Choice("after", ("after", "before"), "Where the shortcut is added: after the third ReLU, or before it."),
+}
+
+_CHOSEN = (
+    "dropout: before each dense layer",
+    "initial weights: Glorot uniform, zero biases; Theano is named as a back-end, without what stood in front of it, "
+    "and Keras and Lasagne agree in this",
+    "norm: none, as no text mentions any; batch is found in re-implementations",
+)
+_RESIDUAL_CHOSEN = (
+    *_CHOSEN,
+    "filters: 256 in each convolution, from nnet2 of Zhang et al. (2016)",
+    "padding: one zero before and two after in the second and third convolution, so that their lengths agree",
+    "add: after the third ReLU",
+)
+
+ENTRIES = (
+    ModelEntry(
+        name="net_stft",
+        study="feature_maps",
+        title="residual block of three convolutions over time, spanning all 513 frequencies; nnet2 of Zhang et al.",
+        module=__name__,
+        builder="ResidualMapCNN",
+        input=_STFT,
+        variable_axes={0: 1, 1: 4},
+        n_outputs=10,
+        parameters=1_250_928,
+        options=_RESIDUAL_OPTIONS,
+        source="Senac et al. (2017), section 3 and Figure 1; Zhang et al. (2016), nnet2, by its re-implementations",
+        assumptions=_RESIDUAL_CHOSEN,
+    ),
+    ModelEntry(
+        name="net_music",
+        study="feature_maps",
+        title="residual block of three convolutions over time, spanning all eight music features",
+        module=__name__,
+        builder="ResidualMapCNN",
+        input=_MUSIC,
+        variable_axes={0: 1, 1: 4},
+        n_outputs=10,
+        parameters=733_808,
+        options=_RESIDUAL_OPTIONS,
+        source="Senac et al. (2017), section 3 and Figure 1",
+        assumptions=_RESIDUAL_CHOSEN,
+    ),
+    ModelEntry(
+        name="nnet1",
+        study="feature_maps",
+        title="three convolutions over time with pooling between, spanning all frequencies, no shortcut",
+        module=__name__,
+        builder="PlainMapCNN",
+        input=_STFT,
+        variable_axes={0: 1, 1: 25},
+        n_outputs=10,
+        parameters=660_336,
+        options=_OPTIONS,
+        source="Zhang et al. (2016), nnet1, by its re-implementations",
+        assumptions=_CHOSEN,
+    ),
+)
 
 KERNEL = 4
 FILTERS = 256
@@ -28,7 +101,7 @@ Norm = Literal["none", "batch"]
 
 
 class ResidualMapCNN(nn.Module):
-    """Maps [batch, row, frame] to logits [batch, n_outputs], by one residual block: ``net_stft`` and ``net_music``.
+    """Maps [batch, rows, frames] to logits [batch, n_outputs], by one residual block: ``net_stft`` and ``net_music``.
 
     ===========  ====================  =========  ===========================================
     layer        as published          output     note
@@ -42,9 +115,9 @@ class ResidualMapCNN(nn.Module):
     ===========  ====================  =========  ===========================================
 
     1,250,928 parameters for 513 rows and 10 classes, 733,808 for eight rows; 1,536 more with batch normalisation.
-    Source: Senac et al. 2017, section 3 and Figure 1; 256 filters from Zhang et al. 2016 (nnet2). Chosen: places of
-    the dropout; the sum stands after the third ReLU, or with ``add="before"`` before it, as in He et al. 2015;
-    ``norm="batch"`` normalises what each convolution gives, before its ReLU.
+    Source: Senac et al. (2017), section 3 and Figure 1; 256 filters from Zhang et al. (2016), nnet2. Chosen: the places
+    of dropout; the shortcut is added after the third ReLU, or with ``add="before"`` before it, as in He et al. (2015);
+    ``norm="batch"`` normalizes the output of each convolution before its ReLU.
     """
 
     joins_by: ClassVar = "sum"
@@ -73,7 +146,7 @@ class ResidualMapCNN(nn.Module):
         keras_defaults(self)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits of float32 maps."""
+        """Return logits [batch, n_outputs] of maps [batch, rows, frames]."""
         shortcut = self.norm1(self.conv1(x)).relu()
         x = self.norm2(self.conv2(shortcut)).relu()
         x = self.norm3(self.conv3(x))
@@ -82,7 +155,7 @@ class ResidualMapCNN(nn.Module):
 
 
 class PlainMapCNN(nn.Module):
-    """Maps [batch, row, frame] to logits [batch, n_outputs], without a shortcut: ``nnet1`` of Zhang et al. 2016.
+    """Maps [batch, rows, frames] to logits [batch, n_outputs], without a shortcut: ``nnet1`` of Zhang et al. (2016).
 
     ===========  ====================  =========  ===========================================
     layer        as published          output     note
@@ -116,7 +189,7 @@ class PlainMapCNN(nn.Module):
         keras_defaults(self)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits of float32 maps."""
+        """Return logits [batch, n_outputs] of maps [batch, rows, frames]."""
         x = self.pool1(self.norm1(self.conv1(x)).relu())
         x = self.pool2(self.norm2(self.conv2(x)).relu())
         x = self.norm3(self.conv3(x)).relu()
@@ -124,7 +197,7 @@ class PlainMapCNN(nn.Module):
 
 
 def _norm(norm: Norm, channels: int) -> nn.Module:
-    return WarmupBatchNorm1d(channels, **KERAS_BATCH_NORM) if norm == "batch" else nn.Identity()
+    return WarmupBatchNorm1d(channels) if norm == "batch" else nn.Identity()
 
 
 def _head(pool: Pool, n_outputs: int, dropout: float) -> nn.Sequential:

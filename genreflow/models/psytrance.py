@@ -1,26 +1,114 @@
-"""The convolutional network of Trostanovsky (2018), five sub-genres of psychedelic trance, and two relatives.
+"""The network of Trostanovsky (2018) for five sub-genres of psychedelic trance, and two relatives.
 
-Five convolutions over time, each kernel spanning all frequencies, a skip from the first to the last, global pooling,
-and two dense layers: so is the network of a genre challenge, and so is the study's, which widens it. The study's
-Figure 2 draws four convolutions; its code, followed here, has five. Last is the recurrent network it leaves to others.
+Five convolutions over time whose kernels span all frequencies, a skip from the first to the last, global pooling and
+two dense layers: the network of a genre challenge (`GG12`), which the study widens (`PsytranceCNN`). The study's Figure
+2 shows four convolutions; its code, followed here, has five. `PsytranceCRNN` is the recurrent network that the study
+leaves to future research.
 """
 
-from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar, Literal
 
 import torch
 from torch import nn
 
 from genreflow.models.blocks import (
+    Cell,
     ConvBlock,
     FullHeightConv,
     GlobalPool1d,
     InputNorm,
+    Recurrent,
     SameConv1d,
     dense_head,
+    keras_defaults,
 )
-from genreflow.models.initialise import keras_defaults
-from genreflow.models.recurrent import Cell, Recurrent
+from genreflow.models.entry import Choice, Count, ModelEntry, dropout
+
+_SLICES = {
+    "front_end": {"kind": "logmel", "sample_rate": 44_100, "n_fft": 2_048, "hop": 882, "n_mels": 128},
+    "segments": {"kind": "midpoint", "frames": 128, "count": 30},
+}
+
+# The challenge's windows of 3 s were transformed to 130 centred frames, of which the first 128 were kept: those are the
+# centred frames of 2.972 s.
+_CHALLENGE = {
+    "front_end": {
+        "kind": "stft",
+        "sample_rate": 22_050,
+        "n_fft": 1_024,
+        "hop": 512,
+        "window": "hann",
+        "centred": True,
+    },
+    "segments": {"kind": "sliding", "seconds": 2.972, "hop": 1.5, "count": 19},
+}
+
+_POOL = Choice("maxmean", ("max", "mean", "maxmean"), "Global pooling after the convolutions.")
+
+ENTRIES = (
+    ModelEntry(
+        name="psytrance_cnn",
+        study="psytrance",
+        title="five convolutions over time, skip to the last, global pooling, two dense layers",
+        module=__name__,
+        builder="PsytranceCNN",
+        input=_SLICES,
+        n_outputs=5,
+        parameters=8_797_703,
+        options={
+            "pool": _POOL,
+            "dropout": dropout(0.2, "Share of units dropped (the study calls it keep_prob)."),
+            "orient": Choice(
+                "time", ("time", "mel"), "Axis the kernels slide along: time as in the text, mel as in the code."
+            ),
+        },
+        source="Trostanovsky (2018), CNN architecture; layers as in its published code",
+        assumptions=("orient: the text's reading is the default, the code's an option",),
+    ),
+    ModelEntry(
+        name="gg12",
+        study="psytrance",
+        title="five convolutions over time, skip to the last, global pooling, two dense layers; what the study adapts",
+        module=__name__,
+        builder="GG12",
+        input=_CHALLENGE,
+        variable_axes={0: 1, 1: 4},
+        n_outputs=16,
+        parameters=2_186_466,
+        options={"pool": _POOL, "dropout": dropout(0.2, "Share of units dropped before each dense layer.")},
+        source="Chumbalov and Pushnyakov, code of a finalist of the WWW 2018 musical genre challenge (CrowdAI)",
+        assumptions=(
+            "input: the Hann window is periodic and not symmetric, and the first frame sees zeros before the window of "
+            "3 s and not its samples mirrored",
+            "input: a clip that ends within the last of its 19 windows gives 18; there it was filled up with zeros",
+            "pool: the others than maxmean are not of the challenge",
+        ),
+    ),
+    ModelEntry(
+        name="psytrance_crnn",
+        study="psytrance",
+        title="three convolutions over time and two recurrent layers; the future work of the study",
+        module=__name__,
+        builder="PsytranceCRNN",
+        input=_SLICES,
+        variable_axes={0: 8, 1: 29},
+        n_outputs=5,
+        parameters=905_607,
+        options={
+            "cell": Choice("gru", ("rnn", "lstm", "gru"), "Kind of the recurrent layers."),
+            "hidden": Count(128, 1, 1_024, "Units of each recurrent layer."),
+            "dropout": dropout(0.2, "Share of units dropped before the output."),
+        },
+        source="Trostanovsky (2018), Discussion; Choi et al. (2017) for the recurrent part",
+        assumptions=(
+            "everything but the principle; the first three convolutions have the study's sizes",
+            "batch normalisation: of the input, as in the study; after each convolution, before its ReLU, with torch's "
+            "momentum, whose statistics settle within a few tens of steps",
+            "recurrent layers: two, in one direction, read after the last step, as in Choi et al.; 128 units",
+        ),
+    ),
+)
 
 KERNEL = 4
 FILTERS = 256
@@ -29,9 +117,10 @@ Pool = Literal["max", "mean", "maxmean"]
 
 
 class _SkipCNN(nn.Module):
-    """What both networks with a skip share: the tables of layers are with them."""
+    """Base of the networks with a skip; a subclass adds the `head`."""
 
     joins: ClassVar = {"pool": "conv1"}
+    head: nn.Module
 
     def __init__(self, height: int, last_filters: int, pool: Pool) -> None:
         super().__init__()
@@ -45,7 +134,7 @@ class _SkipCNN(nn.Module):
         self.pooled = (FILTERS + last_filters) * (2 if pool == "maxmean" else 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits of float32 segments."""
+        """Return logits [batch, n_outputs] of segments [batch, rows, frames]."""
         skip = self.conv1(self.norm(x)).relu()
         x = skip
         for convolution in (self.conv2, self.conv3, self.conv4, self.conv5):
@@ -54,7 +143,7 @@ class _SkipCNN(nn.Module):
 
 
 class PsytranceCNN(_SkipCNN):
-    """Log-mel segments [batch, mel, frame] to logits [batch, n_outputs].
+    """Log-mel segments [batch, n_mels, frames] to logits [batch, n_outputs]: Trostanovsky (2018), CNN architecture.
 
     ======================  ==================  ===========  =======================================
     layer                   as published        output       note
@@ -68,10 +157,8 @@ class PsytranceCNN(_SkipCNN):
     ``head``                2048, 2048, K       K            ReLU between, dropout before each
     ======================  ==================  ===========  =======================================
 
-    With both poolings the pooled features are dropped out twice in a row, as in the study's code.
+    With both poolings, dropout is applied twice to the pooled features, as in the study's code.
     """
-
-    DENSE: ClassVar[Sequence[int]] = (2_048, 2_048)
 
     def __init__(
         self,
@@ -86,16 +173,16 @@ class PsytranceCNN(_SkipCNN):
         super().__init__(n_mels if orient == "time" else n_frames, 2 * FILTERS, pool)
         self.orient = orient
         again = [nn.Dropout(dropout)] if pool == "maxmean" else []
-        self.head = nn.Sequential(*again, *dense_head((self.pooled, *self.DENSE, n_outputs), dropout))
+        self.head = nn.Sequential(*again, *dense_head((self.pooled, 2_048, 2_048, n_outputs), dropout))
         keras_defaults(self)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits of float32 segments, stored as (mel, frame)."""
+        """Return logits [batch, n_outputs] of segments [batch, n_mels, frames]."""
         return super().forward(x if self.orient == "time" else x.transpose(1, 2))
 
 
 class GG12(_SkipCNN):
-    """Magnitude spectrograms [batch, frequency, frame] to logits [batch, n_outputs].
+    """Magnitude spectrograms [batch, bins, frames] to logits [batch, n_outputs]: a finalist of a genre challenge.
 
     ======================  ==================  ===========  =======================================
     layer                   as published        output       note
@@ -108,20 +195,18 @@ class GG12(_SkipCNN):
     ``head``                480, 240, K         K            ReLU between, dropout before each
     ======================  ==================  ===========  =======================================
 
-    2,186,466 parameters for 16 genres. Source: code of Chumbalov and Pushnyakov, a finalist of the musical genre
-    challenge of the Web Conference 2018, from which the psytrance study takes its network.
+    2,186,466 parameters for 16 genres. Source: code of Chumbalov and Pushnyakov for the musical genre challenge of the
+    Web Conference 2018, from which the psytrance study takes its network.
     """
-
-    DENSE: ClassVar[Sequence[int]] = (480, 240)
 
     def __init__(self, *, n_outputs: int, input_shape: tuple[int, int], pool: Pool, dropout: float) -> None:
         super().__init__(input_shape[0], FILTERS, pool)
-        self.head = nn.Sequential(*dense_head((self.pooled, *self.DENSE, n_outputs), dropout))
+        self.head = nn.Sequential(*dense_head((self.pooled, 480, 240, n_outputs), dropout))
         keras_defaults(self)
 
 
 class PsytranceCRNN(nn.Module):
-    """Log-mel segments [batch, mel, frame] to logits [batch, n_outputs], by a recurrent layer after convolutions.
+    """Log-mel segments [batch, n_mels, frames] to logits [batch, n_outputs]: convolutions, then recurrent layers.
 
     ================  ==================================  ===========  =======================
     layer             what it is                          output       note
@@ -134,29 +219,24 @@ class PsytranceCRNN(nn.Module):
     ``head``          K                                   K            dropout before
     ================  ==================================  ===========  =======================
 
-    905,607 parameters with GRU and five outputs, a tenth of `PsytranceCNN`. The study leaves such a network to
-    future research, and says what it is: convolutions, the last of which are replaced by a recurrent network. Chosen:
-    the study's first three convolutions; in place of the others and of the pooling over all of time, two recurrent
-    layers, read after the last step, and batch normalisation, as in Choi et al. 2017; steps of eight frames (160 ms),
-    two and a half of which make a beat at 145 a minute.
+    905,607 parameters with GRU and five outputs, a tenth of `PsytranceCNN`. Source: Trostanovsky (2018), Discussion,
+    which proposes to replace the last convolutions by a recurrent network. Chosen: the study's first three
+    convolutions, then batch normalization and two recurrent layers, read after the last step, as in Choi et al. (2017);
+    steps of eight frames (160 ms), so that a beat at 145 a minute takes two and a half.
     """
 
     def __init__(
         self, *, n_outputs: int, input_shape: tuple[int, int], cell: Cell, hidden: int, dropout: float
     ) -> None:
         super().__init__()
-        block = {"norm": "before", "pool": 2}
+        block = partial(ConvBlock, 1, n_out=FILTERS, kernel=KERNEL, norm="before", pool=2)
         self.norm = InputNorm()
-        self.convolutions = nn.Sequential(
-            ConvBlock(1, input_shape[0], FILTERS, KERNEL, **block),
-            ConvBlock(1, FILTERS, FILTERS, KERNEL, **block),
-            ConvBlock(1, FILTERS, FILTERS, KERNEL, **block),
-        )
+        self.convolutions = nn.Sequential(block(input_shape[0]), block(FILTERS), block(FILTERS))
         self.recurrent = Recurrent(cell, FILTERS, hidden, layers=2, returns="last")
         self.head = nn.Sequential(*dense_head((hidden, n_outputs), dropout))
         keras_defaults(self)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits of float32 segments."""
+        """Return logits [batch, n_outputs] of segments [batch, rows, frames]."""
         steps = self.convolutions(self.norm(x)).transpose(1, 2)
         return self.head(self.recurrent(steps))

@@ -1,25 +1,54 @@
-"""The models by name: what each is and wants, and how it is built.
+"""Models by name: what each is, the input it takes, and how to build it.
 
-This table is read before any job runs, so it imports no torch; a model's own module is imported when it is built.
-A new model is one builder in a module of its study, and one entry in `genreflow.models.entries`.
+Entries stand in the modules of the networks, as `ENTRIES`. They are read before any job runs, so they are read without
+importing their modules, which would load PyTorch; a module is imported when one of its models is built.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ast
+import sys
+from collections.abc import Iterator, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genreflow.config.inputs import InputSettings
 from genreflow.errors import Problems, UserError, did_you_mean
-from genreflow.models.entries import classical, feature_maps, genre_mood, psytrance, tagging, western8, won2020
 from genreflow.models.entry import ModelEntry, shape_text
 
 if TYPE_CHECKING:
     from torch import nn
 
-_FAMILIES = (psytrance, western8, genre_mood, tagging, won2020, feature_maps, classical)
-MODELS = {entry.name: entry for family in _FAMILIES for entry in family.ENTRIES}
+_PACKAGE = __package__ or ""
+_LIGHT_MODULES = {f"{_PACKAGE}.entry", *sys.stdlib_module_names}
+
+
+def _read_entries(path: Path) -> tuple[ModelEntry, ...]:
+    """Return the `ENTRIES` of a module, if any: run it up to there, without imports beyond the standard library."""
+    source = path.read_text(encoding="utf-8")
+    if "\nENTRIES = " not in source:
+        return ()
+    namespace: dict[str, Any] = {"__name__": f"{_PACKAGE}.{path.stem}"}
+    statements = list(_statements_of_entries(ast.parse(source)))
+    exec(compile(ast.Module(statements, []), path, "exec"), namespace)
+    return namespace["ENTRIES"]
+
+
+def _statements_of_entries(tree: ast.Module) -> Iterator[ast.stmt]:
+    for node in tree.body:
+        match node:
+            case ast.Import() | ast.ImportFrom(module=None):
+                continue
+            case ast.ImportFrom(module=str(module)) if module not in _LIGHT_MODULES:
+                continue
+        yield node
+        if isinstance(node, ast.Assign) and any(getattr(each, "id", "") == "ENTRIES" for each in node.targets):
+            return
+
+
+_ENTRIES = [entry for path in sorted(Path(__file__).parent.glob("*.py")) for entry in _read_entries(path)]
+MODELS = {entry.name: entry for entry in sorted(_ENTRIES, key=lambda entry: entry.study)}
 
 
 def describe(name: str) -> ModelEntry:
@@ -30,17 +59,17 @@ def describe(name: str) -> ModelEntry:
 
 
 def module_of(name: str) -> str:
-    """Return the dotted name of the module that a model is built by."""
+    """Return the dotted name of the module that defines a model."""
     return describe(name).module
 
 
 def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all options of a model, the given ones in place of the defaults.
+    """Return all options of a model: `options`, and defaults for the rest.
 
     Raises
     ------
     UserError
-        When an option is unknown or has a value it may not have; all such are listed at once.
+        When options are unknown or have invalid values; lists all of them.
     """
     known = describe(name).options
     problems = [
@@ -49,36 +78,42 @@ def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         if key not in known
     ]
     merged = {key: options.get(key, option.default) for key, option in known.items()}
-    problems += [f"{key}: {found}" for key, value in merged.items() if (found := known[key].problem(value))]
+    problems += [f"{key}: {problem}" for key, value in merged.items() if (problem := known[key].problem(value))]
     if problems:
         raise Problems(f"Options of model {name!r}:", problems)
     return merged
 
 
-def check_input(name: str, given: InputSettings) -> None:
+def check_input(name: str, settings: InputSettings) -> None:
     """Raise UserError, with all reasons, if an input does not suit a model."""
-    problems = list(describe(name).input_problems(given))
+    problems = list(describe(name).input_problems(settings))
     if problems:
         raise Problems(f"Input of model {name!r}:", problems)
 
 
 def build(name: str, n_outputs: int, *, input_shape: tuple[int, ...] | None = None, **options: Any) -> nn.Module:
-    """Build a model with fresh weights, drawn from torch's global generator.
+    """Build a model with initial weights from torch's global random generator.
 
     Parameters
     ----------
     n_outputs
-        Number of classes or tags; the model returns as many logits.
+        Number of classes or tags, and so of logits.
     input_shape
-        Shape of one segment as stored; that of the study's own input if not given. The model takes float32
+        Shape of one segment as stored; that of the study's input if not given. The model takes float32
         [batch, *input_shape].
     options
-        See `describe`.
+        Options of the model; see `describe`.
 
     Raises
     ------
     UserError
         When an option, the number of outputs or the shape does not suit the model.
+
+    Examples
+    --------
+    >>> network = build("psytrance_cnn", 5, pool="max")
+    >>> network(torch.zeros(2, 128, 128)).shape
+    torch.Size([2, 5])
     """
     entry = describe(name)
     merged = check_options(name, options)

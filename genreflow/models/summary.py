@@ -1,6 +1,7 @@
-"""What a network is made of, seen by sending one segment through it."""
+"""Layers, parameters and cost of a network, found by sending one segment through it."""
 
 import copy
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -10,16 +11,16 @@ from torch.utils.flop_counter import FlopCounterMode
 from genreflow.models.blocks import FullHeightConv, GlobalPool1d, InputNorm, size_text
 
 _POOLINGS = {"mean": "global mean", "max": "global max", "maxmean": "global mean + max"}
-_UNSEEN = (nn.Dropout, nn.ReLU, nn.Identity, nn.Flatten)
+_HIDDEN = (nn.Dropout, nn.ReLU, nn.Identity, nn.Flatten)
 
 
 def trainable_parameters(network: nn.Module) -> int:
-    """Return how many numbers training changes."""
+    """Return the number of trainable parameters."""
     return sum(weights.numel() for weights in network.parameters() if weights.requires_grad)
 
 
 def multiply_adds(network: nn.Module, input_shape: tuple[int, ...]) -> int:
-    """Return the multiplications, each with an addition, that one segment costs; transforms by FFT are not counted."""
+    """Return the number of multiply-adds that one segment costs, without FFTs."""
     shadow, segment = _shadow(network, input_shape)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         shadow(segment)
@@ -29,52 +30,52 @@ def multiply_adds(network: nn.Module, input_shape: tuple[int, ...]) -> int:
 def layers(network: nn.Module, input_shape: tuple[int, ...]) -> list[dict[str, Any]]:
     """Return the layers of a network in the order in which they are called.
 
-    A module that has a `title` is one layer, whatever it is made of. A titled module whose attribute `sequence` is
-    true gives [batch, time, features]; other maps are [batch, channels, (bands,) time].
+    A module that has a `title` is one layer, whatever it is made of. A module whose attribute `sequence` is true
+    returns [batch, time, features]; other maps are [batch, channels, (bands,) time].
 
     Parameters
     ----------
     network
-        Takes float32 [batch, *input_shape]. Its attribute `joins`, if any, says which module's input is put together
-        with the output of which other, by their names: ``{"pool": "conv1"}``; as a concatenation if `joins_by` is not
-        ``"sum"``. Where there is more to say, all of it is listed, in order: ``{"pool": [("sum", "conv2"),
-        ("concat", "conv1", "conv2")]}``. What was added to a module's output counts as part of it from there on.
+        Takes float32 [batch, *input_shape]. Its attribute `joins`, if any, maps a module to the module whose output is
+        joined to its input: ``{"pool": "conv1"}``, by concatenation unless `joins_by` is ``"sum"``. Several joins are a
+        list, in order: ``{"pool": [("sum", "conv2"), ("concat", "conv1", "conv2")]}``. From then on the result of a
+        join counts as the output of the module before it.
 
     Returns
     -------
     A list of ``name``, ``shape`` (channels, time, bands) or (features,), ``parameters``, and ``joins``: for a
-    concatenation or sum, the place in the list of the earlier layer that it takes in, or a list of places; else None.
+    concatenation or sum, the index of the earlier layer that it takes in, or a list of indices; else None.
     """
     shadow, segment = _shadow(network, input_shape)
     called: list[tuple[str, dict[str, Any]]] = []
-    for name, module in _drawn(shadow):
-        module.register_forward_hook(_note(called, name))
+    for name, module in _shown(shadow):
+        module.register_forward_hook(_recorder(called, name))
     with torch.no_grad():
         shadow(segment)
     return _with_joins(called, _joins(network))
 
 
 def _shadow(network: nn.Module, input_shape: tuple[int, ...]) -> tuple[nn.Module, torch.Tensor]:
-    """Return a copy and a segment that have shapes and no numbers, so that nothing is computed.
+    """Return a copy and a segment on the meta device, which have shapes and no numbers, so that nothing is computed.
 
-    What is fitted asks for numbers on its way to the result, and gets zeros.
+    Estimators branch on numbers, and get zeros on the CPU.
     """
     device = "cpu" if hasattr(network, "fit") else "meta"
     return copy.deepcopy(network).to(device).eval(), torch.zeros(1, *input_shape, device=device)
 
 
-def _drawn(module: nn.Module, name: str = ""):
-    """Yield the modules that are drawn, by name: titled ones, and those without children."""
+def _shown(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """Yield the modules that are shown, by name: those with a title, and those without children."""
     children = list(module.named_children())
     if hasattr(module, "title") or not children:
-        if not isinstance(module, _UNSEEN):
+        if not isinstance(module, _HIDDEN):
             yield name, module
         return
     for child_name, child in children:
-        yield from _drawn(child, f"{name}.{child_name}" if name else child_name)
+        yield from _shown(child, f"{name}.{child_name}" if name else child_name)
 
 
-def _note(called: list[tuple[str, dict[str, Any]]], name: str):
+def _recorder(called: list[tuple[str, dict[str, Any]]], name: str) -> Callable[..., None]:
     def hook(module: nn.Module, _: Any, output: Any) -> None:
         output = output[0] if isinstance(output, tuple) else output
         # A module that is called again has the same parameters.
@@ -86,39 +87,36 @@ def _note(called: list[tuple[str, dict[str, Any]]], name: str):
 
 
 def _joins(network: nn.Module) -> dict[str, list[tuple[str, ...]]]:
-    """Return what is put together before each module: (how, source, ...)."""
-    by = getattr(network, "joins_by", "concat")
+    """Return the joins before each module: (kind, source, ...)."""
+    kind = getattr(network, "joins_by", "concat")
     return {
-        target: [(by, given)] if isinstance(given, str) else list(given)
-        for target, given in getattr(network, "joins", {}).items()
+        target: [(kind, joins)] if isinstance(joins, str) else list(joins)
+        for target, joins in getattr(network, "joins", {}).items()
     }
 
 
-def _with_joins(called: list[tuple[str, dict[str, Any]]], joins: dict[str, list[tuple[str, ...]]]) -> list[dict]:
-    found: list[dict[str, Any]] = []
-    places: dict[str, int] = {}
+def _with_joins(
+    called: list[tuple[str, dict[str, Any]]], joins: dict[str, list[tuple[str, ...]]]
+) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = []
+    index_of: dict[str, int] = {}
     before = ""
     for name, layer in called:
-        for by, *sources in joins.get(name, ()):
-            taken = [places[source] for source in sources]
-            found.append(_join(found, by, taken))
-            places[before] = len(found) - 1
-        places[name] = len(found)
-        found.append(layer)
+        for kind, *sources in joins.get(name, ()):
+            listed.append(_join(listed, kind, [index_of[source] for source in sources]))
+            index_of[before] = len(listed) - 1
+        index_of[name] = len(listed)
+        listed.append(layer)
         before = name
-    return found
+    return listed
 
 
-def _join(found: list[dict[str, Any]], by: str, taken: list[int]) -> dict[str, Any]:
-    channels, *others = found[-1]["shape"]
-    if by == "concat":
-        channels += sum(found[place]["shape"][0] for place in taken)
-    return {
-        "name": by,
-        "shape": [channels, *others],
-        "parameters": 0,
-        "joins": taken if len(taken) > 1 else taken[0],
-    }
+def _join(listed: list[dict[str, Any]], kind: str, sources: list[int]) -> dict[str, Any]:
+    channels, *others = listed[-1]["shape"]
+    if kind == "concat":
+        channels += sum(listed[source]["shape"][0] for source in sources)
+    joined = sources if len(sources) > 1 else sources[0]
+    return {"name": kind, "shape": [channels, *others], "parameters": 0, "joins": joined}
 
 
 def _title(module: nn.Module) -> str:

@@ -1,27 +1,146 @@
 """The networks of Neacșu-Miclea (2023) for the commonest tags of MagnaTagATune, and the one its conclusion proposes.
 
-Two read samples, one reads chunks of samples, one a linear spectrogram; each is convolutions, batch normalisation,
-pooling, dropout, and then dense or recurrent layers. No library is named; loss and metric are called as in Keras
-(binary crossentropy, binary accuracy), so layers start and normalise as there. The study states kinds of layers only:
-all sizes are chosen.
+Two take waveforms, one chunks of samples, one a linear spectrogram; each has convolutions, batch normalization, pooling
+and dropout, then dense or recurrent layers. The study names no library, but its loss and metric are called as in Keras
+(binary crossentropy, binary accuracy), so initial weights and batch normalization are Keras's. The study states kinds
+of layers only: all sizes are chosen.
 """
 
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import nn
 
-from genreflow.models.blocks import KERAS_BATCH_NORM, ConvBlock, GlobalPool1d
-from genreflow.models.initialise import keras_defaults
-from genreflow.models.recurrent import Cell, Recurrent
+from genreflow.models.blocks import Cell, ConvBlock, GlobalPool1d, Recurrent, keras_defaults
+from genreflow.models.entry import Choice, ModelEntry
+
+_CLIP = {"kind": "whole", "seconds": 29.0}
+_SAMPLES = {"front_end": {"kind": "waveform", "sample_rate": 16_000}, "segments": _CLIP}
+_STFT = {
+    "front_end": {
+        "kind": "stft",
+        "sample_rate": 16_000,
+        "n_fft": 1_024,
+        "hop": 1_024,
+        "window": "hann",
+        "centred": True,
+        "magnitude": "log1p",
+    },
+    "segments": _CLIP,
+    "standardise": "band",
+}
+_LOGMEL = {
+    "front_end": {"kind": "logmel", "sample_rate": 16_000, "n_fft": 1_024, "hop": 512, "n_mels": 128},
+    "segments": _CLIP,
+    "standardise": "band",
+}
+
+_CELL = {"cell": Choice("gru", ("rnn", "lstm", "gru"), "Recurrent layer; the study has all three.")}
+
+_CHOSEN = (
+    "sizes: the study states kinds of layers only",
+    "initial weights and batch normalisation: Keras's, whose names the study's loss and metric have",
+    "running statistics: the plain average of the first 100 batches, then Keras's",
+)
+_CLIPS = "input: the first 29 s, at the 16 kHz that the clips have"
+_CELL_CHOSEN = (
+    "cell: GRU, with which the study's results are best",
+    "cell: LSTM and plain layers have torch's two biases; in sum they are what Keras has",
+)
+
+ENTRIES = (
+    ModelEntry(
+        name="tagging_waveform_cnn",
+        study="tagging",
+        title="five convolutions of samples, one hidden layer (a)",
+        module=__name__,
+        builder="WaveformCNN",
+        input=_SAMPLES,
+        variable_axes={0: 16_448},
+        n_outputs=10,
+        parameters=1_110_282,
+        source="Neacșu-Miclea (2023), model (a)",
+        assumptions=(*_CHOSEN, _CLIPS),
+    ),
+    ModelEntry(
+        name="tagging_waveform_rnn",
+        study="tagging",
+        title="five convolutions of samples, a recurrent layer (b)",
+        module=__name__,
+        builder="WaveformRNN",
+        input=_SAMPLES,
+        variable_axes={0: 4_160},
+        n_outputs=10,
+        parameters=257_994,
+        options=_CELL,
+        source="Neacșu-Miclea (2023), model (b)",
+        assumptions=(*_CHOSEN, _CLIPS, *_CELL_CHOSEN),
+    ),
+    ModelEntry(
+        name="tagging_chunk_cnn",
+        study="tagging",
+        title="four convolutions of each chunk of samples, pooled over the chunks (c)",
+        module=__name__,
+        builder="ChunkCNN",
+        input=_SAMPLES,
+        variable_axes={0: 16_000},
+        n_outputs=10,
+        parameters=176_010,
+        options={"pool": Choice("mean", ("mean", "max"), "Global pooling over the chunks.")},
+        source="Neacșu-Miclea (2023), model (c)",
+        assumptions=(
+            *_CHOSEN,
+            _CLIPS,
+            "chunks: 16,000 samples, a second; other lengths give as many as are whole",
+            "pool: the mean over the chunks; the study says global pooling",
+        ),
+    ),
+    ModelEntry(
+        name="tagging_spectrogram_rnn",
+        study="tagging",
+        title="four convolutions of a spectrogram, a recurrent layer (d)",
+        module=__name__,
+        builder="SpectrogramRNN",
+        input=_STFT,
+        variable_axes={0: 256, 1: 8},
+        n_outputs=10,
+        parameters=307_594,
+        options=_CELL,
+        source="Neacșu-Miclea (2023), model (d)",
+        assumptions=(
+            *_CHOSEN,
+            "input: spectrograms, as the study's results say; its list of models says samples",
+            "input: consecutive transforms of 1,024 samples, log(1 + magnitude), each frequency standardised",
+            *_CELL_CHOSEN,
+        ),
+    ),
+    ModelEntry(
+        name="tagging_mel_cnn",
+        study="tagging",
+        title="four convolutions over the frames of a mel spectrogram, global pooling, one hidden layer",
+        module=__name__,
+        builder="MelCNN",
+        input=_LOGMEL,
+        variable_axes={0: 1, 1: 64},
+        n_outputs=10,
+        parameters=462_474,
+        source="Neacșu-Miclea (2023), conclusions: what it would try next",
+        assumptions=(
+            *_CHOSEN,
+            "layers: the blocks and the head of (a); global mean and maximum over time in place of flattening",
+            "input: 128 bands of frames of 64 ms every 32 ms, at which no band is empty; each band standardised",
+        ),
+    ),
+)
 
 CHUNK = 16_000
 
-_BLOCK = {"norm": "before", "norm_settings": KERAS_BATCH_NORM, "dropout": 0.2}
+_block = partial(ConvBlock, norm="before", keras_norm=True, dropout=0.2)
 
 
 class WaveformCNN(nn.Module):
-    """Samples [batch, samples] to logits [batch, n_outputs]: model (a).
+    """Waveforms [batch, samples] to logits [batch, n_outputs]: model (a).
 
     ================  ==============================  ===========  ============================
     layer             what it is                      output       note
@@ -48,12 +167,12 @@ class WaveformCNN(nn.Module):
         keras_defaults(self)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits of float32 samples."""
+        """Return logits [batch, n_outputs] of waveforms [batch, samples]."""
         return self.head(self.convolutions(x[:, None]))
 
 
 class WaveformRNN(nn.Module):
-    """Samples [batch, samples] to logits [batch, n_outputs]: model (b).
+    """Waveforms [batch, samples] to logits [batch, n_outputs]: model (b).
 
     ================  ==============================  ===========  ================================
     layer             what it is                      output       note
@@ -67,13 +186,7 @@ class WaveformRNN(nn.Module):
     Neacșu-Miclea (2023), model (b). Chosen: all sizes.
     """
 
-    def __init__(
-        self,
-        *,
-        n_outputs: int,
-        input_shape: tuple[int],  # noqa: ARG002 - any length will do
-        cell: Cell,
-    ) -> None:
+    def __init__(self, *, n_outputs: int, input_shape: tuple[int], cell: Cell) -> None:
         super().__init__()
         self.convolutions = _waveform_convolutions(last_pool=None)
         self.recurrent = Recurrent(cell, 256, 64)
@@ -81,12 +194,12 @@ class WaveformRNN(nn.Module):
         keras_defaults(self)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits of float32 samples."""
+        """Return logits [batch, n_outputs] of waveforms [batch, samples]."""
         return self.head(self.recurrent(self.convolutions(x[:, None]).transpose(1, 2)))
 
 
 class ChunkCNN(nn.Module):
-    """Samples [batch, samples] to logits [batch, n_outputs], by chunks of 16,000 judged alike: model (c).
+    """Waveforms [batch, samples] to logits [batch, n_outputs], by chunks of 16,000 samples: model (c).
 
     ================  ==============================  ===========  ============================
     layer             what it is                      output       note
@@ -101,24 +214,17 @@ class ChunkCNN(nn.Module):
     ``head``          128, K                          K            ReLU, dropout 0.5
     ================  ==============================  ===========  ============================
 
-    Dropout of 0.2 after each pooling by maximum. As many chunks as are whole, 29 in the study; what is left over at
-    the end is not heard. 176,010 parameters with 10 outputs. Source: Neacșu-Miclea (2023), model (c). Chosen: all
-    sizes.
+    Dropout of 0.2 after each max pooling. As many chunks as are whole, 29 in the study; the rest is dropped. 176,010
+    parameters with 10 outputs. Source: Neacșu-Miclea (2023), model (c). Chosen: all sizes.
     """
 
-    def __init__(
-        self,
-        *,
-        n_outputs: int,
-        input_shape: tuple[int],  # noqa: ARG002 - any number of chunks will do
-        pool: Literal["mean", "max"],
-    ) -> None:
+    def __init__(self, *, n_outputs: int, input_shape: tuple[int], pool: Literal["mean", "max"]) -> None:
         super().__init__()
         self.convolutions = nn.Sequential(
-            ConvBlock(1, 1, 64, 80, stride=4, pool=4, **_BLOCK),
-            ConvBlock(1, 64, 64, 3, padding=1, pool=4, **_BLOCK),
-            ConvBlock(1, 64, 128, 3, padding=1, pool=4, **_BLOCK),
-            ConvBlock(1, 128, 256, 3, padding=1, pool=4, **_BLOCK),
+            _block(1, 1, 64, 80, stride=4, pool=4),
+            _block(1, 64, 64, 3, padding=1, pool=4),
+            _block(1, 64, 128, 3, padding=1, pool=4),
+            _block(1, 128, 256, 3, padding=1, pool=4),
             GlobalPool1d("mean"),
         )
         self.pool = GlobalPool1d(pool)
@@ -126,14 +232,14 @@ class ChunkCNN(nn.Module):
         keras_defaults(self)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits of float32 samples."""
+        """Return logits [batch, n_outputs] of waveforms [batch, samples]."""
         chunks = x.unfold(1, CHUNK, CHUNK)
-        judged = self.convolutions(chunks.flatten(0, 1)[:, None]).unflatten(0, chunks.shape[:2])
-        return self.head(self.pool(judged.transpose(1, 2)))
+        features = self.convolutions(chunks.flatten(0, 1)[:, None]).unflatten(0, chunks.shape[:2])
+        return self.head(self.pool(features.transpose(1, 2)))
 
 
 class SpectrogramRNN(nn.Module):
-    """Spectrograms [batch, frequency, frame] to logits [batch, n_outputs]: model (d).
+    """Spectrograms [batch, bins, frames] to logits [batch, n_outputs]: model (d).
 
     ================  ==============================  ==============  ==========================
     layer             what it is                      output          note
@@ -148,30 +254,30 @@ class SpectrogramRNN(nn.Module):
     ================  ==============================  ==============  ==========================
 
     Dropout of 0.2 after each pooling. 266,378 parameters with a plain recurrent layer, 328,202 with LSTM, 307,594
-    with GRU, and 10 outputs. Source: Neacșu-Miclea (2023), model (d), which its slide has read samples and its
-    results spectrograms. Chosen: all sizes.
+    with GRU, and 10 outputs. Source: Neacșu-Miclea (2023), model (d), whose input is samples in the list of models and
+    spectrograms in the results. Chosen: all sizes.
     """
 
     def __init__(self, *, n_outputs: int, input_shape: tuple[int, int], cell: Cell) -> None:
         super().__init__()
         self.convolutions = nn.Sequential(
-            ConvBlock(2, 1, 32, 3, padding=1, pool=(4, 2), **_BLOCK),
-            ConvBlock(2, 32, 64, 3, padding=1, pool=(4, 2), **_BLOCK),
-            ConvBlock(2, 64, 128, 3, padding=1, pool=(4, 2), **_BLOCK),
-            ConvBlock(2, 128, 128, 3, padding=1, pool=(4, 1), **_BLOCK),
+            _block(2, 1, 32, 3, padding=1, pool=(4, 2)),
+            _block(2, 32, 64, 3, padding=1, pool=(4, 2)),
+            _block(2, 64, 128, 3, padding=1, pool=(4, 2)),
+            _block(2, 128, 128, 3, padding=1, pool=(4, 1)),
         )
         self.recurrent = Recurrent(cell, 128 * (input_shape[0] // 4**4), 64)
         self.head = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, n_outputs))
         keras_defaults(self)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits of float32 spectrograms."""
+        """Return logits [batch, n_outputs] of spectrograms [batch, rows, frames]."""
         maps = self.convolutions(x[:, None])
         return self.head(self.recurrent(maps.flatten(1, 2).transpose(1, 2)))
 
 
 class MelCNN(nn.Module):
-    """Log-mel spectrograms [batch, mel, frame] to logits [batch, n_outputs]: what the study's conclusion proposes.
+    """Log-mel spectrograms [batch, n_mels, frames] to logits [batch, n_outputs]: what the study's conclusion proposes.
 
     ================  ==============================  ===========  ============================
     layer             what it is                      output       note
@@ -186,34 +292,34 @@ class MelCNN(nn.Module):
 
     Dropout of 0.2 after each block. 462,474 parameters with 128 bands and 10 outputs, of the study's own magnitude.
     Source: Neacșu-Miclea (2023), conclusions: a 1-D CNN over the spectrogram sequence, and mel in place of linear
-    frequencies. Chosen: blocks and head are those of `WaveformCNN`, without its first convolution of samples. At
-    frames of 32 ms a unit of the last block sees 7.5 s of music. What a clip holds anywhere and what it is like
-    throughout are both tags, hence both poolings, which also leave the network free of the clip's length.
+    frequencies. Chosen: blocks and head of `WaveformCNN`, without its first convolution of samples. With frames of 32
+    ms a unit of the last block sees 7.5 s of music. Tags describe a moment or a whole clip, hence both poolings, which
+    also accept clips of any length.
     """
 
     def __init__(self, *, n_outputs: int, input_shape: tuple[int, int]) -> None:
         super().__init__()
         self.convolutions = nn.Sequential(
-            ConvBlock(1, input_shape[0], 128, 3, padding=1, pool=4, **_BLOCK),
-            ConvBlock(1, 128, 128, 3, padding=1, pool=4, **_BLOCK),
-            ConvBlock(1, 128, 256, 3, padding=1, pool=4, **_BLOCK),
-            ConvBlock(1, 256, 256, 3, padding=1, **_BLOCK),
+            _block(1, input_shape[0], 128, 3, padding=1, pool=4),
+            _block(1, 128, 128, 3, padding=1, pool=4),
+            _block(1, 128, 256, 3, padding=1, pool=4),
+            _block(1, 256, 256, 3, padding=1),
         )
         self.pool = GlobalPool1d("maxmean")
         self.head = nn.Sequential(nn.Linear(512, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, n_outputs))
         keras_defaults(self)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits of float32 spectrograms."""
+        """Return logits [batch, n_outputs] of spectrograms [batch, rows, frames]."""
         return self.head(self.pool(self.convolutions(x)))
 
 
 def _waveform_convolutions(last_pool: int | None) -> nn.Sequential:
     """Return the convolutions of (a) and (b): [batch, 1, samples] to [batch, 256, steps]."""
     return nn.Sequential(
-        ConvBlock(1, 1, 64, 80, stride=16, pool=4, **_BLOCK),
-        ConvBlock(1, 64, 64, 3, padding=1, pool=4, **_BLOCK),
-        ConvBlock(1, 64, 128, 3, padding=1, pool=4, **_BLOCK),
-        ConvBlock(1, 128, 128, 3, padding=1, pool=4, **_BLOCK),
-        ConvBlock(1, 128, 256, 3, padding=1, pool=last_pool, **_BLOCK),
+        _block(1, 1, 64, 80, stride=16, pool=4),
+        _block(1, 64, 64, 3, padding=1, pool=4),
+        _block(1, 64, 128, 3, padding=1, pool=4),
+        _block(1, 128, 128, 3, padding=1, pool=4),
+        _block(1, 128, 256, 3, padding=1, pool=last_pool),
     )

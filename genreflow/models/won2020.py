@@ -1,23 +1,134 @@
 """The spectrogram models of Won, Ferraro, Bogdanov and Serra (2020), "Evaluation of CNN-based automatic music tagging".
 
-Each takes waveforms at 16 kHz and computes its spectrogram itself. The models of other authors are as Won et al. built
-them. Layers have torch's own initial weights and batch normalisation, as there.
+Each takes waveforms at 16 kHz and computes its spectrogram itself. The networks of other authors are as in the
+published code of Won et al., with torch's own initial weights and batch normalization.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import nn
 
 from genreflow.config.inputs import LogMel
-from genreflow.models.blocks import ConvBlock, GlobalPool1d, size_text
-from genreflow.models.harmonic import HarmonicSpectrogram
-from genreflow.models.recurrent import Recurrent
-from genreflow.models.spectrogram import LogMelSpectrogram
-from genreflow.models.transformer import EncoderLayer
+from genreflow.models.attention import EncoderLayer
+from genreflow.models.blocks import ConvBlock, GlobalPool1d, Recurrent, size_text
+from genreflow.models.entry import Choice, ModelEntry
+from genreflow.models.spectrogram import HarmonicSpectrogram, LogMelSpectrogram
+
+_MELS = Choice(96, (96, 128), "Mel bands; the literature table has both.")
+_INITIAL = "initial weights: torch's own, as in the published code"
+_WHOLE = (
+    "one segment of 29 s a track: the published code averages 16 that start some 6 ms apart, all but the same music"
+)
+
+
+def _waveform(seconds: float) -> dict[str, Any]:
+    """Return an input of the paper: 16 chunks per track, whose predictions are averaged, or whole clips of 29 s."""
+    segments = {"kind": "whole"} if seconds == 29 else {"kind": "chunks", "count": 16}
+    return {
+        "front_end": {"kind": "waveform", "sample_rate": 16_000},
+        "segments": {**segments, "seconds": seconds},
+    }
+
+
+# The networks compute their own spectrograms, whose bands depend on the sample rate.
+_entry = partial(ModelEntry, study="won2020", module=__name__, n_outputs=50, binding=("front_end.sample_rate",))
+
+# The least lengths leave one step of time after all poolings. Strided convolutions, which would take less, get at least
+# two frames each: with one, torch 2.13 on a CPU computes wrong gradients of their weights in bfloat16.
+ENTRIES = (
+    _entry(
+        name="fcn",
+        title="five convolutions on the log-mel spectrogram of a whole clip",
+        builder="FCN",
+        input=_waveform(29),
+        variable_axes={0: 1_279 * 256},
+        options={"n_mels": _MELS},
+        parameters=447_732,
+        source="Choi, Fazekas and Sandler (2016), as in the published code of Won et al. (2020)",
+        assumptions=(_WHOLE, "clips of more than 41 s: the dense layer takes all that is left", _INITIAL),
+    ),
+    _entry(
+        name="musicnn",
+        title="kernels for timbre and rhythm side by side, three convolutions, global pooling, a dense layer",
+        builder="Musicnn",
+        input=_waveform(3),
+        variable_axes={0: 512},
+        options={
+            "n_mels": _MELS,
+            "kernels": Choice(
+                "scaled",
+                ("scaled", "fixed"),
+                "Height of the timbre kernels: 0.7 and 0.4 of the bands, or 67 and 38 whatever the bands.",
+            ),
+        },
+        parameters=784_300,
+        source="Pons and Serra (2019), as in the published code of Won et al. (2020)",
+        assumptions=(
+            "kernels with 128 bands: the design's shares of the bands are the default, the code's 67 and 38 an option",
+            "pooled means before maxima, which only orders the features",
+            _INITIAL,
+        ),
+    ),
+    _entry(
+        name="crnn",
+        title="four convolutions on the log-mel spectrogram of a whole clip, two GRU layers",
+        builder="CRNN",
+        input=_waveform(29),
+        variable_axes={0: 95 * 256},
+        options={"n_mels": _MELS},
+        parameters=394_100,
+        source="Choi, Fazekas, Sandler and Cho (2017), as in the published code of Won et al. (2020)",
+        assumptions=(_WHOLE, _INITIAL),
+    ),
+    _entry(
+        name="self_attention",
+        title="seven residual blocks on the log-mel spectrogram, two layers of self-attention over time",
+        builder="SelfAttentionCNN",
+        input=_waveform(15),
+        variable_axes={0: 4 * 256},
+        parameters=10_521_652,
+        source="Won, Chun and Serra (2019), as in the published code of Won et al. (2020)",
+        assumptions=(
+            "no positions: the published code imports an encoding of them and does not call it",
+            _INITIAL,
+        ),
+    ),
+    _entry(
+        name="harmonic_cnn",
+        title="six harmonics as channels, learnable bandwidth, seven convolutional blocks, a dense layer",
+        builder="HarmonicCNN",
+        input=_waveform(5),
+        variable_axes={0: 287 * 256},
+        parameters=3_631_551,
+        source="Won, Chun, Nieto and Serra (2020), data-driven harmonic filters, as in the published code",
+        assumptions=(_INITIAL,),
+    ),
+    _entry(
+        name="short_chunk_cnn",
+        title="seven convolutions on the log-mel spectrogram of a short chunk, global maximum, a dense layer",
+        builder="ShortChunkCNN",
+        input=_waveform(3.6905625),
+        variable_axes={0: 127 * 256},
+        parameters=3_687_348,
+        source="Won, Ferraro, Bogdanov and Serra (2020), published code",
+        assumptions=(_INITIAL,),
+    ),
+    _entry(
+        name="short_chunk_res",
+        title="seven residual blocks on the log-mel spectrogram of a short chunk, global maximum, a dense layer",
+        builder="ShortChunkRes",
+        input=_waveform(3.6905625),
+        variable_axes={0: 64 * 256},
+        parameters=12_104_244,
+        source="Won, Ferraro, Bogdanov and Serra (2020), published code",
+        assumptions=(_INITIAL,),
+    ),
+)
 
 SAMPLE_RATE, N_FFT, HOP = 16_000, 512, 256
 
@@ -48,7 +159,7 @@ class FCN(nn.Module):
         self.head = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64 * places, n_outputs))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits of float32 waveforms."""
+        """Return logits [batch, n_outputs] of waveforms [batch, samples]."""
         return self.head(self.blocks(self.input(x)))
 
 
@@ -68,9 +179,9 @@ class Musicnn(nn.Module):
     ``head``       200, K                  K               BN, ReLU, dropout 0.5 between
     =============  ======================  ==============  ===========================================
 
-    784,300 parameters for 50 tags and 96 bands. With 128, 834,280 with `kernels` of ``scaled`` height, 784,300 with
-    the ``fixed`` ones of the published code. The pooled means stand before the maxima (there, after them): the same
-    network with its features in another order.
+    784,300 parameters for 50 tags and 96 bands. With 128 bands, 834,280 with `kernels` of ``scaled`` height, 784,300
+    with the ``fixed`` ones of the published code. The pooled means stand before the maxima, in the published code after
+    them: the same network with its features in another order.
     """
 
     joins: ClassVar = {
@@ -79,12 +190,7 @@ class Musicnn(nn.Module):
     }
 
     def __init__(
-        self,
-        *,
-        n_outputs: int,
-        input_shape: tuple[int],  # noqa: ARG002 - any length will do
-        n_mels: int,
-        kernels: Literal["scaled", "fixed"],
+        self, *, n_outputs: int, input_shape: tuple[int], n_mels: int, kernels: Literal["scaled", "fixed"]
     ) -> None:
         super().__init__()
         bands = n_mels if kernels == "scaled" else 96
@@ -97,7 +203,7 @@ class Musicnn(nn.Module):
         self.head = classifier(2 * (self.kernels.n_out + 3 * 64), 200, n_outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits of float32 waveforms."""
+        """Return logits [batch, n_outputs] of waveforms [batch, samples]."""
         low = self.kernels(self.input(x))
         first, second, third = self.middle
         r1 = first(low)
@@ -107,10 +213,10 @@ class Musicnn(nn.Module):
 
 
 class TimbreAndRhythm(nn.Module):
-    """The first convolutions of Musicnn, side by side: [batch, 1, bands, frames] to [batch, 561, frames].
+    """The first convolutions of Musicnn, in parallel: [batch, 1, n_mels, frames] to [batch, 561, frames].
 
-    For timbre, 204 kernels of each of two heights and 7 frames; of what they give over the bands, the maximum: the
-    same timbre at another pitch. For rhythm, 51 kernels of each of three lengths on the mean of all bands.
+    For timbre, 204 kernels of each of two heights and 7 frames, whose outputs are maximized over the bands, so that
+    pitch does not matter. For rhythm, 51 kernels of each of three lengths on the mean of all bands.
     """
 
     def __init__(self, heights: tuple[int, int]) -> None:
@@ -125,7 +231,7 @@ class TimbreAndRhythm(nn.Module):
         self.title = f"conv 204 @ {heights[0]} × 7 and {heights[1]} × 7, 51 @ 129, 65 and 33"
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Convolve spectrograms."""
+        """Return [batch, 561, frames] of spectrograms [batch, 1, n_mels, frames]."""
         mean = x.mean(dim=2)
         timbre = [convolution(x).amax(dim=2) for convolution in self.timbre]
         return torch.cat(timbre + [convolution(mean) for convolution in self.rhythm], dim=1)
@@ -149,13 +255,7 @@ class CRNN(nn.Module):
     394,100 parameters for 50 tags.
     """
 
-    def __init__(
-        self,
-        *,
-        n_outputs: int,
-        input_shape: tuple[int],  # noqa: ARG002 - any length will do
-        n_mels: int,
-    ) -> None:
+    def __init__(self, *, n_outputs: int, input_shape: tuple[int], n_mels: int) -> None:
         super().__init__()
         self.input = log_mel_input(n_mels)
         self.blocks = conv_blocks((1, 64, 128, 128, 128), ((2, 2), (3, 3), (4, 4), (4, 4)))
@@ -163,12 +263,25 @@ class CRNN(nn.Module):
         self.head = nn.Sequential(nn.Dropout(0.5), nn.Linear(32, n_outputs))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits of float32 waveforms."""
+        """Return logits [batch, n_outputs] of waveforms [batch, samples]."""
         maps = self.blocks(self.input(x))
         return self.head(self.recurrent(maps.flatten(1, 2).transpose(1, 2)))
 
 
-class ShortChunkCNN(nn.Module):
+class _PooledCNN(nn.Module):
+    """Base of networks with global max pooling: a subclass sets `input`, `blocks`, `pool` and `head`, in this order."""
+
+    input: nn.Module
+    blocks: nn.Module
+    pool: nn.Module
+    head: nn.Module
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return logits [batch, n_outputs] of waveforms [batch, samples]."""
+        return self.head(self.pool(self.blocks(self.input(x))))
+
+
+class ShortChunkCNN(_PooledCNN):
     """Won et al. (2020), a plain network on short chunks. Waveforms [batch, samples] to logits [batch, n_outputs].
 
     =================  ======================  ===============  ==================================
@@ -185,24 +298,15 @@ class ShortChunkCNN(nn.Module):
     3,687,348 parameters for 50 tags.
     """
 
-    def __init__(
-        self,
-        *,
-        n_outputs: int,
-        input_shape: tuple[int],  # noqa: ARG002 - any length will do
-    ) -> None:
+    def __init__(self, *, n_outputs: int, input_shape: tuple[int]) -> None:
         super().__init__()
         self.input = log_mel_input(128)
         self.blocks = conv_blocks((1, 128, 128, 256, 256, 256, 256, 512), 7 * (2,))
         self.pool = global_max()
         self.head = classifier(512, 512, n_outputs)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits of float32 waveforms."""
-        return self.head(self.pool(self.blocks(self.input(x))))
 
-
-class ShortChunkRes(nn.Module):
+class ShortChunkRes(_PooledCNN):
     """Won et al. (2020), residual blocks on short chunks. Waveforms [batch, samples] to logits [batch, n_outputs].
 
     =================  ======================  ===============  ==================================
@@ -219,24 +323,15 @@ class ShortChunkRes(nn.Module):
     12,104,244 parameters for 50 tags.
     """
 
-    def __init__(
-        self,
-        *,
-        n_outputs: int,
-        input_shape: tuple[int],  # noqa: ARG002 - any length will do
-    ) -> None:
+    def __init__(self, *, n_outputs: int, input_shape: tuple[int]) -> None:
         super().__init__()
         self.input = log_mel_input(128)
         self.blocks = strided_blocks((1, 128, 128, 256, 256, 256, 256, 512), 7 * (2,))
         self.pool = global_max()
         self.head = classifier(512, 512, n_outputs)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits of float32 waveforms."""
-        return self.head(self.pool(self.blocks(self.input(x))))
 
-
-class HarmonicCNN(nn.Module):
+class HarmonicCNN(_PooledCNN):
     """Won et al. (2020b), harmonics as channels. Waveforms [batch, samples] to logits [batch, n_outputs].
 
     =================  ======================  ===============  ==================================
@@ -254,12 +349,7 @@ class HarmonicCNN(nn.Module):
     3,631,551 parameters for 50 tags, Q among them.
     """
 
-    def __init__(
-        self,
-        *,
-        n_outputs: int,
-        input_shape: tuple[int],  # noqa: ARG002 - any length will do
-    ) -> None:
+    def __init__(self, *, n_outputs: int, input_shape: tuple[int]) -> None:
         super().__init__()
         harmonics = 6
         spectrogram = HarmonicSpectrogram(sample_rate=SAMPLE_RATE, n_fft=N_FFT, hop=HOP, harmonics=harmonics)
@@ -273,10 +363,6 @@ class HarmonicCNN(nn.Module):
         self.pool = global_max()
         self.head = classifier(256, 256, n_outputs)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits of float32 waveforms."""
-        return self.head(self.pool(self.blocks(self.input(x))))
-
 
 class SelfAttentionCNN(nn.Module):
     """Won, Chun and Serra (2019), attention over time. Waveforms [batch, samples] to logits [batch, n_outputs].
@@ -288,22 +374,19 @@ class SelfAttentionCNN(nn.Module):
     ``blocks`` 1 - 2   128 @ 3 x 3, stride 2     128 x 32 x 235   `ResidualBlock`
     ``blocks`` 3       256 @ 3 x 3, stride 2     256 x 16 x 118
     ``blocks`` 4 - 7   256 @ 3 x 3, stride 2, 1  256 x 1 x 118    time keeps its length
-    ``summary``        one vector in front       119 x 256        fixed, the same for all
+    ``summary``        a first step              119 x 256        fixed, the same for all
     ``encoder``        2 layers of BERT          119 x 256        8 heads of 32, dense 1024; no positions
-    ``pooler``         256, tanh                 256              of the place of the vector in front
+    ``pooler``         256, tanh                 256              of the first step
     ``head``           dropout 0.5, K            K
     =================  ========================  ===============  ========================================
 
-    10,521,652 parameters for 50 tags. The vector in front stands where the network gathers what it finds; it is not
-    learnt, and stored with the weights that were learnt around it.
+    10,521,652 parameters for 50 tags. At the first step, `summary`, the encoder gathers its result. It is not learned,
+    but stored with the weights that were learned around it.
     """
 
-    def __init__(
-        self,
-        *,
-        n_outputs: int,
-        input_shape: tuple[int],  # noqa: ARG002 - any length will do
-    ) -> None:
+    summary: torch.Tensor
+
+    def __init__(self, *, n_outputs: int, input_shape: tuple[int]) -> None:
         super().__init__()
         features = 256
         self.input = log_mel_input(128)
@@ -317,18 +400,17 @@ class SelfAttentionCNN(nn.Module):
         self.head = nn.Sequential(nn.Dropout(0.5), nn.Linear(features, n_outputs))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits of float32 waveforms."""
+        """Return logits [batch, n_outputs] of waveforms [batch, samples]."""
         sequence = self.blocks(self.input(x)).flatten(1, 2).transpose(1, 2)
         summary = self.summary.expand(len(sequence), 1, -1)
-        found = self.encoder(torch.cat([summary, sequence], dim=1))[:, 0]
-        return self.head(self.pooler(found).tanh())
+        encoded = self.encoder(torch.cat([summary, sequence], dim=1))
+        return self.head(self.pooler(encoded[:, 0]).tanh())
 
 
 class ResidualBlock(nn.Module):
     """Two convolutions of 3 x 3 plus a shortcut; ReLU, pooling: [batch, n_in, bands, frames] to [batch, n_out, ...].
 
-    The first convolution has the stride. The shortcut is a convolution too, of 3 x 3 as well, where channels or size
-    change.
+    The first convolution has the stride. The shortcut is a convolution of 3 x 3 as well where channels or size change.
     """
 
     def __init__(
@@ -352,23 +434,23 @@ class ResidualBlock(nn.Module):
         self.title += f", max {size_text(pool, 2)}" if pool else f", stride {size_text(stride, 2)}"
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Go through the block."""
+        """Return [batch, n_out, bands, frames] of maps [batch, n_in, bands, frames]."""
         return self.pool((self.main(x) + self.shortcut(x)).relu())
 
 
 def frame_count(input_shape: tuple[int]) -> int:
-    """Return the frames of a waveform's spectrogram."""
+    """Return the number of frames of a waveform's spectrogram."""
     return 1 + input_shape[0] // HOP
 
 
 def log_mel_input(n_mels: int) -> nn.Sequential:
-    """Return waveforms [batch, samples] to normalised log-mel spectrograms [batch, 1, n_mels, frames]."""
+    """Return layers from waveforms [batch, samples] to normalized log-mel spectrograms [batch, 1, n_mels, frames]."""
     settings = LogMel(sample_rate=SAMPLE_RATE, n_fft=N_FFT, hop=HOP, n_mels=n_mels, mel="htk", padding="reflect")
     return nn.Sequential(LogMelSpectrogram(settings), nn.BatchNorm2d(1))
 
 
 def conv_blocks(channels: Sequence[int], pools: Sequence[int | tuple[int, int]]) -> nn.Sequential:
-    """Return blocks of a convolution of 3 x 3, BN, ReLU and pooling by maximum."""
+    """Return blocks of a convolution of 3 x 3, batch normalization, ReLU and max pooling."""
     return nn.Sequential(
         *(
             ConvBlock(2, n_in, n_out, 3, padding=1, norm="before", pool=pool)
@@ -378,7 +460,7 @@ def conv_blocks(channels: Sequence[int], pools: Sequence[int | tuple[int, int]])
 
 
 def strided_blocks(channels: Sequence[int], strides: Sequence[int | tuple[int, int]]) -> nn.Sequential:
-    """Return residual blocks that shrink their maps by strides."""
+    """Return residual blocks with strides."""
     return nn.Sequential(
         *(
             ResidualBlock(n_in, n_out, stride=stride)
@@ -388,12 +470,12 @@ def strided_blocks(channels: Sequence[int], strides: Sequence[int | tuple[int, i
 
 
 def global_max() -> nn.Sequential:
-    """Return maps [batch, channels, bands, frames] to their maxima [batch, channels]."""
+    """Return layers from maps [batch, channels, bands, frames] to their maxima [batch, channels]."""
     return nn.Sequential(nn.Flatten(2), GlobalPool1d("max"))
 
 
 def classifier(n_in: int, n_hidden: int, n_outputs: int) -> nn.Sequential:
-    """Return features [batch, n_in] to logits [batch, n_outputs]."""
+    """Return layers from features [batch, n_in] to logits [batch, n_outputs]."""
     return nn.Sequential(
         nn.Linear(n_in, n_hidden),
         nn.BatchNorm1d(n_hidden),

@@ -37,8 +37,8 @@ STAGES = {
     "augmentation": "training/augment.py",
     "training": "training/run.py",
     "fitting": "training/fit.py",
-    "filters": "training/filters.py",
-    "snippets": "training/snippets.py",
+    "filters": "training/filter_visualization.py",
+    "snippets": "training/snippet_predictions.py",
     "analysis": "analysis/describe.py",
     "map": "analysis/library_map.py",
     "tables": "evaluation/study.py",
@@ -46,12 +46,7 @@ STAGES = {
     "predictions": "inference/tracks.py",
 }
 # Modules of genreflow.models that many networks share; the version of `layers` stands for them.
-LAYERS = frozenset(
-    {
-        "attention", "blocks", "entry", "fitted", "harmonic", "initialise", "precision", "recurrent", "registry",
-        "spectrogram", "standardise", "summary", "transformer",
-    }
-)  # fmt: skip
+LAYERS = {"attention", "blocks", "entry", "estimator", "registry", "spectrogram", "standardize", "summary"}
 # Raised when all keys are computed, or all products written, in another way. Every key begins with it.
 KEYS_VERSION = 3
 _VERSION = re.compile(r"^STAGE_VERSION = (\d+)$", re.M)
@@ -86,14 +81,15 @@ def versions(*stages: str) -> dict[str, int]:
 def network_code(module: str) -> str:
     """Return a digest of the code of a network's module, and of what it imports from `genreflow.models` but `LAYERS`.
 
-    Comments, docstrings, layout, and the text of messages (``raise``, ``assert``, ``warn``) do not count.
+    Comments, docstrings, layout, the text of messages (``raise``, ``assert``, ``warn``), and `ENTRIES`, which describe
+    the networks, do not count.
     """
     trees: dict[Path, str] = {}
     paths = [_path_of(module)]
     while paths:
         path = paths.pop()
         if path not in trees:
-            tree = _without_words(path)
+            tree = _without_entries(_without_words(path))
             trees[path] = ast.dump(tree)
             paths += _imported_networks(tree)
     return digest(sorted(trees.values()))
@@ -126,7 +122,31 @@ def _imported_networks(tree: ast.AST) -> Iterator[Path]:
         yield from (path for path in paths if path.exists())
 
 
-def _without_words(path: Path) -> ast.AST:
+def _without_entries(tree: ast.Module) -> ast.Module:
+    """Return a module without `ENTRIES`, and without what only they use: private constants and classes of options."""
+    body = [node for node in tree.body if "ENTRIES" not in _private_names(node)]
+    while True:
+        nodes = (node for statement in body for node in ast.walk(statement))
+        used = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        kept = [node for node in body if not (names := _private_names(node)) or names & used]
+        if len(kept) == len(body):
+            return ast.Module(body, [])
+        body = kept
+
+
+def _private_names(node: ast.stmt) -> set[str]:
+    """Return the names that a statement defines, if no other module uses them."""
+    match node:
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)) if (
+            name.startswith("_") or name == "ENTRIES"
+        ):
+            return {name}
+        case ast.ImportFrom(module="genreflow.models.entry", names=names):
+            return {alias.name for alias in names}
+    return set()
+
+
+def _without_words(path: Path) -> ast.Module:
     """Return the syntax tree of a file without docstrings and without the text of messages."""
     return _WordsRemoved().visit(ast.parse(path.read_text(encoding="utf-8")))
 

@@ -1,1 +1,1 @@
-"""Data on the device, balanced batches, optimisers, and a loop that stops at the first non-finite loss."""
+"""Slices on the device, sampling, optimizers, the training loop, and bundles of weights and facts."""

@@ -8,8 +8,8 @@ from genreflow.config.augmentation import AUGMENTATIONS, augmentation_problems
 from genreflow.config.inputs import FRONT_ENDS, FrontEnd, LogMel, MusicMaps, Stft
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import Problems
-from genreflow.training.batches import uniform
-from genreflow.training.crops import along_time
+from genreflow.training.loader import take_along_time
+from genreflow.training.sampling import Purpose, uniform
 
 # Raise it when augmented slices would change; only trainings that augment depend on it.
 STAGE_VERSION = 1
@@ -40,7 +40,9 @@ class Augment:
         if found := list(augmentation_problems(settings, self._front_end)):
             raise Problems(f"Augmentation of {self._front_end.kind} slices:", found)
         self._seed = settings.seed
-        self._amounts = {name: getattr(settings, name) for name in AUGMENTATIONS if getattr(settings, name)}
+        self._amounts: dict[Purpose, float] = {
+            name: getattr(settings, name) for name in AUGMENTATIONS if getattr(settings, name)
+        }
 
     def __call__(
         self,
@@ -64,7 +66,7 @@ class Augment:
         epoch
             Counted from 0.
         repeats
-            See `genreflow.training.batches.uniform`.
+            See `genreflow.training.sampling.uniform`.
         """
         for name, amount in self._amounts.items():
             numbers = uniform(name, slices, seed=self._seed, epoch=epoch, repeats=repeats)
@@ -101,7 +103,7 @@ def shift(inputs: torch.Tensor, share: float, numbers: np.ndarray) -> torch.Tens
     n = inputs.shape[-1]
     most = int(share * n)
     by = _on_device(_whole(numbers[0], 2 * most + 1) - most, inputs)
-    return along_time(inputs, (torch.arange(n, device=inputs.device) - by[:, None]) % n)
+    return take_along_time(inputs, (torch.arange(n, device=inputs.device) - by[:, None]) % n)
 
 
 def gain(inputs: torch.Tensor, decibels: float, numbers: np.ndarray, front_end: FrontEnd) -> torch.Tensor:

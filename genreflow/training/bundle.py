@@ -1,7 +1,7 @@
-"""Reading a trained network back, and refusing whatever is not one.
+"""Loading a trained network, and rejecting files that are none.
 
-A bundle is two files side by side: the weights, and the facts of the run, which are sealed and hold their SHA-256. The
-facts are ``run.json`` of a run, or ``model.json`` of an exported folder. Nothing in either can run code; pickles are
+A bundle is two files side by side: the weights, and the facts of the run, which are sealed and hold the SHA-256 of the
+weights. The facts are ``run.json`` of a run, or ``model.json`` of an exported folder. Neither can run code; pickles are
 never opened.
 """
 
@@ -10,20 +10,20 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import safetensors
 import safetensors.torch
 import torch
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from torch import nn
 
 from genreflow.config.audio import AudioSettings
 from genreflow.config.inputs import InputSettings
 from genreflow.errors import Damaged, Problems, UserError
 from genreflow.features.shapes import segment_shape
-from genreflow.models import fitted, registry
-from genreflow.models.standardise import standardised
+from genreflow.models import estimator, registry
+from genreflow.models.standardize import standardized
 from genreflow.store.regular import read_regular
 from genreflow.store.runs import MODEL, RUN, check_version, read_run
 from genreflow.store.sealed import FILES, check_bound, read_sealed
@@ -32,6 +32,8 @@ from genreflow.training import novelty
 from genreflow.training.novelty import TrainingProfile
 
 EXPORTED = "model.json"
+
+_Settings = TypeVar("_Settings", bound=BaseModel)
 
 _AGAIN = "Delete it and run again, or take a fresh copy."
 _EXPORTED_AGAIN = "Export the model again, or take a fresh copy of the folder."
@@ -59,7 +61,7 @@ class Bundle:
     run
         The facts.
     folder
-        Where it was read from.
+        The folder of both files.
     """
 
     model: nn.Module
@@ -68,44 +70,44 @@ class Bundle:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The labels, in the order of the network's outputs, as they can be shown: a model may be a stranger's."""
+        """The labels in the order of the outputs, sanitized, since a model may come from a stranger."""
         return tuple(map(sanitize_name, self.run["classes"]))
 
     @property
     def input(self) -> InputSettings:
-        """What makes the network's input; UserError if it is no longer valid, or makes arrays of another shape."""
-        settings = _checked(InputSettings, self.run["input"], "input")
-        shape, made = tuple(self.run["input_shape"]), segment_shape(settings)
+        """Settings of the network's input; UserError if they are invalid or do not match its shape."""
+        settings = _validated(InputSettings, self.run, "input")
+        shape, segment = tuple(self.run["input_shape"]), segment_shape(settings)
         crop = self.run["training"].get("crop")
-        if shape != (made if crop is None else (*made[:-1], crop)):
-            raise UserError(f"The model takes segments of {shape}, and its own input settings make {made}. {_AGAIN}")
+        if shape != (segment if crop is None else (*segment[:-1], crop)):
+            raise UserError(f"The model takes segments of {shape}, but its input settings give {segment}. {_AGAIN}")
         return settings
 
     @property
     def audio(self) -> AudioSettings:
-        """How tracks are levelled; UserError if it is no longer valid."""
-        return _checked(AudioSettings, self.run["audio"], "audio")
+        """Settings of loudness normalization; UserError if they are invalid."""
+        return _validated(AudioSettings, self.run, "audio")
 
     @property
     def training_profile(self) -> TrainingProfile | None:
-        """What is known of the training tracks; None if nothing was kept."""
+        """Profile of the training tracks; None if the facts have none."""
         if "training_profile" not in self.run:
             return None
         try:
-            return novelty.read(self.run["training_profile"])
+            return novelty.from_facts(self.run["training_profile"])
         except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"What the model tells of its training tracks is damaged ({error!r}). {_AGAIN}") from None
+            raise UserError(f"The model's profile of its training tracks is damaged ({error!r}). {_AGAIN}") from None
 
 
-def load_bundle(path: str | os.PathLike) -> Bundle:
+def load_bundle(path: str | os.PathLike[str]) -> Bundle:
     """Load a trained network from its ``model.safetensors``, or from the folder of that.
 
     Raises
     ------
     Damaged
-        When a file is not as it was written, or the two do not belong together.
+        When a file has changed since it was written, or the two do not belong together.
     UserError
-        When a file is missing, of another format or version, or does not fit the network it claims to be.
+        When a file is missing, has another format or version, or does not fit the network that it names.
     """
     path = Path(path)
     weights_path = path / MODEL if path.is_dir() else path
@@ -122,10 +124,10 @@ def load_bundle(path: str | os.PathLike) -> Bundle:
 
 def _read_facts(path: Path) -> dict[str, Any]:
     if not os.path.lexists(path):
-        raise UserError(f"{path} is missing: a model's weights are of no use without it. Copy both files.")
+        raise UserError(f"{path} is missing: a model's weights cannot be used without it. Copy both files.")
     facts = read_run(path.parent) if path.name == RUN else _read_exported(path)
-    if found := list(_wrong(facts)):
-        raise Damaged(path, "; ".join(found), _remedy(facts))
+    if problems := list(_problems(facts)):
+        raise Damaged(path, "; ".join(problems), _remedy(facts))
     return facts | {"tags": facts.get("tags", False)}
 
 
@@ -138,16 +140,16 @@ def _read_exported(path: Path) -> dict[str, Any]:
 
 
 def _remedy(facts: Mapping[str, Any]) -> str:
-    """Return what to do about damage: runs are made again by the pipeline, exported models are not."""
+    """Return the advice for damage: the pipeline makes runs again, but not exported models."""
     return _EXPORTED_AGAIN if facts["kind"] == "model" else ""
 
 
-def _wrong(facts: Mapping[str, Any]) -> Iterator[str]:
+def _problems(facts: Mapping[str, Any]) -> Iterator[str]:
     if missing := [name for name in _FACTS if name not in facts]:
         yield f"it lacks {', '.join(missing)}"
         return
     if wrong := [name for name, kind in _FACTS.items() if not isinstance(facts[name], kind)]:
-        yield f"of another type than it should be: {', '.join(wrong)}"
+        yield f"these have the wrong type: {', '.join(wrong)}"
         return
     classes, shape = facts["classes"], facts["input_shape"]
     are_names = bool(classes) and all(isinstance(name, str) for name in classes)
@@ -157,13 +159,15 @@ def _wrong(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"input_shape must be whole numbers above 0 with a product of at most {_MAX_VALUES:,}"
 
 
-def _checked(kind: type, given: Mapping[str, Any], name: str) -> Any:
+def _validated(kind: type[_Settings], facts: Mapping[str, Any], name: str) -> _Settings:
     try:
-        return kind.model_validate(given)
+        return kind.model_validate(facts[name])
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, (name, *first["loc"])))
-        raise UserError(f"The model's {place} is not valid ({first['msg']}). Use the genreflow that made it.") from None
+        setting = ".".join(map(str, (name, *first["loc"])))
+        raise UserError(
+            f"The model's {setting} is not valid ({first['msg']}). Use the version of genreflow that made it."
+        ) from None
 
 
 def _read_weights(path: Path, facts: Mapping[str, Any]) -> dict[str, torch.Tensor]:
@@ -171,7 +175,7 @@ def _read_weights(path: Path, facts: Mapping[str, Any]) -> dict[str, torch.Tenso
         content = read_regular(path, most=_MAX_WEIGHTS, wanted="a model's weights")
     except FileNotFoundError:
         raise UserError(f"{path} does not exist.") from None
-    # The format: 8 bytes with the length of a JSON header, the header, the numbers.
+    # safetensors: 8 bytes with the length of a JSON header, the header, the numbers.
     header = int.from_bytes(content[:8], "little")
     if header > min(_MAX_HEADER, len(content) - 8) or content[8:9] != b"{":
         raise Damaged(path, "it is not a safetensors file, and was not opened", _remedy(facts))
@@ -184,23 +188,23 @@ def _read_weights(path: Path, facts: Mapping[str, Any]) -> dict[str, torch.Tenso
 
 def _assemble(path: Path, facts: dict[str, Any], weights: dict[str, torch.Tensor]) -> nn.Module:
     shape = tuple(facts["input_shape"])
-    standardise = _checked(InputSettings, facts["input"], "input").standardise
+    standardise = _validated(InputSettings, facts, "input").standardise
     with torch.random.fork_rng(devices=[]):
         network = registry.build(facts["model"], len(facts["classes"]), input_shape=shape, **facts["options"])
-        network = standardised(network, shape, standardise)
-    fitted.allocate(network, weights)
-    wanted = {name: (tensor.shape, tensor.dtype) for name, tensor in network.state_dict().items()}
-    given = {name: (tensor.shape, tensor.dtype) for name, tensor in weights.items()}
-    if wanted != given:
-        wrong = sorted(name for name in wanted | given if wanted.get(name) != given.get(name))
+        network = standardized(network, shape, standardise)
+    estimator.allocate(network, weights)
+    expected = {name: (tensor.shape, tensor.dtype) for name, tensor in network.state_dict().items()}
+    stored = {name: (tensor.shape, tensor.dtype) for name, tensor in weights.items()}
+    if expected != stored:
+        wrong = sorted(name for name in expected | stored if expected.get(name) != stored.get(name))
         raise UserError(
             f"{path} does not hold a {facts['model']!r}: {', '.join(wrong[:3])} and {len(wrong)} tensors in all"
             " are missing, unknown or of another shape."
         )
-    broken = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
-    if broken:
-        raise UserError(f"{path} has weights that are not numbers ({', '.join(broken)}). {_AGAIN}")
+    non_finite = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
+    if non_finite:
+        raise UserError(f"{path} has weights that are not finite numbers ({', '.join(non_finite)}). {_AGAIN}")
     network.load_state_dict(weights)
-    if found := list(fitted.problems(network)):
-        raise Problems(f"{path} does not hold a {facts['model']!r} that can be used:", found)
+    if problems := list(estimator.problems(network)):
+        raise Problems(f"{path} does not hold a usable {facts['model']!r}:", problems)
     return network.eval()

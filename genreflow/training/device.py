@@ -1,4 +1,4 @@
-"""Where a network runs, on how many threads, and in which number format."""
+"""Choice of device, CPU threads and floating-point precision."""
 
 import joblib
 import torch
@@ -7,28 +7,28 @@ from genreflow.errors import UserError
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """Return the device `name`: ``cpu``, ``cuda``, or ``auto``, the GPU where there is one."""
+    """Return the device ``cpu``, ``cuda``, or for ``auto`` the GPU if there is one."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise UserError("Device 'cuda' was asked for, but torch sees no GPU here. Use device 'auto' or 'cpu'.")
+        raise UserError("Device 'cuda' is not available: torch finds no GPU here. Use device 'auto' or 'cpu'.")
     return torch.device(name)
 
 
-def choose_threads(wanted: int | None) -> int:
-    """Return how many CPU threads to use: as many as wanted, but no more than there are CPUs for this process.
+def choose_threads(requested: int | None) -> int:
+    """Return the number of CPU threads: as requested, but no more than there are CPUs for this process.
 
-    Threads beyond the CPUs wait for each other at every step; eight on two made training nine times slower.
+    More threads than CPUs wait for each other at every step: eight on two CPUs made training nine times slower.
     """
     available = joblib.cpu_count()
-    return available if wanted is None else min(wanted, available)
+    return available if requested is None else min(requested, available)
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """Return the number format of a training: ``float32``, ``bfloat16``, or ``auto``.
+    """Return the precision ``float32`` or ``bfloat16``.
 
-    ``auto`` is bfloat16 where the hardware multiplies it natively, which is then about twice as fast, and float32
-    elsewhere, where bfloat16 would be emulated.
+    ``auto`` is bfloat16 where the hardware multiplies it natively, about twice as fast, and float32 elsewhere, where
+    bfloat16 would be emulated.
     """
     if name == "auto":
         name = "bfloat16" if _has_bfloat16(device) else "float32"

@@ -1,7 +1,7 @@
 """Several runs in one process, which reads their slices once."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -11,18 +11,19 @@ from genreflow.project.layout import parse_fold
 from genreflow.project.specs import TrainingSpec
 from genreflow.store.atomic import waiting_place
 from genreflow.store.runs import HISTORY, MODEL, PREDICTIONS, RUN, read_run
+from genreflow.training.callbacks import ProgressTargets
 from genreflow.training.data import SliceReader
-from genreflow.training.run import NOBODY, Watch, run_fold
+from genreflow.training.run import run_fold
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """A run of several: its fold, its settings, where its products belong, and who is told of it."""
+    """A run of several: its fold, its settings, the folder of its products, and where it reports its progress."""
 
     fold: str
     training: TrainingSettings
     folder: Path
-    watch: Watch = NOBODY
+    progress: ProgressTargets = field(default_factory=ProgressTargets)
 
 
 def run_specs(
@@ -48,13 +49,13 @@ def run_specs(
     for folder in folders:
         fold, repeat = parse_fold(folder.name)
         training = spec.training.model_copy(update={"seed": spec.training.seed + repeat})
-        watch = Watch(
+        progress = ProgressTargets(
             name=f"{spec.study} {spec.model} {spec.setting} {folder.name.replace('-', ' ')}",
             file=logs / f"{folder.name}.progress.json",
             terminal=terminal,
-            events=logs / folder.name if has_events else None,
+            tensorboard=logs / folder.name if has_events else None,
         )
-        found.append(RunSpec(fold, training, folder, watch))
+        found.append(RunSpec(fold, training, folder, progress))
     return found
 
 
@@ -82,7 +83,7 @@ def run_all(
         if facts is None:
             folder.mkdir(parents=True, exist_ok=True)
             facts = run_fold(
-                fold=run.fold, training=run.training, folder=folder, watch=run.watch, key=key, reader=reader,
+                fold=run.fold, training=run.training, folder=folder, progress=run.progress, key=key, reader=reader,
                 since=since, **shared,
             )  # fmt: skip
         since = None

@@ -1,4 +1,4 @@
-"""What a network is trained towards: one class of several, or any number of tags."""
+"""Training objectives: one of several classes, or any number of tags."""
 
 from typing import Protocol
 
@@ -20,17 +20,17 @@ class Objective(Protocol):
         """Return the mean loss of float32 logits."""
 
     def hits(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Return how many slices are right; of tags, the share of a slice's tags that are."""
+        """Return the number of correct slices; of tags, the sum over slices of the share that is correct."""
 
     def loss_of(self, probabilities: np.ndarray, targets: np.ndarray) -> float:
         """Return the mean loss of predictions."""
 
     def accuracy(self, probabilities: np.ndarray, targets: np.ndarray) -> float:
-        """Return how good predictions are, 0 to 1."""
+        """Return the accuracy of predictions, 0 to 1."""
 
 
-class OneOfClasses:
-    """One class a slice: int64 [n]. Cross-entropy, and the share of slices that are right."""
+class SingleLabel:
+    """One class per slice, int64 [n]: cross-entropy, and the share of correct slices."""
 
     tags = False
 
@@ -46,7 +46,7 @@ class OneOfClasses:
         return functional.cross_entropy(logits, targets)
 
     def hits(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Return how many slices' likeliest classes are theirs."""
+        """Return the number of slices whose likeliest class is theirs."""
         return (logits.argmax(dim=1) == targets.argmax(dim=1)).sum()
 
     def loss_of(self, probabilities: np.ndarray, targets: np.ndarray) -> float:
@@ -58,8 +58,8 @@ class OneOfClasses:
         return float((probabilities.argmax(axis=1) == targets).mean())
 
 
-class AnyOfTags:
-    """Any number of tags a slice: bool [n, K]. Binary cross-entropy, and the mean area under the ROC curve."""
+class MultiLabel:
+    """Any number of tags per slice, bool [n, K]: binary cross-entropy, and the mean area under the ROC curve."""
 
     tags = True
 
@@ -68,11 +68,11 @@ class AnyOfTags:
         return stored.float()
 
     def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Return the binary cross-entropy, over slices and tags alike."""
+        """Return the mean binary cross-entropy over slices and tags."""
         return functional.binary_cross_entropy_with_logits(logits, targets)
 
     def hits(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Return how many tags are on the right side of 1/2, as a share of the tags of a slice, summed over slices."""
+        """Return the share of tags on the right side of 1/2, summed over slices."""
         return ((logits > 0) == (targets > 0.5)).float().mean(dim=1).sum()
 
     def loss_of(self, probabilities: np.ndarray, targets: np.ndarray) -> float:
@@ -80,7 +80,7 @@ class AnyOfTags:
         return float(-np.log(_positive(np.where(targets, probabilities, 1 - probabilities))).mean())
 
     def accuracy(self, probabilities: np.ndarray, targets: np.ndarray) -> float:
-        """Return the mean over the tags that some slices have and some have not; 0.5 if there are none."""
+        """Return the mean ROC AUC over the tags that some slices have and some lack; 0.5 if there are none."""
         mixed = targets.any(axis=0) & ~targets.all(axis=0)
         if not mixed.any():
             return 0.5
@@ -89,7 +89,7 @@ class AnyOfTags:
 
 def objective(targets: np.ndarray, n_outputs: int) -> Objective:
     """Return the objective for targets int64 [n], classes, or bool [n, K], tags."""
-    return OneOfClasses(n_outputs) if targets.ndim == 1 else AnyOfTags()
+    return SingleLabel(n_outputs) if targets.ndim == 1 else MultiLabel()
 
 
 def _positive(probabilities: np.ndarray) -> np.ndarray:

@@ -1,12 +1,12 @@
-"""Probabilities of slices."""
+"""Predicted probabilities of slices."""
 
 import numpy as np
 import torch
 from torch import nn
 
-from genreflow.training.crops import window_starts
-from genreflow.training.feed import Feed
+from genreflow.training.loader import SliceLoader, window_starts
 
+# Slices, and values, in a batch at most.
 _BATCH, _VALUES = 256, 2**22
 
 
@@ -15,59 +15,57 @@ def predict_proba(
     arrays: np.ndarray,
     *,
     device: torch.device,
-    places: np.ndarray | None = None,
+    rows: np.ndarray | None = None,
     crop: int | None = None,
     windows: int = 1,
     tags: bool = False,
     batch: int | None = None,
 ) -> np.ndarray:
-    """Return the probabilities of stored slices, float32 [n, K].
-
-    Computed in float32 whatever the training's precision was.
+    """Return the probabilities of stored slices, float32 [n, K], computed in float32.
 
     Parameters
     ----------
     arrays
-        [N, *shape] as stored.
-    places
-        Which of them, int64 [n]; all if not given.
+        Slices as stored, [N, *shape].
+    rows
+        Rows of `arrays` to predict, int64 [n]; all if not given.
     crop, windows
-        Length along the last axis of what the model takes; the probabilities are the mean over so many windows at
-        equal steps from the beginning on (Won et al. 2020, evaluation).
+        Length along the last axis that the model takes; the probabilities are the mean over so many windows
+        (`genreflow.training.loader.window_starts`).
     tags
-        The outputs are tags, each with a probability of its own, and not classes of which one is right.
+        Whether the outputs are tags, each with a probability of its own, instead of classes.
     batch
-        Slices at a time; it bounds the memory and changes nothing else.
+        Slices per batch; it bounds the memory and changes nothing else.
     """
-    feed = Feed(arrays, device)
-    places = np.arange(len(arrays)) if places is None else places
-    return predict_fed(model, feed, places, crop=crop, windows=windows, tags=tags, batch=batch)
+    loader = SliceLoader(arrays, device)
+    rows = np.arange(len(arrays)) if rows is None else rows
+    return predict_loaded(model, loader, rows, crop=crop, windows=windows, tags=tags, batch=batch)
 
 
-def predict_fed(
+def predict_loaded(
     model: nn.Module,
-    feed: Feed,
-    places: np.ndarray,
+    loader: SliceLoader,
+    rows: np.ndarray,
     *,
     crop: int | None = None,
     windows: int = 1,
     tags: bool = False,
     batch: int | None = None,
 ) -> np.ndarray:
-    """Return what `predict_proba` does, of slices that are already on their way to a device."""
-    model = model.to(feed.device).eval()
-    batch = batch or max(1, min(_BATCH, _VALUES // max(1, feed.slice_size)))
-    # An empty part gives an empty result of the right width.
-    parts = [places[start : start + batch] for start in range(0, max(len(places), 1), batch)]
-    found = []
+    """Return the probabilities of slices of a loader; see `predict_proba`."""
+    model = model.to(loader.device).eval()
+    batch = batch or max(1, min(_BATCH, _VALUES // max(1, loader.slice_size)))
+    # One batch at least, so that no slices give an empty result of the right width.
+    batches = [rows[start : start + batch] for start in range(0, max(len(rows), 1), batch)]
+    probabilities = []
     with torch.inference_mode():
-        for inputs in feed.batches(parts):
-            starts = [None] if crop is None else window_starts(inputs.shape[-1], crop, windows)
-            views = [inputs if start is None else inputs[..., start : start + crop] for start in starts]
-            mean = sum(_probabilities(model(view), tags) for view in views) / len(views)
-            found.append(mean.cpu())
-    return torch.cat(found).numpy()
-
-
-def _probabilities(logits: torch.Tensor, tags: bool) -> torch.Tensor:
-    return logits.sigmoid() if tags else logits.softmax(dim=1)
+        for inputs in loader.batches(batches):
+            if crop is None:
+                views = [inputs]
+            else:
+                starts = window_starts(inputs.shape[-1], crop, windows)
+                views = [inputs[..., start : start + crop] for start in starts]
+            logits = (model(view) for view in views)
+            mean = sum(each.sigmoid() if tags else each.softmax(dim=1) for each in logits) / len(views)
+            probabilities.append(mean.cpu())
+    return torch.cat(probabilities).numpy()

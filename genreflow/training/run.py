@@ -5,9 +5,8 @@ import platform
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,7 @@ from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError
 from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN, VALIDATION
 from genreflow.models import registry
-from genreflow.models.standardise import Standardised, standardised
+from genreflow.models.standardize import Standardized, standardized
 from genreflow.models.summary import layers, trainable_parameters
 from genreflow.store.atomic import write_bytes
 from genreflow.store.digest import digest
@@ -29,31 +28,16 @@ from genreflow.store.parquet import Header, read_frame, read_header, write_table
 from genreflow.store.runs import HISTORY, MODEL, PREDICTIONS, write_run
 from genreflow.store.shards import as_fed
 from genreflow.training import novelty
+from genreflow.training.callbacks import Callback, Progress, ProgressTargets, TensorBoard, catch_sigterm
 from genreflow.training.checkpoint import Checkpoints
 from genreflow.training.data import SliceReader, SliceSet
 from genreflow.training.device import choose_device, choose_precision, choose_threads
 from genreflow.training.fit import fit
-from genreflow.training.interrupt import sigterm_noted
 from genreflow.training.loop import Interrupted, Trained, steps_per_epoch, train
 from genreflow.training.predict import predict_proba
-from genreflow.training.progress import Progress
-from genreflow.training.tensorboard import EventFile
 
 # Raise it when trained networks, their predictions or run.json would change.
 STAGE_VERSION = 2
-
-
-@dataclass(frozen=True)
-class Watch:
-    """Where a run tells how far it has come: a file, a terminal, and a folder of TensorBoard events if asked for."""
-
-    name: str = ""
-    file: Path | None = None
-    terminal: TextIO | None = None
-    events: Path | None = None
-
-
-NOBODY = Watch()
 
 
 def run_fold(
@@ -73,7 +57,7 @@ def run_fold(
     threads: int | None = None,
     reader: SliceReader | None = None,
     since: float | None = None,
-    watch: Watch = NOBODY,
+    progress: ProgressTargets | None = None,
 ) -> dict[str, Any]:
     """Train or fit on one fold's training tracks, predict its others, and write the four products of a run.
 
@@ -98,8 +82,8 @@ def run_fold(
         Reads the slices; one of its own if not given.
     since
         When the process began, in seconds since 1970; now, if not given. It only shows in the seconds told.
-    watch
-        Who is told how far the training has come.
+    progress
+        Where the training reports its progress.
 
     Returns
     -------
@@ -132,7 +116,7 @@ def run_fold(
     known = known.sort_values("track_id", ignore_index=True)
     everything = (reader or SliceReader()).read(shards, known, classes, Path(index).parent)
     judged = HOLDOUT if fold == FINAL else TEST
-    sets = {role: everything.of(tracks[tracks["role"] == role]) for role in (TRAIN, VALIDATION, judged)}
+    sets = {role: everything.select(tracks[tracks["role"] == role]) for role in (TRAIN, VALIDATION, judged)}
     train_set, validation_set, _ = sets.values()
     shape = train_set.shape if training.crop is None else (*train_set.shape[:-1], training.crop)
     checkpoints = Checkpoints(folder, key)
@@ -141,9 +125,9 @@ def run_fold(
     with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
         torch.manual_seed(training.seed)
         core = registry.build(model, len(classes), input_shape=shape, **asked["options"])
-        network = standardised(core, shape, asked["input"].get("standardise", "none"))
-        if isinstance(network, Standardised):
-            network.fit(train_set.arrays, train_set.places, as_fed)
+        network = standardized(core, shape, asked["input"].get("standardise", "none"))
+        if isinstance(network, Standardized):
+            network.fit(train_set.arrays, train_set.rows, as_fed)
         built = time.perf_counter()
         if is_fitted:
             trained = fit(network, train_set, seed=training.seed, threads=torch.get_num_threads())
@@ -151,7 +135,7 @@ def run_fold(
             trained = _train(
                 network, train_set, validation_set if len(validation_set) else None, training,
                 device=where, precision=precision, front_end=InputSettings.model_validate(asked["input"]).front_end,
-                checkpoints=checkpoints, watch=watch,
+                checkpoints=checkpoints, targets=progress or ProgressTargets(),
             )  # fmt: skip
     finished = time.perf_counter()
     predictions = [
@@ -184,7 +168,7 @@ def run_fold(
         "precision": str(precision).removeprefix("torch."),
         "threads": torch.get_num_threads(),
         "dataset": _dataset_facts(tracks, sets),
-        "training_profile": _familiar(tracks, folds, train_set, asked["input"]),
+        "training_profile": _training_profile(tracks, folds, train_set, asked["input"]),
         "seconds": {
             "start_to_first_step": before + built - begin + trained.first_step_seconds,
             "load": loaded - begin,
@@ -206,33 +190,32 @@ def _train(
     validation: SliceSet | None,
     training: TrainingSettings,
     *,
-    watch: Watch,
-    **how: Any,
+    targets: ProgressTargets,
+    **arguments: Any,
 ) -> Trained:
-    """Train a network, telling how far it has come, until it is done or the job is asked to stop."""
-    watched = f"{'' if validation is None else 'validation_'}{training.monitor}"
+    """Train a network and report its progress, until the training ends or SIGTERM arrives."""
+    monitor = f"{'' if validation is None else 'validation_'}{training.monitor}"
     steps = steps_per_epoch(len(data), training)
-    with ExitStack() as stack:
-        progress = stack.enter_context(
-            Progress(training.epochs, steps, file=watch.file, terminal=watch.terminal, name=watch.name, watched=watched)
-        )
-        listeners = [progress.epoch]
-        if watch.events is not None:
-            listeners.append(stack.enter_context(EventFile(watch.events)).epoch)
-        is_asked_to_stop = stack.enter_context(sigterm_noted())
+    progress = Progress(
+        training.epochs, steps, file=targets.file, terminal=targets.terminal, name=targets.name, monitor=monitor
+    )
+    with progress, ExitStack() as stack:
+        callbacks: list[Callback] = [progress]
+        if targets.tensorboard is not None:
+            callbacks.append(stack.enter_context(TensorBoard(targets.tensorboard)))
+        should_stop = stack.enter_context(catch_sigterm())
         try:
             return train(
                 network,
                 data,
                 training,
                 validation=validation,
-                on_step=progress.step,
-                on_epoch=lambda row: [listener(row) for listener in listeners],
-                is_asked_to_stop=is_asked_to_stop,
-                **how,
+                callbacks=callbacks,
+                should_stop=should_stop,
+                **arguments,
             )
         except Interrupted:
-            raise UserError("Asked to stop; where it was is kept, and the next run goes on from there.") from None
+            raise UserError("Interrupted; checkpoint saved. Run the same command to resume.") from None
 
 
 def _probabilities(network: nn.Module, part: SliceSet, training: TrainingSettings, where: torch.device) -> np.ndarray:
@@ -240,7 +223,7 @@ def _probabilities(network: nn.Module, part: SliceSet, training: TrainingSetting
         network,
         part.arrays,
         device=where,
-        places=part.places,
+        rows=part.rows,
         crop=training.crop,
         windows=training.crop_windows,
         tags=part.is_tagged,
@@ -300,12 +283,12 @@ def _dataset_facts(tracks: pd.DataFrame, sets: Mapping[str, SliceSet]) -> dict[s
     }
 
 
-def _familiar(
+def _training_profile(
     tracks: pd.DataFrame, folds: str | os.PathLike, data: SliceSet, given: Mapping[str, Any]
 ) -> dict[str, Any]:
     groups = read_frame(folds, "folds", ["track_id", "group"]).drop_duplicates("track_id")
     mine = tracks.loc[tracks["role"] == TRAIN, ["track_id", "sha256"]].drop_duplicates("track_id")
-    return novelty.learn(data, mine.merge(groups, on="track_id"), InputSettings.model_validate(given))
+    return novelty.fit_profile(data, mine.merge(groups, on="track_id"), InputSettings.model_validate(given))
 
 
 def _versions() -> dict[str, str]:

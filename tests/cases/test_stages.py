@@ -223,6 +223,27 @@ def test_words_of_a_network_do_not_count_and_other_text_does(package):
     assert codes[0] == codes[1] != codes[2]
 
 
+ENTRY = """
+from genreflow.models.entry import ModelEntry, Choice
+_INPUT = {kind}
+FILTERS = {filters}
+ENTRIES = (ModelEntry(title={title}, input=_INPUT),)
+_used = {used}
+def f(x):
+    return _used + x
+"""
+
+
+def test_the_entry_of_a_network_does_not_count(package):
+    codes = []
+    for kind, filters, title, used in ((1, 2, "'one'", 4), (5, 2, "'two'", 4), (1, 6, "'one'", 4), (1, 2, "'one'", 8)):
+        (package / "models/ours.py").write_text(ENTRY.format(kind=kind, filters=filters, title=title, used=used))
+        stages.network_code.cache_clear()
+        codes.append(stages.network_code("genreflow.models.ours"))
+    assert codes[0] == codes[1]
+    assert len(set(codes)) == 3
+
+
 def test_a_template_and_a_caption_change_pages_alone(before, package):
     edit(package / "report/templates/page.html", "<body", "<!-- changed --><body")
     assert changed(before, keys()) == {"report", "overview"}

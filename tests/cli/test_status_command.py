@@ -19,7 +19,7 @@ from genreflow.datasets import catalog
 from genreflow.plan.make import make_plan
 from genreflow.store.hdf5 import write_shard
 from genreflow.store.parquet import Header, read_header, read_table, write_table
-from genreflow.training.progress import Progress
+from genreflow.training.callbacks import Progress
 
 HOME = Path(__file__).parents[2]
 CONFIG = "studies: [mine.yaml]\ndatasets:\n  mine: {layout: folders, path: music}\nlimits: {shard_size: 4}\n"
@@ -66,8 +66,8 @@ class Work:
         """Write what a run tells of itself while it goes on, by default one of this process."""
         path = Path("logs/mine/train_run", model, setting, f"fold-{fold}.progress.json")
         progress = Progress(20, 10, file=path, terminal=None, name=model)
-        progress.step(3, 5)
-        progress.epoch({"epoch": 4, "loss": 0.4321, "accuracy": 0.875, "seconds": 1.0})
+        progress.on_step_end(3, 5)
+        progress.on_epoch_end({"epoch": 4, "loss": 0.4321, "accuracy": 0.875, "seconds": 1.0})
         told = json.loads(path.read_text())
         path.write_text(json.dumps(told | {"left": None} | changes))
 

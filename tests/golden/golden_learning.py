@@ -16,9 +16,9 @@ from genreflow.models.summary import trainable_parameters
 from genreflow.plan.stages import network_code, version
 from genreflow.store.parquet import read_frame
 from genreflow.training.augment import Augment
-from genreflow.training.filters import respond
+from genreflow.training.filter_visualization import maximize_activations
 from genreflow.training.run import run_fold
-from genreflow.training.snippets import random_segments
+from genreflow.training.snippet_predictions import random_segments
 
 NETWORKS = [name for name, entry in registry.MODELS.items() if not entry.is_estimator]
 ESTIMATORS = [name for name, entry in registry.MODELS.items() if entry.is_estimator]
@@ -137,7 +137,7 @@ def of_filters(folder):
     with torch.no_grad():
         for number, weights in enumerate(network.parameters()):
             weights.copy_(torch.from_numpy(waves(number + 1, weights.numel())[number].reshape(weights.shape)))
-    rows, arrays = respond(network.eval(), 3 * waves(20, 8, 12) - 10)
+    rows, arrays = maximize_activations(network.eval(), 3 * waves(20, 8, 12) - 10)
     return of_frame(rows) | {"arrays": summary(arrays)}
 
 

@@ -135,7 +135,7 @@ def learnt(paths, work):
     frame = pd.DataFrame({"track_id": np.repeat(names, [len(slices[path]) for path in paths])})
     data = SliceSet(np.concatenate([slices[path] for path in paths]), frame, CLASSES)
     tracks = pd.DataFrame({"track_id": names, "sha256": [file_sha256(path) for path in paths], "group": names})
-    return novelty.learn(data, tracks, INPUT)
+    return novelty.fit_profile(data, tracks, INPUT)
 
 
 def write_flat_run(folder, given, **changes):

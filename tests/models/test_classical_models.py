@@ -14,11 +14,10 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
-from genreflow.models import fitted, registry
-from genreflow.models.forest import rounded_down
-from genreflow.models.standardise import Standardised
+from genreflow.models import estimator, registry
+from genreflow.models.classical import held_out, rounded_down
+from genreflow.models.standardize import Standardized
 from genreflow.models.summary import layers
-from genreflow.models.svm import held_out
 
 FITTED = [name for name, entry in registry.MODELS.items() if entry.is_estimator]
 SMALL = {"random_forest": {"trees": 7}}
@@ -160,21 +159,21 @@ class TestFit:
 
 class TestAsANetwork:
     def test_what_is_written_and_read_gives_the_same_results(self, name, model):
-        """Behind its standardisation, into a model that was never fitted."""
-        network = Standardised(model, (D,), "element")
+        """Behind its standardisation, into a model that was never estimator."""
+        network = Standardized(model, (D,), "element")
         stored = safetensors.torch.save(network.state_dict())
         fresh = registry.build(name, 3, input_shape=(D,), **SMALL.get(name, {}))
-        fresh = Standardised(fresh, (D,), "element").eval()
+        fresh = Standardized(fresh, (D,), "element").eval()
         fresh.load_state_dict(safetensors.torch.load(stored))
         x = torch.from_numpy(songs(seed=2)[0])
         assert torch.equal(network(x), fresh(x))
-        assert not list(fitted.problems(fresh))
+        assert not list(estimator.problems(fresh))
 
     def test_a_segment_is_judged_by_itself(self, model, monkeypatch):
         x = torch.from_numpy(songs(seed=2)[0])
         together = model(x)
         torch.testing.assert_close(together[4:5], model(x[4:5]), rtol=0, atol=1e-6)
-        monkeypatch.setattr(fitted, "_AT_ONCE", 200)  # a few at a time
+        monkeypatch.setattr(estimator, "_MAX_DISTANCES", 200)  # a few at a time
         torch.testing.assert_close(together, model(x), rtol=0, atol=1e-6)
         assert model(x[:0]).shape == (0, 3)
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 from genreflow.config.inputs import InputSettings
 from genreflow.models import registry
 from genreflow.models.attention import AdditiveSelfAttention, DotProductSelfAttention
-from genreflow.models.recurrent import Recurrent
+from genreflow.models.blocks import Recurrent
 from genreflow.models.summary import layers, trainable_parameters
 
 CELLS = ("lstm", "gru")

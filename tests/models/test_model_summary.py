@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from genreflow.models.recurrent import Recurrent
+from genreflow.models.blocks import Recurrent
 from genreflow.models.summary import layers, multiply_adds
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from genreflow.features.spectrogram import stft_magnitude
 from genreflow.models import registry
-from genreflow.models.recurrent import Recurrent
+from genreflow.models.blocks import Recurrent
 from genreflow.models.summary import layers, trainable_parameters
 
 

@@ -12,11 +12,16 @@ from genreflow.config.inputs import InputSettings, LogMel
 from genreflow.errors import UserError
 from genreflow.features.mel import log_mel
 from genreflow.models import registry
-from genreflow.models.harmonic import HarmonicSpectrogram, bandwidths, pitch_frequencies
+from genreflow.models.attention import EncoderLayer, SelfAttention
 from genreflow.models.sample_level import GatedBlock
-from genreflow.models.spectrogram import LogMelSpectrogram, single_precision
+from genreflow.models.spectrogram import (
+    HarmonicSpectrogram,
+    LogMelSpectrogram,
+    bandwidths,
+    pitch_frequencies,
+    single_precision,
+)
 from genreflow.models.summary import layers, multiply_adds
-from genreflow.models.transformer import EncoderLayer, SelfAttention
 from genreflow.models.won2020 import ResidualBlock
 
 NAMES = [name for name, entry in registry.MODELS.items() if entry.study == "won2020"]

@@ -10,7 +10,7 @@ from genreflow.config.inputs import Descriptors, LogMel, MusicMaps, Stft, Wavefo
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import Problems
 from genreflow.training.augment import Augment
-from genreflow.training.batches import repeats
+from genreflow.training.sampling import repeats
 
 # What each option is set to where it is tested, and a front-end that it suits.
 OPTIONS = {"shift": 0.5, "gain": 6.0, "noise": 0.3, "mask_time": 0.5, "mask_bands": 0.5, "mixup": 0.4}

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from small_study import CLASSES, Study
 
 from genreflow.errors import UserError
-from genreflow.models import registry, svm
+from genreflow.models import classical, registry
 from genreflow.store.parquet import read_frame
 from genreflow.training.bundle import load_bundle
 from genreflow.training.predict import predict_proba
@@ -111,8 +111,8 @@ def test_support_vectors_are_calibrated_on_whole_tracks(study, run, monkeypatch)
         seen.append(groups)
         return found(targets, groups, n)
 
-    found = svm.held_out
-    monkeypatch.setattr(svm, "held_out", held_out)
+    found = classical.held_out
+    monkeypatch.setattr(classical, "held_out", held_out)
     run("svm")
     [groups] = seen
     folds = read_frame(study.folds, "folds").query("fold == '1' and role == 'train'")

@@ -9,6 +9,7 @@ from torch import nn
 
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError
+from genreflow.training.callbacks import Callback
 from genreflow.training.device import choose_device, choose_precision
 from genreflow.training.loop import HISTORY, steps_per_epoch, train
 from genreflow.training.predict import predict_proba
@@ -16,12 +17,17 @@ from genreflow.training.predict import predict_proba
 CPU = torch.device("cpu")
 
 
-def run(data, *, seed=0, precision=torch.float32, told=None, **settings):
+class Recorder(Callback):
+    def __init__(self, rows):
+        self.on_epoch_end = rows.append
+
+
+def run(data, *, seed=0, precision=torch.float32, rows=None, **settings):
     torch.manual_seed(seed)
     model = Tiny(n_outputs=len(CLASSES), input_shape=SHAPE)
     settings = TrainingSettings(**({"batch": 15, "steps_per_epoch": 12, "epochs": 4, "seed": seed} | settings))
-    hear = [].append if told is None else told.append
-    return model, train(model, data, settings, device=CPU, precision=precision, on_epoch=hear)
+    callbacks = [] if rows is None else [Recorder(rows)]
+    return model, train(model, data, settings, device=CPU, precision=precision, callbacks=callbacks)
 
 
 def weights(model):
@@ -43,16 +49,16 @@ def test_every_optimiser_lowers_the_loss(easy, optimizer):
     assert trained.history["loss"].iloc[-1] < trained.history["loss"].iloc[0]
 
 
-def test_the_history_has_a_row_an_epoch_and_is_told_as_it_grows(easy):
-    told = []
-    _, trained = run(easy, epochs=3, steps_per_epoch=2, told=told)
+def test_the_history_has_a_row_an_epoch_and_reaches_callbacks_as_it_grows(easy):
+    rows = []
+    _, trained = run(easy, epochs=3, steps_per_epoch=2, rows=rows)
     assert list(trained.history.columns) == HISTORY
     assert trained.history[["validation_loss", "validation_accuracy"]].isna().all(axis=None)
     assert trained.history["learning_rate"].is_monotonic_decreasing
     assert trained.history["epoch"].tolist() == [1, 2, 3]
     assert trained.history["steps"].tolist() == [2, 2, 2]
     assert trained.history["accuracy"].between(0, 1).all()
-    pd.testing.assert_frame_equal(pd.DataFrame(told)[HISTORY], trained.history)
+    pd.testing.assert_frame_equal(pd.DataFrame(rows)[HISTORY], trained.history)
     assert trained.first_step_seconds > 0
 
 
@@ -92,7 +98,7 @@ def test_a_run_that_diverges_later_keeps_its_best_finite_epoch(easy):
     """Every update takes the loss further up, until it is no number any more."""
     kept = []
     growing = UNSTEADY | {"learning_rate": 50.0}
-    model, trained = run(easy, epochs=200, told=kept, **growing)
+    model, trained = run(easy, epochs=200, rows=kept, **growing)
     assert trained.status == "diverged"
     assert 0 < len(trained.history) == len(kept) < 200
     assert np.isfinite(trained.history["loss"]).all()

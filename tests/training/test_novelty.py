@@ -31,8 +31,8 @@ def known_of(arrays, slices=2, groups=None, settings=MEL):
     data = SliceSet(arrays, pd.DataFrame({"track_id": np.repeat(names, slices)}), ("a", "b"))
     groups = names if groups is None else groups
     frame = pd.DataFrame({"track_id": names, "sha256": [sha256(number) for number in range(n)], "group": groups})
-    facts = novelty.learn(data, frame, settings)
-    return novelty.read(json.loads(json.dumps(facts)))
+    facts = novelty.fit_profile(data, frame, settings)
+    return novelty.from_facts(json.loads(json.dumps(facts)))
 
 
 def test_training_tracks_are_known_again_by_file_and_by_sound():
@@ -74,7 +74,7 @@ def test_tracks_of_one_group_do_not_vouch_for_each_other():
 
 
 def test_of_few_tracks_nothing_is_said():
-    assert known_of(tracks(novelty.FEWEST - 1)).limit is None
+    assert known_of(tracks(novelty.MIN_TRACKS - 1)).limit is None
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_thousands_of_tracks_take_few_bytes():
     names = [f"{number:016x}" for number in range(3_000)]
     data = SliceSet(arrays, pd.DataFrame({"track_id": names}), ("a",))
     frame = pd.DataFrame({"track_id": names, "sha256": [sha256(number) for number in range(3_000)], "group": names})
-    assert len(json.dumps(novelty.learn(data, frame, MEL))) < 3_000 * 24
+    assert len(json.dumps(novelty.fit_profile(data, frame, MEL))) < 3_000 * 24
 
 
 @pytest.mark.parametrize("damage", [{"centre": "@"}, {"limit": "far"}, {"files": None}, {"whitening": ""}])
@@ -111,6 +111,6 @@ def test_damage_is_noticed(damage):
     names = [f"{number:016x}" for number in range(25)]
     data = SliceSet(arrays, pd.DataFrame({"track_id": np.repeat(names, 2)}), ("a",))
     frame = pd.DataFrame({"track_id": names, "sha256": [sha256(number) for number in range(25)], "group": names})
-    facts = novelty.learn(data, frame, MEL)
+    facts = novelty.fit_profile(data, frame, MEL)
     with pytest.raises((ValueError, KeyError, TypeError)):
-        novelty.read(facts | damage)
+        novelty.from_facts(facts | damage)

@@ -15,8 +15,8 @@ from torch import nn
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError
 from genreflow.models.blocks import InputNorm
+from genreflow.training.callbacks import Callback, catch_sigterm
 from genreflow.training.checkpoint import Checkpoints
-from genreflow.training.interrupt import sigterm_noted
 from genreflow.training.loop import Interrupted, train
 
 CPU = torch.device("cpu")
@@ -33,13 +33,13 @@ class Stop(Exception):
     """As a kill would, it leaves no time for anything."""
 
 
-class Killer:
-    """Ends the training so many times, each one to four steps after it went on."""
+class KillingCallback(Callback):
+    """Ends the training so many times, each one to four steps after it resumed."""
 
     def __init__(self, rng, kills):
         self.rng, self.kills, self.left = rng, kills, 2
 
-    def __call__(self, *_):
+    def on_step_end(self, *_):
         self.left -= 1
         if self.left == 0 and self.kills:
             self.kills -= 1
@@ -74,7 +74,7 @@ def run(data, validation, wanted, **how):
 @pytest.fixture
 def halves(easy):
     tracks = easy.frame["track_id"].unique()
-    return [easy.of(pd.DataFrame({"track_id": part})) for part in (tracks[::2], tracks[1::2])]
+    return [easy.select(pd.DataFrame({"track_id": part})) for part in (tracks[::2], tracks[1::2])]
 
 
 @pytest.mark.parametrize("changes", SETTINGS, ids=str)
@@ -84,10 +84,10 @@ def test_a_run_killed_again_and_again_ends_in_the_same_weights(halves, tmp_path,
 
     rng = np.random.default_rng(0)
     monkeypatch.setattr(Checkpoints, "is_due", property(lambda _: rng.random() < 0.4))
-    killer, ended = Killer(rng, kills=5), None
+    killer, ended = KillingCallback(rng, kills=5), None
     while ended is None:
         with suppress(Stop):
-            ended = run(*halves, wanted, checkpoints=Checkpoints(tmp_path, "a-key"), on_step=killer)
+            ended = run(*halves, wanted, checkpoints=Checkpoints(tmp_path, "a-key"), callbacks=[killer])
     weights, trained = ended
     assert killer.kills == 0
     assert torch.equal(weights, undisturbed)
@@ -102,12 +102,13 @@ def test_sigterm_keeps_the_state_and_ends_the_training(halves, tmp_path):
     undisturbed, _ = run(*halves, wanted)
     checkpoints = Checkpoints(tmp_path, "a-key")
 
-    def on_step(epoch, step):
-        if (epoch, step) == (2, 3):
-            os.kill(os.getpid(), signal.SIGTERM)
+    class Terminator(Callback):
+        def on_step_end(self, epoch, step):
+            if (epoch, step) == (2, 3):
+                os.kill(os.getpid(), signal.SIGTERM)
 
-    with sigterm_noted() as is_asked_to_stop, pytest.raises(Interrupted):
-        run(*halves, wanted, checkpoints=checkpoints, on_step=on_step, is_asked_to_stop=is_asked_to_stop)
+    with catch_sigterm() as should_stop, pytest.raises(Interrupted):
+        run(*halves, wanted, checkpoints=checkpoints, callbacks=[Terminator()], should_stop=should_stop)
     weights, trained = run(*halves, wanted, checkpoints=checkpoints)
     assert torch.equal(weights, undisturbed)
     assert trained.resumed == 1

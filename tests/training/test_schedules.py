@@ -12,7 +12,7 @@ from torch import nn
 
 from genreflow.config.training import Schedule as ScheduleName
 from genreflow.config.training import TrainingSettings
-from genreflow.training.schedules import Schedule, phases
+from genreflow.training.optimizers import Schedule, phases
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -38,7 +38,7 @@ def sizes_of(settings, steps, scores=None):
         for step in range(steps):
             sizes[epoch, step] = schedule.learning_rate
             schedule.step()
-        schedule.after_epoch(0.0 if scores is None else scores[epoch])
+        schedule.end_epoch(0.0 if scores is None else scores[epoch])
     return sizes
 
 
@@ -71,12 +71,12 @@ def test_only_a_plateau_looks_at_what_is_watched():
 
 
 def course_of(epochs):
-    """Return optimiser, step size and whether the best weights are loaded before it, of each epoch of won2020."""
+    """Return optimizer, step size and whether the best weights are loaded before it, of each epoch of won2020."""
     schedule = Schedule(TrainingSettings(schedule="won2020", epochs=epochs), network(), steps=1)
     course = []
     for epoch in range(epochs):
         reload_best = schedule.begin_epoch(epoch)
-        course.append((type(schedule.optimiser).__name__, schedule.learning_rate, reload_best))
+        course.append((type(schedule.optimizer).__name__, schedule.learning_rate, reload_best))
     return course
 
 
@@ -100,24 +100,24 @@ def test_the_schedule_of_won_2020(epochs, lengths):
     assert course_of(epochs) == expected
 
 
-def test_the_optimisers_of_won_2020_are_torchs():
+def test_the_optimizers_of_won_2020_are_torchs():
     """Adam with L2, not AdamW, then SGD with Nesterov's momentum; decay 1e-4 of all parameters."""
     schedule = Schedule(TrainingSettings(schedule="won2020", epochs=10), model := network(), steps=1)
     for epoch, wanted in [(0, {"eps": 1e-8, "betas": (0.9, 0.999)}), (4, {"momentum": 0.9, "nesterov": True})]:
         schedule.begin_epoch(epoch)
-        (group,) = schedule.optimiser.param_groups
+        (group,) = schedule.optimizer.param_groups
         assert len(group["params"]) == len(list(model.parameters()))
         assert group["weight_decay"] == 1e-4
         assert {key: group[key] for key in wanted} == wanted
 
 
 def test_sgd_keeps_its_momentum_where_only_its_step_gets_smaller():
-    """The published code sets the step size of the optimiser it has."""
+    """The published code sets the step size of the optimizer it has."""
     schedule = Schedule(TrainingSettings(schedule="won2020", epochs=10), network(), steps=1)
     schedule.begin_epoch(4)
-    sgd = schedule.optimiser
+    sgd = schedule.optimizer
     schedule.begin_epoch(5)
-    assert schedule.optimiser is sgd
+    assert schedule.optimizer is sgd
 
 
 @given(epochs=st.integers(1, 300))
@@ -131,7 +131,7 @@ def test_phases_follow_each_other_and_end_with_the_training(epochs):
 
 def test_momentum_and_decay_of_the_settings_are_used():
     settings = TrainingSettings(optimizer="sgd", momentum=0.8, weight_decay=0.02)
-    weights, others = Schedule(settings, network(), steps=1).optimiser.param_groups
+    weights, others = Schedule(settings, network(), steps=1).optimizer.param_groups
     assert (weights["momentum"], weights["nesterov"], weights["weight_decay"]) == (0.8, True, 0.02)
     assert (others["momentum"], others["nesterov"], others["weight_decay"]) == (0.8, True, 0.0)
 
@@ -165,7 +165,7 @@ class Training:
             score = float(self.epoch % 4)
             if score >= 2:
                 self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
-            self.schedule.after_epoch(score)
+            self.schedule.end_epoch(score)
 
     def interrupted(self):
         """Return a training in a new process, as it were, that goes on from here: state on disk is bytes."""

@@ -1,10 +1,10 @@
 from genreflow.job import job
 from genreflow.store.csvs import write_csv
 from genreflow.store.parquet import Header, write_table
-from genreflow.training.snippets import snippets_of_run
+from genreflow.training.snippet_predictions import predict_snippets
 
 with job(snakemake.log[0]):
-    decisions, facts = snippets_of_run(
+    decisions, facts = predict_snippets(
         snakemake.input.weights,
         index=snakemake.input.index,
         folds=snakemake.input.folds,

@@ -34,6 +34,6 @@ with job(snakemake.log[0]) as say:
     )
     for run, facts in zip(runs, results, strict=True):
         say(
-            f"{run.watch.name}: {facts['status']} after {facts['epochs']} epochs in {facts['seconds']['total']:.0f} s "
-            f"on {facts['device']}"
+            f"{run.progress.name}: {facts['status']} after {facts['epochs']} epochs "
+            f"in {facts['seconds']['total']:.0f} s on {facts['device']}"
         )

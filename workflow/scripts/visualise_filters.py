@@ -2,10 +2,10 @@ import pyarrow as pa
 
 from genreflow.job import job
 from genreflow.store.parquet import Header, array_column, write_table
-from genreflow.training.filters import filters_of_run
+from genreflow.training.filter_visualization import visualize_filters
 
 with job(snakemake.log[0]):
-    rows, arrays, facts = filters_of_run(
+    rows, arrays, facts = visualize_filters(
         snakemake.input.weights,
         index=snakemake.input.index,
         folds=snakemake.input.folds,

@@ -10,7 +10,12 @@ from genreflow.errors import UserError
 from genreflow.models.entry import ModelEntry
 from genreflow.models.registry import MODELS
 from genreflow.store.parquet import Header, array_column, write_table
-from genreflow.training.filters import Ascent, answers, filters_of_run, respond
+from genreflow.training.filter_visualization import (
+    Ascent,
+    maximize_activations,
+    mean_activations,
+    visualize_filters,
+)
 
 BANDS, FRAMES = 16, 24
 
@@ -45,10 +50,10 @@ def slices():
     return (-10 - 3 * bands + (1 + bands) * noise).astype(np.float32)
 
 
-@pytest.mark.parametrize("how", [Ascent(), Ascent(blur=0), Ascent(jitter=3)], ids=["usual", "sharp", "turned"])
-def test_channels_answer_more_than_to_any_random_input(slices, how):
+@pytest.mark.parametrize("ascent", [Ascent(), Ascent(blur=0), Ascent(jitter=3)], ids=["usual", "sharp", "turned"])
+def test_channels_are_activated_more_than_to_any_random_input(slices, ascent):
     model = network()
-    rows, arrays = respond(model, slices, how=how)
+    rows, arrays = maximize_activations(model, slices, ascent=ascent)
     rng = np.random.default_rng(1)
     low, high = slices.min(axis=(0, 2))[:, None], slices.max(axis=(0, 2))[:, None]
     mean, deviation = slices.mean(axis=(0, 2))[:, None], slices.std(axis=(0, 2))[:, None]
@@ -57,8 +62,8 @@ def test_channels_answer_more_than_to_any_random_input(slices, how):
     random = np.concatenate([usual.clip(low, high), spread]).astype(np.float32)
     layers = list(rows["module"].unique())
     with torch.no_grad():
-        told = answers(model, layers, torch.from_numpy(random))
-        again = answers(model, layers, torch.from_numpy(arrays))
+        told = mean_activations(model, layers, torch.from_numpy(random))
+        again = mean_activations(model, layers, torch.from_numpy(arrays))
     for place, row in enumerate(rows.itertuples()):
         assert row.after > told[row.module][:, row.channel].max()
         assert row.after > row.before
@@ -66,7 +71,7 @@ def test_channels_answer_more_than_to_any_random_input(slices, how):
 
 
 def test_layers_come_in_the_order_of_their_calls(slices):
-    rows, arrays = respond(network(), slices)
+    rows, arrays = maximize_activations(network(), slices)
     found = rows.groupby(["layer", "module"], sort=False)["channel"].count()
     assert found.to_dict() == {("conv 1", "first"): 4, ("conv 2", "second"): 8, ("conv 3", "last"): 6}
     assert arrays.shape == (18, BANDS, FRAMES)
@@ -74,7 +79,7 @@ def test_layers_come_in_the_order_of_their_calls(slices):
 
 
 def test_inputs_stay_within_the_range_of_real_ones(slices):
-    _, arrays = respond(network(), slices, how=Ascent(step=1.0))
+    _, arrays = maximize_activations(network(), slices, ascent=Ascent(step=1.0))
     low, high = slices.min(axis=(0, 2))[:, None], slices.max(axis=(0, 2))[:, None]
     assert (arrays >= low - 1e-3).all()
     assert (arrays <= high + 1e-3).all()
@@ -82,39 +87,39 @@ def test_inputs_stay_within_the_range_of_real_ones(slices):
 
 
 def test_a_filter_that_adds_up_bands_shows_its_weights():
-    """The answer is linear, so the ascent ends where decay and step are equal, along the weights."""
+    """The activation is linear, so the ascent ends where decay and step are equal, along the weights."""
     weights = torch.tensor([0.0, 3.0, 0.0, -1.0])
     model = nn.Sequential(nn.Conv1d(4, 1, 1))
     with torch.no_grad():
         model[0].weight.copy_(weights[None, :, None])
     real = np.random.default_rng(0).normal(size=(500, 4, 5)).astype(np.float32)
-    _, [array] = respond(model, real, how=Ascent(steps=300, step=0.02, decay=0.04, blur=0))
+    _, [array] = maximize_activations(model, real, ascent=Ascent(steps=300, step=0.02, decay=0.04, blur=0))
     found = (array - real.mean(axis=(0, 2))[:, None]) / real.std(axis=(0, 2))[:, None]
     expected = 0.5 * weights / weights.square().mean().sqrt()
     np.testing.assert_allclose(found, np.tile(expected[:, None], 5), atol=0.02)
 
 
-def test_channels_that_say_the_same_are_not_shown_twice(slices):
+def test_channels_that_respond_alike_are_not_shown_twice(slices):
     model = nn.Sequential(nn.Conv1d(BANDS, 24, 3))
     torch.manual_seed(0)
     with torch.no_grad():
         kinds = torch.randn(6, BANDS, 3)
         model[0].weight.copy_(kinds.repeat(4, 1, 1) * torch.arange(1, 25)[:, None, None])
-    rows, _ = respond(model, slices, channels=6)
+    rows, _ = maximize_activations(model, slices, channels=6)
     assert sorted(rows["channel"] % 6) == list(range(6))
     assert rows["channel"].is_monotonic_increasing
     assert (rows["channel"] >= 18).all()  # of each kind the strongest
 
 
 def test_blur_makes_smoother_pictures(slices):
-    rough, smooth = (respond(network(), slices, how=Ascent(blur=blur))[1] for blur in (0, 0.5))
+    rough, smooth = (maximize_activations(network(), slices, ascent=Ascent(blur=blur))[1] for blur in (0, 0.5))
     assert np.abs(np.diff(smooth, axis=2)).mean() < 0.8 * np.abs(np.diff(rough, axis=2)).mean()
 
 
 def test_the_network_is_left_as_it_was(slices):
     model = network()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    respond(model, slices, how=Ascent(steps=2))
+    maximize_activations(model, slices, ascent=Ascent(steps=2))
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     assert all(weights.requires_grad and weights.grad is None for weights in model.parameters())
     assert not any(module._forward_hooks for module in model.modules())
@@ -122,7 +127,7 @@ def test_the_network_is_left_as_it_was(slices):
 
 def test_a_network_without_convolutions_is_refused_in_words(slices):
     with pytest.raises(UserError, match="no convolutions"):
-        respond(nn.Sequential(nn.Flatten(), nn.Linear(BANDS * FRAMES, 3)), slices)
+        maximize_activations(nn.Sequential(nn.Flatten(), nn.Linear(BANDS * FRAMES, 3)), slices)
 
 
 @pytest.fixture
@@ -131,7 +136,7 @@ def trained(tmp_path, monkeypatch, tiny, run_tiny, study):
     settings = MODELS[tiny].input | {"segments": {"kind": "midpoint", "frames": SHAPE[1]}}
     entry = ModelEntry(
         name="small", study="psytrance", title="of these tests", module=__name__, builder="Small",
-        input=settings, free={1: 4}, n_outputs=3, source="these tests",
+        input=settings, variable_axes={1: 4}, n_outputs=3, source="these tests",
     )  # fmt: skip
     monkeypatch.setitem(MODELS, "small", entry)
     named = study.tracks.assign(shard="shard-" + study.tracks["shard"]).drop(columns="label")
@@ -141,7 +146,7 @@ def trained(tmp_path, monkeypatch, tiny, run_tiny, study):
         run_tiny(model=model, **changes)
         if front_end:
             reseal(study.folder / "run", input={"front_end": {"kind": front_end}, "segments": {"kind": "split"}})
-        return filters_of_run(study.folder / "run", index=study.index, folds=study.folds, threads=1)
+        return visualize_filters(study.folder / "run", index=study.index, folds=study.folds, threads=1)
 
     return show
 

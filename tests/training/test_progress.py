@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from genreflow.store.text import rough_duration
-from genreflow.training import progress as module
-from genreflow.training.progress import Progress
+from genreflow.training import callbacks as module
+from genreflow.training.callbacks import Progress
 
 
 class Terminal(io.StringIO):
@@ -49,7 +49,7 @@ def file(tmp_path):
     return tmp_path / "logs" / "fold-1.progress.json"
 
 
-def watch(file=None, terminal=None, epochs=4, steps=10, **options):
+def report(file=None, terminal=None, epochs=4, steps=10, **options):
     return Progress(epochs, steps, file=file, terminal=terminal, name="psytrance_cnn base fold 1", **options)
 
 
@@ -57,7 +57,7 @@ def go(progress, clock, epoch, steps, seconds):
     """Take so many steps, each of so many seconds."""
     for step in range(1, steps + 1):
         clock.now += seconds
-        progress.step(epoch, step)
+        progress.on_step_end(epoch, step)
 
 
 def row(epoch, **values):
@@ -65,7 +65,7 @@ def row(epoch, **values):
 
 
 def test_the_file_is_there_from_the_beginning_and_gone_after_the_end(file):
-    with watch(file):
+    with report(file):
         told = json.loads(file.read_text())
     assert (told["epoch"], told["epochs"], told["step"], told["steps"]) == (1, 4, 0, 10)
     assert told["loss"] is told["watched"] is told["left"] is None
@@ -75,15 +75,15 @@ def test_the_file_is_there_from_the_beginning_and_gone_after_the_end(file):
 
 
 def test_the_file_is_gone_when_the_run_fails(file):
-    with pytest.raises(ZeroDivisionError), watch(file):
+    with pytest.raises(ZeroDivisionError), report(file):
         _ = 1 / 0
     assert not file.exists()
 
 
 def test_the_file_tells_the_last_epoch_and_the_step(file, clock, capsys):
-    progress = watch(file, watched="validation_accuracy")
+    progress = report(file, monitor="validation_accuracy")
     go(progress, clock, 1, 10, 2.0)
-    progress.epoch(row(1, loss=np.float32(0.25), validation_accuracy=0.5))
+    progress.on_epoch_end(row(1, loss=np.float32(0.25), validation_accuracy=0.5))
     go(progress, clock, 2, 6, 2.0)
     told = json.loads(file.read_text())
     assert (told["epoch"], told["step"], told["loss"]) == (2, 6, 0.25)
@@ -93,8 +93,8 @@ def test_the_file_tells_the_last_epoch_and_the_step(file, clock, capsys):
 
 def test_a_complete_epoch_is_told_at_once(file, clock, capsys):
     terminal = Terminal()
-    progress = watch(file, terminal)
-    progress.epoch(row(1))
+    progress = report(file, terminal)
+    progress.on_epoch_end(row(1))
     assert json.loads(file.read_text())["loss"] == 0.5
     assert "loss 0.5000" in terminal.lines[-1]
 
@@ -103,7 +103,7 @@ def test_the_file_is_written_every_few_seconds_and_not_every_step(file, clock, m
     written = []
     replace = type(file).replace
     monkeypatch.setattr(type(file), "replace", lambda *paths: written.append(clock.now) or replace(*paths))
-    go(watch(file, steps=10_000), clock, 1, 10_000, 0.01)
+    go(report(file, steps=10_000), clock, 1, 10_000, 0.01)
     assert 20 <= len(written) <= 51
     assert min(np.diff(written)) >= 2
 
@@ -113,35 +113,35 @@ def test_a_disk_that_fills_up_leaves_the_last_whole_file(file, clock, monkeypatc
         path.write_bytes(text.encode()[:20])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    progress = watch(file)
+    progress = report(file)
     monkeypatch.setattr(type(file), "write_text", half)
     go(progress, clock, 1, 10, 60.0)
     assert json.loads(file.read_text())["step"] == 0
 
 
 def test_what_is_left_goes_by_the_pace_after_the_first_step(clock):
-    progress = watch(epochs=2)
+    progress = report(epochs=2)
     clock.now += 100  # in which the network was compiled
-    progress.step(1, 1)
-    assert progress.left is None
+    progress.on_step_end(1, 1)
+    assert progress.seconds_left is None
     for step in range(2, 6):
         clock.now += 3
-        progress.step(1, step)
-    assert progress.left == pytest.approx(15 * 3)
+        progress.on_step_end(1, step)
+    assert progress.seconds_left == pytest.approx(15 * 3)
 
 
 def test_a_run_that_goes_on_from_a_later_epoch_is_measured_from_there(clock):
-    progress = watch(epochs=10)
+    progress = report(epochs=10)
     go(progress, clock, 6, 10, 2.0)
-    assert progress.left == pytest.approx(40 * 2)
+    assert progress.seconds_left == pytest.approx(40 * 2)
 
 
 def test_an_epoch_is_a_line_of_the_log(clock, capsys):
-    progress = watch(epochs=2)
+    progress = report(epochs=2)
     go(progress, clock, 1, 10, 60.0)
-    progress.epoch(row(1))
+    progress.on_epoch_end(row(1))
     go(progress, clock, 2, 10, 60.0)
-    progress.epoch(row(2))
+    progress.on_epoch_end(row(2))
     assert capsys.readouterr().out.splitlines() == [
         "epoch 1 of 2: loss 0.5000, accuracy 0.7500, 12.3 s, 10 min left",
         "epoch 2 of 2: loss 0.5000, accuracy 0.7500, 12.3 s",
@@ -149,22 +149,22 @@ def test_an_epoch_is_a_line_of_the_log(clock, capsys):
 
 
 def test_what_is_fitted_at_once_has_a_line_as_well(capsys):
-    watch(epochs=1, steps=1).epoch(row(1))
+    report(epochs=1, steps=1).on_epoch_end(row(1))
     assert capsys.readouterr().out == "epoch 1 of 1: loss 0.5000, accuracy 0.7500, 12.3 s\n"
 
 
 def test_what_was_not_measured_is_not_told(file, capsys):
-    watch(file).epoch(row(1, loss=float("nan"), accuracy=None))
+    report(file).on_epoch_end(row(1, loss=float("nan"), accuracy=None))
     assert capsys.readouterr().out == "epoch 1 of 4: 12.3 s\n"
     assert json.loads(file.read_text())["loss"] is None
 
 
 def test_the_bar(clock, capsys):
     terminal = Terminal()
-    progress = watch(terminal=terminal)
+    progress = report(terminal=terminal)
     assert terminal.lines[-1] == f"[{'-' * 20}] epoch 1 of 4: psytrance_cnn base fold 1"
     go(progress, clock, 1, 10, 60.0)
-    progress.epoch(row(1))
+    progress.on_epoch_end(row(1))
     go(progress, clock, 2, 10, 60.0)
     bar = f"[{'#' * 10}{'-' * 10}] epoch 2 of 4, loss 0.5000, accuracy 0.7500, 20 min left: psytrance_cnn base fold 1"
     assert terminal.lines[-1] == bar[:79]
@@ -176,14 +176,14 @@ def test_the_bar_never_leaves_its_line(clock, capsys):
     terminal = Terminal()
     with Progress(3, 5, file=None, terminal=terminal, name="x" * 200) as progress:
         go(progress, clock, 1, 5, 1.0)
-        progress.epoch(row(1))
+        progress.on_epoch_end(row(1))
     assert "\n" not in terminal.getvalue()
     assert max(map(len, terminal.lines)) < 80
 
 
 def test_a_bar_is_drawn_on_a_terminal_only(clock):
     pipe = io.StringIO()
-    with watch(terminal=pipe) as progress:
+    with report(terminal=pipe) as progress:
         go(progress, clock, 1, 10, 60.0)
     assert pipe.getvalue() == ""
 
@@ -191,10 +191,10 @@ def test_a_bar_is_drawn_on_a_terminal_only(clock):
 def test_a_terminal_that_is_gone_and_a_disk_that_is_full_do_not_end_the_run(tmp_path, clock, capsys):
     (tmp_path / "logs").write_text("no folder")
     terminal = Terminal()
-    with watch(tmp_path / "logs" / "progress.json", terminal) as progress:
+    with report(tmp_path / "logs" / "progress.json", terminal) as progress:
         terminal.close()
         go(progress, clock, 1, 10, 60.0)
-        progress.epoch(row(1))
+        progress.on_epoch_end(row(1))
     assert capsys.readouterr().out.startswith("epoch 1 of 4")
 
 

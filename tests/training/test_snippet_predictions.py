@@ -12,7 +12,7 @@ from genreflow.features.slices import cut, to_stored
 from genreflow.store.parquet import Header, write_table
 from genreflow.training.bundle import load_bundle
 from genreflow.training.predict import predict_proba
-from genreflow.training.snippets import random_segments, snippets_of_run
+from genreflow.training.snippet_predictions import predict_snippets, random_segments
 
 RATE = 22_050
 TRACK = "0123456789abcdef"
@@ -103,7 +103,7 @@ def trained(study, run_tiny, ogg):
         write_table(study.index, index, Header("index"))
         run_tiny(input=settings, **changes)
         files = {"index": study.index, "folds": study.folds, "audio_folder": ogg.parent}
-        return snippets_of_run(study.folder / "run", count=count, threads=1, **files)
+        return predict_snippets(study.folder / "run", count=count, threads=1, **files)
 
     return ask
 

@@ -1,10 +1,11 @@
-"""Which slices come when, and the random numbers of each: drawn the same on every machine."""
+"""The batches of each epoch and the random numbers of each slice, the same on every machine."""
 
 import math
 from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
+import pandas as pd
 
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError
@@ -12,10 +13,10 @@ from genreflow.errors import UserError
 Purpose = Literal["crop", "shift", "gain", "noise", "mask_time", "mask_bands", "mixup"]
 
 
-def draw(
+def epoch_batches(
     settings: TrainingSettings, targets: np.ndarray, *, n_outputs: int, steps: int, epoch: int
 ) -> Sequence[np.ndarray]:
-    """Return the slices of each batch of one epoch, as `settings` wants them drawn.
+    """Return the slices of each batch of one epoch, drawn by the method that `settings.sampling` names.
 
     Parameters
     ----------
@@ -24,41 +25,41 @@ def draw(
     n_outputs
         Number of classes or tags.
     steps
-        Batches wanted. `shuffled` gives one fewer where the last would be a single slice.
+        Number of batches. `shuffled` returns one fewer where the last would be a single slice.
     epoch
         Counted from 0.
 
     Returns
     -------
-    Indices into `targets`, int64 [b] for each batch; b may be smaller, or greater by one, in the last of `shuffled`.
+    Indices into `targets`, int64 [batch] for each; the last one of `shuffled` may be smaller, or greater by one.
 
     Raises
     ------
     UserError
-        When there are no slices, or they cannot be drawn that way.
+        When there are no slices, or the method does not suit them.
     """
     if not len(targets):
         raise UserError("There are no slices to train on. See the fold table.")
-    size = {"batch": settings.batch, "steps": steps, "epoch": epoch, "seed": settings.seed}
+    batch, seed = settings.batch, settings.seed
     if settings.sampling == "shuffled":
-        return shuffled_batches(len(targets), **size)
+        return shuffled_batches(len(targets), batch=batch, steps=steps, epoch=epoch, seed=seed)
     if settings.sampling == "weighted":
-        return list(weighted_batches(targets, n_outputs=n_outputs, **size))
+        return list(weighted_batches(targets, n_outputs=n_outputs, batch=batch, steps=steps, epoch=epoch, seed=seed))
     if targets.ndim != 1:
         raise UserError(
             "Balanced batches need one class a slice, and these slices have tags."
             " Set `sampling` to shuffled or weighted."
         )
-    return list(balanced_batches(targets, n_classes=n_outputs, **size))
+    return list(balanced_batches(targets, n_classes=n_outputs, batch=batch, steps=steps, epoch=epoch, seed=seed))
 
 
 def balanced_batches(
     targets: np.ndarray, *, n_classes: int, batch: int, steps: int, epoch: int, seed: int
 ) -> np.ndarray:
-    """Return the slices of one epoch's batches, the same number of each class in every batch.
+    """Draw the batches of one epoch, each with the same number of slices of every class.
 
-    Each class is an endless stream: all its slices in a random order, then all again in another. An epoch takes
-    up the streams where the one before it stopped, so no slice comes again before all of its class have come.
+    Each class is an endless stream: all its slices in a random order, then all again in another. An epoch continues
+    the streams of the one before, so no slice comes again before all of its class have come.
 
     Parameters
     ----------
@@ -90,16 +91,16 @@ def balanced_batches(
 
 
 def shuffled_batches(n: int, *, batch: int, steps: int, epoch: int, seed: int) -> list[np.ndarray]:
-    """Return the slices of one epoch's batches, in random order.
+    """Draw the batches of one epoch in random order.
 
-    Where the steps are those of one pass, ceil(n / batch), an epoch is one pass: every slice comes once, and the last
-    batch is what is left (Won et al. 2020). A single slice that is left joins the batch before it, as batch
-    normalisation learns nothing from one. Any other number of steps cuts full batches from an endless stream, all
-    slices in a random order, then all again in another, which the next epoch takes up where this one stops.
+    With ceil(n / batch) steps an epoch is one pass over the data: every slice comes once, and the last batch holds the
+    rest (Won et al. 2020). A rest of one slice joins the batch before it, because batch normalisation needs two. Any
+    other number of steps cuts full batches from an endless stream, which the next epoch continues: all slices in a
+    random order, then all again in another.
 
     Returns
     -------
-    Slice numbers 0 .. n - 1, int64 [b] for each batch: `steps` arrays, or one fewer where a single slice was left.
+    Slice numbers 0 .. n - 1, int64 [batch] for each: `steps` arrays, or one fewer where the rest was one slice.
     """
     size = n if steps == math.ceil(n / batch) else steps * batch
     order = _stream(np.arange(n), epoch * size, size, (seed,))
@@ -112,11 +113,11 @@ def shuffled_batches(n: int, *, batch: int, steps: int, epoch: int, seed: int) -
 def weighted_batches(
     targets: np.ndarray, *, n_outputs: int, batch: int, steps: int, epoch: int, seed: int
 ) -> np.ndarray:
-    """Return the slices of one epoch's batches, drawn with replacement, all classes equally likely.
+    """Draw the batches of one epoch with replacement, all classes equally likely.
 
-    A slice with tags is as likely as the mean of 1 / (slices that have the tag) over its tags, so that rare tags come
-    more often, though not all tags alike: a rare one brings the frequent ones of its slices with it. Having none of
-    the tags counts as a tag.
+    The weight of a slice with tags is the mean of 1 / (slices that have the tag) over its tags. Rare tags come more
+    often, though not all tags equally: a rare tag brings the frequent ones of its slices with it. Having no tag counts
+    as a tag.
 
     Parameters
     ----------
@@ -138,53 +139,50 @@ def weighted_batches(
     # Summed one after another: a sum in another order may round differently on another machine.
     weights, count = np.zeros(len(targets)), np.zeros(len(targets))
     for members in (*targets.T, ~targets.any(axis=1)):
-        weights[members] += 1 / max(1, np.count_nonzero(members))
+        weights[members] += 1 / max(1, int(members.sum()))
         count += members
-    steps_up = np.cumsum(weights / count)
+    cumulative = np.cumsum(weights / count)
     numbers = np.random.default_rng([seed, epoch]).random((steps, batch))
-    return np.minimum(np.searchsorted(steps_up, numbers * steps_up[-1], side="right"), len(targets) - 1)
+    return np.minimum(np.searchsorted(cumulative, numbers * cumulative[-1], side="right"), len(targets) - 1)
 
 
 def repeats(batches: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return, for each slice in the batches of an epoch, how often it came before in that epoch, int64 [b] each."""
+    """Return how often each slice of each batch came before in the epoch, int64 [batch] for each batch."""
     order = np.concatenate(batches)
-    by_slice = np.argsort(order, kind="stable")
-    ordered = order[by_slice]
-    before = np.empty_like(order)
-    before[by_slice] = np.arange(len(order)) - np.searchsorted(ordered, ordered)
+    before = pd.Series(order).groupby(order).cumcount().to_numpy()
     return np.split(before, np.cumsum([len(batch) for batch in batches])[:-1])
 
 
 def uniform(
     purpose: Purpose, slices: np.ndarray, *, seed: int, epoch: int, repeats: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return four numbers a slice, between 0 and 1, for one purpose in one epoch.
+    """Return four random numbers per slice, uniform in (0, 1), for one purpose in one epoch.
 
-    They are a function of the arguments alone, so what else is in a batch, and what is drawn for another purpose,
-    changes nothing.
+    They are a function of the arguments alone: neither the rest of the batch nor draws for another purpose change
+    them. A counter-based generator is what makes this possible, and numpy has none for single 32-bit words.
 
     Parameters
     ----------
     slices
-        Slice numbers below 2**32, int64 [b].
+        Slice numbers below 2**32, int64 [batch].
     epoch
         Counted from 0.
     repeats
-        How often each slice came before in the epoch, int64 [b]; with it, a slice that comes again gets new numbers.
+        How often each slice came before in the epoch, int64 [batch]; a slice that comes again gets new numbers.
 
     Returns
     -------
-    Float64 [4, b], 0 and 1 excluded: Philox 4x32 with 10 rounds (Salmon et al. 2011).
+    Float64 [4, batch], 0 and 1 excluded: Philox 4x32 with 10 rounds (Salmon et al. 2011).
     """
     slices = slices.astype(np.uint64)
     before = np.zeros_like(slices) if repeats is None else repeats.astype(np.uint64)
     number = get_args(Purpose).index(purpose)
     counter = slices, np.full_like(slices, epoch), np.full_like(slices, number), before
-    return (philox(counter, np.random.SeedSequence(seed).generate_state(2)) + 0.5) / 2**32
+    return (philox(counter, np.random.SeedSequence(seed).generate_state(2).tolist()) + 0.5) / 2**32
 
 
 def philox(counter: Sequence[np.ndarray], key: Sequence[int]) -> np.ndarray:
-    """Return 32 random bits for each word of a counter of four, uint64 [4, n].
+    """Return 32 random bits for each of the four words of a counter, uint64 [4, n].
 
     Philox 4x32 with 10 rounds: Salmon, Moraes, Dror and Shaw (2011), Parallel random numbers: as easy as 1, 2, 3.
 
@@ -197,7 +195,7 @@ def philox(counter: Sequence[np.ndarray], key: Sequence[int]) -> np.ndarray:
     """
     low, half = np.uint64(2**32 - 1), np.uint64(32)
     a, b, c, d = counter
-    keys = [int(word) for word in key]
+    keys = list(key)
     for _ in range(10):
         left, right = a * np.uint64(0xD2511F53), c * np.uint64(0xCD9E8D57)
         first, second = (np.uint64(word) for word in keys)

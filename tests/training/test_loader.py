@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,51 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genreflow.errors import UserError
-from genreflow.training.crops import random_crops, window_starts
+from genreflow.training.loader import SliceLoader, random_crops, window_starts
+
+CPU = torch.device("cpu")
+ROWS = [np.array([3, 1]), np.array([0, 4, 4]), np.array([2])]
+
+
+def arrays(dtype):
+    return (np.arange(5 * 3 * 4).reshape(5, 3, 4) * 10).astype(dtype)
+
+
+def mapped(path, values):
+    file = np.memmap(path, values.dtype, "w+", shape=values.shape)
+    file[:] = values
+    return np.memmap(path, values.dtype, "c", shape=values.shape)
+
+
+@pytest.mark.parametrize(("dtype", "scale"), [("float16", 1), ("float32", 1), ("int16", 32_767)])
+@pytest.mark.parametrize("is_mapped", [False, True])
+def test_batches_are_the_slices_asked_for_in_that_order(tmp_path, dtype, scale, is_mapped):
+    values = arrays(dtype)
+    loader = SliceLoader(mapped(tmp_path / "slices", values) if is_mapped else values, CPU)
+    found = list(loader.batches(ROWS))
+    assert [batch.dtype for batch in found] == [torch.float32] * 3
+    for batch, rows in zip(found, ROWS, strict=True):
+        np.testing.assert_allclose(batch.numpy(), values[rows].astype(np.float32) / scale)
+    assert list(loader.batches([])) == []
+
+
+def test_an_error_of_the_reading_thread_is_raised_where_batches_are_used(tmp_path):
+    loader = SliceLoader(mapped(tmp_path / "slices", arrays("float16")), CPU)
+    batches = loader.batches([np.array([0]), np.array([99])])
+    next(batches)
+    with pytest.raises(IndexError):
+        next(batches)
+
+
+def test_reading_ends_when_nobody_wants_more(tmp_path):
+    before = threading.active_count()
+    batches = SliceLoader(mapped(tmp_path / "slices", arrays("float16")), CPU).batches([np.array([0])] * 1_000)
+    next(batches)
+    assert threading.active_count() == before + 1
+    [thread] = [each for each in threading.enumerate() if each is not threading.main_thread() and each.daemon][-1:]
+    batches.close()
+    thread.join(timeout=5)
+    assert not thread.is_alive()
 
 
 def ramps(slices, n, bands=None):

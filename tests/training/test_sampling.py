@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError
-from genreflow.training.batches import (
+from genreflow.training.sampling import (
     balanced_batches,
-    draw,
+    epoch_batches,
     philox,
     repeats,
     shuffled_batches,
@@ -132,7 +132,7 @@ def test_batches_depend_on_the_seed_and_the_epoch_only(sampling):
 
     def drawn(epoch, seed):
         settings = TrainingSettings(sampling=sampling, batch=10, seed=seed)
-        return np.stack(draw(settings, targets, n_outputs=2, steps=4, epoch=epoch))
+        return np.stack(epoch_batches(settings, targets, n_outputs=2, steps=4, epoch=epoch))
 
     assert drawn(0, 5).shape == (4, 10)
     np.testing.assert_array_equal(drawn(1, 5), drawn(1, 5))
@@ -146,7 +146,7 @@ def test_batches_are_the_same_on_every_machine():
 
     def drawn(sampling):
         settings = TrainingSettings(sampling=sampling, batch=6, seed=2)
-        return [batch.tolist() for batch in draw(settings, targets, n_outputs=3, steps=1, epoch=4)]
+        return [batch.tolist() for batch in epoch_batches(settings, targets, n_outputs=3, steps=1, epoch=4)]
 
     assert drawn("balanced") == [[0, 3, 10, 4, 2, 5]]
     assert drawn("shuffled") == [[3, 9, 11, 4, 0, 1]]
@@ -156,16 +156,16 @@ def test_batches_are_the_same_on_every_machine():
 def test_tags_can_be_shuffled_and_weighted_but_not_balanced():
     tags = np.eye(4, dtype=bool)
     for sampling in ("shuffled", "weighted"):
-        batches = draw(TrainingSettings(sampling=sampling, batch=2), tags, n_outputs=4, steps=3, epoch=0)
+        batches = epoch_batches(TrainingSettings(sampling=sampling, batch=2), tags, n_outputs=4, steps=3, epoch=0)
         assert [len(batch) for batch in batches] == [2, 2, 2]
     with pytest.raises(UserError, match=r"have tags\. Set `sampling` to shuffled or weighted"):
-        draw(TrainingSettings(batch=4), tags, n_outputs=4, steps=3, epoch=0)
+        epoch_batches(TrainingSettings(batch=4), tags, n_outputs=4, steps=3, epoch=0)
 
 
 @pytest.mark.parametrize("sampling", ["balanced", "shuffled", "weighted"])
 def test_no_slices_at_all_are_refused(sampling):
     with pytest.raises(UserError, match="no slices to train on"):
-        draw(TrainingSettings(sampling=sampling), np.array([], int), n_outputs=2, steps=1, epoch=0)
+        epoch_batches(TrainingSettings(sampling=sampling), np.array([], int), n_outputs=2, steps=1, epoch=0)
 
 
 @given(st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=6), min_size=1, max_size=6))

@@ -6,7 +6,7 @@ from torch import nn
 
 from genreflow.config.training import Optimizer
 from genreflow.errors import UserError
-from genreflow.training.optimisers import OPTIMISERS, default_learning_rate, make_optimiser
+from genreflow.training.optimizers import OPTIMIZERS, default_learning_rate, make_optimizer
 
 # Keras 2.2, documentation of its optimizers.
 KERAS = {
@@ -20,7 +20,7 @@ ALL = KERAS | {"adamw": KERAS["adam"]}
 
 
 def only_group(name, **settings):
-    (group,) = make_optimiser(name, [nn.Parameter(torch.zeros(1))], **settings).param_groups
+    (group,) = make_optimizer(name, [nn.Parameter(torch.zeros(1))], **settings).param_groups
     return {key: group[key] for key in ALL[name]}
 
 
@@ -35,17 +35,17 @@ def test_a_learning_rate_takes_the_place_of_the_default_only(name):
     assert only_group(name, learning_rate=0.5) == ALL[name] | {"lr": 0.5}
 
 
-def test_every_optimiser_that_can_be_set_exists():
-    assert set(OPTIMISERS) == set(get_args(Optimizer)) == set(ALL)
+def test_every_optimizer_that_can_be_set_exists():
+    assert set(OPTIMIZERS) == set(get_args(Optimizer)) == set(ALL)
 
 
 def after(name, gradients, **settings):
     """Return a weight, 1 at first, after an update by each gradient."""
     weight = nn.Parameter(torch.ones(1, 1, dtype=torch.float64))
-    optimiser = make_optimiser(name, [weight], **settings)
+    optimizer = make_optimizer(name, [weight], **settings)
     for gradient in gradients:
         weight.grad = torch.full_like(weight, gradient)
-        optimiser.step()
+        optimizer.step()
     return weight.item()
 
 
@@ -59,9 +59,9 @@ def test_momentum_is_nesterovs():
 
 
 @pytest.mark.parametrize("name", sorted(set(ALL) - {"sgd"}))
-def test_momentum_of_another_optimiser_is_refused(name):
+def test_momentum_of_another_optimizer_is_refused(name):
     with pytest.raises(UserError, match=rf"momentum: {name} has no"):
-        make_optimiser(name, [nn.Parameter(torch.zeros(1))], momentum=0.9)
+        make_optimizer(name, [nn.Parameter(torch.zeros(1))], momentum=0.9)
 
 
 @pytest.mark.parametrize("name", sorted(set(ALL) - {"adamw"}))
@@ -88,7 +88,7 @@ def test_biases_and_scales_of_normalisation_are_not_decayed_unless_all_is(name):
         for parameter in model.parameters():
             nn.init.ones_(parameter)
             parameter.grad = torch.zeros_like(parameter)
-        make_optimiser(name, model.parameters(), weight_decay=0.1, decayed=decayed).step()
+        make_optimizer(name, model.parameters(), weight_decay=0.1, decayed=decayed).step()
         return {key for key, parameter in model.named_parameters() if (parameter < 1).all()}
 
     assert shrunk("weights") == {"0.weight", "3.weight"}

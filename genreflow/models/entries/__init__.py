@@ -1,1 +1,0 @@
-"""The models of each study, described without torch."""

@@ -1,0 +1,240 @@
+"""Optimizers with the defaults of Keras 2.2, which the studies used, and learning-rate schedules."""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from torch import nn, optim
+
+from genreflow.config.training import TrainingSettings
+from genreflow.errors import UserError
+
+# AdamW came later; its values here are Adam's.
+OPTIMIZERS: dict[str, tuple[Callable[..., optim.Optimizer], dict[str, Any]]] = {
+    "adam": (optim.Adam, {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-7, "fused": True}),
+    "adamw": (optim.AdamW, {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-7, "fused": True}),
+    "adadelta": (optim.Adadelta, {"lr": 1.0, "rho": 0.95, "eps": 1e-7}),
+    "adamax": (optim.Adamax, {"lr": 2e-3, "betas": (0.9, 0.999), "eps": 1e-7}),
+    "sgd": (optim.SGD, {"lr": 1e-2, "momentum": 0.0}),
+}
+
+Decayed = Literal["weights", "all"]
+
+
+def make_optimizer(
+    name: str,
+    parameters: Iterable[nn.Parameter],
+    *,
+    learning_rate: float | None = None,
+    momentum: float = 0.0,
+    weight_decay: float = 0.0,
+    decayed: Decayed = "weights",
+    epsilon: float | None = None,
+) -> optim.Optimizer:
+    """Return the optimizer `name`.
+
+    Parameters
+    ----------
+    learning_rate, epsilon
+        Replace the defaults.
+    momentum
+        Nesterov momentum of ``sgd``.
+    weight_decay
+        With ``adamw`` the weights decay by this times the learning rate; with the others this times the weights is
+        added to the gradient, as of the penalty weight_decay / 2 |w|^2.
+    decayed
+        ``weights``: neither biases nor the scales of normalization, as Keras's kernel regularizers; ``all``
+        parameters, as in torch.
+
+    Raises
+    ------
+    UserError
+        When the optimizer has no Nesterov momentum.
+    """
+    if momentum and name != "sgd":
+        raise UserError(f"momentum: {name} has no Nesterov momentum to set. Leave it out, or set `optimizer` to sgd.")
+    kind, defaults = OPTIMIZERS[name]
+    given = {"lr": learning_rate, "eps": epsilon, "momentum": momentum or None, "nesterov": bool(momentum) or None}
+    chosen = defaults | {key: value for key, value in given.items() if value is not None}
+    return kind(_groups(parameters, weight_decay, decayed), weight_decay=0.0, **chosen)
+
+
+def default_learning_rate(name: str) -> float:
+    """Return the learning rate of the optimizer `name` where none is set."""
+    return OPTIMIZERS[name][1]["lr"]
+
+
+def _groups(parameters: Iterable[nn.Parameter], weight_decay: float, decayed: Decayed) -> list[dict[str, Any]]:
+    """Return the parameters in groups of equal weight decay."""
+    parameters = list(parameters)
+    if not weight_decay or decayed == "all":
+        return [{"params": parameters, "weight_decay": weight_decay}]
+    # Biases and the scales of normalization are the vectors.
+    weights, others = ([each for each in parameters if (each.dim() > 1) == is_weight] for is_weight in (True, False))
+    groups = [{"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Epochs with one optimizer and one set of its settings.
+
+    Attributes
+    ----------
+    end
+        First epoch after it, counted from 0.
+    optimizer, learning_rate, momentum, weight_decay, decayed, epsilon
+        See `make_optimizer`.
+    """
+
+    end: int
+    optimizer: str
+    learning_rate: float
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    decayed: Decayed = "weights"
+    epsilon: float | None = None
+
+
+def phases(settings: TrainingSettings) -> list[Phase]:
+    """Return the phases of a training, the last of which ends with its last epoch."""
+    if settings.schedule == "won2020":
+        return _won2020(settings.epochs)
+    return [
+        Phase(
+            end=settings.epochs,
+            optimizer=settings.optimizer,
+            learning_rate=settings.learning_rate or default_learning_rate(settings.optimizer),
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+        )
+    ]
+
+
+def _won2020(epochs: int) -> list[Phase]:
+    """Return the phases of Won et al. (2020), which end at 40, 50, 60 and 100 % of the epochs.
+
+    The ends are rounded up, so that Adam comes first however few epochs there are. Epsilon, and the decay of all
+    parameters, are torch's, which they used.
+    """
+    end_40, end_50, end_60 = (-(-tenths * epochs // 10) for tenths in (4, 5, 6))
+    phase = partial(Phase, weight_decay=1e-4, decayed="all")
+    return [
+        phase(end_40, "adam", 1e-4, epsilon=1e-8),
+        phase(end_50, "sgd", 1e-3, momentum=0.9),
+        phase(end_60, "sgd", 1e-4, momentum=0.9),
+        phase(epochs, "sgd", 1e-5, momentum=0.9),
+    ]
+
+
+class Schedule:
+    """The optimizer of a network, and its learning rate epoch by epoch and step by step.
+
+    Call `begin_epoch`; for each batch `zero_grad` and `step`; then `end_epoch`.
+
+    Parameters
+    ----------
+    settings
+        Optimizer, learning rate and schedule.
+    model
+        The network.
+    steps
+        Steps per epoch.
+    """
+
+    def __init__(self, settings: TrainingSettings, model: nn.Module, *, steps: int) -> None:
+        self._settings, self._model, self._steps = settings, model, steps
+        self._phases = phases(settings)
+        self._phase = 0
+        self._epoch = self._step = 0
+        self._best, self._waited, self._reductions = -math.inf, 0, 0
+        self.optimizer = self._make_optimizer()
+        self._set_learning_rate()
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next step."""
+        return self.optimizer.param_groups[0]["lr"]
+
+    def begin_epoch(self, epoch: int) -> bool:
+        """Begin an epoch, counted from 0; return whether to restore the best weights so far.
+
+        That is so where a phase begins, except the first. An optimizer that stays in use keeps its momentum.
+        """
+        self._epoch, self._step = epoch, 0
+        before = self._phase
+        self._phase = next(number for number, phase in enumerate(self._phases) if epoch < phase.end)
+        if self._phases[self._phase].optimizer != self._phases[before].optimizer:
+            self.optimizer = self._make_optimizer()
+        self._set_learning_rate()
+        return self._phase != before
+
+    def zero_grad(self) -> None:
+        """Reset the gradients."""
+        self.optimizer.zero_grad()
+
+    def step(self) -> None:
+        """Update the weights and the learning rate."""
+        self.optimizer.step()
+        self._step += 1
+        self._set_learning_rate()
+
+    def end_epoch(self, monitored: float) -> None:
+        """Update the learning rate, given the monitored value of the epoch; greater is better, NaN never is.
+
+        With ``plateau``, the count of epochs without improvement restarts after each reduction, as in Keras.
+        """
+        if monitored > self._best:
+            self._best, self._waited = monitored, 0
+        else:
+            self._waited += 1
+        if self._waited == self._settings.plateau_patience:
+            self._waited = 0
+            self._reductions += 1
+        self._set_learning_rate()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state to resume from: numbers, and the optimizer's tensors, which are not copied."""
+        return {
+            "phase": self._phase,
+            "epoch": self._epoch,
+            "step": self._step,
+            "best": self._best,
+            "waited": self._waited,
+            "reductions": self._reductions,
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore a state that `state_dict` returned."""
+        self._phase, self._epoch, self._step = state["phase"], state["epoch"], state["step"]
+        self._best, self._waited, self._reductions = state["best"], state["waited"], state["reductions"]
+        self.optimizer = self._make_optimizer()
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def _make_optimizer(self) -> optim.Optimizer:
+        phase = self._phases[self._phase]
+        return make_optimizer(
+            phase.optimizer,
+            self._model.parameters(),
+            learning_rate=phase.learning_rate,
+            momentum=phase.momentum,
+            weight_decay=phase.weight_decay,
+            decayed=phase.decayed,
+            epsilon=phase.epsilon,
+        )
+
+    def _set_learning_rate(self) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._phases[self._phase].learning_rate * self._factor()
+
+    def _factor(self) -> float:
+        match self._settings.schedule:
+            case "cosine":
+                done = (self._epoch + self._step / self._steps) / self._settings.epochs
+                return (1 + math.cos(math.pi * done)) / 2
+            case "plateau":
+                return self._settings.plateau_factor**self._reductions
+        return 1.0
