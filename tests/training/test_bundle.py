@@ -98,7 +98,7 @@ def test_missing_files_are_named(folder):
         ({"files": {"model.safetensors": "0" * 64}}, "not the file that was written with the facts"),
         ({"files": {}}, "not the file that was written with the facts"),
         ({"classes": ["a", "b", "b"]}, "each once"),
-        ({"classes": {"a": 1}}, "another type than it should be: classes"),
+        ({"classes": {"a": 1}}, "have the wrong type: classes"),
         ({"input_shape": [8, -6]}, "whole numbers above 0"),
         ({"input_shape": [2**20, 2**20]}, "whole numbers above 0"),
         ({"input": {"standardise": "twice"}}, "input.standardise is not valid"),
@@ -112,7 +112,7 @@ def test_facts_that_do_not_fit_the_weights_are_refused(folder, changes, message)
 
 
 def test_a_front_end_that_makes_another_shape_is_refused(folder):
-    with pytest.raises(UserError, match=r"takes segments of \(8, 6\), and its own input settings make"):
+    with pytest.raises(UserError, match=r"takes segments of \(8, 6\), but its input settings give"):
         _ = load_bundle(folder).input
 
 
@@ -165,5 +165,5 @@ def test_weights_that_are_not_numbers_are_refused(folder):
     weights["1.bias"][0] = float("nan")
     save_file(weights, folder / "model.safetensors")
     edit(folder)
-    with pytest.raises(UserError, match=r"not numbers \(1.bias\)"):
+    with pytest.raises(UserError, match=r"not finite numbers \(1.bias\)"):
         load_bundle(folder)

@@ -13,5 +13,5 @@ def test_no_more_threads_than_cpus():
 def test_a_gpu_that_is_not_there_is_a_sentence(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert choose_device("auto").type == "cpu"
-    with pytest.raises(UserError, match="sees no GPU"):
+    with pytest.raises(UserError, match="finds no GPU"):
         choose_device("cuda")

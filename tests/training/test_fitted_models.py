@@ -158,7 +158,7 @@ class TestForeignWeights:
         assert "network.classes" in refused("knn", lambda weights: weights.pop("network.classes"))
 
     def test_numbers_that_are_not_finite(self, refused):
-        assert "not numbers" in refused("svm", lambda weights: weights["network.offsets"].fill_(float("inf")))
+        assert "not finite numbers" in refused("svm", lambda weights: weights["network.offsets"].fill_(float("inf")))
 
     def test_trees_that_lead_in_circles(self, refused):
         def lead_in_circles(weights):
