@@ -75,14 +75,17 @@ def main() -> int:
         items, times = find([str(music)]), []
         for _ in range(ROUNDS):
             start = time.perf_counter()
-            judged = [predictor.say(heard) for heard in predictor.listen(items)]
+            judged = [predictor.predict_track(heard) for heard in predictor.prepare(items)]
             times.append(time.perf_counter() - start)
             assert all(track.is_usable for track in judged)
         speed = SECONDS * len(items) / min(times)
         print(f"{len(items)} tracks of {SECONDS:g} s in {min(times):.2f} s: {speed:.0f} x real time on one core, "
               f"target {TARGET:g}")  # fmt: skip
         start = time.perf_counter()
-        [long] = [predictor.say(heard) for heard in predictor.listen(find([str(long_file(Path(folder, "long.flac")))]))]
+        [long] = [
+            predictor.predict_track(heard)
+            for heard in predictor.prepare(find([str(long_file(Path(folder, "long.flac")))]))
+        ]
         memory = peak_gb()
         print(f"{HOURS} h in one file: {time.perf_counter() - start:.1f} s with writing it, at most {memory:.2f} GB; "
               f"{long.reason}, target {MOST_GB:g} GB")  # fmt: skip

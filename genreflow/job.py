@@ -5,7 +5,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 
 import psutil
@@ -42,7 +42,8 @@ def job(log: str | Path) -> Iterator[Callable[[str], None]]:
 
         def say(line: str) -> None:
             print(line, file=file)
-            print(sanitize(line), file=terminal, flush=True)
+            with suppress(BrokenPipeError):  # nobody reads the terminal any more; the job goes on
+                print(sanitize(line), file=terminal, flush=True)
 
         try:
             yield say
@@ -61,4 +62,4 @@ def _report(error: Exception, log: str | Path) -> str:
     if isinstance(error, UserError):
         return f"{error} {getattr(error, 'remedy', '')}".rstrip()
     traceback.print_exc()
-    return machine_message(error) or f"{type(error).__name__}: {error} (the whole story is in {log})"
+    return machine_message(error) or f"{type(error).__name__}: {error} (the traceback is in {log})"

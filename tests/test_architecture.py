@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,10 +41,22 @@ def test_no_import_goes_upwards(path):
     assert {room for room in rooms if ORDER[room] > ORDER[room_of(path)]} == set()
 
 
-def test_packages_import_nothing_when_they_are_imported():
+def test_packages_import_no_module_of_ours_when_they_are_imported():
+    """What `genreflow.__getattr__` and its like import is loaded at first use."""
     for path in MODULES:
         if path.name == "__init__.py" and room_of(path) != "cli":
-            assert imports(path) == set(), path
+            statements = ast.parse(path.read_text(encoding="utf-8")).body
+            found = [node for node in statements if isinstance(node, ast.Import | ast.ImportFrom)]
+            names = {node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in found}
+            assert names <= {"importlib", "typing"}, path
+
+
+def test_importing_genreflow_loads_nothing_else():
+    code = "import sys; before = set(sys.modules); import genreflow; print(*set(sys.modules) - before)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=HOME).stdout
+    heavy = {"numpy", "pandas", "torch", "librosa", "scipy", "pydantic", "snakemake", "sklearn", "pyarrow"}
+    assert {name.split(".")[0] for name in loaded.split()} & heavy == set()
+    assert [name for name in loaded.split() if name.startswith("genreflow")] == ["genreflow"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""The command `genreflow`: a table of commands, each a module that declares what it takes and runs it.
+"""The command `genreflow`: a table of commands, each a module of its name.
 
-Only the module of the command that is asked for is imported, so that none waits for what another needs.
+Only the module of the requested command is imported, so that no command loads the libraries of another.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from types import ModuleType
 from typing import NoReturn
 
 from genreflow import __version__
@@ -24,10 +25,10 @@ _RUN = f"{_MODEL}/base/fold-final"
 
 @dataclass(frozen=True)
 class Command:
-    """A command: what it is for, in a line, and how it is used.
+    """A command: its help and examples.
 
-    Its module, of the same name, has ``declare(parser)`` and ``run(options)``, which returns an exit code. What
-    `passes_on` arguments takes those that are not its own as ``options.rest``.
+    Its module has ``declare(parser)`` and ``run(options)``, which returns an exit code. With `passes_on`, unknown
+    arguments become ``options.rest``.
     """
 
     help: str
@@ -37,11 +38,11 @@ class Command:
 
 COMMANDS = {
     "doctor": Command(
-        "whether this machine has all that a run needs; leaves nothing behind",
+        "Check that this machine has everything a run needs.",
         ("genreflow doctor", "genreflow doctor --json"),
     ),
     "demo": Command(
-        "write music made from scratch into a folder, to try everything with",
+        "Write synthetic music into class folders, to try everything with.",
         (
             "genreflow demo music",
             "genreflow demo music --tracks-per-class 4 --seconds 12",
@@ -49,7 +50,7 @@ COMMANDS = {
         ),
     ),
     "check": Command(
-        "what is wrong with settings, paths and music, and what a run would take",
+        "Check settings, paths and music, and estimate the cost of a run.",
         (
             "genreflow check",
             "genreflow check --configfile my.yaml",
@@ -58,7 +59,7 @@ COMMANDS = {
         ),
     ),
     "run": Command(
-        "run the pipeline: snakemake with these arguments, after clearing the lock of a run that died",
+        "Run the pipeline: Snakemake with these arguments, taking over from a run that died.",
         (
             "genreflow run --cores 8 --configfile my.yaml",
             "genreflow run report --cores 8 --resources gpu=1",
@@ -67,11 +68,11 @@ COMMANDS = {
         passes_on=True,
     ),
     "status": Command(
-        "how far shards and runs have come, and the time left; writes nothing",
+        "Show the progress of shards and training runs, and the time left.",
         ("genreflow status", "genreflow status --configfile my.yaml --json"),
     ),
     "verify": Command(
-        "whether all products are as they were written",
+        "Verify the checksums of all products, and make damaged ones again.",
         (
             "genreflow verify",
             "genreflow verify --repair --cores 4 --configfile my.yaml",
@@ -80,16 +81,16 @@ COMMANDS = {
         passes_on=True,
     ),
     "tidy": Command(
-        "how much of the disk holds what nothing needs any more; and deletes it, if asked to",
+        "Count, or delete, normalized tracks and shards that nothing needs any more.",
         ("genreflow tidy --configfile my.yaml", "genreflow tidy --delete --configfile my.yaml"),
         passes_on=True,
     ),
     "models": Command(
-        "which models there are, and what one of them wants",
+        "List models, or show the input and options of one.",
         ("genreflow models", "genreflow models psytrance_cnn", "genreflow models random_forest --json"),
     ),
     "compare": Command(
-        "what two or more finished runs differ in, and whether one is better",
+        "Compare finished runs: parameters, metrics, and whether a difference is significant.",
         (
             f"genreflow compare {_MODEL}/pool=mean {_MODEL}/pool=max",
             "genreflow compare results/my_study results/your_study --tracks",
@@ -97,16 +98,16 @@ COMMANDS = {
         ),
     ),
     "predict": Command(
-        "what a finished model says of new music, and how sure it may be",
+        "Classify new music with a trained model.",
         (
             f"genreflow predict {_RUN} new/*.mp3",
             "genreflow predict exported_model 'new music' list.m3u8 --csv slices.csv --tracks-csv tracks.csv",
             "genreflow predict exported_model mix.flac --histogram --png pictures",
-            "genreflow predict exported_model 'new music' --json > told.json",
+            "genreflow predict exported_model 'new music' --json > predictions.json",
         ),
     ),
     "explain": Command(
-        "which seconds and bands of a track decided what a model says",
+        "Draw the seconds and bands of a track that decided its prediction.",
         (
             f"genreflow explain {_RUN} song.mp3",
             "genreflow explain exported_model song.mp3 --of goa --png goa.png --csv goa.csv",
@@ -114,7 +115,7 @@ COMMANDS = {
         ),
     ),
     "export": Command(
-        "a model as a folder to give away: weights, card, ONNX",
+        "Write a trained model as a folder to share: weights, card, ONNX.",
         (f"genreflow export {_RUN} my_model", f"genreflow export {_RUN} my_model --track song.flac"),
     ),
 }
@@ -122,7 +123,7 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code, one of `exits.Exit`."""
-    for stream in (sys.stdout, sys.stderr):  # a name that a terminal cannot show must not end the command
+    for stream in (sys.stdout, sys.stderr):  # a character that the terminal cannot show must not end the command
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     stand_in()
@@ -131,16 +132,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return the options of a command, ``options.command`` being its name.
+    """Return the options of a command, with its name as ``options.command``.
 
     Raises
     ------
     UserError
-        When there is no such command, or it does not take such arguments.
+        When the command or an argument is unknown.
     """
     name = arguments[0] if arguments else ""
     if name and not name.startswith("-") and name not in COMMANDS:
-        raise UserError(f"there is no command {name!r}.{did_you_mean(name, COMMANDS)} `genreflow --help` lists them.")
+        raise UserError(
+            f"unknown command {name!r}.{did_you_mean(name, COMMANDS)} `genreflow --help` lists all commands."
+        )
     parser, commands = _parsers(name)
     options, rest = parser.parse_known_args(arguments)
     if rest and not COMMANDS[options.command].passes_on:
@@ -158,43 +161,43 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are sentences."""
+    """A parser that raises its errors as sentences."""
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}. `{self.prog} --help` shows what it takes.")
+        raise UserError(f"{message}. See `{self.prog} --help`.")
 
 
-def _parsers(asked: str = "") -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
-    """Return the parser, and those of all commands, of which only the one asked for has declared what it takes."""
+def _parsers(requested: str = "") -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """Return the parser and those of all commands; only that of the requested command has its arguments."""
     parser = _Parser(
         prog="genreflow",
-        description="From a folder of music to trained, audited genre classifiers.",
-        epilog=f"`genreflow COMMAND --help` has examples.\n\n{table()}",
+        description="Turn a folder of music into trained, audited genre classifiers.",
+        epilog=f"`genreflow COMMAND --help` shows examples.\n\n{table()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"genreflow {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
-        mine = commands.add_parser(
+        subparser = commands.add_parser(
             name,
             help=command.help,
             epilog="\n  ".join(["examples:", *command.examples]),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        if name == asked:
-            _module(name).declare(mine)
+        if name == requested:
+            _module(name).declare(subparser)
     return parser, commands.choices
 
 
-def _module(name: str):
+def _module(name: str) -> ModuleType:
     return importlib.import_module(f"genreflow.cli.{name}")
 
 
 def _unknown(word: str, name: str, usage: str) -> str:
-    shows = f"`genreflow {name} --help` shows what it takes."
+    see = f"See `genreflow {name} --help`."
     if not word.startswith("-"):
-        return f"{word!r} is one too many for `genreflow {name}`. {shows}"
+        return f"unexpected argument {word!r} for `genreflow {name}`. {see}"
     hint = did_you_mean(word.split("=")[0], re.findall(r"--[\w-]+", usage))
-    return f"`genreflow {name}` has no option {word}.{hint} {shows}"
+    return f"`genreflow {name}` has no option {word}.{hint} {see}"

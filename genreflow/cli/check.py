@@ -1,4 +1,4 @@
-"""`genreflow check`: what is wrong, and what a run would take, before anything runs."""
+"""`genreflow check`: check settings, paths and music, and estimate the cost of a run."""
 
 import argparse
 import json
@@ -11,8 +11,9 @@ from genreflow.cli.console import print_result, quoted
 from genreflow.cli.exits import Exit
 from genreflow.cli.path_checks import check_existence
 from genreflow.cli.run import SNAKEFILE
-from genreflow.config.datasets import Folders, Manifest
 from genreflow.config.layers import Config, load_config
+from genreflow.datasets.layouts.folders import Folders
+from genreflow.datasets.layouts.manifest import Manifest
 from genreflow.errors import UserError
 from genreflow.plan.check import DatasetOutlook, InputOutlook, Outlook, StudyOutlook, check, check_music
 from genreflow.store.text import count, listing
@@ -22,16 +23,19 @@ _TOO_MANY = (
     "More files will be refused than the limits allow (limits.max_quarantine, limits.max_class_loss), so nothing would "
     "be trained. Is this the right folder?"
 )
-_NAMED = 20  # refused files and notices of a dataset that are told in full
+_NAMED = 20  # refused files and notices of a dataset listed in full
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    """Declare what the command takes."""
-    parser.description = "Looks at settings, paths and files, some of which it decodes as a run does; writes nothing."
+    """Declare the arguments."""
+    parser.description = "Check settings, paths and music, a sample of which is decoded; nothing is written."
     parser.add_argument(
-        "music", nargs="?", type=shared.path, help="a folder of class folders or a manifest; else what is configured"
+        "music",
+        nargs="?",
+        type=shared.path,
+        help="class folders or a manifest (default: the configured datasets)",
     )
-    parser.add_argument("--every", action="store_true", help="decode every file, not a sample")
+    parser.add_argument("--every", action="store_true", help="decode every file instead of a sample")
     shared.configfile(parser)
     shared.config(parser)
     shared.json(parser)
@@ -42,13 +46,13 @@ def run(options: argparse.Namespace) -> int:
 
     Returns
     -------
-    0; 4 where more files will be refused than the limits allow; 2 where tracks cannot be divided into folds, or where
-    some will be refused of a folder or manifest; 5 where the disk is too small.
+    0; 4 if more files will be refused than the limits allow; 2 if tracks cannot be divided into folds, or if files of
+    the folder or manifest will be refused; 5 if the disk is too small.
 
     Raises
     ------
     UserError
-        All that is wrong with settings, paths and datasets.
+        Every problem of settings, paths and datasets.
     """
     if options.music is not None and (options.configfile or options.config):
         raise UserError("check: give a folder or manifest, or --configfile and --config, not both.")
@@ -56,18 +60,18 @@ def run(options: argparse.Namespace) -> int:
         return _check_music(options.music, every=options.every, as_json=options.json)
     config = config_of(options.configfile, options.config)
     outlook = check(config, home=SNAKEFILE.parent, every=options.every)
-    print(json.dumps(asdict(outlook), indent=2) if options.json else _told(outlook))
+    print(json.dumps(asdict(outlook), indent=2) if options.json else _text(outlook))
     if not outlook.fits:
-        print_result("The disk is too small for the results. Make room, or start in a folder on another disk.")
+        print_result("The disk is too small for the results. Make room, or work in a folder on another disk.")
         return Exit.MACHINE
     if any(study.losses for study in outlook.studies):
         print_result(_TOO_MANY)
         return Exit.QUARANTINE
     if any(study.problems for study in outlook.studies):
-        print_result("A run would stop before it trains anything, for what is told above.")
+        print_result("A run would stop before training, see above.")
         return Exit.INPUT
-    far = "" if outlook.is_complete else ", as far as the files tell that were looked at; --every decodes all"
-    print_result(f"A run can begin{far}.", following=f"genreflow run --cores all{words_of(options)}")
+    limit = "" if outlook.is_complete else ", judging by a sample of the files; --every decodes all"
+    print_result(f"A run can begin{limit}.", following=f"genreflow run --cores all{words_of(options)}")
     return Exit.OK
 
 
@@ -78,28 +82,26 @@ def _check_music(target: str, *, every: bool, as_json: bool) -> Exit:
         print_result(_TOO_MANY)
         return Exit.QUARANTINE
     if music.lost_classes:
-        print_result(
-            f"Every file will be refused of {listing(music.lost_classes, 20)}: put that right, or take it away."
-        )
+        print_result(f"Every file of {listing(music.lost_classes, 20)} will be refused: repair or remove these.")
         return Exit.INPUT
     if music.refused or music.unknown:
         print_result(f"{quoted(target)} can be used without the files named above.")
         return Exit.INPUT
-    far = "" if is_complete else ", as far as the files tell that were looked at"
+    limit = "" if is_complete else ", judging by a sample of the files"
     print_result(
-        f"{quoted(target)} can be used{far}: name it as `path` of a dataset.",
+        f"{quoted(target)} can be used{limit}: name it as `path` of a dataset.",
         following="genreflow check --configfile FILE",
     )
     return Exit.OK
 
 
 def config_of(configfiles: Sequence[str | Path], entries: Sequence[str] = ()) -> Config:
-    """Return config.yaml with what other files and `--config` change, as the workflow joins them."""
+    """Return config.yaml merged with other files and `--config`, as in the workflow."""
     return load_config(SNAKEFILE.parent, configfiles, entries)
 
 
 def words_of(options: argparse.Namespace) -> str:
-    """Return `--config` and `--configfile` as they are typed after a command."""
+    """Return `--config` and `--configfile` as typed after a command."""
     entries, files = (" ".join(map(quoted, words)) for words in (options.config, options.configfile))
     return (f" --config {entries}" if entries else "") + (f" --configfile {files}" if files else "")
 
@@ -111,7 +113,7 @@ def _dataset_of(target: str) -> Folders | Manifest:
     return Manifest(layout="manifest", path=target)
 
 
-def _told(outlook: Outlook) -> str:
+def _text(outlook: Outlook) -> str:
     lines = [line for dataset in outlook.datasets for line in _dataset(dataset)]
     lines += [line for study in outlook.studies for line in _study(study)]
     room = f"{outlook.needed / _GB:,.1f} GB, of {outlook.free / _GB:,.1f} GB that are free"
@@ -121,7 +123,7 @@ def _told(outlook: Outlook) -> str:
 
 def _dataset(dataset: DatasetOutlook) -> list[str]:
     hours = "of unknown length" if dataset.hours is None else f"about {_length(dataset.hours)} of audio"
-    lines = [f"dataset {dataset.name}: {dataset.tracks:,} tracks, {hours}, {dataset.ignored:,} other files passed over"]
+    lines = [f"dataset {dataset.name}: {dataset.tracks:,} tracks, {hours}, {dataset.ignored:,} other files skipped"]
     classes = [f"{name or '(no class)'} {count:,}" for name, count in list(dataset.classes.items())[:_NAMED]]
     more = len(dataset.classes) - len(classes)
     lines.append(f"  {', '.join(classes)}{f' and {more:,} more' if more else ''}")

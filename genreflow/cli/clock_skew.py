@@ -1,4 +1,4 @@
-"""Times of products after a clock that jumped."""
+"""Modification times of products after a jump of the clock."""
 
 import os
 import time
@@ -10,9 +10,9 @@ _TICK_NS = 1_000
 
 
 def bring_to_present(results: Path) -> int:
-    """Give products whose times are in the future, as after a clock that jumped back, those of now, in their order.
+    """Move modification times in the future to the present, keeping their order; return the number of products.
 
-    What is made next would be older than they are, which snakemake refuses. Returns how many there were.
+    Snakemake refuses products that are older than their inputs, as new ones would be after the clock jumped back.
     """
     now = time.time_ns()
     times = {path: path.stat().st_mtime_ns for path in files_below(results)}

@@ -45,7 +45,7 @@ _WIDEST = 36  # of a value on the terminal
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    """Declare what the command takes."""
+    """Declare the arguments."""
     parser.description = (
         "A run's folder stands for itself, a setting's for its folds, and a study's for the setting of its report. "
         "Only what differs is shown; differences are of the tracks that both were tested on."
@@ -220,7 +220,7 @@ def _parameters(sides: Sequence[ComparedRun]) -> dict[str, dict[str, Any]]:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
+    flat: dict[str, Any] = {}
     for name, value in values.items():
         flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
     return flat
@@ -237,7 +237,7 @@ def _is_equal(values: Mapping[str, Any]) -> bool:
 
 
 def _metrics(settings: pd.DataFrame, sides: Sequence[ComparedRun]) -> dict[str, dict[str, float | None]]:
-    columns = {}
+    columns: dict[str, str] = {}
     for name, ends in _WITH_INTERVAL.items():
         columns |= dict(zip((name, f"{name}, low", f"{name}, high"), ends, strict=True))
     columns |= _ALONE | _COUNTS

@@ -1,4 +1,4 @@
-"""Everything that commands print on standard error: progress, mistakes and the last line."""
+"""Output of commands on standard error: progress, errors and the last line."""
 
 import shlex
 import sys
@@ -6,11 +6,11 @@ from os import PathLike
 
 from genreflow.store.text import sanitize, sanitize_name
 
-_unfinished = False  # whether the cursor stands behind a line of progress
+_unfinished = False  # whether the cursor is behind a line of progress
 
 
 def progress(text: str) -> None:
-    """Show how far a command has come, in place of what it showed before."""
+    """Show the progress of a command, replacing the line shown before."""
     global _unfinished
     _unfinished = True
     print(f"\r{sanitize_name(text)}", end="", file=sys.stderr, flush=True)
@@ -24,7 +24,7 @@ def info(text: str) -> None:
 
 
 def print_result(done: str, *, following: str = "") -> None:
-    """Print the last line of a command: what happened, where the result is, and what may come next."""
+    """Print the last line of a command: what happened, where the result is, and the next command."""
     info(f"{done} Next: {following}" if following else done)
 
 

@@ -1,4 +1,4 @@
-"""`genreflow demo`: music made from scratch, in class folders."""
+"""`genreflow demo`: write synthetic music into class folders."""
 
 import argparse
 from pathlib import Path
@@ -7,23 +7,28 @@ from typing import get_args
 from genreflow.cli import options as shared
 from genreflow.cli.console import print_result, progress, quoted
 from genreflow.cli.path_checks import check_folder
-from genreflow.config.datasets import Synthetic
 from genreflow.config.load import settings_from
+from genreflow.datasets.layouts.synthetic import Synthetic
 from genreflow.errors import MachineError
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    """Declare what the command takes."""
+    """Declare the arguments."""
     defaults = {name: field.default for name, field in Synthetic.model_fields.items()}
     corpora = get_args(Synthetic.model_fields["corpus"].annotation)
-    parser.description = Synthetic.model_fields["corpus"].description
-    parser.add_argument("folder", type=shared.path, help="where the class folders go")
+    parser.description = f"Write synthetic music. Corpora: {Synthetic.model_fields['corpus'].description}"
+    parser.add_argument("folder", type=shared.path, help="folder for the class folders")
     parser.add_argument("--corpus", choices=corpora, default=defaults["corpus"], help="default: %(default)s")
     parser.add_argument(
-        "--tracks-per-class", type=shared.count, metavar="N", default=16, help="of tags, in each of ten families"
+        "--tracks-per-class",
+        type=shared.count,
+        metavar="N",
+        default=16,
+        help="of the corpus tags: tracks per family (default: %(default)s)",
     )
-    parser.add_argument("--seconds", type=float, metavar="S", default=defaults["seconds"], help="length of a track")
-    parser.add_argument("--seed", type=int, metavar="N", default=defaults["seed"], help="another seed, another corpus")
+    for name, kind, text in (("seconds", float, "length of a track"), ("seed", int, "another seed, another corpus")):
+        default = defaults[name]
+        parser.add_argument(f"--{name}", type=kind, metavar="N", default=default, help=f"{text} (default: {default})")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -35,15 +40,15 @@ def run(options: argparse.Namespace) -> int:
         When there can be no such corpus.
     """
     names = ("corpus", "tracks_per_class", "seconds", "seed")
-    wanted = {name: getattr(options, name) for name in names}
-    settings_from(Synthetic, {"layout": "synthetic", **wanted}, "demo")
+    values = {name: getattr(options, name) for name in names}
+    settings_from(Synthetic, {"layout": "synthetic", **values}, "demo")
     check_folder(Path(options.folder))
-    # Here, so that a mistake is told before the synthesiser has been loaded.
+    # Imported here, so that mistakes are reported before the synthesizer is loaded.
     import soundfile
 
     from genreflow.synthetic.corpus import plan, write
 
-    tracks = plan(**wanted)
+    tracks = plan(**values)
     for number, track in enumerate(tracks, 1):
         try:
             write(track, options.folder)
@@ -52,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         progress(f"{number} of {len(tracks)} tracks")
     folder = quoted(options.folder)
     if options.corpus == "tags":
-        print_result(f"{len(tracks)} tracks: {folder}. Their tags are in `layout: synthetic, corpus: tags` alone.")
+        print_result(f"{len(tracks)} tracks: {folder}. Only `layout: synthetic, corpus: tags` knows their tags.")
     else:
         print_result(f"{len(tracks)} tracks in class folders: {folder}.", following=f"genreflow check {folder}")
     return 0

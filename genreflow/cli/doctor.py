@@ -54,7 +54,7 @@ class Finding:
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    """Declare what the command takes."""
+    """Declare the arguments."""
     parser.description = "Looks at packages, codecs, cores, memory, GPU, disk, file system, clock and locale."
     shared.json(parser)
 

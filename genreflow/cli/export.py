@@ -1,4 +1,4 @@
-"""`genreflow export`: a model as a folder to give away."""
+"""`genreflow export`: write a trained model as a folder to share."""
 
 import argparse
 from pathlib import Path
@@ -8,27 +8,28 @@ from genreflow.cli.console import print_result, quoted
 from genreflow.cli.path_checks import check_existence, check_folder, check_model
 
 _DESCRIPTION = """\
-The folder holds model.safetensors (weights), model.json (classes, front-end, loudness, calibration, digests of the
-training tracks, versions), MODEL_CARD.md (data, protocol, metrics with intervals, limits) and, where the packages onnx,
-onnxscript and onnxruntime are installed and the network has such a form, model.onnx: samples in, probabilities out.
+Write a trained model as a folder to share: model.safetensors (weights), model.json (classes, front-end, loudness,
+calibration, digests of the training tracks, versions), MODEL_CARD.md (data, protocol, metrics with intervals, limits)
+and model.onnx (samples in, probabilities out), if onnx, onnxscript and onnxruntime are installed and the network can be
+converted.
 """
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    """Declare what the command takes."""
+    """Declare the arguments."""
     parser.description = _DESCRIPTION
     shared.model(parser)
-    parser.add_argument("folder", type=shared.path, help="a new or empty folder, or an older export, which is replaced")
+    parser.add_argument("folder", type=shared.path, help="new or empty folder, or an older export, which is replaced")
     parser.add_argument(
         "--track",
         metavar="FILE",
         type=shared.path,
-        help="audio file that the ONNX file is checked by (default: a synthetic one)",
+        help="audio file to check the ONNX file with (default: a synthetic one)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Export and tell; return 0.
+    """Export and print a summary; return 0.
 
     Raises
     ------
@@ -39,21 +40,21 @@ def run(options: argparse.Namespace) -> int:
     if options.track is not None:
         check_existence(Path(options.track))
     check_folder(Path(options.folder))
-    # Here, so that a mistake is told before torch has been loaded.
+    # Imported here, so that mistakes are reported before torch is loaded.
     from genreflow.export.folder import export
 
     done = export(options.model, options.folder, track=options.track)
     facts = done.onnx.facts
     if not facts:
-        print(f"There is no model.onnx: {done.onnx.why_not}.")
+        print(f"No model.onnx: {done.onnx.why_not}.")
     else:
         print(
-            f"model.onnx gives what the pipeline gives, to {facts['largest_difference']:.1e} in a probability, on"
+            f"model.onnx agrees with the pipeline within {facts['largest_difference']:.1e} in a probability, on"
             f" {facts['compared_segments']} segments of music."
         )
         if done.onnx.why_not:
-            print(f"It is without its front-end: {done.onnx.why_not}.")
+            print(f"It does not include the front-end: {done.onnx.why_not}.")
     if not done.has_metrics:
-        print("The tables of its study were not found, so MODEL_CARD.md does not say how good it is.")
+        print("The tables of its study were not found, so MODEL_CARD.md has no metrics.")
     print_result(f"Exported: {quoted(done.folder)}.", following=f"genreflow predict {quoted(done.folder)} song.mp3")
     return 0

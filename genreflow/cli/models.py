@@ -1,4 +1,4 @@
-"""`genreflow models`: which models there are, and what one of them is, wants and may be told."""
+"""`genreflow models`: list models, or show the input and options of one."""
 
 import argparse
 import json
@@ -16,48 +16,49 @@ _WIDTH = 100
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    """Declare what the command takes."""
-    parser.add_argument("name", nargs="?", help="all of this one")
+    """Declare the arguments."""
+    parser.description = "List models, or show the input and options of one."
+    parser.add_argument("name", nargs="?", help="the model to show")
     shared.json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a row a model, or all that is known of one."""
+    """Print a row per model, or the card of one."""
     name = options.name
     if options.json:
         entries = MODELS.values() if name is None else [describe(name)]
         print(json.dumps([_facts(entry) for entry in entries], indent=2))
     elif name is None:
         print(table())
-        print_result(f"{len(MODELS)} models.", following="genreflow models NAME, which tells all of one")
+        print_result(f"{len(MODELS)} models.", following="genreflow models NAME")
     else:
         print(card(describe(name)))
-        print_result("Put these lines into a study file.", following="genreflow check --configfile my.yaml")
+        print_result("Put the last lines into a study file.", following="genreflow check --configfile my.yaml")
     return 0
 
 
 def table() -> str:
-    """Return a row a model: name, study, front-end, shape of a segment, trainable parameters, cost of a segment."""
+    """Return a row per model: name, study, front-end, shape of a segment, trainable parameters, cost of a segment."""
     rows = [_HEADINGS, *(_row(entry) for entry in MODELS.values())]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [_line(row, widths) for row in rows]
-    note = "GMAC: billions of multiplications with an addition that one segment costs, transforms left out."
+    note = "GMAC: billions of multiply-accumulate operations per segment, without the front-end."
     return "\n".join([*lines, "", note])
 
 
 def card(entry: ModelEntry) -> str:
-    """Return what a model is, what it wants, what it may be told, and how it stands in a study file."""
+    """Return description, input, options and assumptions of a model, and its lines in a study file."""
     facts = _facts(entry)
-    lines = [f"{entry.name}: {entry.title}", "", f"source      {entry.source}", f"wants       {entry.wanted}"]
+    lines = [f"{entry.name}: {entry.title}", "", f"source      {entry.source}", f"input       {entry.wanted}"]
     if facts["parameters"] is not None:
         lines.append(f"parameters  {facts['parameters']:,} with {entry.n_outputs} outputs, {facts['gmac']:.3g} GMAC")
     if entry.options:
         lines += ["", "options"]
         width = max(map(len, entry.options))
         for name, option in entry.options.items():
-            lines += _hanging(f"  {name:<{width}}  ", f"{option.help} ({option.values}; {option.default} if not given)")
+            lines += _hanging(f"  {name:<{width}}  ", f"{option.help} ({option.values}; default: {option.default})")
     if entry.assumptions:
-        lines += ["", "what the sources leave open"]
+        lines += ["", "assumptions where the sources are silent"]
         for choice in entry.assumptions:
             lines += _hanging("  - ", choice)
     return "\n".join([*lines, "", "in a study file", textwrap.indent(snippet(entry), "  ")])

@@ -1,58 +1,63 @@
-"""Options that several commands share, each declared once."""
+"""Options shared by several commands."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 
 
 def model(parser: ArgumentParser) -> None:
-    """Add the model that is asked."""
-    parser.add_argument("model", type=path, help="a run's folder, an exported one, or the model.safetensors in either")
+    """Add the model."""
+    parser.add_argument("model", type=path, help="folder of a run or of an exported model, or its model.safetensors")
 
 
 def device(parser: ArgumentParser) -> None:
-    """Add where the network runs."""
+    """Add the device of the network."""
     parser.add_argument(
-        "--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto: the GPU where there is one"
+        "--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto: the GPU if there is one"
     )
 
 
 def cores(parser: ArgumentParser) -> None:
-    """Add how many CPUs may be used."""
+    """Add the number of CPUs."""
     parser.add_argument("--cores", type=count, metavar="N", help="CPUs to use (default: all)")
 
 
 def json(parser: ArgumentParser) -> None:
-    """Add that a program reads the answer."""
-    parser.add_argument("--json", action="store_true", help="on standard output, for programs")
+    """Add output for programs."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def configfile(parser: ArgumentParser) -> None:
-    """Add the files that change config.yaml."""
+    """Add configuration files."""
     parser.add_argument(
         "--configfile",
         nargs="+",
         type=path,
         default=[],
         metavar="FILE",
-        help="what changes config.yaml, as for snakemake",
+        help="files that change config.yaml, as for snakemake",
     )
 
 
 def config(parser: ArgumentParser) -> None:
-    """Add single values that change config.yaml."""
+    """Add single configuration values."""
     parser.add_argument(
-        "--config", "-C", nargs="+", default=[], metavar="KEY=VALUE", help="single values of it, as for snakemake"
+        "--config",
+        "-C",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="values that change config.yaml",
     )
 
 
 def path(text: str) -> str:
-    """Return a path as it is given; an empty one is a variable of the shell that was not set."""
+    """Return a path; refuse an empty one, which is mostly an unset variable of the shell."""
     if not text:
         raise ArgumentTypeError("it is empty")
     return text
 
 
 def count(text: str) -> int:
-    """Return a whole number from 1 up."""
+    """Return a positive whole number."""
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
     return int(text)

@@ -1,20 +1,21 @@
-"""Paths that people type: which model or run is meant, and whether a file can be written there."""
+"""Checks of paths from the command line, before any work is done."""
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from genreflow.cli.console import quoted
 from genreflow.errors import UserError, did_you_mean
 from genreflow.project import layout
 from genreflow.store.runs import FOLD_PREFIX, MODEL
+from genreflow.store.text import listing
 
 _NAMED = 6
 
 
 def check_model(given: str) -> None:
-    """Refuse a folder that is no model, naming those that are near.
+    """Refuse a folder that is not a model; the message names models below it.
 
     Raises
     ------
@@ -32,12 +33,12 @@ def check_model(given: str) -> None:
         some = f"{len(below):,} models" if len(below) > 1 else "a model"
         raise UserError(f"{given} is not a trained model, but holds {some}. Name one: {quoted(below[0].parent)}")
     if path.name == layout.RESULTS or any((path / name).exists() for name in ("runs", "protocols", "results")):
-        raise UserError(f"{given} holds no trained model yet. `genreflow status` tells how far a run has come.")
+        raise UserError(f"{given} holds no trained model yet. `genreflow status` shows the progress of a run.")
     raise UserError(f"{given} is not a trained model: it holds no {MODEL}. Name the folder of a run, or an export.")
 
 
 def check_existence(path: Path) -> None:
-    """Refuse a path to nothing, naming what there is instead.
+    """Refuse a path that does not exist; the message names similar ones.
 
     Raises
     ------
@@ -50,24 +51,24 @@ def check_existence(path: Path) -> None:
     while not missing.parent.exists():
         missing = missing.parent
     if missing == Path(layout.RESULTS):
-        raise UserError(f"{path} does not exist: nothing has been run here. Start where you ran `genreflow run`.")
+        raise UserError(f"{path} does not exist: nothing has run here. Go to the folder where you ran `genreflow run`.")
     folder = missing.parent
     names = sorted(_names(folder)) if folder.is_dir() else []
     hint = did_you_mean(missing.name, names)
-    if not hint and names and missing != path:  # an early part is wrong: say what there is
-        hint = f" In {folder} there are: {_few(names)}."
+    if not hint and names and missing != path:  # a parent is wrong: list its neighbors
+        hint = f" {folder} contains: {listing(names, _NAMED)}."
     raise UserError(f"{missing} does not exist.{hint or ' Is the path right?'}")
 
 
 def check_output(given: str | None) -> None:
-    """See, before any work is done, that a file can be written; None is no file.
+    """Refuse a path that no file can be written to; None is accepted.
 
     Raises
     ------
     UserError
-        When it is a folder, or would be in a file.
+        When it is a folder, or its parent is a file.
     PermissionError
-        When nothing may be written there.
+        When there is no permission to write.
     """
     if given is None:
         return
@@ -78,27 +79,22 @@ def check_output(given: str | None) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """See that files can be written into a folder, which may not be there yet.
+    """Refuse a folder, which need not exist yet, that no file can be written to.
 
     Raises
     ------
     UserError
-        When it, or what it would be in, is a file.
+        When it, or one of its parents, is a file.
     PermissionError
-        When it may not be written to.
+        When there is no permission to write.
     """
     while not os.path.lexists(folder):
         folder = folder.parent
     if not folder.is_dir():
-        raise UserError(f"{folder} is no folder, so nothing can be written in it. Name another place.")
+        raise UserError(f"{folder} is not a folder, so nothing can be written into it. Choose another path.")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def _names(folder: Path) -> Iterator[str]:
     return (entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
-
-
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

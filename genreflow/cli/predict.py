@@ -1,4 +1,4 @@
-"""`genreflow predict`: what a finished model says of new music."""
+"""`genreflow predict`: classify audio files with a trained model."""
 
 import argparse
 import json
@@ -11,34 +11,32 @@ from genreflow.cli.path_checks import check_existence, check_folder, check_model
 from genreflow.errors import Gathering
 
 _DESCRIPTION = """\
-A label is `unknown` where the model must not say: its answer would more likely be wrong than right by its record on
-tracks that it was not trained on (W_UNSURE), or the track sounds unlike all that it was trained on (W_FOREIGN).
+Classify audio files with a trained model. The label is `unknown` where the model abstains: by its record on held-out
+tracks the answer is more likely wrong than right (W_UNSURE), or the track is unlike its training tracks (W_FOREIGN).
 """
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    """Declare what the command takes."""
+    """Declare the arguments."""
     parser.description = _DESCRIPTION
     shared.model(parser)
-    parser.add_argument(
-        "files", nargs="+", type=shared.path, help="audio files, folders of them, and playlists (.m3u, .m3u8)"
-    )
-    parser.add_argument("--csv", default="predictions.csv", help="a row a slice goes here (default: %(default)s)")
-    parser.add_argument("--tracks-csv", metavar="CSV", help="a row a track goes here")
+    parser.add_argument("files", nargs="+", type=shared.path, help="audio files, folders and playlists (.m3u, .m3u8)")
+    parser.add_argument("--csv", default="predictions.csv", help="write a row per slice here (default: %(default)s)")
+    parser.add_argument("--tracks-csv", metavar="CSV", help="write a row per track here")
     shared.json(parser)
-    parser.add_argument("--histogram", action="store_true", help="how many slices say what, for each track")
-    parser.add_argument("--png", metavar="FOLDER", help="the same as pictures, one a track")
+    parser.add_argument("--histogram", action="store_true", help="print the number of slices by class of each track")
+    parser.add_argument("--png", metavar="FOLDER", help="draw it, a picture per track, into this folder")
     shared.device(parser)
     shared.cores(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Predict, tell and write; return 0, or 2 if no track could be used.
+    """Classify, print and write; return 0, or 2 if no file could be used.
 
     Raises
     ------
     UserError
-        When the model cannot be used, or something given is not there.
+        When the model cannot be used, or a path does not exist.
     """
     check_model(options.model)
     missing = Gathering()
@@ -46,42 +44,38 @@ def run(options: argparse.Namespace) -> int:
         with missing.step():
             check_existence(Path(file))
     missing.raise_any()
-    for path in (options.tracks_csv, None if options.json else options.csv):
+    csv = None if options.json else options.csv
+    for path in (options.tracks_csv, csv):
         check_output(path)
     if options.png:
         check_folder(Path(options.png))
-    # Here, so that a mistake is told before torch has been loaded.
-    from genreflow.inference.tables import as_json, as_text, histogram, slices_table, tracks_table
-    from genreflow.inference.tracks import predict
+    # Imported here, so that mistakes are reported before torch is loaded.
+    from genreflow.inference.tables import as_json, as_text, histogram
+    from genreflow.inference.tracks import Predictor, slices_table, tracks_table
     from genreflow.store.csvs import write_csv
 
-    predictor, judged = predict(
-        options.model, options.files, device=options.device, cores=options.cores, each=_progress
+    predictor = Predictor(options.model, device=options.device, cores=options.cores)
+    predictions = predictor.predict_tracks(
+        options.files, on_track=lambda done, total: progress(f"{done} of {total} files")
     )
-    written = [path for path in (None if options.json else options.csv, options.tracks_csv) if path]
+    usable = [track for track in predictions if track.is_usable]
     if options.json:
-        print(json.dumps(as_json(predictor, judged), indent=2, allow_nan=False))
+        print(json.dumps(as_json(predictor, predictions), indent=2, allow_nan=False))
     else:
-        write_csv(options.csv, slices_table(judged, predictor.bundle.classes))
-        print(as_text(predictor, judged))
+        write_csv(options.csv, slices_table(predictions, predictor.bundle.classes))
+        print(as_text(predictor, predictions))
         if options.histogram:
-            print(*("\n" + histogram(track) for track in judged if track.is_usable), sep="\n")
+            print(*("\n" + histogram(track) for track in usable), sep="\n")
     if options.tracks_csv:
-        write_csv(options.tracks_csv, tracks_table(judged))
+        write_csv(options.tracks_csv, tracks_table(predictions))
     if options.png:
         from genreflow.inference.histograms import draw
 
-        draw(options.png, predictor, judged)
-        written.append(options.png)
-    usable = [track for track in judged if track.is_usable]
-    where = f": {', '.join(map(quoted, written))}" if written else ""
-    done = f"{len(usable):,} of {len(judged):,} files could be used{where}."
+        draw(options.png, predictor, predictions)
+    written = ", ".join(quoted(path) for path in (csv, options.tracks_csv, options.png) if path)
+    done = f"{len(usable):,} of {len(predictions):,} files could be used{written and f': {written}'}."
     if not usable:
         print_result(done)
         return Exit.INPUT
     print_result(done, following=f"genreflow explain {quoted(options.model)} {quoted(usable[0].file)}")
     return Exit.OK
-
-
-def _progress(done: int, of: int) -> None:
-    progress(f"{done} of {of} files")

@@ -1,8 +1,8 @@
-"""What `genreflow verify --deep` looks at beyond checksums: keys, the music itself, and products made once more.
+"""Checks of `genreflow verify --deep` beyond checksums: keys, music, and products made once more.
 
-Products name the key that made them. Worked out anew from the code, settings and tracks as they are now, it tells
-whether they are of these. And whatever is cheap is made once more in a folder of its own, from the rest as it is, and
-compared: what carries no checksum, such as a figure, is checked by nothing else.
+Products hold the key that they were made with; the present code, settings and tracks must give the same one. Cheap
+products are made once more in a separate folder and compared. For those without a checksum, such as figures, this is
+the only check.
 """
 
 import os
@@ -31,7 +31,7 @@ from genreflow.store.atomic import write_bytes
 from genreflow.store.digest import file_sha256
 from genreflow.store.walk import files_below
 
-# Rules whose jobs take seconds, and those of which one shard is made once more.
+# Rules whose jobs take seconds, and rules of which one shard is made.
 _CHEAP = (
     "find_duplicates", "index_dataset", "list_quarantine", "assign_folds", "audit_leakage", "map_library",
     "evaluate_study", "draw_figure", "write_report", "write_overview",
@@ -43,16 +43,16 @@ _NUMBER = re.compile(rb"\d+(?:[.,]\d+)*")
 
 @dataclass
 class Compared:
-    """What came of making products once more.
+    """Comparison of products with those made once more.
 
     Attributes
     ----------
     same
-        How many were the same.
+        Number of equal products.
     findings
-        Those that were not.
+        Products that differ.
     problem
-        Why others could not be made; empty if all were.
+        Reason why others could not be made; empty if all were.
     """
 
     same: int = 0
@@ -61,24 +61,24 @@ class Compared:
 
 
 def plan_of(configfiles: Sequence[Path], entries: Sequence[str]) -> Plan:
-    """Return what these settings ask for, with the tracks as they were catalogued."""
+    """Return the plan of these settings with the catalogued tracks."""
     return make_plan(config_of(configfiles, entries), home=SNAKEFILE.parent, refresh=False)
 
 
 def outdated(plan: Plan) -> list[Finding]:
-    """Return the products that are missing, or of another key than code, settings and tracks have now."""
-    found = []
+    """Return the products that are missing, or have another key than the plan."""
+    findings = []
     for name, key in keys_of(plan).items():
         path = Path(name)
         if not path.exists():
-            found.append(Finding(path, f"{path} is missing."))
+            findings.append(Finding(path, f"{path} is missing."))
         elif not is_of(path, key):
-            found.append(Finding(path, f"{path} is of other code, settings or tracks than there are now."))
-    return found
+            findings.append(Finding(path, f"{path} was made from other code, settings or tracks."))
+    return findings
 
 
 def altered_music(plan: Plan) -> Iterator[Finding]:
-    """Read all music again; yield the tracks whose bytes are not those that were catalogued, or that went."""
+    """Read all music again; yield the tracks whose bytes changed since they were catalogued, or that are gone."""
     for dataset in plan.datasets.values():
         root = os.fsencode(catalog.root_of(catalogue_path(dataset.name)))
         for row in dataset.listed.select(["path", "sha256", "reason"]).to_pylist():
@@ -88,7 +88,7 @@ def altered_music(plan: Plan) -> Iterator[Finding]:
             try:
                 if file_sha256(path) == row["sha256"]:
                     continue
-                problem = "has other bytes than when it was catalogued."
+                problem = "changed since it was catalogued."
             except OSError as error:
                 problem = f"cannot be read: {error.strerror}."
             yield Finding(Path(os.fsdecode(path)), f"{printable(path)} {problem}")
@@ -96,14 +96,14 @@ def altered_music(plan: Plan) -> Iterator[Finding]:
 
 @contextmanager
 def made_once_more(plan: Plan, command: Sequence[str]) -> Iterator[tuple[Path, Compared]]:
-    """Make what is cheap, and a shard of each dataset, once more in a folder of its own; yield it and the comparison.
+    """Make cheap products, and a shard of each dataset, in a separate folder; yield the folder and the comparison.
 
     Parameters
     ----------
     plan
-        Of the working folder, which is the current one; nothing in it is touched.
+        Plan of the current folder, in which nothing is changed.
     command
-        Snakemake's command, with its settings.
+        Snakemake's command with its settings.
     """
     here = Path.cwd()
     with tempfile.TemporaryDirectory(prefix=".verify-", dir=here) as place:
@@ -115,14 +115,14 @@ def made_once_more(plan: Plan, command: Sequence[str]) -> Iterator[tuple[Path, C
         rules = ["--directory", place, "--nolock", "--rerun-triggers", "mtime", "--allowed-rules", *_CHEAP, *_SAMPLED]
         _copy_costs(folder)
         first = subprocess.run([*command, *rules, "--omit-from", *_PAGES], capture_output=True, text=True)
-        _copy_costs(folder)  # pages tell what jobs took: those of the products, not of these
+        _copy_costs(folder)  # pages show the cost of the jobs that made the products, not of these jobs
         second = subprocess.run([*command, *rules], capture_output=True, text=True)
         yield folder, _compared(folder, first.stderr + second.stderr if first.returncode or second.returncode else "")
 
 
-def replace(found: Sequence[Finding], folder: Path) -> None:
-    """Put the products that were made once more in the place of others, with the times of these."""
-    for path in (finding.path for finding in found):
+def replace(findings: Sequence[Finding], folder: Path) -> None:
+    """Replace products by those made once more, keeping modification times."""
+    for path in (finding.path for finding in findings):
         stamp = path.stat() if path.exists() else None
         write_bytes(path, (folder / path).read_bytes())
         if stamp is not None:
@@ -142,7 +142,7 @@ def _cheap_products(plan: Plan) -> Iterator[Path]:
 
 
 def _sample(plan: Plan) -> Iterator[Path]:
-    """Yield the products of one shard of each dataset, drawn at random."""
+    """Yield the products of a random shard of each dataset."""
     for dataset in plan.datasets.values():
         shard = random.choice(dataset.shards)
         audio = Path(layout.AUDIO_FOLDER.format(dataset=dataset.name))
@@ -150,13 +150,13 @@ def _sample(plan: Plan) -> Iterator[Path]:
         yield from (Path(each.shard(shard)) for each in dataset.inputs.values())
         try:
             names = parquet.read_table(audio / f"{shard}.parquet", "audio", ["ogg"])["ogg"].to_pylist()
-        except UserError:  # damaged, which is found by its checksum
+        except UserError:  # damage that the checksums have found
             continue
         yield from (audio / name for name in names if name)
 
 
 def _mirror(results: Path, copy: Path, without: set[Path]) -> None:
-    """Make a folder of links to the files of another, with their times, some left out."""
+    """Link the files of a folder from another, with their times, except some."""
     for path in files_below(results):
         if path in without or path.name.startswith("."):
             continue
@@ -175,32 +175,32 @@ def _copy_costs(folder: Path) -> None:
 def _compared(folder: Path, problem: str) -> Compared:
     compared = Compared()
     if problem:
-        told = [line for line in problem.splitlines() if line.strip()]
-        compared.problem = told[-1] if told else "snakemake could not go on"
+        lines = [line for line in problem.splitlines() if line.strip()]
+        compared.problem = lines[-1] if lines else "Snakemake failed"
     for path in sorted((folder / layout.RESULTS).rglob("*")):
         if path.is_symlink() or not path.is_file() or path.name.startswith(".") or path.name == "catalog.parquet":
             continue
-        mine = path.relative_to(folder)
-        if _is_same(mine, path):
+        product = path.relative_to(folder)
+        if _is_same(product, path):
             compared.same += 1
         else:
-            compared.findings.append(Finding(mine, f"{mine} is damaged (made once more, it is another)."))
+            compared.findings.append(Finding(product, f"{product} is damaged (made once more, it differs)."))
     return compared
 
 
 def _is_same(path: Path, again: Path) -> bool:
-    """Tell whether two products are the same; pages may differ in the seconds that jobs took."""
+    """Return whether two products are equal; pages may differ in the seconds of jobs."""
     try:
-        mine, other = path.read_bytes(), again.read_bytes()
+        old, new = path.read_bytes(), again.read_bytes()
     except OSError:
         return False
     if path.suffix == ".html" or path.name == "cost.csv":
-        mine, other = (_NUMBER.sub(b"0", each) for each in (mine, other))
-    return mine == other
+        old, new = (_NUMBER.sub(b"0", content) for content in (old, new))
+    return old == new
 
 
 def as_plain(compared: Compared) -> Mapping[str, object]:
-    """Return the comparison for programs."""
+    """Return the comparison as a JSON object."""
     return {
         "same": compared.same,
         "differ": [str(each.path) for each in compared.findings],

@@ -10,10 +10,10 @@ from pydantic.fields import FieldInfo
 
 from genreflow.config.audio import AudioSettings, QualityThresholds
 from genreflow.config.base import Settings
-from genreflow.config.datasets import LAYOUTS, Labels
+from genreflow.config.datasets import Labels
 from genreflow.config.folds import FoldSettings
 from genreflow.config.inputs import FRONT_ENDS, SEGMENTS, InputSettings
-from genreflow.config.pipeline import Duplicates, Limits, PipelineSettings, PredictRequest, ReportSettings
+from genreflow.config.pipeline import LAYOUTS, Duplicates, Limits, PipelineSettings, PredictRequest, ReportSettings
 from genreflow.config.study import Experiment, Fusion, ModelSettings, Protocol, StudySettings
 from genreflow.config.training import TrainingSettings
 from genreflow.models.registry import MODELS
@@ -108,7 +108,7 @@ def _page(introduction: str, sections: Sequence[tuple[str, type[Settings]]]) -> 
 def _section(title: str, kind: type[Settings]) -> str:
     rows = [
         f"| `{name}` | {_type(field)} | {_default(field)} | {field.description or ''} |"
-        for name, field in kind.model_fields.items()
+        for name, field in sorted(kind.model_fields.items(), key=lambda item: item[0] == "labels")
         if name not in ("kind", "layout")
     ]
     lines = [f"## {title}", "", (kind.__doc__ or "").split("\n\n")[0].strip(), ""]

@@ -1,8 +1,7 @@
-"""`genreflow run`: snakemake, after taking over from a run that died, and with exit codes that say what happened.
+"""`genreflow run`: Snakemake, after taking over from a run that died, and with meaningful exit codes.
 
-Snakemake leaves its lock behind when it is killed, and its jobs run on as orphans. Whether a run is alive is
-decided here by two signs: a file lock that the system releases with the process that holds it, and the list of
-processes, in which a plain `snakemake` shows as well.
+A killed Snakemake leaves its lock behind, and its jobs run on as orphans. Two signs show whether a run is alive: a file
+lock that the system releases with its process, and the list of processes, which also holds a plain `snakemake`.
 """
 
 import argparse
@@ -18,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -32,17 +32,19 @@ from genreflow.repair import missing_stages, put_back, restore_mtimes, sweep
 from genreflow.shutdown import is_job, signals_passed_on, stop
 from genreflow.store import costs
 from genreflow.store.atomic import MAPPED, TEMPORARY_SUFFIX
+from genreflow.store.text import count
 from genreflow.store.walk import check_folder, files_below
 from genreflow.store.writable import temporary_folder
 
 SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
-SNAKEMAKE = (sys.executable, "-m", "snakemake")
-# The exit code of a run in which jobs failed: the first of these that any job ended with.
-_BY_URGENCY = (Exit.MACHINE, Exit.BUG, Exit.QUARANTINE, Exit.INPUT)
+SNAKEMAKE = (sys.executable, "-m", "genreflow.cli.snakemake_call")
+# Exit codes of failed jobs; the first one that any job has is that of the run.
+_PRIORITY = (Exit.MACHINE, Exit.BUG, Exit.QUARANTINE, Exit.INPUT)
 # Snakemake reports its own failures as text alone, in .snakemake/log.
 _KILLED = re.compile(r"died with <Signals\.SIGKILL")
 _ERROR = re.compile(r"\[Errno (\d+)\]")
-_NOTICED = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
+_STOPS = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
+_CLOCKS_S = 2.0  # difference between the start of a process and the time that it noted itself
 
 
 class BusyError(UserError):
@@ -52,45 +54,46 @@ class BusyError(UserError):
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    """Declare what the command takes: whatever snakemake does."""
-    parser.description = "All arguments are snakemake's; `snakemake --help` lists them."
+    """Declare the arguments: those of Snakemake."""
+    parser.description = "All arguments are Snakemake's; `snakemake --help` lists them."
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run `snakemake` in this process, once no other run holds the folder; return what became of it.
+    """Run Snakemake in this process once no other run holds the folder; return the exit code.
 
     Raises
     ------
     BusyError
-        When a live run works there; it says which process, where and since when.
+        When a live run works there; the message has its process, host and start.
     """
     arguments = _with_snakefile(options.rest)
     try:
-        parser, asked = snakemake_call.parsed(arguments)
+        parser, snakemake_options = snakemake_call.parsed(arguments)
     except SystemExit as end:
         return _code(end)
-    folder = Path(asked.directory or "").resolve()
-    executes_jobs = snakemake_call.executes_jobs(asked)
+    folder = Path(snakemake_options.directory or "").resolve()
+    executes_jobs = snakemake_call.executes_jobs(snakemake_options)
     began = time.time()
     os.environ[REBUILD_STALE] = "1"
     with signals_passed_on() as signals:
         try:
-            _, command = claimed(arguments, folder, takes_over=executes_jobs)
-            if executes_jobs:
-                _mend(folder, command)
-            code = snakemake_call.call(parser, asked)
+            with snakemake_call.lasting_output() as withheld:
+                _, command = claimed(arguments, folder, takes_over=executes_jobs)
+                if executes_jobs:
+                    _mend(folder, command)
+                code = snakemake_call.call(parser, snakemake_options)
         except SystemExit as end:
             code = _code(end)
         except KeyboardInterrupt:
             code = Exit.INTERRUPTED
-    return _ended(code, signals, folder, began)
+    return _ended(code, signals, folder, began, withheld)
 
 
 def repair(arguments: Sequence[str]) -> int:
-    """Make the products again that were put aside in the folder of these arguments; return what became of it."""
+    """Make the products again that were set aside in the folder of these arguments; return the exit code."""
     began = time.time()
     os.environ[REBUILD_STALE] = "1"
-    with signals_passed_on() as signals:
+    with signals_passed_on() as signals, snakemake_call.lasting_output():
         folder, command = claimed(arguments)
         code = _mend(folder, command)
         put_back(folder / "results")
@@ -98,15 +101,15 @@ def repair(arguments: Sequence[str]) -> int:
 
 
 def claimed(arguments: Sequence[str], folder: Path | None = None, *, takes_over: bool = True) -> tuple[Path, list[str]]:
-    """Return the folder that snakemake will work in, now held by this process, and snakemake's whole command.
+    """Lock the folder that Snakemake will work in for this process; return it and Snakemake's whole command.
 
-    The folder is that of the arguments, if not given. What a run that died there has left is stopped and unlocked, if
-    this run `takes_over`.
+    The folder is that of the arguments by default. Processes of a run that died there are stopped, and its lock is
+    removed, if this run `takes_over`.
 
     Raises
     ------
     BusyError
-        When a live run works there; it says which process, where and since when.
+        When a live run works there; the message has its process, host and start.
     OSError
         When nothing can be written there, or no temporary file anywhere.
     """
@@ -123,7 +126,7 @@ def claimed(arguments: Sequence[str], folder: Path | None = None, *, takes_over:
         _stop_unlocking(folder)
     for process in _snakemakes(folder):
         raise BusyError(
-            f"snakemake (process {process.pid}) works in {folder} since {_clock(process.create_time())}. "
+            f"snakemake (process {process.pid}) works in {folder} since {clock(process.create_time())}. "
             "Wait for it, or stop it first."
         )
     if takes_over and any((folder / ".snakemake" / "locks").glob("*")):
@@ -133,8 +136,25 @@ def claimed(arguments: Sequence[str], folder: Path | None = None, *, takes_over:
     return folder, command
 
 
+def live_run(folder: Path) -> Mapping[str, Any] | None:
+    """Return ``pid, host, since`` of the run that works in a folder; None if none does. Nothing is locked or written.
+
+    A run on another host counts as alive as long as its note is there and Snakemake's lock is.
+    """
+    for process in _snakemakes(folder):
+        return {"pid": process.pid, "host": socket.gethostname(), "since": process.create_time()}
+    try:
+        owner = json.loads((folder / ".snakemake" / "genreflow.lock").read_bytes())
+        if owner["host"] != socket.gethostname():
+            return owner if any((folder / ".snakemake" / "locks").glob("*")) else None
+        is_alive = psutil.Process(owner["pid"]).create_time() <= owner["since"] + _CLOCKS_S
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        return None
+    return owner if is_alive else None
+
+
 def _with_snakefile(arguments: Sequence[str]) -> list[str]:
-    """Return snakemake's arguments with the Snakefile of this project, where they and their folder have none."""
+    """Return Snakemake's arguments with the Snakefile of this project, unless they or their folder have one."""
     known = _known(arguments)
     has_own = "snakefile" in known or (working_folder(arguments) / "Snakefile").exists()
     return [*arguments, *([] if has_own else ["--snakefile", str(SNAKEFILE)])]
@@ -147,7 +167,7 @@ def exit_code_of_jobs(logs: Path, since: float) -> Exit | None:
     """
     codes = {costs.last_exit_code(log) for log in _recent_logs(logs, since)}
     codes = {Exit.MACHINE if code is None else code for code in codes}
-    return next((code for code in _BY_URGENCY if code in codes), None)
+    return next((code for code in _PRIORITY if code in codes), None)
 
 
 def _recent_logs(folder: Path, since: float) -> list[Path]:
@@ -158,46 +178,49 @@ def _code(end: SystemExit) -> int:
     return end.code if isinstance(end.code, int) else int(end.code is not None)
 
 
-def _ended(code: int, signals: Sequence[int], folder: Path, began: float) -> int:
-    """Return the exit code of a run that snakemake ended with `code`, and tell what may be done where it failed."""
+def _ended(code: int, signals: Sequence[int], folder: Path, began: float, withheld: Sequence[str] = ()) -> int:
+    """Return the exit code of a run that Snakemake ended with `code`, and print what to do after a failure."""
     if code == 0:
         return Exit.OK
-    if stops := [number for number in signals if number in _NOTICED]:
-        print_result("Stopped; what is finished stays.", following="the same command again, which goes on from there")
-        return _NOTICED[stops[0]]
+    if stops := [number for number in signals if number in _STOPS]:
+        print_result("Stopped; finished products are kept.", following="the same command, which resumes from there")
+        return _STOPS[signal.Signals(stops[0])]
     logs = folder / layout.LOGS
     reason = Exit.MACHINE if code == Exit.MACHINE else exit_code_of_jobs(logs, began)
     own_logs = _recent_logs(folder / ".snakemake/log", began)
     own = "\n".join(log.read_text(encoding="utf-8", errors="replace") for log in own_logs)
     if reason is None and any(machine_message(OSError(int(number), "")) for number in _ERROR.findall(own)):
         reason = Exit.MACHINE
+    if reason is None and withheld:  # no job has left a record, so Snakemake alone knows the reason
+        info("\n".join(withheld))
     killed = [log for log in _recent_logs(logs, began) if costs.last_exit_code(log) is None]
     # A job that is killed as it ends has recorded that it was done.
     if killed or _KILLED.search(own):
-        where = ", ".join(str(log.relative_to(folder)) for log in killed)
-        info(f"A job was killed, as the system does when memory runs out{where and f' ({where})'}.")
+        names = ", ".join(str(log.relative_to(folder)) for log in killed)
+        info(f"A job was killed, as the system does when memory runs out{names and f' ({names})'}.")
         reason = reason or Exit.MACHINE
     match reason:
         case Exit.QUARANTINE:
             print_result(
-                "Too many tracks were refused, so nothing was trained: results/quarantine.csv names each, and why.",
-                following="mend or remove these files, or raise the limit in your settings, as in"
+                "Too many tracks were refused, so nothing was trained: results/quarantine.csv lists each with the"
+                " reason.",
+                following="repair or remove these files, or raise the limit in your settings, as in"
                 " `limits: {max_quarantine: 0.2}` for 20%",
             )
         case Exit.MACHINE:
-            done = "Stopped by the disk, memory or permissions, as said above; what is finished stays."
-            print_result(done, following="genreflow doctor, then the same command again")
-        case Exit.BUG:
             print_result(
-                "A job failed; what is finished stays. The logs named above have the whole story: please report it."
+                "Stopped by the disk, memory or permissions, see above; finished products are kept.",
+                following="genreflow doctor, then the same command again",
             )
+        case Exit.BUG:
+            print_result("A job failed; finished products are kept. Please report it with the log named above.")
         case Exit.INPUT:
-            print_result("A job could not go on; what it says is above. What is finished stays.")
+            print_result("A job failed, see above; finished products are kept.")
     return Exit.INPUT if reason is None else reason
 
 
 def command_of(arguments: Sequence[str]) -> tuple[list[str], list[Path]]:
-    """Return snakemake's command for another folder, with whole paths, without targets; and the files of settings."""
+    """Return Snakemake's command with absolute paths and no targets, and the configuration files."""
     known = _known(arguments)
     configfiles = [Path(name).resolve() for name in known.pop("configfile", [])]
     known.pop("directory", None)
@@ -207,45 +230,34 @@ def command_of(arguments: Sequence[str]) -> tuple[list[str], list[Path]]:
 
 
 def _mend(folder: Path, command: Sequence[str]) -> int:
-    """Make what was put aside again by itself, so that nothing that was made from it before has to be."""
+    """Make the set-aside products again by themselves, so that products made from them stay current."""
     _sweep(folder / "results")
     if future := bring_to_present(folder / "results"):
-        info(
-            f"genreflow: {future:,} products had times in the future, as after a clock that jumped; now they have not."
-        )
+        info(f"genreflow: {count(future, 'product')} had times in the future, which were corrected.")
     code = 0
     for missing in missing_stages(folder / "results"):
-        info(f"genreflow: making again what was damaged: {len(missing)} of {_products(missing)}.")
+        kinds = ", ".join(sorted({product.parent.name for product in missing}))
+        info(f"genreflow: making {count(len(missing), 'damaged product')} again ({kinds}).")
         targets = [str(product.relative_to(folder)) for product in missing]
-        made = subprocess.run([*SNAKEMAKE, *targets, *_without_targets(command[len(SNAKEMAKE) :])], check=False)
+        arguments = _spelt(_known(command[len(SNAKEMAKE) :]))
+        made = subprocess.run([*SNAKEMAKE, *targets, *arguments], check=False)
         restore_mtimes(missing)
         code = code or made.returncode
     sweep(folder / "results")
     return code
 
 
-def _products(missing: Sequence[Path]) -> str:
-    return ", ".join(sorted({product.parent.name for product in missing}))
-
-
 def _check_configfiles(arguments: Sequence[str]) -> None:
-    """Refuse settings that are not there or no YAML; of which snakemake would tell in a traceback."""
+    """Refuse configuration files that are missing or not YAML, which Snakemake reports with a traceback."""
     files = [Path(name) for name in _known(arguments).get("configfile", [])]
     for missing in (file for file in files if not file.exists()):
-        raise UserError(
-            f"{missing} does not exist. All that follows --configfile is taken for files: a target goes first."
-        )
+        raise UserError(f"{missing} does not exist. Every word after --configfile is a file: put targets first.")
     load_config(SNAKEFILE.parent, files, entries_of(arguments)).raise_faults()
 
 
 def entries_of(arguments: Sequence[str]) -> list[str]:
-    """Return what snakemake's arguments give with `--config`."""
+    """Return the entries of `--config` in Snakemake's arguments."""
     return list(_known(arguments).get("config", []))
-
-
-def _without_targets(arguments: Sequence[str]) -> list[str]:
-    """Return those of snakemake's arguments that say where it works, with which settings and on what."""
-    return _spelt(_known(arguments))
 
 
 def _spelt(known: Mapping[str, str | list[str]]) -> list[str]:
@@ -255,8 +267,8 @@ def _spelt(known: Mapping[str, str | list[str]]) -> list[str]:
     return spelt
 
 
-def _known(arguments: Sequence[str]) -> dict[str, str | list[str]]:
-    """Return the arguments of snakemake that hold for whatever it makes."""
+def _known(arguments: Sequence[str]) -> dict[str, Any]:
+    """Return the arguments of Snakemake that apply to any target."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for names in (("--cores", "-c"), ("--jobs", "-j"), ("--profile",), ("--workflow-profile",), ("--executor", "-e")):
         parser.add_argument(*names, nargs="?")
@@ -270,12 +282,12 @@ def _known(arguments: Sequence[str]) -> dict[str, str | list[str]]:
 
 
 def working_folder(arguments: Sequence[str]) -> Path:
-    """Return the folder that snakemake would work in with these arguments."""
+    """Return the folder that Snakemake works in with these arguments."""
     return Path(_known(arguments).get("directory", "")).resolve()
 
 
 def _hold(folder: Path) -> None:
-    """Take the folder's lock for as long as this process, and the snakemake it becomes, lives."""
+    """Lock the folder for the lifetime of this process."""
     path = folder / ".snakemake" / "genreflow.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -285,7 +297,7 @@ def _hold(folder: Path) -> None:
         owner = json.loads(os.read(descriptor, 4096) or b"{}")
         raise BusyError(
             f"a run works in {folder}: process {owner.get('pid', '?')} on {owner.get('host', '?')} "
-            f"since {_clock(owner.get('since', 0))}. Wait for it, or stop it first."
+            f"since {clock(owner.get('since', 0))}. Wait for it, or stop it first."
         ) from None
     os.ftruncate(descriptor, 0)
     os.pwrite(
@@ -295,7 +307,7 @@ def _hold(folder: Path) -> None:
 
 
 def _snakemakes(folder: Path) -> Iterator[psutil.Process]:
-    """Yield the live snakemake processes that work in `folder`, this one apart."""
+    """Yield the live Snakemake processes that work in `folder`, except this one."""
     mine = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process, words in _processes_in(folder):
         if process.pid not in mine and _is_snakemake(words):
@@ -303,11 +315,11 @@ def _snakemakes(folder: Path) -> Iterator[psutil.Process]:
 
 
 def _is_snakemake(words: Sequence[str]) -> bool:
-    return any(Path(word).name == "snakemake" for word in words[:3])
+    return any(Path(word).name == "snakemake" or word == SNAKEMAKE[-1] for word in words[:3])
 
 
 def _stop_unlocking(folder: Path) -> None:
-    """Stop a snakemake that only unlocks, left by a run that died as it took over; a live one would hold the folder."""
+    """Stop a Snakemake that only unlocks, left by a run that died while taking over; a live one holds the folder."""
     stop([process for process, words in _processes_in(folder) if _is_snakemake(words) and "--unlock" in words])
 
 
@@ -317,7 +329,7 @@ def _stop_orphans(folder: Path) -> None:
 
 
 def _sweep(results: Path) -> None:
-    """Remove what interrupted writes have left. No one is writing now, but for jobs elsewhere that no run waits for."""
+    """Remove temporary files of interrupted writes; nobody writes now but jobs elsewhere that no run waits for."""
     for path in list(files_below(results)):
         if (path.name.startswith(".") and path.suffix == TEMPORARY_SUFFIX) or path.name.startswith(MAPPED):
             path.unlink(missing_ok=True)
@@ -333,5 +345,6 @@ def _processes_in(folder: Path) -> Iterator[tuple[psutil.Process, list[str]]]:
             continue
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Return a time of day with its date."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

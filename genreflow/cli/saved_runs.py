@@ -1,7 +1,6 @@
-"""Finished runs, read back from results folders to be compared.
+"""Reading finished runs from results folders, to compare them.
 
-A run's folder stands for itself, a setting's for its cross-validated runs, and a study's for the setting that its
-report is about.
+A run's folder is that run, a setting's its cross-validated runs, and a study's the setting of its report.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,23 +27,23 @@ _LONE = "no folds"
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """One of what is compared.
+    """One side of a comparison.
 
     Attributes
     ----------
     letter, path
-        What it is called, and what was given.
+        Its name in the comparison, and the path on the command line.
     folder, model, setting
-        The results of its study, and its names there.
+        Results of its study, and its names there.
     protocol
-        Name of the folds it was made with; empty where they are not found.
+        Name of its folds; empty if they are not found.
     homes
-        The folders of its runs.
+        Folders of its runs.
     runs
-        Its runs under its letter as a model: the evaluation then tells it from the others. A final run counts as one
+        Its runs, with its letter as the model, which distinguishes sides in the evaluation. A final run counts as one
         that tested its holdout.
     folds
-        The fold table, whose ``protocol`` is one for all sides that share it.
+        Fold table; sides with the same folds share ``protocol``.
     """
 
     letter: str
@@ -59,16 +58,16 @@ class ComparedRun:
 
     @property
     def info(self) -> list[Mapping[str, Any]]:
-        """What was written down of each run."""
+        """The facts of each run."""
         return [run["info"] for run in self.runs]
 
     @cached_property
     def tested(self) -> frozenset[str]:
-        """The tracks that judge it."""
+        """The tested tracks."""
         return frozenset(track for run in self.runs if finished(run) for track in _tested(run, TEST))
 
     def titles(self) -> pd.Series:
-        """Return the titles of its tracks by their ids, as far as the tables of its study know them."""
+        """Return titles by track id, as far as the tables of its study have them."""
         path = self.folder / "tables" / "tracks.parquet"
         known = (
             read_frame(path, "table", ["track_id", "title"])
@@ -79,12 +78,12 @@ class ComparedRun:
 
 
 def read(letter: str, given: str) -> ComparedRun:
-    """Read what a path stands for.
+    """Read the runs of a path.
 
     Raises
     ------
     UserError
-        When there is no finished run, it is damaged, or it was made by another version.
+        When there is no finished run, or it is damaged or of another version.
     """
     path = Path(given)
     check_existence(path)
@@ -99,16 +98,16 @@ def read(letter: str, given: str) -> ComparedRun:
     ]  # fmt: skip
     runs = study.read_runs(folder, {"runs": places, "protocols": {"": {"folds": {"scheme": "stratified"}}}})
     name, folds = _folds(folder, runs)
-    runs = _told_apart([_as_tested(run) for run in runs], protocol := f"{folder}/{name}")
+    runs = _with_rounds([_as_tested(run) for run in runs], protocol := f"{folder}/{name}")
     folds = _as_tested_folds(folds).assign(protocol=protocol)
     side = ComparedRun(letter, path, folder, model, setting, "" if name == _LONE else name, homes, runs, folds)
     if not side.tested:
-        raise UserError(f"{given} was tested on no tracks, so there is nothing to compare. Name its setting's folder.")
+        raise UserError(f"{given} tested no tracks, so there is nothing to compare. Name the folder of its setting.")
     return side
 
 
 def _homes(path: Path) -> Iterator[Path]:
-    """Yield the folders of the runs that a path stands for, in the order of folds."""
+    """Yield the folders of the runs of a path, in the order of folds."""
     if path.is_dir() and (path / "runs").is_dir():
         path = _headline(path)
     if (path / RUN).exists():
@@ -123,15 +122,15 @@ def _homes(path: Path) -> Iterator[Path]:
 
 def _no_run(path: Path) -> str:
     if (path / "model.json").exists():
-        return f"{path} is an exported model, which has no predictions. Compare the run that it was made of."
+        return f"{path} is an exported model, which has no predictions. Compare the run that it was exported from."
     settings = settings_below(path)
     if settings:
         return f"{path} is neither a run nor a setting nor a study. Name one: {quoted(settings[0])}"
-    return f"{path} holds no finished run. `genreflow status` tells how far a run has come."
+    return f"{path} holds no finished run. `genreflow status` shows the progress of a run."
 
 
 def _headline(folder: Path) -> Path:
-    """Return the setting that a study's report is about: the final model's if the folds have it too, else the first."""
+    """Return the setting of a study's report: the final model's if it was cross-validated, else the first."""
     settings = settings_below(folder / "runs")
     if len(settings) < 2:
         return settings[0] if settings else folder
@@ -144,7 +143,7 @@ def _headline(folder: Path) -> Path:
         first = read_frame(table, "table").iloc[0]
         return folder / "runs" / first["model"] / first["setting"]
     names = ", ".join(quoted(setting) for setting in settings[:3])
-    raise UserError(f"{folder} has {len(settings):,} settings, and no tables yet that say which is meant: {names} ...")
+    raise UserError(f"{folder} has {len(settings):,} settings and no tables that rank them. Name one: {names} ...")
 
 
 def _info(home: Path) -> dict[str, Any]:
@@ -157,12 +156,12 @@ def _info(home: Path) -> dict[str, Any]:
 def _study_folder(home: Path) -> Path:
     study = study_of_run(home)
     if study is None:
-        raise UserError(f"{home} has been moved: a run is read from its place, results/STUDY/runs/MODEL/SETTING/.")
+        raise UserError(f"{home} has been moved: runs are compared in results/STUDY/runs/MODEL/SETTING/.")
     return study
 
 
 def _folds(folder: Path, runs: Sequence[Run]) -> tuple[str, pd.DataFrame]:
-    """Return the protocol that all runs were made with, by the tracks they tested, and its table."""
+    """Return name and table of the protocol whose test tracks are those of all runs."""
     for path in sorted(folder.glob("protocols/*/folds.parquet")):
         table = study.read_folds([path])
         if all(_fits(run, table) for run in runs):
@@ -173,35 +172,34 @@ def _folds(folder: Path, runs: Sequence[Run]) -> tuple[str, pd.DataFrame]:
 
 
 def _fits(run: Run, table: pd.DataFrame) -> bool:
-    mine = table[table["fold"].astype(str) == run["fold"]]
-    tested = mine.loc[mine["role"] == (HOLDOUT if run["fold"] == FINAL else TEST), "track_id"]
-    trained = mine.loc[mine["role"] == TRAIN, "track_id"]
+    fold = table[table["fold"].astype(str) == run["fold"]]
+    tested = fold.loc[fold["role"] == (HOLDOUT if run["fold"] == FINAL else TEST), "track_id"]
+    trained = fold.loc[fold["role"] == TRAIN, "track_id"]
     judged = _tested(run, HOLDOUT if run["fold"] == FINAL else TEST)
     return set(tested) == set(judged) and trained.nunique() == run["info"]["dataset"]["tracks"][TRAIN]
 
 
 def _tested(run: Run, role: str) -> pd.Series:
-    said = run["predictions"]
-    return said.loc[said["role"] == role, "track_id"]
+    slices = run["predictions"]
+    return slices.loc[slices["role"] == role, "track_id"]
 
 
 def _as_tested(run: Run) -> Run:
-    """Return a final run as one that tested its holdout; any other as it is."""
+    """Return a final run as one that tested its holdout, and any other run unchanged."""
     if run["fold"] != FINAL:
         return run
-    said = run["predictions"]
-    return Run(**run | {"fold": HOLDOUT, "predictions": said.assign(role=said["role"].replace(HOLDOUT, TEST))})
+    slices = run["predictions"]
+    return run | {"fold": HOLDOUT, "predictions": slices.assign(role=slices["role"].replace(HOLDOUT, TEST))}
 
 
 def _as_tested_folds(folds: pd.DataFrame) -> pd.DataFrame:
     return folds.assign(fold=folds["fold"].astype(str).replace(FINAL, HOLDOUT))
 
 
-def _told_apart(runs: Sequence[Run], protocol: str) -> list[Run]:
-    """Return runs with their protocol; where folds test a track twice, each is a round of its own."""
+def _with_rounds(runs: Sequence[Run], protocol: str) -> list[Run]:
+    """Return runs with their protocol; if several folds test one track, each fold is a round of its own."""
     tested = pd.concat([run["predictions"].assign(repeat=run["repeat"], fold=run["fold"]) for run in runs])
     tested = tested[tested["role"] == TEST].drop_duplicates(["repeat", "fold", "track_id", "slice"])
     is_partition = not tested.duplicated(["repeat", "track_id", "slice"]).any()
     rounds = [str(run["repeat"]) if is_partition else f"{run['repeat']} {run['fold']}" for run in runs]
-    here = {"setting": "", "protocol": protocol}
-    return [Run(**run | here | {"round": name}) for run, name in zip(runs, rounds, strict=True)]
+    return [run | {"setting": "", "protocol": protocol, "round": name} for run, name in zip(runs, rounds, strict=True)]

@@ -1,14 +1,22 @@
-"""Calling Snakemake in this process, and whether it executes jobs, by its options as it reads them itself."""
+"""Calling Snakemake in this process: its options as it parses them, and a terminal that may be closed.
+
+As a module (``python -m genreflow.cli.snakemake_call``) it is Snakemake for `genreflow run`, and ends with that.
+"""
 
 import argparse
+import ctypes
 import io
+import os
+import re
+import signal
 import sys
-from collections.abc import Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
+from typing import TextIO
 
-# Options with which Snakemake prints, writes a file of its own, deletes what it is asked to, or touches; it executes
-# no job. Their names are those of its parser's results.
+# Options with which Snakemake prints, writes a file of its own, deletes on request, or touches, and executes no job.
+# Their names are those of its parser's results.
 WITHOUT_JOBS = frozenset(
     {
         "archive", "cleanup_metadata", "cleanup_shadow", "conda_cleanup_envs", "conda_create_envs_only",
@@ -19,10 +27,75 @@ WITHOUT_JOBS = frozenset(
     }
 )  # fmt: skip
 _AFTER_JOBS = frozenset({"report", "reporter"})  # with --report-after-run
+_SET_PARENT_DEATH_SIGNAL = 1  # of prctl(2)
+# Messages about a failed job; the job itself has printed the reason.
+_JOB_FAILURE = re.compile(
+    r"(\x1b\[\d+m)*(\[[^\]]+\]\n)?(Error in (rule|group) |RuleException:|CalledProcessError|Removing output files of "
+    r"failed job|Exiting because a job execution failed|WorkflowError:\nAt least one job did not complete)"
+)
+
+
+class LastingOutput(io.TextIOBase):
+    """A stream for Snakemake's messages that a closed pipe does not end.
+
+    Snakemake's logging thread dies of a closed pipe, and the run then waits for it forever (``genreflow run | head``).
+    So the stream, and those of jobs started later, lead to nowhere once nobody reads. Messages about failed jobs are
+    withheld in `withheld`.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.withheld: list[str] = []
+        self._skips_end = False
+
+    def write(self, text: str) -> int:
+        """Write text and return its length."""
+        if self._skips_end and text == "\n":  # Snakemake's handler writes the end of a line by itself
+            self._skips_end = False
+        elif _JOB_FAILURE.match(text):
+            self.withheld.append(text)
+            self._skips_end = True
+        else:
+            self._do(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        self._do(self._stream.flush)
+
+    def fileno(self) -> int:
+        """Return its file descriptor."""
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        """Return whether it is a terminal."""
+        return self._stream.isatty()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # read-only in io, whatever typeshed has
+        """Its encoding."""
+        return self._stream.encoding
+
+    def _do(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+
+@contextmanager
+def lasting_output() -> Iterator[list[str]]:
+    """Let standard output and error outlive their readers; yield the list of withheld messages."""
+    output, errors = LastingOutput(sys.stdout), LastingOutput(sys.stderr)
+    errors.withheld = output.withheld
+    with redirect_stdout(output), redirect_stderr(errors):
+        yield output.withheld
 
 
 def parsed(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
-    """Return Snakemake's parser and options: combined, shortened, of a profile or of the environment.
+    """Return Snakemake's parser and options, including those of a profile and of the environment.
 
     Raises
     ------
@@ -47,13 +120,13 @@ def _parsed(*arguments: str) -> tuple[argparse.ArgumentParser, argparse.Namespac
 
 
 def executes_jobs(options: argparse.Namespace) -> bool:
-    """Tell whether Snakemake would execute jobs with these options; nothing else may change results beforehand."""
+    """Return whether Snakemake would execute jobs with these options; otherwise nothing may change results before."""
     without = WITHOUT_JOBS - (_AFTER_JOBS if options.report_after_run else frozenset())
     return all(getattr(options, name, None) in (None, False) for name in without)
 
 
 def process_executes_jobs() -> bool:
-    """Tell the same of the snakemake that this process is; of one without a command line, that it does."""
+    """Return whether this Snakemake process executes jobs; true for one without a command line."""
     nowhere = io.StringIO()
     try:
         with redirect_stdout(nowhere), redirect_stderr(nowhere):
@@ -64,7 +137,7 @@ def process_executes_jobs() -> bool:
 
 
 def call(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
-    """Let Snakemake do what its options ask for; return its exit code."""
+    """Run Snakemake with parsed options; return its exit code."""
     from snakemake import cli
 
     try:
@@ -72,3 +145,14 @@ def call(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     except Exception as error:
         cli.print_exception(error)
         return 1
+
+
+def main() -> int:
+    """Run Snakemake for the process that started this one; both end together."""
+    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    with lasting_output():
+        return call(*parsed(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

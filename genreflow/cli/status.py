@@ -1,11 +1,11 @@
-"""`genreflow status`: how far everything has come, from what is on disk; nothing is written."""
+"""`genreflow status`: the progress of shards and training runs, read from disk; nothing is written."""
 
 import argparse
 import json
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
@@ -17,7 +17,7 @@ from genreflow.cli import options as shared
 from genreflow.cli.check import config_of, words_of
 from genreflow.cli.console import info, print_result, quoted
 from genreflow.cli.exits import REPAIR, Exit
-from genreflow.cli.run import SNAKEFILE
+from genreflow.cli.run import SNAKEFILE, clock, live_run
 from genreflow.config.pipeline import PipelineSettings
 from genreflow.datasets import catalog
 from genreflow.errors import Damaged, UserError
@@ -33,13 +33,13 @@ from genreflow.store.runs import read_run
 from genreflow.store.text import rough_duration
 
 STATES = ("finished", "diverged", "running", "waiting")
-_SILENT_S = 600  # a run on another machine that has told nothing for so long does not count as running
-_CLOCKS_S = 2.0  # by which the start of a process and the time that it noted itself may differ
+_SILENT_S = 600  # a run on another machine that has reported nothing for so long does not count as running
+_CLOCKS_S = 2.0  # difference between the start of a process and the time that it noted itself
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of a dataset, and how many of its shards are made."""
+    """A stage of a dataset and the number of its finished shards."""
 
     name: str
     done: int
@@ -48,18 +48,18 @@ class Stage:
 
 @dataclass(frozen=True)
 class RunStatus:
-    """A run.
+    """A training run.
 
     Attributes
     ----------
     state
-        One of `STATES`; ``waiting`` as well if it was made with other settings, code or data, or was stopped.
+        One of `STATES`; ``waiting`` also if it was made with other settings, code or data, or was stopped.
     took, resumed
-        Seconds that it took, if it has ended; only those since its last interruption if it was resumed.
+        Seconds that it took, if it has ended; since its last interruption if it was resumed.
     left
-        Seconds that it is expected to take from now on; None where no measurement tells.
+        Expected seconds from now on; None without a measurement.
     progress
-        What it last told of itself (`genreflow.training.callbacks.Progress`), if it is running or was stopped.
+        Its last report, if it is running or was stopped.
     """
 
     model: str
@@ -74,7 +74,7 @@ class RunStatus:
 
 @dataclass(frozen=True)
 class StudyStatus:
-    """A study and its runs, which are not known before its dataset has been catalogued."""
+    """A study and its runs, which are unknown before its dataset is catalogued."""
 
     name: str
     dataset: str
@@ -84,71 +84,72 @@ class StudyStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """The stages of every dataset that has been catalogued, the studies, and a sentence on each damaged file."""
+    """The stages of each catalogued dataset, the studies, a sentence per damaged file, and the live run if any."""
 
     datasets: dict[str, list[Stage]]
     studies: list[StudyStatus]
     damaged: list[str] = field(default_factory=list)
+    live_run: Mapping[str, Any] | None = None
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    """Declare what the command takes."""
+    """Declare the arguments."""
     shared.configfile(parser)
     shared.config(parser)
     shared.json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print how far everything has come; return 0, or 5 if a product is damaged, which then counts as not made.
+    """Print the progress; return 0, or 5 if a product is damaged, which then counts as missing.
 
     Raises
     ------
     UserError
-        All that is wrong with the settings.
+        Every problem of the settings.
     """
     status = look(config_of(options.configfile, options.config), home=SNAKEFILE.parent)
-    print(json.dumps(asdict(status), indent=2) if options.json else "\n".join(_told(status)))
+    print(json.dumps(asdict(status), indent=2) if options.json else "\n".join(_lines(status)))
     for sentence in status.damaged:
         info(f"genreflow: {sentence} {REPAIR}")
-    _close(status, words_of(options))
+    _print_result(status, words_of(options))
     return Exit.MACHINE if status.damaged else Exit.OK
 
 
 def look(config: Mapping[str, Any], *, home: Path) -> Status:
-    """Compare what is planned with what is on disk; the catalogues are taken as they are.
+    """Compare the plan with the products on disk; catalogues are not refreshed.
 
     Parameters
     ----------
     config
-        The content of config.yaml, with what other files change.
+        The merged settings.
     home
         Folder of the Snakefile.
 
     Raises
     ------
     UserError
-        All that is wrong with the settings.
+        Every problem of the settings.
     """
-    found = validate(config, home, look=False)
-    found.errors.raise_any()
-    settings = found.settings
-    asked = {name: read_study(name, home, settings.size) for name in settings.studies}
-    new = set(found.datasets) - _catalogued(settings)
-    ready = [name for name, (_, study) in asked.items() if not new & set(study.datasets)]
+    validated = validate(config, home, look=False)
+    validated.errors.raise_any()
+    settings = validated.settings
+    named = {name: read_study(name, home, settings.size) for name in settings.studies}
+    new = set(validated.datasets) - _catalogued(settings)
+    ready = [name for name, (_, study) in named.items() if not new & set(study.datasets)]
     plan = make_plan({**config, "studies": ready, "predict": None}, home=home, refresh=False)
     damaged: list[str] = []
     studies = [
         _study(plan.studies[name], damaged)
         if name in plan.studies
         else StudyStatus(name, ", ".join(study.datasets), is_catalogued=False)
-        for name, study in asked.values()
+        for name, study in named.values()
     ]
     datasets = {name: list(_stages(dataset, damaged)) for name, dataset in plan.datasets.items()}
-    return Status(datasets, studies, sorted(damaged))
+    return Status(datasets, studies, sorted(damaged), live_run(Path.cwd()))
 
 
 def _catalogued(settings: PipelineSettings) -> set[str]:
-    """Return the datasets that have a catalogue which the next run will go on from."""
+    """Return the datasets whose catalogue is of this version."""
 
     def is_current(path: Path) -> bool:
         try:
@@ -160,49 +161,47 @@ def _catalogued(settings: PipelineSettings) -> set[str]:
 
 
 def _stages(dataset: DatasetPlan, damaged: list[str]) -> Iterator[Stage]:
-    """Yield the stages of a dataset; what is damaged is added to `damaged`."""
+    """Yield the stages of a dataset; add a sentence per damaged file to `damaged`."""
     tables = {"raw": (layout.RAW, dataset.raw_keys)} if dataset.is_synthetic else {}
     for name, (pattern, keys) in {**tables, "audio": (layout.AUDIO, dataset.audio_keys)}.items():
-        files = {shard: pattern.format(dataset=dataset.name, shard=shard) for shard in keys}
-        yield _stage(name, keys, lambda shard, files=files: parquet.read_header(files[shard]).key, damaged)
+        files = {Path(pattern.format(dataset=dataset.name, shard=shard)): key for shard, key in keys.items()}
+        yield _stage(name, files, damaged)
     for plan in dataset.inputs.values():
-        yield _stage(
-            plan.folder, plan.shard_keys, lambda shard, plan=plan: shards.read_header(plan.shard(shard)).key, damaged
-        )
+        yield _stage(plan.folder, {Path(plan.shard(shard)): key for shard, key in plan.shard_keys.items()}, damaged)
 
 
-def _stage(name: str, keys: Mapping[str, str], key_of: Callable[[str], str], damaged: list[str]) -> Stage:
-    """Count the shards that are there and have their key (shard -> key)."""
+def _stage(name: str, keys: Mapping[Path, str], damaged: list[str]) -> Stage:
+    """Count the shards that exist and have their key (file -> key)."""
 
-    def is_made(shard: str, key: str) -> bool:
+    def is_made(path: Path, key: str) -> bool:
         try:
-            return key_of(shard) == key
+            return shards.read_header(path).key == key
         except Damaged as error:
             damaged.append(str(error))
             return False
         except UserError:
             return False
 
-    return Stage(name, sum(is_made(shard, key) for shard, key in keys.items()), len(keys))
+    return Stage(name, sum(is_made(path, key) for path, key in keys.items()), len(keys))
 
 
 def _study(study: StudyPlan, damaged: list[str]) -> StudyStatus:
     keys = {place: study.keys.run(*place) for place in dict.fromkeys((run.model, run.setting) for run in study.runs)}
-    found = [_found(study.name, run, keys[run.model, run.setting], damaged) for run in study.runs]
+    states = [_state(study.name, run, keys[run.model, run.setting], damaged) for run in study.runs]
     measured: dict[tuple[str, ...], list[float]] = {}
-    for run in found:
-        if run.state == "finished" and not run.resumed:
+    for run in states:
+        if run.state == "finished" and not run.resumed and run.took is not None:
             measured.setdefault((run.model, run.setting), []).append(run.took)
             measured.setdefault((run.model,), []).append(run.took)
-    runs = [replace(run, left=_left(run, measured)) for run in found]
+    runs = [replace(run, left=_left(run, measured)) for run in states]
     return StudyStatus(study.name, ", ".join(study.settings.datasets), is_catalogued=True, runs=runs)
 
 
-def _found(study: str, run: RunId, key: str, damaged: list[str]) -> RunStatus:
-    """Return what is on disk of a run; what is damaged of it is added to `damaged`."""
+def _state(study: str, run: RunId, key: str, damaged: list[str]) -> RunStatus:
+    """Return the state of a run on disk; add a sentence per damaged file to `damaged`."""
     home = Path(layout.STUDY.format(study=study), run.path)
-    found = (_run_facts(folder, damaged) for folder in (home, waiting_place(home)))
-    facts = next((facts for facts in found if facts.get("key") == key), None)
+    candidates = (_run_facts(folder, damaged) for folder in (home, waiting_place(home)))
+    facts = next((facts for facts in candidates if facts.get("key") == key), None)
     if facts is not None:
         state = "diverged" if facts["status"] == "diverged" else "finished"
         took, resumed = facts["seconds"]["total"], bool(facts.get("resumed"))
@@ -225,14 +224,14 @@ def _run_facts(folder: Path, damaged: list[str]) -> dict[str, Any]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _is_alive(progress: Mapping[str, Any]) -> bool:
-    """Tell whether the process goes on that wrote this; of another machine its silence has to tell."""
+    """Return whether the process that wrote this is alive; one on another machine is if it reported lately."""
     if progress["host"] != socket.gethostname():
         return time.time() - progress["told_at"] < _SILENT_S
     try:
@@ -244,22 +243,25 @@ def _is_alive(progress: Mapping[str, Any]) -> bool:
 
 
 def _left(run: RunStatus, measured: Mapping[tuple[str, ...], list[float]]) -> float | None:
-    """Return the seconds that a run is expected to take from now on.
+    """Return the expected seconds of a run from now on.
 
-    They are what it says itself, or else the mean of those measured of its model and setting, or of its model.
+    They are its own estimate, or the mean of the finished runs of its model and setting, or of its model.
     """
     if run.took is not None:
         return None
-    told = run.progress if run.state == "running" else None
-    since = time.time() - told["told_at"] if told else 0.0
-    if told and told["left"] is not None:
-        return max(0.0, told["left"] - since)
+    report = run.progress if run.state == "running" else None
+    since = time.time() - report["told_at"] if report else 0.0
+    if report and report["left"] is not None:
+        return max(0.0, report["left"] - since)
     alike = measured.get((run.model, run.setting)) or measured.get((run.model,))
-    so_far = told["seconds"] + since if told else 0.0
+    so_far = report["seconds"] + since if report else 0.0
     return max(0.0, fmean(alike) - so_far) if alike else None
 
 
-def _told(status: Status) -> Iterator[str]:
+def _lines(status: Status) -> Iterator[str]:
+    if status.live_run is not None:
+        owner = status.live_run
+        yield f"A run is alive: process {owner['pid']} on {owner['host']} since {clock(owner['since'])}."
     if not status.studies:
         yield "The configuration names no studies."
     names = [stage.name for stages in status.datasets.values() for stage in stages]
@@ -269,28 +271,28 @@ def _told(status: Status) -> Iterator[str]:
         yield f"dataset {name}"
         yield from (f"  {stage.name:<{width}}  {stage.done:>8,} of {stage.shards:,} shards" for stage in stages)
     for study in status.studies:
-        yield from _study_told(study, width)
+        yield from _study_lines(study, width)
     if any(run.left is not None for study in status.studies for run in study.runs):
-        yield "Time left is that of one run after another, at the pace of those that are finished or running."
+        yield "Time left assumes one run after another, at the pace of the finished and running ones."
 
 
-def _close(status: Status, words: str) -> None:
+def _print_result(status: Status, words: str) -> None:
     runs = [run for study in status.studies for run in study.runs]
     ended = sum(run.took is not None for run in runs)
     reports = [path for study in status.studies if (path := Path(layout.PAGE.format(study=study.name))).exists()]
     done = f"{ended:,} of {len(runs):,} runs have ended."
     if runs and ended == len(runs) and len(reports) == len(status.studies):
         print_result(f"{done} Reports: {', '.join(map(quoted, reports))}.")
-    elif any(run.state == "running" for run in runs):
+    elif status.live_run is not None or any(run.state == "running" for run in runs):
         print_result(done)
     else:
         print_result(done, following=f"genreflow run --cores all{words}")
 
 
-def _study_told(study: StudyStatus, width: int) -> Iterator[str]:
+def _study_lines(study: StudyStatus, width: int) -> Iterator[str]:
     yield f"study {study.name} on {study.dataset}"
     if not study.is_catalogued:
-        yield "  nothing yet: its dataset has not been catalogued, which `genreflow run` begins with"
+        yield "  nothing yet: `genreflow run` begins by cataloguing its dataset"
         return
     if not study.runs:
         yield "  trains nothing"
@@ -300,7 +302,7 @@ def _study_told(study: StudyStatus, width: int) -> Iterator[str]:
         runs = [run for run in study.runs if run.model == model]
         counts = Counter(run.state for run in runs)
         yield f"  {model:<{width}}" + "".join(f"  {counts[state]:>8,}" for state in STATES) + f"  {_time_left(runs)}"
-    yield from (_progress_told(run) for run in study.runs if run.progress)
+    yield from (_progress_line(run, run.progress) for run in study.runs if run.progress)
 
 
 def _time_left(runs: Iterable[RunStatus]) -> str:
@@ -314,14 +316,13 @@ def _time_left(runs: Iterable[RunStatus]) -> str:
     return rough_duration(sum(known)) + (f", {unknown:,} runs unknown" if unknown else "")
 
 
-def _progress_told(run: RunStatus) -> str:
-    told = run.progress
-    values = {"loss": told["loss"], told["watching"].replace("_", " "): told["watched"]}
-    words = [f"epoch {told['epoch']} of {told['epochs']}"]
+def _progress_line(run: RunStatus, report: Mapping[str, Any]) -> str:
+    values = {"loss": report["loss"], report["watching"].replace("_", " "): report["watched"]}
+    words = [f"epoch {report['epoch']} of {report['epochs']}"]
     words += [f"{name} {value:.4f}" for name, value in values.items() if value is not None]
     if run.state == "running" and run.left is not None:
         words.append(f"{rough_duration(run.left)} left")
-    if told["host"] != socket.gethostname():
-        words.append(f"on {told['host']}")
+    if report["host"] != socket.gethostname():
+        words.append(f"on {report['host']}")
     state = "running" if run.state == "running" else "stopped"
     return f"  {state}: {run.model} {run.setting} fold {run.fold}, {', '.join(words)}"

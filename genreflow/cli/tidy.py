@@ -1,7 +1,7 @@
-"""`genreflow tidy`: what the disk holds and nothing needs any more.
+"""`genreflow tidy`: count, or delete, normalized tracks and shards that nothing needs any more.
 
-Normalised tracks are kept by the content of their source and by the settings, so that both can be taken back at no
-cost. So tracks that are gone, and settings that were given up, leave theirs behind, as shards do that were split.
+Normalized tracks are named by the content of their source and by the settings, so that going back to either costs
+nothing. Therefore removed tracks and abandoned settings leave theirs behind, and so do shards that were split.
 """
 
 import argparse
@@ -27,59 +27,59 @@ _SHARD = re.compile("({shard})[.]({suffix})".format(**layout.WILDCARDS))
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    """Declare what the command takes."""
-    parser.description = "Other arguments are snakemake's: --directory, --configfile ..."
-    parser.add_argument("--delete", action="store_true", help="delete it; without this it is counted alone")
+    """Declare the arguments."""
+    parser.description = "Count files that nothing needs any more. Other arguments are Snakemake's: --configfile ..."
+    parser.add_argument("--delete", action="store_true", help="delete them")
     shared.json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print how much there is that no dataset of these settings needs, and with `--delete` delete it.
+    """Print the size of the files that no dataset of these settings needs; with `--delete`, delete them.
 
-    Runs are left alone, whatever their settings, and so are inputs that only other studies ask for.
+    Training runs are kept, and so are inputs that only other studies need.
     """
     folder, _ = claimed(options.rest)
     _, configfiles = command_of(options.rest)
     os.chdir(folder)
-    found = {
+    spare = {
         dataset.name: sorted(unneeded(dataset))
         for dataset in plan_of(configfiles, entries_of(options.rest)).datasets.values()
     }
-    sizes = {name: _bytes(files) for name, files in found.items()}
+    sizes = {name: _bytes(files) for name, files in spare.items()}
     if options.json:
-        print(json.dumps({name: {"files": list(map(str, found[name])), "bytes": sizes[name]} for name in found}))
+        print(json.dumps({name: {"files": list(map(str, spare[name])), "bytes": sizes[name]} for name in spare}))
     else:
-        for name, files in found.items():
+        for name, files in spare.items():
             print(f"{name}: {len(files):,} files, {sizes[name] / 1e9:.2f} GB")
-    whole = f"{sum(map(len, found.values())):,} files of {sum(sizes.values()) / 1e9:.2f} GB"
+    whole = f"{sum(map(len, spare.values())):,} files of {sum(sizes.values()) / 1e9:.2f} GB"
     if options.delete:
-        for path in (path for files in found.values() for path in files):
+        for path in (path for files in spare.values() for path in files):
             path.unlink()
-        print_result(f"{whole} are deleted.")
-    elif any(found.values()):
+        print_result(f"Deleted {whole}.")
+    elif any(spare.values()):
         print_result(f"{whole} are not needed.", following="genreflow tidy --delete")
     else:
-        print_result("Nothing is there that is not needed.")
+        print_result("All files are needed.")
     return Exit.OK
 
 
 def unneeded(dataset: DatasetPlan) -> Iterator[Path]:
-    """Yield normalised tracks that no shard of a dataset names, and shards that it does not have any more.
+    """Yield normalized tracks that no shard of a dataset names, and shards that it no longer has.
 
     Raises
     ------
     UserError
-        When its audio is not current, so that it is not known what is needed.
+        When its audio is not current.
     """
     audio = Path(layout.AUDIO_FOLDER.format(dataset=dataset.name))
     check_folder(audio.parent)
     check_folder(audio)
-    named = set()
+    named: set[str] = set()
     for shard, key in dataset.audio_keys.items():
         table = audio / f"{shard}.parquet"
         if not table.exists() or not is_of(table, key):
             raise UserError(
-                f"{table} is not of these settings and tracks, so it is not known what is needed."
+                f"{table} was made with other settings or tracks, so the needed files are unknown."
                 " Run the pipeline first: `genreflow run audio` with the same arguments."
             )
         named |= set(parquet.read_table(table, "audio", ["ogg"])["ogg"].to_pylist())

@@ -1,4 +1,4 @@
-"""`genreflow verify`: whether all products are as they were written, and making again those that are not."""
+"""`genreflow verify`: check the checksums of all products, and make damaged ones again."""
 
 import argparse
 import contextlib
@@ -24,25 +24,25 @@ from genreflow.store.text import count
 from genreflow.store.walk import check_folder
 
 _EVERY = 200
-_NAMED = 20  # products of another key that are told one by one
+_NAMED = 20  # outdated products listed one by one
 
 
 @dataclass
 class Verified:
-    """What was found.
+    """Findings of a verification.
 
     Attributes
     ----------
     files
-        How many files with checksums there are, by suffix.
+        Number of files with checksums by suffix.
     damaged
         Products that are not as they were written.
     music
-        Tracks whose bytes are not those that were catalogued; looked for by `--deep` alone, as is what follows.
+        Tracks whose bytes changed since they were catalogued; found by `--deep` alone, like the following.
     outdated
-        Products that are missing, or of other code, settings or tracks.
+        Products that are missing, or made from other code, settings or tracks.
     again
-        What came of making products once more; None if that was not done.
+        Comparison with products made once more; None if there was none.
     """
 
     files: Counter[str]
@@ -53,62 +53,60 @@ class Verified:
 
     @property
     def is_sound(self) -> bool:
-        """Whether nothing is wrong; what is outdated is right for what it was made from."""
+        """Whether nothing is damaged; outdated products are right for their own settings."""
         return not (self.damaged or self.music or (self.again and (self.again.findings or self.again.problem)))
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    """Declare what the command takes."""
-    parser.description = "Other arguments are snakemake's: --directory, --configfile, --cores ..."
-    parser.add_argument("--repair", action="store_true", help="make again what is damaged, and nothing else")
+    """Declare the arguments."""
+    parser.description = "Verify the checksums of all products. Other arguments are Snakemake's: --cores, ..."
+    parser.add_argument("--repair", action="store_true", help="make damaged products again, and nothing else")
     parser.add_argument(
-        "--deep", action="store_true", help="read the music as well, check all keys, make what is cheap once more"
+        "--deep", action="store_true", help="also read all music, check all keys, and make cheap products once more"
     )
     shared.json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read every product that carries a checksum; print what is damaged, and with `--repair` make it again.
+    """Read every product with a checksum and print damage; with `--repair`, make damaged products again.
 
-    With `--deep` also say which products are of other code, settings or tracks than there are now, read all music
-    again, and make what is cheap once more to compare it. The other arguments are snakemake's: where it works, and
-    with which settings and on how many cores.
+    With `--deep`, also list outdated products, read all music again, and make cheap products once more to compare them.
+    The other arguments are Snakemake's: its folder, settings and cores.
 
     Returns
     -------
-    0 if all is sound, or was made so; 5 if not.
+    0 if all products are sound, or were repaired; else 5.
     """
     results = working_folder(options.rest) / "results"
     check_folder(results)
     if not results.is_dir():
-        raise UserError(f"{results} does not exist: there is nothing to verify. Start where you ran the pipeline.")
+        raise UserError(f"{results} does not exist. Go to the folder where you ran the pipeline.")
     files = products(results)
     verified = Verified(Counter(path.suffix for path in files), list(_damaged(files)))
     mended = _mended(verified.damaged, options.rest) if options.repair and verified.damaged else Exit.OK
     if options.deep and mended == Exit.OK:
         _look_deeper(verified, options)
-    print(json.dumps(_as_plain(verified), indent=2) if options.json else "\n".join(_told(verified)))
+    print(json.dumps(_as_plain(verified), indent=2) if options.json else "\n".join(_lines(verified)))
     if verified.is_sound:
-        print_result(f"All is sound: {results}.")
+        print_result(f"All products are sound: {results}.")
         return Exit.OK
     again = verified.again or rebuild_check.Compared()
     if mended != Exit.OK:
         return mended
     if verified.music or (again.problem and (options.repair or not verified.damaged)):
-        print_result("Some of it is not sound, as said above, and cannot be made so from here.")
+        print_result("The damage listed above cannot be repaired from here.")
         return Exit.MACHINE
     number = f"{len(verified.damaged) + len(again.findings):,} products"
     if not options.repair:
         words = ["genreflow", "verify", *(["--deep"] if options.deep else []), "--repair", *options.rest]
-        again_with = f"{shlex.join(words)}, which makes them again"
-        print_result(f"{number} are damaged.", following=again_with)
+        print_result(f"{number} are damaged.", following=shlex.join(words))
         return Exit.MACHINE
-    print_result(f"{number} are made again: {results}.")
+    print_result(f"Made {number} again: {results}.")
     return Exit.OK
 
 
 def _mended(damaged: Sequence[Finding], arguments: Sequence[str]) -> int:
-    """Make damaged products again, before anything is made of them to compare it; return what became of that."""
+    """Make damaged products again before any comparison uses them; return the exit code."""
     _check_owners(damaged, arguments)
     for finding in damaged:
         set_aside_damaged(finding.path)
@@ -116,17 +114,17 @@ def _mended(damaged: Sequence[Finding], arguments: Sequence[str]) -> int:
 
 
 def _check_owners(damaged: Sequence[Finding], arguments: Sequence[str]) -> None:
-    """Raise UserError if a product is of no dataset or study that the settings name: nothing could make it again."""
+    """Raise UserError if a product belongs to no dataset or study of the settings: nothing can make it."""
     folder = working_folder(arguments)
     _, configfiles = command_of(arguments)
     with contextlib.chdir(folder):
-        asked = validate(config_of(configfiles, entries_of(arguments)), SNAKEFILE.parent, look=False)
-    owners = {*asked.settings.datasets, *asked.studies}
+        validated = validate(config_of(configfiles, entries_of(arguments)), SNAKEFILE.parent, look=False)
+    owners = {*validated.settings.datasets, *validated.studies}
     parts = {finding.path: finding.path.relative_to(folder / "results").parts for finding in damaged}
     foreign = [path for path, names in parts.items() if len(names) > 1 and names[0] not in owners]
     if foreign:
         raise UserError(
-            f"Nothing in these settings makes {foreign[0]} ({count(len(foreign), 'damaged product')} of such a kind). "
+            f"Nothing in these settings makes {foreign[0]} ({count(len(foreign), 'damaged product')} of this kind). "
             "Nothing was changed. Name the settings that made it: genreflow verify --repair --configfile FILE"
         )
 
@@ -141,7 +139,7 @@ def _damaged(files: Sequence[Path]) -> list[Finding]:
 
 
 def _look_deeper(verified: Verified, options: argparse.Namespace) -> None:
-    """Look at keys, at the music, and at products made once more; with `--repair` these take the place of others."""
+    """Check keys, music, and products made once more; with `--repair` these replace products that differ."""
     command, configfiles = command_of(options.rest)
     os.chdir(working_folder(options.rest))
     plan = rebuild_check.plan_of(configfiles, entries_of(options.rest))
@@ -154,19 +152,19 @@ def _look_deeper(verified: Verified, options: argparse.Namespace) -> None:
             rebuild_check.replace(verified.again.findings, folder)
 
 
-def _told(verified: Verified) -> list[str]:
+def _lines(verified: Verified) -> list[str]:
     kinds = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(verified.files.items())) or "none"
     lines = [f"{verified.files.total():,} files with checksums read ({kinds}): {len(verified.damaged)} damaged."]
     lines += [f"  {finding.problem}" for finding in [*verified.damaged, *verified.music]]
     if verified.outdated:
-        lines.append(f"{len(verified.outdated):,} products are not current; `genreflow run` would make them:")
+        lines.append(f"{len(verified.outdated):,} products are outdated; `genreflow run` makes them again:")
         lines += [f"  {finding.problem}" for finding in verified.outdated[:_NAMED]]
         lines += [f"  ... and {len(verified.outdated) - _NAMED:,} more"] if len(verified.outdated) > _NAMED else []
     if verified.again is not None:
         again = verified.again
         lines.append(f"{again.same:,} products made once more are the same, {len(again.findings):,} are not.")
         lines += [f"  {finding.problem}" for finding in again.findings]
-        lines += [f"  Others could not be made once more: {again.problem}"] if again.problem else []
+        lines += [f"  Others could not be made: {again.problem}"] if again.problem else []
     return lines
 
 
@@ -174,8 +172,8 @@ def _as_plain(verified: Verified) -> dict[str, object]:
     def plain(findings: Sequence[Finding]) -> list[dict[str, str]]:
         return [{"path": str(each.path), "problem": each.problem} for each in findings]
 
-    told: dict[str, object] = {"files": verified.files, "damaged": plain(verified.damaged)}
+    report: dict[str, object] = {"files": verified.files, "damaged": plain(verified.damaged)}
     if verified.again is not None or verified.outdated or verified.music:
-        told |= {"music": plain(verified.music), "outdated": plain(verified.outdated)}
-        told["made_once_more"] = verified.again and rebuild_check.as_plain(verified.again)
-    return told
+        report |= {"music": plain(verified.music), "outdated": plain(verified.outdated)}
+        report["made_once_more"] = verified.again and rebuild_check.as_plain(verified.again)
+    return report

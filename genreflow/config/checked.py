@@ -1,4 +1,4 @@
-"""Values against a settings class: everything that is wrong with them, and the settings that are right."""
+"""Checking values against a settings class: all problems as sentences, and the settings without them."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,13 +15,23 @@ from genreflow.errors import did_you_mean
 
 S = TypeVar("S")
 Place = tuple[str | int, ...]
-_LONGEST = 80  # characters of a value that a sentence shows
+_LONGEST = 80  # characters of a value in a sentence
 _NOT_A_MAPPING = ("dict_type", "model_type", "model_attributes_type", "mapping_type")
 _NUMBERS = ("int_type", "float_type", "int_from_float")
+# Type of pydantic's error -> the expected value.
+_EXPECTED = {
+    "string_type": "text",
+    "list_type": "a list, as in [a, b]",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_too_short": "text that is not empty",
+}
 
 
 class Unreadable:
-    """Stands where a value was that has been reported already."""
+    """Stands for a value that has been reported already."""
 
 
 UNREADABLE = Unreadable()
@@ -29,16 +39,16 @@ UNREADABLE = Unreadable()
 
 @dataclass
 class Checked(Generic[S]):
-    """Settings without what was wrong in them.
+    """Settings without the wrong values.
 
     Attributes
     ----------
     settings
-        The settings, with defaults in place of wrong values; None where nothing can be made of the rest.
+        The settings, with defaults in place of wrong values; None if the rest is not enough.
     problems
         Place of each wrong value -> a sentence that begins with its key.
     left_out
-        The places of all values that were left out.
+        Places of all values that were left out.
     """
 
     settings: S | None = None
@@ -51,17 +61,17 @@ class Checked(Generic[S]):
 
 
 def checked(kind: type[S], values: Mapping[str, Any]) -> Checked[S]:
-    """Check `values` against a settings class; what is wrong is left out, so that the rest is checked as well."""
+    """Check `values` against a settings class; leave wrong values out, so that the rest is checked as well."""
     result: Checked[S] = Checked()
     rest = _copied(values)
     while result.settings is None:
         try:
-            result.settings = _adapter(kind).validate_python(rest)
+            result.settings = _adapter(kind).validate_python(rest)  # type: ignore[arg-type]  # classes are hashable
         except ValidationError as error:
             faults = [_Fault(rest, each) for each in error.errors(include_url=False)]
             before = set(result.left_out)
-            for place, alike in groupby(faults, key=lambda fault: fault.place):
-                alike = list(alike)
+            for place, group in groupby(faults, key=lambda fault: fault.place):
+                alike = list(group)
                 if alike[0].input is not UNREADABLE and not alike[0].follows_from(before):
                     result.problems[place] = f"{path_of(place)}: {_sentence(kind, alike)}"
             for fault in faults:
@@ -94,15 +104,15 @@ def path_of(place: Place) -> str:
 
 
 class _Fault:
-    """A fault as pydantic reports it, at its place in the values: names of classes are no part of that.
+    """An error of pydantic at its place in the values, which has no names of classes.
 
-    `out` is the place of the smallest part without which the rest can be right.
+    `out` is the place of the smallest part that must be left out for the rest to be valid.
     """
 
     def __init__(self, values: Any, error: Mapping[str, Any]) -> None:
         self.kind, self.message, self.input = error["type"], error["msg"], error["input"]
         self.context = error.get("ctx", {})
-        self.place, self.out = _found(values, error["loc"])
+        self.place, self.out = _places(values, error["loc"])
         if self.is_missing:
             key = self.context["discriminator"].strip("'") if "discriminator" in self.context else error["loc"][-1]
             self.place = (*self.place, key)
@@ -118,8 +128,8 @@ class _Fault:
         return any(out[: len(self.place)] == self.place or self.place[: len(out)] == out for out in left_out)
 
 
-def _found(values: Any, steps: Iterable[str | int]) -> tuple[Place, Place]:
-    """Return the place that steps lead to, and the place of the list that it is in, if any, or else itself."""
+def _places(values: Any, steps: Iterable[str | int]) -> tuple[Place, Place]:
+    """Return the place that steps lead to, and that of the list around it, if any, or else itself again."""
     place: list[str | int] = []
     end = None
     for step in steps:
@@ -133,8 +143,8 @@ def _found(values: Any, steps: Iterable[str | int]) -> tuple[Place, Place]:
     return tuple(place), tuple(place[:end])
 
 
-def _leave_out(values: dict[str, Any], fault: _Fault) -> None:
-    """Take the part out that a fault is in; at the top level, put an empty text where a key is missing."""
+def _leave_out(values: dict[str | int, Any], fault: _Fault) -> None:
+    """Remove the part with a fault; at the top level, set a missing key to an empty text."""
     if not fault.out:
         values.update({str(fault.place[-1]): ""} if fault.is_missing else {})
         return
@@ -157,22 +167,40 @@ def _adapter(kind: Any) -> TypeAdapter:
 def _sentence(kind: type, faults: list[_Fault]) -> str:
     fault, place = faults[0], faults[0].place
     if fault.kind == "extra_forbidden":
-        key = str(place[-1])
-        return f"this key is not known.{renamed(key) or did_you_mean(key, _known_keys(kind, place[:-1]))}"
+        key, known = str(place[-1]), _known_keys(kind, place[:-1])
+        hint = renamed(key) or _belongs_to(kind, key, place) or did_you_mean(key, known)
+        return f"this key is not known.{hint}"
     if fault.is_missing:
         return "this key is missing."
     if fault.kind == "union_tag_invalid":
-        known = re.findall(r"'(\w+)'", fault.context["expected_tags"])
-        return (
-            f"{shown(fault.context['tag'])} is none of {', '.join(known)}.{did_you_mean(fault.context['tag'], known)}"
-        )
+        tag, tags = fault.context["tag"], re.findall(r"'(\w+)'", fault.context["expected_tags"])
+        return f"{shown(tag)} is none of {', '.join(tags)}.{did_you_mean(tag, tags)}"
     if fault.kind == "value_error":
         return f"{fault.message.removeprefix('Value error, ')}."
     if fault.kind in _NOT_A_MAPPING:
         return f"this must be `key: value` pairs; found {shown(fault.input)}."
     if len({each.kind for each in faults}) > 1:  # of a union, none of whose types it has
         return f"this must be text, a finite number, true or false; found {shown(fault.input)}."
-    return f"{fault.message}; found {shown(fault.input)}.{_decimal(fault)}{renamed(fault.input)}"
+    return f"this must be {_expected(fault)}; found {shown(fault.input)}.{_decimal(fault)}{renamed(fault.input)}"
+
+
+def _expected(fault: _Fault) -> str:
+    if fault.kind == "too_short":
+        return f"a list of {fault.context['min_length']} or more"
+    if fault.kind == "literal_error":
+        return f"one of {fault.context['expected'].replace(' or ', ', ')}"
+    return _EXPECTED.get(fault.kind, fault.message.removeprefix("Input should be "))
+
+
+def _belongs_to(kind: type, key: str, place: Place) -> str:
+    """Return a sentence if a key at the top level is one of its mappings instead, as `path` is of a dataset."""
+    fields = kind.model_fields if len(place) == 1 and issubclass(kind, Settings) else {}
+    homes = [
+        f"{name}.NAME" if get_origin(field.annotation) is dict else name
+        for name, field in fields.items()
+        if key in _known_keys(field.annotation, ("NAME",) if get_origin(field.annotation) is dict else ())
+    ]
+    return f" It belongs to `{homes[0]}`." if homes else ""
 
 
 def _decimal(fault: _Fault) -> str:
@@ -182,15 +210,15 @@ def _decimal(fault: _Fault) -> str:
     return " Numbers are plain decimals, without quotes, leading zeros or colons."
 
 
-def _known_keys(kind: type, steps: Place) -> set[str]:
-    """Return the keys of every settings class that could stand at `steps` below `kind`."""
+def _known_keys(kind: Any, steps: Place) -> set[str]:
+    """Return the keys of all settings classes that may be at `steps` below `kind`."""
     candidates: list[Any] = [kind]
     for step in steps:
         following: list[Any] = []
         for candidate in candidates:
             following.extend(_below(candidate, step))
         candidates = following
-    known = set()
+    known: set[str] = set()
     while candidates:
         candidate = candidates.pop()
         if isinstance(candidate, type) and issubclass(candidate, Settings):
@@ -201,7 +229,7 @@ def _known_keys(kind: type, steps: Place) -> set[str]:
 
 
 def _below(candidate: Any, step: str | int) -> list[Any]:
-    """Return the types that may stand under a key of a type."""
+    """Return the types that may be under a key of a type."""
     if fields := getattr(candidate, "model_fields", None):
         return [fields[step].annotation] if step in fields else []
     members = [each for each in get_args(candidate) if not isinstance(each, str)]

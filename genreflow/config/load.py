@@ -1,4 +1,4 @@
-"""Reading YAML strictly: nothing in it changes silently, and all that is wrong with a file is reported at once."""
+"""Strict YAML: no value changes silently, no code is evaluated, and all problems of a file are reported at once."""
 
 import errno
 import re
@@ -11,6 +11,7 @@ import yaml
 
 from genreflow.config.checked import UNREADABLE, Unreadable, checked, shortened
 from genreflow.errors import Problems, UserError
+from genreflow.store.regular import read_regular
 
 S = TypeVar("S")
 MAX_BYTES = 1_000_000
@@ -18,6 +19,7 @@ MAX_DEPTH = 50
 _ABSENT = "does not exist."
 _MAX_INTEGER = 2**63 - 1
 _TAGS = "tag:yaml.org,2002:"
+_TEMPLATES = "__use_yte__"  # by which Snakemake evaluates expressions in a file as it reads it
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -51,7 +53,10 @@ class _StrictLoader(yaml.SafeLoader):
                 self._report(key_node, "a key is a word, and here it is a list or a mapping")
                 continue
             key = self._text(key_node)
-            if key is UNREADABLE:
+            if isinstance(key, Unreadable):
+                continue
+            if key == _TEMPLATES:
+                self._report(key_node, f"{_TEMPLATES} is not accepted: settings hold values, and no code to evaluate")
                 continue
             if key in values:
                 self._report(key_node, f"the key {shortened(repr(key))} is given twice")
@@ -83,7 +88,7 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def _stops_others(text: str) -> bool:
-    """Return whether Snakemake, which reads the same files by YAML 1.1, would fail at a text without quotes."""
+    """Return whether Snakemake, which reads the same files as YAML 1.1, would fail at a text without quotes."""
     if not re.match("[-+0-9.=<]", text):
         return False
     try:
@@ -94,7 +99,7 @@ def _stops_others(text: str) -> bool:
 
 
 class _Refused(yaml.MarkedYAMLError):
-    """YAML as it should be, with something in it that no settings file needs."""
+    """Valid YAML with a construct that no settings file needs."""
 
 
 def _refused(event: yaml.Event, problem: str) -> _Refused:
@@ -118,14 +123,14 @@ _StrictLoader.add_constructor(f"{_TAGS}seq", lambda loader, node: loader.constru
 
 @dataclass
 class Parsed:
-    """What a text or file holds.
+    """The content of a text or file.
 
     Attributes
     ----------
     values
-        Its values, where `UNREADABLE` stands for each that is reported in `problems`.
+        Its values; `UNREADABLE` stands for each that is reported in `problems`.
     whole
-        Why it has no values, as what follows the name of the file in a sentence.
+        Reason why it has no values, as the rest of a sentence that begins with the name of the file.
     """
 
     values: Any = None
@@ -133,7 +138,7 @@ class Parsed:
     whole: str = ""
 
     def error(self, source: str) -> UserError | None:
-        """Return what is wrong with it, if anything is."""
+        """Return all problems as one error, if there are any."""
         if self.whole:
             return UserError(f"{source} {self.whole}")
         return Problems(f"{source}:", self.problems) if self.problems else None
@@ -161,26 +166,20 @@ def parse_file(path: str | Path) -> Parsed:
     Raises
     ------
     OSError
-        When the machine does not let it be read.
+        When the file cannot be read.
     """
-    path = Path(path)
     try:
-        if not path.exists():
-            return Parsed(whole=_ABSENT)
-        if not path.is_file():
-            return Parsed(whole="is not a regular file.")
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            return Parsed(whole="is larger than 1 MB; a settings file is a few kB.")
+        content = read_regular(path, most=MAX_BYTES, wanted="a settings file")
         parsed = parse(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         return Parsed(whole=f"is not UTF-8 text (line {line}). Save it with the encoding UTF-8.")
+    except UserError as error:  # a folder, a pipe, a device, or a large file
+        return Parsed(whole=str(error).removeprefix(f"{path} "))
     except ValueError:  # a path with a zero byte
         return Parsed(whole=_ABSENT)
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
             raise
         return Parsed(whole=_ABSENT)
     if parsed.values is None and not parsed.whole:
@@ -196,7 +195,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     UserError
-        All that is wrong with it: no YAML, larger than 1 MB, a key given twice, aliases, numbers too large.
+        Every problem: not YAML, larger than 1 MB, duplicate keys, aliases, numbers too large.
     """
     parsed = parse_file(path)
     if error := parsed.error(str(path)):
@@ -221,12 +220,12 @@ def settings_from(kind: type[S], values: Mapping[str, Any], source: str) -> S:
     Raises
     ------
     Problems
-        All that is wrong, each with its key, the value found and what was expected.
+        Every problem, each with its key, the value found and the value expected.
     """
-    found = checked(kind, values)
-    if found.problems or found.settings is None:
-        raise Problems(f"{source}:", found.problems.values())
-    return found.settings
+    result = checked(kind, values)
+    if result.problems or result.settings is None:
+        raise Problems(f"{source}:", result.problems.values())
+    return result.settings
 
 
 def _sentence(error: yaml.MarkedYAMLError) -> str:

@@ -1,12 +1,20 @@
 """The settings of a whole run: `config.yaml`."""
 
-from typing import Literal
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from genreflow.config.audio import AudioSettings
 from genreflow.config.base import Settings
-from genreflow.config.datasets import Dataset
+from genreflow.config.datasets import Layout, find_layouts
+
+LAYOUTS = find_layouts()
+if TYPE_CHECKING:
+    Dataset = Layout
+else:
+    Dataset = Annotated[reduce(or_, LAYOUTS.values()), Field(discriminator="layout")]
 
 
 class Limits(Settings):

@@ -32,9 +32,9 @@ def artist_key(name: str | None) -> str | None:
 
 def merged_spellings(names: Iterable[str | None]) -> dict[str, list[str]]:
     """Return the artists that are spelled in several ways: key -> spellings, sorted."""
-    spellings = defaultdict(set)
+    spellings: dict[str, set[str]] = defaultdict(set)
     for name in names:
-        if (key := artist_key(name)) is not None:
+        if name is not None and (key := artist_key(name)) is not None:
             spellings[key].add(name)
     return {key: sorted(spellings[key]) for key in sorted(spellings) if len(spellings[key]) > 1}
 

@@ -1,4 +1,4 @@
-"""The catalogue of a dataset: a row a track, with what its bytes are."""
+"""The catalogue of a dataset: a row per track, with the digest of its bytes."""
 
 import os
 from collections.abc import Sequence
@@ -31,10 +31,10 @@ SCHEMA = pa.schema(
     ]
 )
 VERSION = 2
-# What tells, without reading it, whether a file is the one that was read.
+# Columns by which a file is the same without reading it.
 STAMP = ["bytes", "mtime_ns", "ctime_ns"]
 MISSING = "missing"
-# Refusals that say something of this moment, and nothing of the bytes of a file.
+# Refusals that depend on the moment and not on the bytes of a file.
 _PASSING = ("Q_CHANGED", "Q_GONE", "Q_PERMISSION", "Q_UNREADABLE")
 
 
@@ -49,12 +49,12 @@ def root_of(path: Path) -> str:
 
 
 def notices_of(path: Path) -> list[str]:
-    """Return the remarks that were made while the dataset was scanned."""
+    """Return the remarks made while the dataset was scanned."""
     return read_header(path, KIND).facts["notices"]
 
 
 def ignored_of(path: Path) -> dict[str, int]:
-    """Return how many files were passed over, by the class they lie in (empty for those beside the classes)."""
+    """Return the number of skipped files by class; empty for files outside the classes."""
     return read_header(path, KIND).facts["ignored"]
 
 
@@ -71,9 +71,9 @@ def tracks_of_shard(path: Path, shard: str) -> list[dict[str, Any]]:
 
 
 def check_lasting(tracks: Sequence[dict[str, Any]], table: pa.Table) -> None:
-    """Refuse to keep verdicts that are not of the bytes that the catalogue names: kept, they would outlive their cause.
+    """Refuse verdicts that are not about the catalogued bytes: if stored, they would outlive their cause.
 
-    A file that could not be read for the catalogue either keeps its verdict, since its row changes once it can be.
+    A file that could not be read for the catalogue either keeps its verdict: its row changes once it can be read.
 
     Raises
     ------

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from genreflow.datasets.layouts.dataset_root import stem
-from genreflow.datasets.layouts.listing import ListedTrack
-from genreflow.datasets.layouts.tables import read_header
+from genreflow.datasets.dataset_root import stem
+from genreflow.datasets.listing import ListedTrack
+from genreflow.datasets.tables import read_header
 from genreflow.store.digest import file_sha256
 
 RESOURCES = Path(__file__).parents[2] / "resources"

@@ -1,26 +1,26 @@
-"""Labels to classes: text stays text; spellings are merged, renamed and left out as the settings say."""
+"""Labels to classes: spellings are merged, renamed and left out by the settings `labels`, for every layout alike."""
 
 import dataclasses
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from genreflow.config.datasets import Labels
-from genreflow.datasets.layouts.listing import ListedTrack
+from genreflow.datasets.listing import ListedTrack, TrackListing
 from genreflow.errors import Problems, did_you_mean
 from genreflow.store.text import count, listing, sanitize_name
 
 MANY_CLASSES = 1_000
 IMBALANCE = 1_000
 _HINTS = 50
-# Columns beside those of classes, and words that stand for no class or all of them.
+# Names of other columns in tables with a column per class, and words for no class or for all.
 RESERVED = frozenset({"file", "slice", "start_s", "label", "unknown", "(macro)"})
 
 
 @dataclass(frozen=True)
 class Naming:
-    """What labels stand for.
+    """The classes of labels.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Naming:
     problems
         Empty labels, labels that are not among `classes`, labels that `strict` does not merge, fewer than two classes.
     notices
-        What was merged, renamed and left out, with counts.
+        Labels merged, renamed and left out, with counts.
     """
 
     classes: Mapping[str, str | None]
@@ -42,33 +42,40 @@ class Naming:
             raise Problems(f"{source}:", self.problems)
 
 
-def to_classes(tracks: Sequence[ListedTrack], labels: Labels, source: str) -> tuple[list[ListedTrack], list[str]]:
-    """Give every track its class, or its tags theirs, and leave out those that are not wanted.
+def name_classes_of(listing: TrackListing, labels: Labels, source: str) -> TrackListing:
+    """Return a listing whose labels, or tags, are classes.
+
+    Tracks of dropped classes are left out and counted as ignored; of dropped tags only the tags are.
 
     Parameters
     ----------
-    tracks
-        With labels as they were found.
+    listing
+        Tracks with labels as they were found.
     labels
-        What to do with them.
+        The settings.
     source
-        Names the dataset in errors.
-
-    Returns
-    -------
-    tracks, notices
-        Tracks of dropped classes are left out; of dropped tags, only the tags.
+        Name of the dataset in errors.
 
     Raises
     ------
     Problems
         Those of `Naming`.
     """
-    tagged = any(track.tags is not None for track in tracks)
-    counts = Counter(label for track in tracks for label in labels_of(track))
+    tagged = any(track.tags is not None for track in listing.tracks)
+    counts = Counter(label for track in listing.tracks for label in labels_of(track))
     naming = name_classes(counts, labels, tags=tagged)
     naming.raise_any(source)
-    return [named for track in tracks if (named := renamed(track, naming.classes))], naming.notices
+    ignored: Counter[str] = Counter()
+    for label, n in listing.ignored.items():
+        ignored[naming.classes.get(label) or tidy(label)] += n
+    tracks = []
+    for track in listing.tracks:
+        if named := renamed(track, naming.classes):
+            tracks.append(named)
+        else:
+            ignored[tidy(track.label)] += 1
+    notices = [*listing.notices, *naming.notices]
+    return dataclasses.replace(listing, tracks=tracks, notices=notices, ignored=dict(+ignored), has_classes=True)
 
 
 def labels_of(track: ListedTrack) -> tuple[str, ...]:
@@ -87,19 +94,19 @@ def renamed(track: ListedTrack, classes: Mapping[str, str | None]) -> ListedTrac
 
 
 def name_classes(counts: Mapping[str, int], labels: Labels, *, tags: bool = False) -> Naming:
-    """Decide what class each label stands for.
+    """Map each label to its class.
 
-    Blanks around a label do not count, nor does its Unicode form. Labels that then differ only in case or in the
-    length of blanks become one, spelled as in the settings or else as most tracks have it. `aliases` apply once.
+    Blanks around a label and its Unicode form do not count. Labels that then differ only in case or in the length of
+    blanks become one, spelled as in the settings or else as most tracks have it. `aliases` apply once.
 
     Parameters
     ----------
     counts
         Label as it was found -> number of tracks.
     labels
-        What to do with them.
+        The settings.
     tags
-        A track may have several: one alone is enough, and their shares say nothing.
+        Whether a track may have several: one class is enough then, and imbalance is not reported.
     """
     wanted = _tidied(labels)
     spellings = _spellings(counts, wanted)
@@ -163,7 +170,7 @@ def _spellings(counts: Mapping[str, int], wanted: _Wanted) -> dict[str, str]:
 
 
 def _key(label: str) -> str:
-    """Return what labels have in common that differ only in case or blanks."""
+    """Return the key shared by labels that differ only in case or blanks."""
     return unicodedata.normalize("NFC", " ".join(tidy(label).casefold().split()))
 
 
@@ -174,7 +181,7 @@ def _summed(counts: Mapping[str, int], names: Mapping[str, str]) -> Counter[str]
     return sums
 
 
-def _grouped(labels: Iterable[str], key) -> list[list[str]]:
+def _grouped(labels: Iterable[str], key: Callable[[str], str]) -> list[list[str]]:
     """Return the labels that share a key with others, sorted."""
     groups = defaultdict(list)
     for label in sorted(labels):

@@ -1,37 +1,34 @@
-"""Bringing the catalogue of a dataset up to date, before anything runs.
+"""Finding the tracks of a dataset, and bringing its catalogue up to date.
 
 A file is hashed once, and again only when its size or one of its times has changed; the change time (ctime) catches
 edits that keep size and modification time.
 """
 
 import hashlib
-import importlib
 import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
-from genreflow.config.datasets import Dataset
+from genreflow.config.datasets import Layout, find_layouts
+from genreflow.config.load import settings_from
 from genreflow.datasets.artists import merged_spellings
 from genreflow.datasets.catalog import KIND, MISSING, SCHEMA, STAMP, VERSION, read
-from genreflow.datasets.layouts.listing import TrackListing
-from genreflow.datasets.layouts.paths import MISSING as MISSING_FILE
-from genreflow.errors import UserError
+from genreflow.datasets.labels import name_classes_of
+from genreflow.datasets.listing import TrackListing
+from genreflow.datasets.paths import MISSING as MISSING_FILE
+from genreflow.datasets.paths import with_twins
+from genreflow.errors import UserError, did_you_mean
 from genreflow.store.digest import digest, file_sha256
 from genreflow.store.parquet import Header, read_header, write_table
 
 LARGEST_HASHED = 32 * 10**9  # bytes; no music is larger, and a sparse file of a terabyte would be read for an hour
-
-
-def find(settings: Dataset) -> TrackListing:
-    """Find the tracks of a dataset by its layout."""
-    layout = importlib.import_module(f"genreflow.datasets.layouts.{settings.layout}")
-    return layout.find(settings)
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class Listing:
     Attributes
     ----------
     tracks
-        `SCHEMA`, sorted by track_id; ``sha256`` is null where it takes a look into the file.
+        `SCHEMA`, sorted by track_id; ``sha256`` is null where the file must be read for it.
     facts
         The facts of the catalogue: ``root``, ``notices``, ``ignored``.
     """
@@ -50,22 +47,85 @@ class Listing:
     facts: dict[str, Any]
 
 
-def list_tracks(settings: Dataset, *, raw: Path) -> Listing:
-    """Find the tracks of a dataset without reading or writing anything else.
+def find(path: str | os.PathLike, layout: str = "folders", **settings: Any) -> pd.DataFrame:
+    """Find the tracks of a dataset.
+
+    Parameters
+    ----------
+    path
+        Folder of the dataset, or the file of a manifest.
+    layout
+        ``folders`` (a folder per class), ``manifest`` (a CSV file), ``gtzan``, ``magnatagatune``, ``emotion4q`` or
+        ``fma``.
+    **settings
+        Other settings of the layout, see docs/configuration.md.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row per track, sorted by path: ``path, label, tags, group, artist, split, reason, message``. Tracks of a group
+        (album, artist) belong on one side of every split; `reason` is a code for a file that cannot be used (``Q_``)
+        or a warning (``W_``). ``attrs["notices"]`` holds remarks.
+
+    Raises
+    ------
+    UserError
+        Every problem of the settings or of the dataset.
+
+    Examples
+    --------
+    >>> import genreflow as gf
+    >>> tracks = gf.datasets.find("music", layout="folders")
+    >>> tracks["label"].value_counts().to_dict()
+    {'dark': 1, 'goa': 1}
+    """
+    kinds = find_layouts()
+    if layout not in kinds:
+        raise UserError(f"layout: {layout!r} is none of {', '.join(kinds)}.{did_you_mean(layout, kinds)}")
+    given = settings_from(kinds[layout], {"layout": layout, "path": os.fspath(path), **settings}, f"datasets.{layout}")
+    listing = list_dataset(given)
+    names = ("label", "tags", "group", "artist", "split", "reason", "message")
+    rows = [
+        (os.fsdecode(os.path.join(listing.root, track.path)), *(getattr(track, name) for name in names))
+        for track in listing.tracks
+    ]
+    table = pd.DataFrame(rows, columns=["path", *names]).sort_values("path", ignore_index=True)
+    table.attrs["notices"] = listing.notices
+    return table
+
+
+def list_dataset(settings: Layout) -> TrackListing:
+    """Return the tracks of a dataset with their classes.
+
+    Raises
+    ------
+    UserError
+        Every problem of the dataset.
+    """
+    listing: TrackListing = settings.find()
+    if not listing.has_classes:
+        listing = name_classes_of(
+            listing, settings.labels, repr(getattr(settings, "path", settings.__class__.__name__))
+        )
+    return replace(listing, tracks=with_twins(listing.tracks))
+
+
+def list_tracks(settings: Layout, *, raw: Path) -> Listing:
+    """Return the table of the tracks of a dataset; no music is read and nothing is written.
 
     Parameters
     ----------
     settings
         The dataset.
     raw
-        Folder for the tracks of a layout that makes its own.
+        Folder of the tracks that the pipeline makes.
 
     Raises
     ------
     UserError
-        All that is wrong with the dataset.
+        Every problem of the dataset.
     """
-    found = find(settings)
+    found = list_dataset(settings)
     root = found.root or os.fsencode(raw)
     notices = [*found.notices, *_artists_merged(found)]
     facts = {"root": os.fsdecode(root), "notices": notices, "ignored": dict(found.ignored)}
@@ -80,7 +140,7 @@ def _artists_merged(found: TrackListing) -> list[str]:
     ]
 
 
-def refresh(settings: Dataset, path: Path, *, raw: Path) -> pa.Table:
+def refresh(settings: Layout, path: Path, *, raw: Path) -> pa.Table:
     """Find the tracks of a dataset, see `list_tracks`, and `record` them at `path`."""
     return record(list_tracks(settings, raw=raw), path)
 

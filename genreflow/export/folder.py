@@ -73,7 +73,7 @@ def export(model: str, folder: str | os.PathLike, *, track: str | None = None) -
     folder.mkdir(parents=True, exist_ok=True)
     for name in FILES:  # an older export is gone before the new one is there, and never mixed with it
         (folder / name).unlink(missing_ok=True)
-    with _levelled(predictor, track) as ogg:
+    with _leveled(predictor, track) as ogg:
         written = write_onnx(folder / ONNX, predictor, ogg)
     found = record.read(predictor.bundle.folder)
     write_text(folder / CARD, card(predictor, found, written.facts, written.why_not))
@@ -97,18 +97,18 @@ def _check_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _levelled(predictor: Predictor, track: str | None) -> Iterator[Path]:
-    """Give a track as the model wants it: the user's, or a synthetic one that is long enough."""
+def _leveled(predictor: Predictor, track: str | None) -> Iterator[Path]:
+    """Yield a leveled track: that of the user, or a synthetic one that is long enough."""
     with tempfile.TemporaryDirectory(prefix="genreflow-", dir=temporary_folder()) as folder:
         if track is None:
             segments = predictor.input.segments
             seconds = _LEAD_S + needed_seconds(predictor.input) + getattr(segments, "earliest", 0)
-            track = write(plan(tracks_per_class=1, seconds=seconds, seed=0)[0], folder)
-        with closing(predictor.listen([Item(os.fsencode(track))])) as stream:
-            heard = next(stream)
-            if heard.ogg is None:
-                raise UserError(f"{heard.item.title} cannot be used: {heard.message} ({heard.reason})")
-            yield heard.ogg
+            track = str(write(plan(tracks_per_class=1, seconds=seconds, seed=0)[0], folder))
+        with closing(predictor.prepare([Item(os.fsencode(track))])) as stream:
+            prepared = next(stream)
+            if prepared.ogg is None:
+                raise UserError(f"{prepared.item.title} cannot be used: {prepared.message} ({prepared.reason})")
+            yield prepared.ogg
 
 
 def _plain(value: Any) -> Any:

@@ -1,7 +1,7 @@
-"""Front-ends as torch modules, so that a network can be exported with what it is fed by.
+"""Front-ends as torch modules, so that a network can be exported together with its front-end.
 
-Float32 [batch, samples] to float32 [batch, *shape], what `genreflow.features.slices.cut` makes of a segment, rounded as
-it is stored. Spectra are computed in double precision, as there.
+Float32 [batch, samples] to float32 [batch, *shape], equal to `genreflow.features.slices.cut` and rounded like stored
+slices. Spectra are computed in double precision, as there.
 """
 
 import numpy as np
@@ -19,31 +19,35 @@ _STORED = {np.dtype(np.float16): torch.float16, np.dtype(np.float32): torch.floa
 
 
 def obstacle(settings: InputSettings) -> str | None:
-    """Say why an input has no form as a torch module; None if it has."""
+    """Return why an input cannot be a torch module; None if it can."""
     front_end = settings.front_end
     if not isinstance(front_end, LogMel | Stft | Waveform):
-        return f"{front_end.kind} are computed by rules that have no form as a network"
+        return f"{front_end.kind} are computed by rules that a network cannot express"
     if isinstance(settings.segments, InFrames) and isinstance(front_end, LogMel):
         if front_end.reference == "max" or front_end.top_db is not None:
             return "its levels depend on the loudest of all segments of a track, and a network sees one"
         if front_end.padding == "reflect":
-            return "at a track's ends its frames see the track mirrored, and a network does not know where those are"
+            return "at the ends of a track its frames see the track mirrored, and a network does not see the ends"
     return None
 
 
 def samples_wanted(settings: InputSettings) -> int:
-    """Return the samples that a segment is computed from.
+    """Return the number of samples that a segment is computed from.
 
-    Of segments in frames that is from the beginning of the first frame to the end of the last, half a window more at
-    either side than the segment is long.
+    For segments in frames these reach from the start of the first frame to the end of the last, half a window beyond
+    the segment on either side.
     """
-    if isinstance(settings.segments, InFrames):
-        return (segment_frames(settings) - 1) * settings.front_end.hop + settings.front_end.n_fft
+    front_end = settings.front_end
+    if isinstance(settings.segments, InFrames) and not isinstance(front_end, Waveform):
+        return (segment_frames(settings) - 1) * front_end.hop + front_end.n_fft
     return segment_samples(settings)
 
 
 class FrontEnd(nn.Module):
     """Samples float32 [batch, `samples_wanted`] to segments as a network is fed, float32 [batch, *shape]."""
+
+    filters: torch.Tensor
+    window: torch.Tensor
 
     def __init__(self, settings: InputSettings) -> None:
         super().__init__()
@@ -51,7 +55,7 @@ class FrontEnd(nn.Module):
         front_end = settings.front_end
         if isinstance(front_end, LogMel):
             self.register_buffer("filters", torch.from_numpy(mel_filter_bank(front_end)), persistent=False)
-        if not isinstance(front_end, Waveform):
+        if isinstance(front_end, LogMel | Stft):
             name = "hann" if isinstance(front_end, LogMel) else front_end.window
             window = torch.from_numpy(get_window(name, front_end.n_fft).astype(np.float64))
             self.register_buffer("window", window, persistent=False)

@@ -1,6 +1,6 @@
-"""A network as ONNX, with its front-end where that has a form: samples in, probabilities out.
+"""Export of a network to ONNX, with its front-end if possible: samples in, probabilities out.
 
-What is written is run again, by ONNX Runtime, on segments of music, and compared with what the pipeline says of them.
+The exported file is run with ONNX Runtime on segments of music and compared with the pipeline.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from genreflow.audio.excerpts import Track
-from genreflow.config.inputs import InFrames, InputSettings
+from genreflow.config.inputs import Descriptors, InFrames, InputSettings, Waveform
 from genreflow.errors import UserError
 from genreflow.export.front_end import FrontEnd, obstacle, samples_wanted
 from genreflow.features.shapes import frame_span, segment_shape
@@ -38,14 +38,14 @@ _MOST = 16  # segments that are compared
 
 @dataclass(frozen=True)
 class Written:
-    """What was written, as far as it was.
+    """Result of an export to ONNX.
 
     Attributes
     ----------
     why_not
-        Why there is no file, or no front-end in it; empty if neither is so.
+        Why there is no file, or no front-end in it; else empty.
     facts
-        For ``model.json``: the input's shape and meaning, and the largest difference found; empty if there is no file.
+        For ``model.json``: shape and meaning of the input, largest difference from the pipeline; empty without a file.
     """
 
     why_not: str
@@ -53,7 +53,7 @@ class Written:
 
 
 class Deployed(nn.Module):
-    """A network with its front-end, if any: to probabilities [batch, K], means over windows where there are several."""
+    """A network with its front-end, if any, returning probabilities [batch, K], means over windows."""
 
     def __init__(self, bundle: Bundle, front_end: nn.Module | None) -> None:
         super().__init__()
@@ -71,11 +71,9 @@ class Deployed(nn.Module):
 
 
 def write_onnx(path: str | os.PathLike, predictor: Predictor, ogg: str | os.PathLike) -> Written:
-    """Write a model as ONNX, if that can be done, and compare it on a levelled track with what the pipeline says.
+    """Write a model as ONNX, if possible, and compare it with the pipeline on a leveled track.
 
-    Returns
-    -------
-    What was written; nothing where a package is missing, a layer has no ONNX form, or the two differ by more than
+    Nothing is written if a package is missing, a layer cannot be converted, or probabilities differ by more than
     `TOLERANCE`.
     """
     if missing := _missing():
@@ -107,12 +105,13 @@ def write_onnx(path: str | os.PathLike, predictor: Predictor, ogg: str | os.Path
 
 
 def segments_of(ogg: str | os.PathLike, settings: InputSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first segments of a levelled track, as samples [n, samples] and as the pipeline stores them."""
+    """Return the first segments of a leveled track, as samples [n, samples] and as the pipeline stores them."""
     slices = cut(ogg, settings, track_id="0" * 16)
     track = Track.open(ogg, settings.front_end.sample_rate)
-    if isinstance(settings.segments, InFrames):
-        firsts = np.rint(slices.start_s * track.rate / settings.front_end.hop).astype(int)
-        spans = [frame_span(first, settings.segments.frames, settings.front_end) for first in firsts]
+    front_end = settings.front_end
+    if isinstance(settings.segments, InFrames) and not isinstance(front_end, Waveform | Descriptors):
+        firsts = np.rint(slices.start_s * track.rate / front_end.hop).astype(int)
+        spans = [frame_span(first, settings.segments.frames, front_end) for first in firsts]
     else:
         starts = np.rint(slices.start_s * track.rate).astype(int)
         spans = [(start, start + samples_wanted(settings)) for start in starts]
@@ -133,7 +132,7 @@ def _missing() -> str:
 
 
 def _export(network: nn.Module, inputs: np.ndarray, path: Path) -> int | None:
-    """Write a network; return None if it takes any number of segments at once, else how many."""
+    """Write a network; return its batch size, None if that is free."""
     several = np.resize(inputs, (3, *inputs.shape[1:]))
     example = torch.from_numpy(several[:2].copy())
     dimension = {"inputs": {0: torch.export.Dim("batch")}}
@@ -152,8 +151,9 @@ def _export(network: nn.Module, inputs: np.ndarray, path: Path) -> int | None:
                     external_data=False,
                     verbose=False,
                 )
+                assert program is not None  # which only the old exporter returns
                 program.save(str(path), external_data=False)
-            # That batches of other sizes go through is known only when they have.
+            # Other batch sizes can fail at run time only, so they are tried here.
             for size in (1, 3):
                 _run(path, several[:size], batch)
             return batch
@@ -164,7 +164,7 @@ def _export(network: nn.Module, inputs: np.ndarray, path: Path) -> int | None:
 
 
 def _refusals() -> tuple[type[Exception], ...]:
-    """Return the errors by which the exporter and ONNX Runtime refuse a network; any other is a fault of ours."""
+    """Return the errors by which the exporter and ONNX Runtime refuse a network; any other is a bug."""
     from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
     names = ("Fail", "InvalidArgument", "InvalidGraph", "NotImplemented", "RuntimeException")
@@ -172,7 +172,7 @@ def _refusals() -> tuple[type[Exception], ...]:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the first line of what lies behind an error; the exporter wraps it in advice of its own."""
+    """Return the first line of the root cause of an error, which the exporter wraps in its own advice."""
     while error.__cause__ is not None:
         error = error.__cause__
     return next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__).rstrip(".")
@@ -190,7 +190,7 @@ def _run(path: Path, inputs: np.ndarray, batch: int | None) -> np.ndarray:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep the exporter from telling of packages that are not needed."""
+    """Silence the exporter's warnings about packages that are not needed."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

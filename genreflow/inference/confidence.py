@@ -1,13 +1,12 @@
-"""How sure a model may be, by its record on tracks that it was not trained on.
+"""Calibration of a model, and its threshold for abstaining, from predictions of held-out tracks.
 
-*Classes.* The probabilities of a track, means over its slices, are brought to the temperature at which they fit that
-record best; then 0.8 means that of such tracks about 80 % were right. It is `unknown` which class a track is when the
-answer is more likely wrong than right, or no more likely right than the commonest class always is; and if the answers
-that are left were right no more often than that, nothing is answered at all. *Tags.* Each has a threshold of its own:
-the one that gives the largest F1 on that record.
+*Classes.* The probabilities of a track, means over its slices, get the temperature that fits the held-out tracks best;
+then about 80 % of the tracks with a probability of 0.8 are right. The model abstains (`unknown`) when its answer is
+more likely wrong than right, or no more likely right than the commonest class; and it always abstains if the remaining
+answers were right no more often than that. *Tags.* Each tag has the threshold of the largest F1.
 
-The record is the tracks that the run itself held out, and those of the other folds of its setting: their networks are
-others, made in the same way, and none of them was trained on the tracks it is asked about.
+Held-out tracks are those of the run itself and of the other folds of its setting: networks trained alike, none of them
+on the tracks that it predicts.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,32 +27,32 @@ from genreflow.project.layout import parse_fold, run_folders
 from genreflow.store.parquet import read_frame
 from genreflow.store.runs import PREDICTIONS, RUN, read_run
 
-FEWEST = 20  # tracks by which anything is calibrated
+FEWEST = 20  # tracks, at least, to calibrate by
 FEWEST_OF_A_TAG = 5
 EVEN = 0.5
-NEVER = 1.0  # a probability that no answer reaches
+NEVER = 1.0  # no calibrated probability reaches it
 _ALIKE = ("model", "options", "classes", "input", "audio", "tags")
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a model's answers are worth.
+    """Calibration of a model.
 
     Attributes
     ----------
     tracks
-        Held-out tracks that it was found by.
+        Number of held-out tracks.
     source
-        Where these are from, in words.
+        Origin of these tracks, in words.
     temperature
-        By which the logarithms of a track's probabilities are divided; 1 for tags.
-    least
-        The probability below which it is unknown which class a track is, `NEVER` if it always is; 0 for tags.
+        Divisor of the logarithms of a track's probabilities; 1 for tags.
+    abstain_below
+        Probability below which the model abstains, `NEVER` if it always does; 0 for tags.
     thresholds
-        Of each tag, the probability from which a track has it; of classes none.
+        Probability from which a track has each tag; empty for classes.
     answered, right
-        Share of these tracks that get an answer, and of those the share that is right; of tags the share of tracks
-        with any tag, and of the tags given the share that is right. None where nothing was answered.
+        Share of the held-out tracks with an answer, and share of these answers that are right. For tags, share of the
+        tracks with any tag, and share of these tags that are right. `right` is None without answers.
     """
 
     tracks: int
@@ -65,10 +64,10 @@ class Calibration:
     right: float | None
 
     def probabilities(self, means: np.ndarray) -> np.ndarray:
-        """Return the probabilities of tracks, [n, K], from the means over their slices."""
+        """Return calibrated probabilities of tracks, [n, K], from the means over their slices."""
         if self.thresholds:
             return means
-        # n right answers do not show that the next is right, only that it is so n + 1 times in n + 2 (Laplace).
+        # n right answers show the next to be right with probability (n + 1) / (n + 2) at most (Laplace's rule).
         return np.minimum(apply_temperature(means, self.temperature), (self.tracks + 1) / (self.tracks + 2))
 
     def facts(self) -> dict[str, Any]:
@@ -77,25 +76,24 @@ class Calibration:
 
 
 def from_facts(facts: Mapping[str, Any] | None) -> Calibration | None:
-    """Return what `Calibration.facts` wrote; UserError if it did not write this."""
+    """Return the calibration that `Calibration.facts` wrote; raise UserError if these are others."""
     if facts is None:
         return None
     try:
-        found = Calibration(**{**facts, "thresholds": tuple(facts["thresholds"])})
+        return Calibration(**{**facts, "thresholds": tuple(facts["thresholds"])})
     except (KeyError, TypeError) as error:
         raise UserError(f"The model's calibration is damaged ({error}). Export the model again.") from None
-    return found
 
 
 def of_model(folder: Path, facts: Mapping[str, Any]) -> Calibration | None:
-    """Return the calibration of a model: that which it was exported with, or that of the runs beside it.
+    """Return the calibration of an exported model from its facts, that of a run from the held-out tracks.
 
-    None where there are fewer than `FEWEST` held-out tracks.
+    Returns None for fewer than `FEWEST` held-out tracks.
 
     Raises
     ------
     Damaged
-        When a table, or the facts of one of those runs, is damaged.
+        When a table or the facts of a run is damaged.
     """
     if facts["kind"] == "model":
         return from_facts(facts.get("calibration"))
@@ -106,22 +104,23 @@ def of_model(folder: Path, facts: Mapping[str, Any]) -> Calibration | None:
 
 
 def held_out(folder: Path, facts: Mapping[str, Any]) -> tuple[pd.DataFrame | None, str]:
-    """Return predictions of tracks that were not trained on, each track by one network, and in words whose they are.
+    """Return predictions of held-out tracks, each track by one network, and the origin of these in words.
 
-    Validation tracks, by which epochs are chosen, stand in only where there are no others.
+    Validation tracks, which the best epoch is chosen by, are used only where there are no others.
     """
     parts = list(_tables(folder, facts))
     for roles in ((TEST, HOLDOUT), (VALIDATION,)):
-        found, names, known = [], [], set()
+        tables, names = [], []
+        seen: set[str] = set()
         for name, table in parts:
-            mine = table[table["role"].isin(roles) & ~table["track_id"].isin(known)]
-            if len(mine):
-                found.append(mine)
+            new = table[table["role"].isin(roles) & ~table["track_id"].isin(seen)]
+            if len(new):
+                tables.append(new)
                 names.append(name)
-                known |= set(mine["track_id"])
-        if found:
+                seen |= set(new["track_id"])
+        if tables:
             kind = "validation tracks" if roles == (VALIDATION,) else "held-out tracks"
-            return pd.concat(found, ignore_index=True), f"{len(known):,} {kind} of {', '.join(names)}"
+            return pd.concat(tables, ignore_index=True), f"{len(seen):,} {kind} of {', '.join(names)}"
     return None, ""
 
 
@@ -132,8 +131,8 @@ def _tables(folder: Path, facts: Mapping[str, Any]) -> Iterator[tuple[str, pd.Da
     for path in [folder, *others]:
         if not (path / PREDICTIONS).exists() or not (path / RUN).exists():
             continue
-        told = read_run(path, files=[PREDICTIONS])
-        if all(told.get(name) == facts.get(name) for name in _ALIKE) and told.get("status") != "diverged":
+        other = read_run(path, files=[PREDICTIONS])
+        if all(other.get(name) == facts.get(name) for name in _ALIKE) and other.get("status") != "diverged":
             yield path.name, read_frame(path / PREDICTIONS, "predictions")
 
 
@@ -156,9 +155,9 @@ def _of_classes(record: pd.DataFrame, classes: list[str], source: str) -> Calibr
 def _of_tags(record: pd.DataFrame, classes: list[str], source: str) -> Calibration:
     tracks = tags.of_tracks(tags.from_frame(record, classes))
     thresholds = tuple(_best_threshold(has, proba) for has, proba in zip(tracks.tags.T, tracks.proba.T, strict=True))
-    given = tracks.proba >= np.array(thresholds)
-    right = float(tracks.tags[given].mean()) if given.any() else None
-    return Calibration(len(tracks), source, 1.0, 0.0, thresholds, float(given.any(axis=1).mean()), right)
+    above = tracks.proba >= np.array(thresholds)
+    right = float(tracks.tags[above].mean()) if above.any() else None
+    return Calibration(len(tracks), source, 1.0, 0.0, thresholds, float(above.any(axis=1).mean()), right)
 
 
 def _best_threshold(has: np.ndarray, proba: np.ndarray) -> float:
@@ -166,8 +165,8 @@ def _best_threshold(has: np.ndarray, proba: np.ndarray) -> float:
     if min(has.sum(), (~has).sum()) < FEWEST_OF_A_TAG:
         return EVEN
     levels = np.unique(proba)[::-1]
-    given = proba >= levels[:, np.newaxis]
-    f1 = 2 * (given & has).sum(axis=1) / (given.sum(axis=1) + has.sum())
+    above = proba >= levels[:, np.newaxis]
+    f1 = 2 * (above & has).sum(axis=1) / (above.sum(axis=1) + has.sum())
     best = int(f1.argmax())
     return float((levels[best] + levels[best + 1]) / 2) if best + 1 < len(levels) else float(levels[best])
 
@@ -175,7 +174,9 @@ def _best_threshold(has: np.ndarray, proba: np.ndarray) -> float:
 def vote(probabilities: np.ndarray, classes: tuple[str, ...]) -> dict[str, Any]:
     """Return the majority vote of a track's slices [n, K]: ``predicted, share, runner_up, runner_up_share, p0 ..``."""
     n = len(probabilities)
-    # The true class is not known; votes do not look at it.
-    said = Predictions(np.full(n, "new", object), np.arange(n), np.zeros(n, int), probabilities.astype(float), classes)
-    [row] = majority(said).to_dict("records")
+    # The true class is unknown; votes ignore it.
+    slices = Predictions(
+        np.full(n, "new", object), np.arange(n), np.zeros(n, int), probabilities.astype(float), classes
+    )
+    [row] = majority(slices).to_dict("records")
     return row

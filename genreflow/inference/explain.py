@@ -1,11 +1,10 @@
-"""Which seconds and bands of a track decided what a model says of it.
+"""Attribution of a model's answer to seconds and bands of a track.
 
-A slice is divided into patches of time and band. By *occlusion* (Zeiler and Fergus 2014, Visualizing and understanding
-convolutional networks) each in turn is replaced by what is usual there, the mean of the training tracks, and the
-*effect* of the patch is by how much the log-odds of a class fall without it: above 0 it spoke for the class, below 0
-against. Effects do not add up to the whole, as what two patches both say is missed in neither alone. By *integrated
-gradients* (Sundararajan et al. 2017) they do; by *saliency* (Simonyan et al. 2014) they are the gradient alone, and
-only tell where the network is sensitive.
+A slice is divided into patches of time and band. *Occlusion* (Zeiler and Fergus 2014, Visualizing and understanding
+convolutional networks) replaces each patch in turn by the mean of the training tracks; the *effect* of the patch is the
+drop of the log-odds of a class: positive effects support the class, negative ones contradict it. Effects do not add up
+to the whole, because two patches may carry the same evidence. Those of *integrated gradients* (Sundararajan et al.
+2017) do; those of *saliency* (Simonyan et al. 2014) are the gradient alone, which shows where the network is sensitive.
 """
 
 from collections.abc import Callable
@@ -43,30 +42,30 @@ _SHOWN = LogMel()
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a model says what it says of a track.
+    """Attribution of a prediction.
 
     Attributes
     ----------
-    judged
-        What it says.
+    prediction
+        The prediction.
     of
-        The class, or tag, that is explained.
+        Class or tag that is explained.
     method
         One of `METHODS`.
     effects
-        A row a patch of a slice, `COLUMNS`: where it is (s, Hz; NaN where a row is no band), what it is called, and
-        its effect on the log-odds of the class.
+        A row per patch of a slice, `COLUMNS`: limits in s and Hz (NaN where a row is no band), name of the band, and
+        effect on the log-odds of the class.
     seconds
         Length of a slice.
     levels
-        Log-mel spectrogram of the track where it was cut, dB [bands, columns], for the eye.
+        Log-mel spectrogram of the part that was cut, dB [bands, columns], for the picture.
     begin_s, column_s
-        Where it begins, and how long a column is.
+        Start of the spectrogram, and length of a column.
     frequencies
-        Centres of its bands, Hz.
+        Center frequencies of its bands, Hz.
     """
 
-    judged: TrackPrediction
+    prediction: TrackPrediction
     of: str
     method: str
     effects: pd.DataFrame
@@ -80,16 +79,16 @@ class Explanation:
 def explain(
     predictor: Predictor, file: str, *, of: str | None = None, method: str = "occlusion", bands: int = BANDS
 ) -> Explanation:
-    """Explain what a model says of one file.
+    """Explain the prediction for one file.
 
     Parameters
     ----------
     of
-        A class or tag; if not given the one that has most votes, or the likeliest.
+        Class or tag; by default the one with the most votes, or the likeliest tag.
     method
         One of `METHODS`; all but occlusion need the package captum.
     bands
-        Patches that a spectrogram is divided into over its bands.
+        Number of patches over frequency.
 
     Raises
     ------
@@ -98,29 +97,29 @@ def explain(
     """
     items = find([file])
     if len(items) != 1:
-        raise UserError(f"{file} holds {len(items)} files, and one is explained at a time. Name the one that is meant.")
+        raise UserError(f"{file} holds {len(items)} files; name one of them.")
     classes = predictor.bundle.classes
     if of is not None and of not in classes:
-        raise UserError(f"The model knows no {of!r}.{did_you_mean(of, classes)} It knows: {', '.join(classes)}.")
+        raise UserError(f"The model has no class {of!r}.{did_you_mean(of, classes)} Its classes: {', '.join(classes)}.")
     find_effects = _occlusion if method == "occlusion" else _by_gradient(predictor.bundle.model, method)
-    with closing(predictor.listen(items)) as stream:
-        heard = next(stream)
-        if heard.stored is None:
-            raise UserError(f"{heard.item.title} cannot be used: {heard.message} ({heard.reason})")
+    with closing(predictor.prepare(items)) as stream:
+        track = next(stream)
+        if track.stored is None or track.start_s is None:
+            raise UserError(f"{track.item.title} cannot be used: {track.message} ({track.reason})")
         seconds = needed_seconds(predictor.input)
-        levels, begin_s, column_s = _spectrogram(heard.ogg, heard.start_s, seconds)
-    judged = predictor.say(heard)
-    wanted = of or judged.best
-    log_odds = _log_odds(predictor, classes.index(wanted))
-    grid, mean_spectrum = _grid(heard.stored, predictor.input, bands), _usual(predictor, heard.stored)
-    effects = [find_effects(log_odds, array, mean_spectrum, grid) for array in as_fed(heard.stored)]
-    table = _table(effects, heard.start_s, grid, predictor.input)
-    return Explanation(judged, wanted, method, table, seconds, levels, begin_s, column_s, band_centres(_SHOWN))
+        levels, begin_s, column_s = _spectrogram(track.ogg, track.start_s, seconds)
+    prediction = predictor.predict_track(track)
+    name = of or prediction.best
+    log_odds = _log_odds(predictor, classes.index(name))
+    grid, baseline = _grid(track.stored, predictor.input, bands), _baseline(predictor, track.stored)
+    effects = [find_effects(log_odds, array, baseline, grid) for array in as_fed(track.stored)]
+    table = _table(effects, track.start_s, grid, predictor.input)
+    return Explanation(prediction, name, method, table, seconds, levels, begin_s, column_s, band_centres(_SHOWN))
 
 
 @dataclass(frozen=True)
 class _Grid:
-    """Where patches are: their edges along time and over rows. Waveforms have no rows, descriptors no time."""
+    """Edges of the patches along time and over rows. Waveforms have no rows, descriptors no time."""
 
     times: np.ndarray
     rows: np.ndarray | None
@@ -146,21 +145,21 @@ def _grid(stored: np.ndarray, settings: InputSettings, bands: int) -> _Grid:
     return _Grid(times, np.linspace(0, stored.shape[1], count + 1).astype(int))
 
 
-def _usual(predictor: Predictor, stored: np.ndarray) -> np.ndarray:
-    """Return what is usual at each place of a segment as it is fed, float32 [*shape]; of waveforms silence."""
+def _baseline(predictor: Predictor, stored: np.ndarray) -> np.ndarray:
+    """Return the input that stands for absence, float32 [*shape]: the mean of the training tracks, or silence."""
     inputs = as_fed(stored)
     if isinstance(predictor.input.front_end, Waveform):
         return np.zeros(inputs.shape[1:], np.float32)
-    known = predictor.training_profile
+    profile = predictor.training_profile
     if inputs.ndim == 2:
-        centre = known.centre if known is not None else inputs.mean(axis=0)
-        return np.asarray(centre, np.float32)
-    rows = known.mean_spectrum if known is not None and len(known.mean_spectrum) else inputs.mean(axis=(0, 2))
+        center = profile.centre if profile is not None else inputs.mean(axis=0)
+        return np.asarray(center, np.float32)
+    rows = profile.mean_spectrum if profile is not None and len(profile.mean_spectrum) else inputs.mean(axis=(0, 2))
     return np.broadcast_to(np.asarray(rows, np.float32)[:, np.newaxis], inputs.shape[1:])
 
 
 def _log_odds(predictor: Predictor, number: int) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return what gives the log-odds of a class or tag, [n], of segments as they are fed, [n, *shape]."""
+    """Return a function from segments as they are fed, [n, *shape], to the log-odds of a class or tag, [n]."""
     network, training = predictor.bundle.model.eval(), predictor.bundle.run["training"]
     crop, windows = training.get("crop"), training.get("crop_windows", 1)
 
@@ -176,29 +175,29 @@ def _log_odds(predictor: Predictor, number: int) -> Callable[[torch.Tensor], tor
         if crop is None:
             return of_one(inputs)
         starts = window_starts(inputs.shape[-1], crop, windows)
-        return sum(of_one(inputs[..., start : start + crop]) for start in starts) / len(starts)
+        return torch.stack([of_one(inputs[..., start : start + crop]) for start in starts]).mean(dim=0)
 
     return of_all
 
 
-def _occlusion(log_odds: Callable, array: np.ndarray, mean_spectrum: np.ndarray, grid: _Grid) -> np.ndarray:
-    """Return by how much the log-odds fall as each patch is hidden, [patches]."""
+def _occlusion(log_odds: Callable, array: np.ndarray, baseline: np.ndarray, grid: _Grid) -> np.ndarray:
+    """Return the drop of the log-odds as each patch is hidden, [patches]."""
     patches = grid.patches()
     step = max(1, min(_BATCH, _VALUES // array.size))
-    found = []
+    drops = []
     with torch.inference_mode():
         whole = log_odds(torch.from_numpy(array[np.newaxis])).item()
         for start in range(0, len(patches), step):
             some = patches[start : start + step]
             hidden = np.repeat(array[np.newaxis], len(some), axis=0)
             for copy, patch in zip(hidden, some, strict=True):
-                copy[patch] = mean_spectrum[patch]
-            found.append(whole - log_odds(torch.from_numpy(hidden)).cpu().numpy())
-    return np.concatenate(found)
+                copy[patch] = baseline[patch]
+            drops.append(whole - log_odds(torch.from_numpy(hidden)).cpu().numpy())
+    return np.concatenate(drops)
 
 
 def _by_gradient(network: nn.Module, method: str) -> Callable[..., np.ndarray]:
-    """Return what finds effects by gradients.
+    """Return the function that computes effects by gradients.
 
     Raises
     ------
@@ -208,7 +207,7 @@ def _by_gradient(network: nn.Module, method: str) -> Callable[..., np.ndarray]:
     if method not in METHODS:
         raise UserError(f"There is no method {method!r}.{did_you_mean(method, METHODS)} Known: {', '.join(METHODS)}.")
     if any(isinstance(module, Estimator) for module in network.modules()):
-        raise UserError(f"The model has no gradients, so {method} says nothing of it. Take the method occlusion.")
+        raise UserError(f"The model has no gradients, so {method} cannot explain it. Use the method occlusion.")
     try:
         from captum.attr import IntegratedGradients, Saliency
     except ImportError:
@@ -216,14 +215,16 @@ def _by_gradient(network: nn.Module, method: str) -> Callable[..., np.ndarray]:
             f"{method} needs the package captum: pip install captum. The method occlusion needs nothing."
         ) from None
 
-    def find(log_odds: Callable, array: np.ndarray, mean_spectrum: np.ndarray, grid: _Grid) -> np.ndarray:
+    def find(log_odds: Callable, array: np.ndarray, baseline: np.ndarray, grid: _Grid) -> np.ndarray:
         inputs = torch.from_numpy(array[np.newaxis].copy()).requires_grad_()
         if method == "saliency":
             found = Saliency(log_odds).attribute(inputs, abs=True)
         else:
-            baseline = torch.from_numpy(mean_spectrum[np.newaxis].copy())
             found = IntegratedGradients(log_odds).attribute(
-                inputs, baseline, n_steps=_STEPS, internal_batch_size=max(1, min(_STEPS, _VALUES // array.size))
+                inputs,
+                torch.from_numpy(baseline[np.newaxis].copy()),
+                n_steps=_STEPS,
+                internal_batch_size=max(1, min(_STEPS, _VALUES // array.size)),
             )
         values = found[0].detach().cpu().numpy()
         return np.array([values[patch].sum() for patch in grid.patches()])
@@ -232,14 +233,14 @@ def _by_gradient(network: nn.Module, method: str) -> Callable[..., np.ndarray]:
 
 
 def _table(effects: list[np.ndarray], start_s: np.ndarray, grid: _Grid, settings: InputSettings) -> pd.DataFrame:
-    """Return a row a patch: `COLUMNS`."""
+    """Return a row per patch: `COLUMNS`."""
     front_end = settings.front_end
     seconds = needed_seconds(settings)
     begins, ends = (grid.times[:-1], grid.times[1:]) if len(grid.times) else (np.zeros(1), np.ones(1))
     scale = seconds / (grid.times[-1] if len(grid.times) else 1)
     names, low, high = _bands(grid, front_end)
     parts = []
-    for number, (start, found) in enumerate(zip(start_s, effects, strict=True)):
+    for number, (start, values) in enumerate(zip(start_s, effects, strict=True)):
         columns = {
             "slice": number,
             "start_s": np.tile(start + begins * scale, len(names)),
@@ -247,19 +248,20 @@ def _table(effects: list[np.ndarray], start_s: np.ndarray, grid: _Grid, settings
             "band": np.repeat(names, len(begins)),
             "low_hz": np.repeat(low, len(begins)),
             "high_hz": np.repeat(high, len(begins)),
-            "effect": found,
+            "effect": values,
         }
         parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
 
 
 def _bands(grid: _Grid, front_end: Any) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Return the names of the rows of patches, and the frequencies at which they begin and end, Hz."""
+    """Return name, lower and upper frequency (Hz) of each row of patches."""
     if isinstance(front_end, Waveform):
         return ["all"], np.zeros(1), np.array([front_end.sample_rate / 2])
     if isinstance(front_end, MusicMaps | Descriptors):
         names = list(maps.units(front_end)) if isinstance(front_end, MusicMaps) else descriptor_sets.names(front_end)
         return names, *np.full((2, len(names)), np.nan)
+    assert grid.rows is not None  # only waveforms have none
     if isinstance(front_end, Stft):
         edges = np.maximum(grid.rows - 0.5, 0) * front_end.sample_rate / front_end.n_fft
     else:
@@ -272,7 +274,7 @@ def _bands(grid: _Grid, front_end: Any) -> tuple[list[str], np.ndarray, np.ndarr
 
 
 def _spectrogram(ogg: Any, start_s: np.ndarray, seconds: float) -> tuple[np.ndarray, float, float]:
-    """Return levels where the slices are, dB [bands, columns], where they begin, and how long a column is, s."""
+    """Return levels around the slices, dB [bands, columns], their start and the length of a column, s."""
     track = Track.open(ogg, _SHOWN.sample_rate)
     begin, end = float(start_s.min()), float(start_s.max()) + seconds
     samples = track.read(round(begin * track.rate), round(end * track.rate))

@@ -1,26 +1,26 @@
-"""Which files are meant: files, folders of them, and playlists."""
+"""Audio files of a request: single files, folders, and playlists."""
 
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from genreflow.datasets.layouts.walk import is_side_file, walk
 from genreflow.datasets.names import printable
+from genreflow.datasets.walk import is_side_file, walk
 from genreflow.errors import Problems, UserError
 from genreflow.inference import playlists
 
 
 @dataclass(frozen=True)
 class Item:
-    """A file that is to be heard, or cannot be.
+    """A requested file.
 
     Attributes
     ----------
     path
-        As the file system has it.
+        Path as bytes of the file system.
     reason, message
-        Why it cannot be heard, `Q_...` and a sentence; empty if nothing is known against it.
+        Why it cannot be read, `Q_...` and a sentence; else empty.
     """
 
     path: bytes
@@ -33,37 +33,38 @@ class Item:
         return printable(self.path)
 
 
-def find(given: Sequence[str]) -> list[Item]:
-    """Return the files that are meant, in the order given, each once; those of a folder by name.
+def find(paths: Sequence[str], *, missing_ok: bool = False) -> list[Item]:
+    """Return the files of some paths in their order, each once; those of a folder sorted by name.
 
-    In folders hidden files and those that lie beside music in every collection are passed over.
+    Hidden files of a folder, and side files such as covers, are skipped. With `missing_ok`, a path that does not exist
+    is an item that cannot be read.
 
     Raises
     ------
     UserError
-        When something given is not there, all such at once, or there are no files.
+        When paths do not exist, all of them at once, or there are no files.
     """
-    if missing := [name for name in given if not os.path.exists(name)]:  # noqa: PTH110 - also of names too long
+    if missing := [name for name in paths if not missing_ok and not os.path.exists(name)]:  # noqa: PTH110 - also of names too long
         sentences = [f"{printable(os.fsencode(name))} does not exist" for name in missing]
         raise UserError(f"{sentences[0]}.") if len(missing) == 1 else Problems("Files and folders:", sentences)
-    items = {item.path: item for name in given for item in _meant(Path(name))}
+    items = {item.path: item for name in paths for item in _items(Path(name))}
     if not items:
-        raise UserError(f"There is no music in {', '.join(printable(os.fsencode(name)) for name in given)}.")
+        raise UserError(f"There is no music in {', '.join(printable(os.fsencode(name)) for name in paths)}.")
     return list(items.values())
 
 
-def stamps(given: Sequence[str]) -> list[list]:
-    """Return what predictions depend on of the files that are meant, names included, without reading any music.
+def stamps(paths: Sequence[str]) -> list[list]:
+    """Return name, size, times and inode of each requested file, which predictions depend on; no music is read.
 
-    Each file has its name, size, times and inode. The time of the inode (ctime) changes whatever is done to a file, be
-    it older music moved to the name of newer one. What cannot be listed has its reason.
+    The change time of the inode (ctime) also notices older music that is moved to the name of a newer file. A path
+    that cannot be listed has the reason in place of these.
     """
-    return [stamp for name in given for stamp in _stamps_of(name)]
+    return [stamp for name in paths for stamp in _stamps_of(name)]
 
 
 def _stamps_of(name: str) -> list[list]:
     try:
-        items = list(_meant(Path(name)))
+        items = list(_items(Path(name)))
     except (UserError, OSError) as error:
         return [[name, str(error)]]
     return [[name, item.path, item.reason, item.message, *_stamp(item.path)] for item in items]
@@ -77,14 +78,16 @@ def _stamp(path: bytes) -> tuple[int, ...]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
-def _meant(path: Path) -> Iterator[Item]:
+def _items(path: Path) -> Iterator[Item]:
     if path.is_dir():
         yield from _below(os.fsencode(path))
     elif path.suffix.lower() in playlists.SUFFIXES:
         for _, entry, problem in playlists.entries(path):
             yield Item(entry, "Q_MISSING", problem) if problem else Item(entry)
-    else:
+    elif os.path.lexists(path):
         yield Item(os.fsencode(path))
+    else:
+        yield Item(os.fsencode(path), "Q_MISSING", "There is no such file.")
 
 
 def _below(folder: bytes) -> Iterator[Item]:

@@ -1,4 +1,4 @@
-"""A picture a track: how many of its slices say what."""
+"""Pictures of tracks: the number of slices by predicted class."""
 
 import os
 import re
@@ -17,11 +17,11 @@ from genreflow.store.atomic import atomic_write
 _NAME = 60  # characters of a track's name in that of its picture
 
 
-def draw(folder: str | os.PathLike, predictor: Predictor, judged: Sequence[TrackPrediction]) -> list[Path]:
-    """Draw each track that could be used, ``<number>-<name>.png``; return the files."""
+def draw(folder: str | os.PathLike, predictor: Predictor, predictions: Sequence[TrackPrediction]) -> list[Path]:
+    """Draw each usable track into ``<number>-<name>.png``; return the files."""
     seconds = needed_seconds(predictor.input)
     drawn = []
-    for number, track in enumerate(judged, start=1):
+    for number, track in enumerate(predictions, start=1):
         if track.is_usable:
             path = Path(folder, f"{number:03d}-{plain_name(track.file)}.png")
             rows = [{"song": "slices", "class": name, "count": n} for name, n in track.counts.items()]
@@ -32,7 +32,7 @@ def draw(folder: str | os.PathLike, predictor: Predictor, judged: Sequence[Track
 
 
 def plain_name(file: str) -> str:
-    """Return a track's name as far as it is safe in that of a file."""
+    """Return the name of a track without characters that a file name should not have."""
     return re.sub(r"[^\w.-]+", "_", Path(file).stem)[:_NAME].strip("_.") or "track"
 
 

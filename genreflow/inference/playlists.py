@@ -1,8 +1,8 @@
 """M3U and M3U8 playlists.
 
-A line a track. ``#`` begins a remark, unless there is a file of that name; ``#EXTINF:`` and its like are never files.
-Paths are relative to the folder of the list; names are bytes on disk, and lists hold them in whatever encoding their
-program wrote, with backslashes if it ran on Windows.
+Each line is a track. ``#`` begins a comment unless a file has that name; ``#EXTINF:`` and other directives are never
+files. Paths are relative to the folder of the playlist. Their encoding is that of the program that wrote them, with
+backslashes if it ran on Windows; so several readings are tried against the bytes on disk.
 """
 
 import os
@@ -22,21 +22,19 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def entries(path: str | os.PathLike) -> Iterator[tuple[int, bytes, str]]:
-    """Yield what a list names: the number of its line, its path as far as it is known, and why it cannot be used.
-
-    The last is empty for a file that is there.
+    """Yield line number, path and problem of each entry; the problem is empty for a file that exists.
 
     Raises
     ------
     UserError
-        When the list cannot be read, or is no list.
+        When the file cannot be read, or is no playlist.
     """
     folder = os.fsencode(Path(path).parent)
     for number, line in _lines(Path(path)):
-        found, problem = _find(line, folder)
+        entry, problem = _find(line, folder)
         if problem and line.lstrip().startswith(b"#"):
             continue
-        yield number, found, problem and f"Line {number} of {Path(path).name}: {problem}"
+        yield number, entry, problem and f"Line {number} of {Path(path).name}: {problem}"
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -49,12 +47,12 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _find(line: bytes, folder: bytes) -> tuple[bytes, str]:
-    said = line.strip()
-    if said.lower().startswith(b"file://"):
-        said = unquote_to_bytes(said[7:].removeprefix(b"localhost"))
-    elif _REMOTE.match(said):
-        return said, "this is an address, and only files are read."
-    spellings = list(_spellings(said, line))
+    text = line.strip()
+    if text.lower().startswith(b"file://"):
+        text = unquote_to_bytes(text[7:].removeprefix(b"localhost"))
+    elif _REMOTE.match(text):
+        return text, "this is an address, and only files are read."
+    spellings = list(_spellings(text, line))
     for spelling in spellings:
         path = os.path.normpath(os.path.join(folder, spelling))
         if os.path.isfile(path):  # noqa: PTH113 - paths are bytes
@@ -63,9 +61,9 @@ def _find(line: bytes, folder: bytes) -> tuple[bytes, str]:
     return os.path.normpath(os.path.join(folder, spellings[0])), "there is no such file."
 
 
-def _spellings(said: bytes, line: bytes) -> Iterator[bytes]:
-    """Yield what a line may mean: as it stands, from Latin-1, and with the slashes of Windows turned."""
-    texts = [said, line]  # a name may begin or end with a blank
-    texts.append(said.decode("latin-1").encode("utf-8"))
+def _spellings(text: bytes, line: bytes) -> Iterator[bytes]:
+    """Yield the readings of a line: as it stands, decoded from Latin-1, and with the slashes of Windows turned."""
+    texts = [text, line]  # a name may begin or end with a blank
+    texts.append(text.decode("latin-1").encode("utf-8"))
     yield from texts
     yield from (text.replace(b"\\", b"/") for text in texts if b"\\" in text)

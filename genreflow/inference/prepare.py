@@ -1,8 +1,7 @@
-"""New tracks as a model wants them: levelled and cut as its training tracks were."""
+"""Preparing new tracks for a model: leveled and cut as its training tracks were."""
 
-import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,29 +17,29 @@ from genreflow.inference.files import Item
 from genreflow.store.digest import file_sha256
 from genreflow.store.writable import temporary_folder
 
-_TOGETHER = 16  # tracks that are levelled before the first of them is cut
+_GROUP = 16  # tracks leveled together, before the first of them is cut
 
 
 @dataclass(frozen=True)
 class PreparedTrack:
-    """A track, ready for a model; or why it is not.
+    """A track ready for a model, or the reason why it is not.
 
     Attributes
     ----------
     item
         The file.
     sha256
-        Of its bytes; empty if they cannot be read.
+        Digest of its bytes; empty if they cannot be read.
     reason, message
-        `Q_...` if it cannot be used, `W_...` of what is odd about it, and the sentences.
+        Codes, `Q_...` for a file that cannot be used and `W_...` for warnings, and their sentences.
     seconds
-        Its length.
+        Length.
     stored
-        Its slices, [n, *shape], of the type that is stored.
+        Slices in their stored type, [n, *shape].
     start_s
-        Where they begin, [n], s.
+        Start of each slice, s [n].
     ogg
-        The levelled track; it is there until the next one is asked for.
+        The leveled track; the file is deleted when the next track is requested.
     """
 
     item: Item
@@ -53,41 +52,41 @@ class PreparedTrack:
     ogg: Path | None = None
 
 
-def listen(
+def prepare_tracks(
     items: Sequence[Item], audio: AudioSettings, settings: InputSettings, *, workers: int = 1, timeout: float = 600.0
-) -> Iterator[PreparedTrack]:
-    """Level and cut files one after the other, in their order.
+) -> Generator[PreparedTrack, None, None]:
+    """Yield files leveled and cut, in their order.
 
-    Files are decoded in processes of their own, which are confined: a file that crashes a decoder, or keeps it busy for
-    longer than `timeout` s, costs itself. Of long tracks no more than `audio.max_minutes` is ever in memory.
+    Each file is decoded in a confined process: one that crashes a decoder, or keeps it busy for longer than `timeout`
+    s, is refused alone. At most `audio.max_minutes` of a track are in memory.
 
     Parameters
     ----------
     audio, settings
-        Those of the training.
+        Audio and input settings of the training.
     workers
-        Files that are decoded side by side.
+        Files decoded side by side.
     """
-    step = max(_TOGETHER, workers)
+    step = max(_GROUP, workers)
     for start in range(0, len(items), step):
         some = items[start : start + step]
         with tempfile.TemporaryDirectory(prefix="genreflow-", dir=temporary_folder()) as folder:
-            found = {item: _read(item, audio) for item in some}
-            usable = [heard for heard in found.values() if not heard.reason]
+            read = {item: _read(item, audio) for item in some}
+            usable = [track for track in read.values() if not track.reason]
             tracks = [
-                {"track_id": heard.sha256[:16], "path": heard.item.path, "bytes": None, "sha256": heard.sha256}
-                for heard in usable
+                {"track_id": track.sha256[:16], "path": track.item.path, "bytes": None, "sha256": track.sha256}
+                for track in usable
             ]
             table = ingest(
                 tracks, audio_folder=folder, settings=audio, stage_key="predict", workers=workers, timeout=timeout
             )
-            rows = dict(zip((heard.item for heard in usable), table.to_pylist(), strict=True))
+            rows = dict(zip((track.item for track in usable), table.to_pylist(), strict=True))
             for item in some:
-                yield _cut(item, rows[item], Path(folder), settings) if item in rows else found[item]
+                yield _cut(item, rows[item], Path(folder), settings) if item in rows else read[item]
 
 
 def _read(item: Item, audio: AudioSettings) -> PreparedTrack:
-    """Return the digest of a file's bytes, or why it cannot even be read."""
+    """Return a track with the digest of its bytes, or with the reason why it cannot be read."""
     if item.reason:
         return PreparedTrack(item, reason=item.reason, message=item.message)
     try:
@@ -103,20 +102,18 @@ def _read(item: Item, audio: AudioSettings) -> PreparedTrack:
     except PermissionError:
         return PreparedTrack(item, reason="Q_PERMISSION", message="There is no permission to read the file.")
     except OSError as error:
-        return PreparedTrack(
-            item, reason="Q_UNREADABLE", message=f"The file cannot be read: {os.strerror(error.errno)}."
-        )
+        return PreparedTrack(item, reason="Q_UNREADABLE", message=f"The file cannot be read: {error.strerror}.")
 
 
 def _cut(item: Item, row: dict, folder: Path, settings: InputSettings) -> PreparedTrack:
     if row["verdict"] == "quarantine":
         return PreparedTrack(item, row["sha256"], row["reason"], row["message"])
     ogg = folder / row["ogg"]
-    # Where cutting is random, it draws from the content.
+    # Random segmentations draw from the track id, here the digest of the content.
     slices = cut(ogg, settings, track_id=row["track_id"])
     if not len(slices.array):
         return PreparedTrack(item, row["sha256"], *why_none(slices, settings))
-    # A track must look the same here as it did in training, where it was stored.
+    # Training reads stored slices, so these are rounded to the stored type as well.
     stored = to_stored(slices.array, settings)
     return PreparedTrack(
         item, row["sha256"], row["reason"], row["message"], slices.seconds, stored, slices.start_s, ogg

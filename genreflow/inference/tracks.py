@@ -1,8 +1,9 @@
-"""What a finished model says of new tracks, and what there is to doubt of it."""
+"""Predictions of a trained model for new tracks, with the warnings that belong to them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from os import PathLike
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -11,20 +12,20 @@ import torch
 from genreflow.evaluation.tags import THRESHOLD
 from genreflow.inference import confidence, files
 from genreflow.inference.confidence import Calibration
-from genreflow.inference.prepare import PreparedTrack, listen
+from genreflow.inference.prepare import PreparedTrack, prepare_tracks
 from genreflow.training.bundle import Bundle, load_bundle
 from genreflow.training.device import choose_device, choose_threads
 from genreflow.training.predict import predict_proba
 
-# Raise it when the same model would say something else of the same file.
+# Raise it when the same model would answer otherwise for the same file.
 STAGE_VERSION = 1
 
 UNKNOWN = "unknown"
 SEEN, FOREIGN, UNSURE = "W_SEEN", "W_FOREIGN", "W_UNSURE"
 MEANINGS = {
-    SEEN: "It was trained on this track: the answer shows nothing.",
-    FOREIGN: "It sounds unlike all that the model was trained on.",
-    UNSURE: "By the model's record, the answer is more likely wrong than right, or none is likely.",
+    SEEN: "The model was trained on this track: the answer shows nothing.",
+    FOREIGN: "The track sounds unlike everything that the model was trained on.",
+    UNSURE: "By the model's record the answer is more likely wrong than right, or no answer is likely.",
 }
 COLUMNS = [
     "file", "label", "probability", "best", "share", "runner_up", "runner_up_share", "slices", "seconds", "distance",
@@ -34,31 +35,32 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class TrackPrediction:
-    """What is said of one track.
+    """The prediction for one track.
 
     Attributes
     ----------
     file
-        Its path, printable.
+        Path, printable.
     label
-        Its class, or its tags joined by commas; `UNKNOWN` where the model must not say; empty if it cannot be used.
+        Class, or tags joined by commas; `UNKNOWN` where the model abstains; empty for a file that cannot be used.
     best
-        The class with most votes whatever is to be doubted of it, or the likeliest tag.
+        Class with the most votes, whatever the warnings; or the likeliest tag.
     probability
-        Of `best`: of a class calibrated if the model is, else the mean over slices.
+        Probability of `best`: calibrated for classes if the model is, else the mean over slices.
     share, runner_up, runner_up_share
-        Share of the slices that voted for `best`, and the next class; of tags None and empty.
+        Share of the slices that voted for `best`, and the next class; None and empty for tags.
     distance
-        How far it is from the training tracks, in units of the limit: above 1 it is unlike them. None if not known.
+        Distance from the training tracks in units of the novelty limit: a track above 1 is unlike them. None if the
+        model has no training profile.
     reason, note
-        Codes and sentences: why it cannot be used (`Q_...`), or what there is to doubt (`W_...`).
+        Codes and sentences: why the file cannot be used (`Q_...`), or warnings (`W_...`).
     probabilities
-        Of the track, by class or tag.
+        Probability of the track by class or tag.
     slices
-        A row a slice: ``start_s, label`` and the probability of every class; of tags the label is those from their
-        thresholds up, joined.
+        A row per slice: ``start_s, label`` and the probability of every class. The label of a tagged slice holds all
+        tags from their thresholds up.
     counts
-        How many slices say each class, or have each tag.
+        Number of slices by predicted class or tag.
     """
 
     file: str
@@ -78,7 +80,7 @@ class TrackPrediction:
 
     @property
     def is_usable(self) -> bool:
-        """Whether the model could be asked about it."""
+        """Whether the file could be classified."""
         return len(self.slices) > 0
 
     def row(self) -> dict[str, Any]:
@@ -87,24 +89,30 @@ class TrackPrediction:
 
 
 class Predictor:
-    """A model that can be asked about files.
+    """A trained model for new audio files.
 
     Parameters
     ----------
     model
-        A run's folder, an exported one, or the ``model.safetensors`` in either.
+        Folder of a run or of an exported model, or the ``model.safetensors`` in either.
     device
         ``auto``, ``cpu`` or ``cuda``.
     cores
-        CPUs to use, all there are if not given: files that are decoded side by side, and threads of the network.
+        CPUs to use, all by default: files decoded side by side, and threads of the network.
 
     Raises
     ------
     UserError
         When the model cannot be used.
+
+    Examples
+    --------
+    >>> import genreflow as gf
+    >>> model = gf.load_model("exported_model", device="cpu")  # doctest: +SKIP
+    >>> model.predict(["song.mp3", "a folder"])[["file", "label", "probability"]]  # doctest: +SKIP
     """
 
-    def __init__(self, model: str, *, device: str = "auto", cores: int | None = None) -> None:
+    def __init__(self, model: str | PathLike, *, device: str = "auto", cores: int | None = None) -> None:
         self.bundle: Bundle = load_bundle(model)
         self.audio, self.input = self.bundle.audio, self.bundle.input
         self.training_profile = self.bundle.training_profile
@@ -115,30 +123,72 @@ class Predictor:
 
     @property
     def is_tagged(self) -> bool:
-        """Whether a track may have any number of tags, and not one class."""
+        """Whether the model predicts any number of tags, and not one class."""
         return bool(self.bundle.run["tags"])
 
     @property
     def thresholds(self) -> np.ndarray:
-        """The probability from which a track has a tag, [K]."""
-        known = self.calibration.thresholds if self.calibration else ()
-        return np.array(known or [THRESHOLD] * len(self.bundle.classes))
+        """Probability from which a track has each tag, float64 [K]."""
+        calibrated = self.calibration.thresholds if self.calibration else ()
+        return np.array(calibrated or [THRESHOLD] * len(self.bundle.classes))
 
-    def judge(self, given: Sequence[str]) -> Iterator[TrackPrediction]:
-        """Yield what the model says of files, of those in folders and of those in playlists, one after the other.
+    def predict(
+        self, files: str | PathLike | Sequence[str | PathLike], *, level: Literal["track", "slice"] = "track"
+    ) -> pd.DataFrame:
+        """Classify audio files.
+
+        Parameters
+        ----------
+        files
+            Files, folders of them, and playlists (.m3u, .m3u8).
+        level
+            ``track`` for a row per file, ``slice`` for a row per slice of the files that can be used.
+
+        Returns
+        -------
+        pd.DataFrame
+            Per track `COLUMNS`; per slice ``file, slice, start_s, label`` and the probability of every class.
 
         Raises
         ------
         UserError
-            When something given is not there.
+            When one of the paths does not exist.
         """
-        for heard in self.listen(files.find(given)):
-            yield self.say(heard)
+        paths = [files] if isinstance(files, str | PathLike) else files
+        tracks = self.predict_tracks([str(path) for path in paths])
+        return tracks_table(tracks) if level == "track" else slices_table(tracks, self.bundle.classes)
 
-    def listen(self, items: Sequence[files.Item]) -> Iterator[PreparedTrack]:
-        """Yield files as the model wants them."""
+    def predict_tracks(
+        self, paths: Sequence[str], *, missing_ok: bool = False, on_track: Callable[[int, int], None] | None = None
+    ) -> list[TrackPrediction]:
+        """Classify files, the files in folders, and those that playlists list.
+
+        Parameters
+        ----------
+        paths
+            Files, folders and playlists.
+        missing_ok
+            Report a path that does not exist like a file that cannot be read.
+        on_track
+            Called after each track with the number of tracks done, and of all.
+
+        Raises
+        ------
+        UserError
+            When one of the paths does not exist.
+        """
+        items = files.find(paths, missing_ok=missing_ok)
+        predictions = []
+        for track in self.prepare(items):
+            predictions.append(self.predict_track(track))
+            if on_track:
+                on_track(len(predictions), len(items))
+        return predictions
+
+    def prepare(self, items: Sequence[files.Item]) -> Generator[PreparedTrack, None, None]:
+        """Yield files leveled and cut as the training tracks were."""
         torch.set_num_threads(self.cores)
-        return listen(items, self.audio, self.input, workers=min(self.cores, max(1, len(items))))
+        return prepare_tracks(items, self.audio, self.input, workers=min(self.cores, max(1, len(items))))
 
     def proba(self, stored: np.ndarray) -> np.ndarray:
         """Return the probabilities of slices as stored, float32 [n, K]."""
@@ -152,30 +202,29 @@ class Predictor:
             tags=self.is_tagged,
         )
 
-    def say(self, heard: PreparedTrack) -> TrackPrediction:
-        """Return what the model says of a track."""
-        if heard.stored is None:
-            return TrackPrediction(heard.item.title, reason=heard.reason, note=heard.message)
-        proba = self.proba(heard.stored)
-        said = self._tags(proba) if self.is_tagged else self._class(proba)
-        distance = self._distance(heard)
-        find_label_issues = {
-            SEEN: self.training_profile is not None
-            and self.training_profile.was_trained_on(heard.sha256, heard.stored),
+    def predict_track(self, track: PreparedTrack) -> TrackPrediction:
+        """Return the prediction for a prepared track."""
+        if track.stored is None:
+            return TrackPrediction(track.item.title, reason=track.reason, note=track.message)
+        proba = self.proba(track.stored)
+        fields = self._tags(proba) if self.is_tagged else self._class(proba)
+        profile, distance = self.training_profile, self._distance(track.stored)
+        warnings = {
+            SEEN: profile is not None and profile.was_trained_on(track.sha256, track.stored),
             FOREIGN: distance is not None and distance > 1,
-            UNSURE: said["label"] == UNKNOWN,
+            UNSURE: fields["label"] == UNKNOWN,
         }
-        codes = [code for code, is_so in find_label_issues.items() if is_so]
-        if find_label_issues[FOREIGN]:
-            said["label"] = UNKNOWN
+        codes = [code for code, applies in warnings.items() if applies]
+        if warnings[FOREIGN]:
+            fields["label"] = UNKNOWN
         return TrackPrediction(
-            file=heard.item.title,
-            seconds=heard.seconds,
+            file=track.item.title,
+            seconds=track.seconds,
             distance=distance,
-            reason=" ".join(filter(None, [*codes, heard.reason])),
-            note=" ".join(filter(None, [*(MEANINGS[code] for code in codes), heard.message])),
-            slices=self._slices(heard, proba),
-            **said,
+            reason=" ".join(filter(None, [*codes, track.reason])),
+            note=" ".join(filter(None, [*(MEANINGS[code] for code in codes), track.message])),
+            slices=self._slices(track, proba),
+            **fields,
         )
 
     def _class(self, proba: np.ndarray) -> dict[str, Any]:
@@ -200,48 +249,40 @@ class Predictor:
     def _tags(self, proba: np.ndarray) -> dict[str, Any]:
         names, track = self.bundle.classes, proba.mean(axis=0, dtype=float)
         likeliest = np.argsort(-track, kind="stable")
-        given = [names[number] for number in likeliest if track[number] >= self.thresholds[number]]
+        above = [names[number] for number in likeliest if track[number] >= self.thresholds[number]]
         return {
-            "label": ", ".join(given) or UNKNOWN,
+            "label": ", ".join(above) or UNKNOWN,
             "best": names[likeliest[0]],
             "probability": float(track[likeliest[0]]),
             "probabilities": dict(zip(names, track.tolist(), strict=True)),
             "counts": dict(zip(names, (proba >= self.thresholds).sum(axis=0).tolist(), strict=True)),
         }
 
-    def _distance(self, heard: PreparedTrack) -> float | None:
+    def _distance(self, stored: np.ndarray) -> float | None:
         if self.training_profile is None or self.training_profile.limit is None:
             return None
-        return self.training_profile.distance(heard.stored, self.input) / self.training_profile.limit
+        return self.training_profile.distance(stored, self.input) / self.training_profile.limit
 
-    def _slices(self, heard: PreparedTrack, proba: np.ndarray) -> pd.DataFrame:
+    def _slices(self, track: PreparedTrack, proba: np.ndarray) -> pd.DataFrame:
         names = self.bundle.classes
         if self.is_tagged:
             labels = [", ".join(np.array(names)[row >= self.thresholds]) for row in proba]
         else:
             labels = [names[number] for number in proba.argmax(axis=1)]
-        return pd.DataFrame({"start_s": heard.start_s, "label": labels}).join(pd.DataFrame(proba, columns=list(names)))
+        return pd.DataFrame({"start_s": track.start_s, "label": labels}).join(pd.DataFrame(proba, columns=list(names)))
 
 
-def predict(
-    model: str,
-    given: Sequence[str],
-    *,
-    device: str = "auto",
-    cores: int | None = None,
-    each: Callable[[int, int], None] | None = None,
-) -> tuple[Predictor, list[TrackPrediction]]:
-    """Ask a model about files; `each` is told after each track how many are done, and of how many.
+load_model = Predictor  # its public name
 
-    Raises
-    ------
-    UserError
-        When the model cannot be used, or something given is not there.
-    """
-    predictor, items = Predictor(model, device=device, cores=cores), files.find(given)
-    judged = []
-    for heard in predictor.listen(items):
-        judged.append(predictor.say(heard))
-        if each:
-            each(len(judged), len(items))
-    return predictor, judged
+
+def tracks_table(predictions: Sequence[TrackPrediction]) -> pd.DataFrame:
+    """Return a row per track: `COLUMNS`."""
+    return pd.DataFrame([track.row() for track in predictions], columns=COLUMNS)
+
+
+def slices_table(predictions: Sequence[TrackPrediction], classes: Sequence[str]) -> pd.DataFrame:
+    """Return a row per slice: ``file, slice, start_s, label`` and the probability of every class."""
+    parts = [track.slices.assign(file=track.file, slice=np.arange(len(track.slices))) for track in predictions]
+    columns = ["file", "slice", "start_s", "label", *classes]
+    usable = [part for part in parts if len(part)]
+    return pd.concat(usable, ignore_index=True)[columns] if usable else pd.DataFrame(columns=columns)

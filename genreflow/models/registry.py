@@ -111,6 +111,7 @@ def build(name: str, n_outputs: int, *, input_shape: tuple[int, ...] | None = No
 
     Examples
     --------
+    >>> import torch
     >>> network = build("psytrance_cnn", 5, pool="max")
     >>> network(torch.zeros(2, 128, 128)).shape
     torch.Size([2, 5])

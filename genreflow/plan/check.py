@@ -14,11 +14,11 @@ import pandas as pd
 from scipy.special import bdtr
 
 from genreflow.config.audio import AudioSettings
-from genreflow.config.datasets import Dataset, Synthetic
 from genreflow.config.inputs import InputSettings
-from genreflow.config.pipeline import Duplicates, Limits
+from genreflow.config.pipeline import Dataset, Duplicates, Limits
 from genreflow.datasets import scan
 from genreflow.datasets.index import check_losses, padded, usable_tracks
+from genreflow.datasets.layouts.synthetic import Synthetic
 from genreflow.datasets.names import printable
 from genreflow.errors import Problems, UserError
 from genreflow.features.shapes import segment_shape

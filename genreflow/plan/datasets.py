@@ -8,11 +8,11 @@ import pandas as pd
 import pyarrow as pa
 
 from genreflow.config.audio import AudioSettings
-from genreflow.config.datasets import Dataset, Synthetic
 from genreflow.config.inputs import InputSettings
-from genreflow.config.pipeline import Duplicates, PipelineSettings
+from genreflow.config.pipeline import Dataset, Duplicates, PipelineSettings
 from genreflow.datasets import catalog, progress, scan
 from genreflow.datasets.artists import group_of
+from genreflow.datasets.layouts.synthetic import Synthetic
 from genreflow.datasets.shards import shard_names
 from genreflow.plan.stages import STAGES, key, versions
 from genreflow.project import layout

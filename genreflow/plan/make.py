@@ -10,10 +10,11 @@ import pandas as pd
 import pyarrow as pa
 
 from genreflow.config.checked import Checked
-from genreflow.config.datasets import Dataset, Folders, Synthetic
-from genreflow.config.pipeline import PipelineSettings
+from genreflow.config.pipeline import Dataset, PipelineSettings
 from genreflow.config.study import DEFAULT_PROTOCOL, StudySettings
 from genreflow.datasets import scan
+from genreflow.datasets.layouts.folders import Folders
+from genreflow.datasets.layouts.synthetic import Synthetic
 from genreflow.errors import Gathering, UserError
 from genreflow.folds import feasibility
 from genreflow.folds.roles import FINAL

@@ -232,6 +232,8 @@ def _check_use(config: Config, result: Validated, files: list[_StudyFile], *, lo
             problems["predict", "study"] = (
                 f"predict.study: {request.study!r} trains no final model; give it `final: {{}}`."
             )
+        # A file that vanished after it was classified does not stop a run, which drops it from the predictions.
+        look = look and not Path("results/predictions.csv").exists()
         if missing := [name for name in request.files if look and not _is_there(name)]:
             problems["predict", "files"] = f"predict.files: {', '.join(map(repr, missing))}: there is no such file."
     Gathering(config.problems(problems)).raise_any()

@@ -17,8 +17,8 @@ from corpus import golden, write_corpus
 from genreflow.audio.ingest import ingest
 from genreflow.audio.verdict import verdict_of
 from genreflow.config.audio import AudioSettings
-from genreflow.config.datasets import Folders
 from genreflow.datasets.catalog import ignored_of, tracks_of_shard
+from genreflow.datasets.layouts.folders import Folders
 from genreflow.datasets.scan import refresh
 
 SETTINGS = AudioSettings(max_minutes=1.2)  # so that a file need not be long to be too long

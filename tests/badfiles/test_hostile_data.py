@@ -8,8 +8,9 @@ from hostile import CLASSES, build, formula_cells, html_violations, svg_violatio
 
 from genreflow.audio.ingest import ingest
 from genreflow.config.audio import AudioSettings
-from genreflow.config.datasets import Folders, Manifest
 from genreflow.datasets.catalog import tracks_of_shard
+from genreflow.datasets.layouts.folders import Folders
+from genreflow.datasets.layouts.manifest import Manifest
 from genreflow.datasets.scan import refresh
 
 TRACKS = 6

@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genreflow.cli import console, main, models
-from genreflow.config.datasets import Manifest
 from genreflow.datasets.labels import tidy
-from genreflow.datasets.layouts.manifest import find
+from genreflow.datasets.layouts.manifest import Manifest
+from genreflow.datasets.scan import list_dataset as find
 from genreflow.errors import Problems, UserError
 from genreflow.job import job
 from genreflow.report.captions import label_of, rst_of

@@ -16,10 +16,13 @@ from genreflow.audio.decode import decode, probe
 from genreflow.audio.quality import check
 from genreflow.audio.verdict import RejectedTrack
 from genreflow.config.audio import AudioSettings
-from genreflow.config.datasets import Fma, Folders, MagnaTagATune, Manifest
 from genreflow.config.folds import FoldSettings
-from genreflow.datasets.layouts.walk import AUDIO_FILES
+from genreflow.datasets.layouts.fma import Fma
+from genreflow.datasets.layouts.folders import Folders
+from genreflow.datasets.layouts.magnatagatune import MagnaTagATune
+from genreflow.datasets.layouts.manifest import Manifest
 from genreflow.datasets.scan import find
+from genreflow.datasets.walk import AUDIO_FILES
 from genreflow.errors import Problems, UserError
 from genreflow.folds import feasibility
 from genreflow.inference import files, playlists
@@ -113,7 +116,7 @@ def test_fma_with_two_copies_of_a_clip_takes_the_published_one_and_says_so(fma):
     write(fma / "clips", "000/000002.wav", "000/000002.mp3", "001/001486.flac")
     found = found_of_fma(fma)
     assert {track.path.decode() for track in found.tracks} == {"000/000002.mp3", "001/001486.flac"}
-    assert "1 further copy in another format passed over" in found.notices
+    assert "1 further copy in another format skipped" in found.notices
     assert found.ignored == {"": 1}
 
 

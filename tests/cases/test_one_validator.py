@@ -119,6 +119,7 @@ CONFIG_MISTAKES = {
     "a: &a [1]\nb: *a": "line 4: aliases",
     "a: !!python/object:os.system x": "line 3: tags",
     "a: !!timestamp 2018-02-30": "line 3: tags",
+    "__use_yte__: true\nsize: ?open('made', 'w')": "line 3: __use_yte__ is not accepted: settings hold",
     "a: " + "[" * 5000: "more than 50 levels",
     "\tlimits: {}": "line 3, column 1: a tab stands where blanks must",
     "limits: {device: cpu": "cannot be read as YAML: line",
@@ -192,7 +193,7 @@ def test_mistakes_in_a_study(work, capsys, mistake, sentence):
         ("text", "top level must be"),
         ("42", "top level must be"),
         ("dataset: m\n---\ndataset: m\n", "another document"),
-        ("#" * 1_000_001, "larger than 1 MB"),
+        ("#" * 1_000_001, "a settings file has 1 MB at most"),
     ],
     ids=["latin", "empty", "list", "text", "number", "documents", "large"],
 )

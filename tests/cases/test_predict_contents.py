@@ -8,8 +8,9 @@ import pytest
 from genreflow.audio.decode import regular_file_size
 from genreflow.config.audio import AudioSettings
 from genreflow.config.inputs import InputSettings
-from genreflow.inference.files import Item, stamps
-from genreflow.inference.prepare import listen
+from genreflow.errors import UserError
+from genreflow.inference.files import Item, find, stamps
+from genreflow.inference.prepare import prepare_tracks
 from genreflow.plan.make import make_plan
 from genreflow.store.digest import digest
 
@@ -147,6 +148,17 @@ def test_a_job_elsewhere_need_not_see_the_files_to_predict(planned):
     assert planned(refresh=False).predictor
 
 
+def test_a_file_that_vanishes_is_dropped_from_the_predictions(planned):
+    Path("new.wav").unlink()
+    with pytest.raises(UserError, match=r"predict.files: 'new.wav': there is no such file"):
+        planned()
+    Path("results").mkdir(exist_ok=True)
+    Path("results/predictions.csv").write_text("file,slice,start_s,label\nnew.wav,0,0.0,a\n")
+    assert planned().predict_key(stamps(["new.wav"])) != planned().predict_key([])
+    [item] = find(["new.wav"], missing_ok=True)
+    assert (item.reason, item.title) == ("Q_MISSING", "new.wav")
+
+
 def test_a_file_that_goes_while_others_are_heard_is_said_to_be_gone(tmp_path, monkeypatch):
     path = tmp_path / "gone.wav"
     path.write_bytes(b"RIFF")
@@ -157,5 +169,5 @@ def test_a_file_that_goes_while_others_are_heard_is_said_to_be_gone(tmp_path, mo
         return size
 
     monkeypatch.setattr("genreflow.inference.prepare.regular_file_size", seen_last)
-    [heard] = listen([Item(os.fsencode(path))], AudioSettings(), InputSettings())
+    [heard] = prepare_tracks([Item(os.fsencode(path))], AudioSettings(), InputSettings())
     assert heard.reason == "Q_GONE"

@@ -120,7 +120,7 @@ def test_a_forged_description_of_a_run_is_believed_by_no_command(here, capsys, c
     for command in (["predict", HALVES, "music"], ["export", HALVES, "away"], ["explain", HALVES, "music"]):
         told = refused(capsys, *command)
         assert f"{HALVES}/run.json is damaged (its seal is broken" in told
-        assert "`genreflow verify --repair` makes again what is damaged." in told
+        assert "`genreflow verify --repair` makes damaged products again." in told
     forge(here / GOOD / "fold-1" / RUN, change)
     told = refused(capsys, "compare", GOOD, POOR)
     assert "good/fold-1/run.json is damaged" in told and "verify --repair" in told

@@ -67,7 +67,7 @@ def test_a_run_that_is_stopped_ends_with_its_jobs(lasting, front, number, group,
     assert alive == []
     assert "Traceback" not in printed
     if front == GENREFLOW:
-        assert printed.splitlines()[-1].startswith("Stopped; what is finished stays. Next: the same command again")
+        assert printed.splitlines()[-1].startswith("Stopped; finished products are kept. Next: the same command")
 
 
 @pytest.mark.slow

@@ -38,7 +38,7 @@ def test_a_sound_setup_is_estimated(work, capsys):
     assert main(["check", "--configfile", "my.yaml"]) == 0
     told, closing = capsys.readouterr()
     assert closing == "A run can begin. Next: genreflow run --cores all --configfile my.yaml\n"
-    assert "dataset mine: 6 tracks, about 3.0 min of audio, 1 other files passed over" in told
+    assert "dataset mine: 6 tracks, about 3.0 min of audio, 1 other files skipped" in told
     assert "a 3, b 3" in told and "0 of 6 files looked at (all decoded) will be refused." in told
     assert "study mine on mine: 2 settings under 1 protocol: 5 runs, up to 180 slices" in told
     assert "disk: about 0.2 GB" in told

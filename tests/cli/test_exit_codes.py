@@ -146,7 +146,12 @@ def raising(monkeypatch, error):
     ("error", "code", "told"),
     [
         (UserError("Do that instead."), 2, "genreflow: Do that instead."),
-        (Damaged("a.parquet", "a page is wrong"), 5, "`genreflow verify --repair` makes again what is damaged."),
+        (
+            Damaged("results/a.parquet", "a page is wrong"),
+            5,
+            "`genreflow verify --repair` makes damaged products again.",
+        ),
+        (Damaged("copy/model.safetensors", "a byte is wrong"), 5, "take a fresh copy of the folder"),
         (PermissionError(errno.EACCES, "Permission denied", "a.csv"), 5, "a.csv: there is no permission."),
         (OSError(errno.EROFS, "Read-only file system", "a.csv"), 5, "a.csv: there is no permission."),
         (OSError(errno.ENOSPC, "No space left on device", "a.csv"), 5, "a.csv: the disk is full."),

@@ -176,6 +176,4 @@ def test_a_final_run_that_was_tested_on_nothing(here, capsys):
 def test_no_permission_to_write_is_told_before_any_work(here, capsys, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, _: Path(path) != Path("empty"))
     told = refused(capsys, "predict", f"{RUN}/fold-1", "music", "--csv", "empty/a.csv", code=5)
-    assert told == (
-        "genreflow: empty: there is no permission. Choose another place, or change who may read and write there.\n"
-    )
+    assert told == ("genreflow: empty: there is no permission. Choose another path, or change the permissions.\n")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -109,7 +110,22 @@ def test_before_anything_ran_nothing_is_known_and_the_music_is_not_looked_at(sta
         "datasets": {},
         "studies": [{"name": "mine", "dataset": "mine", "is_catalogued": False, "runs": []}],
         "damaged": [],
+        "live_run": None,
     }
+
+
+def test_a_run_is_alive_before_its_first_epoch(work, status, monkeypatch):
+    note = Path(".snakemake/genreflow.lock")
+    note.parent.mkdir()
+    owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
+    note.write_text(json.dumps(owner))
+    assert f"A run is alive: process {os.getpid()} on {owner['host']} since " in status()
+    assert status("--json")["live_run"] == owner
+    for change in ({"pid": 2**22 + 1}, {"since": 1.0}, {"host": NOBODY}):
+        note.write_text(json.dumps(owner | change))
+        assert "alive" not in status()
+    note.write_text("{")
+    assert "alive" not in status()
 
 
 def test_one_study_without_a_catalogue_does_not_hide_another(work, status):
@@ -277,7 +293,10 @@ def test_a_run_whose_facts_are_damaged_or_forged_waits_to_be_made_again(work, st
         assert [f"{path} is damaged" in sentence for sentence in told["damaged"]] == [True]
     assert main(["status", "--configfile", "my.yaml"]) == 5
     told = capsys.readouterr().err
-    assert f"{path} is damaged (its seal is broken" in told and "`genreflow verify --repair` makes again" in told
+    assert (
+        f"{path} is damaged (its seal is broken" in told
+        and "`genreflow verify --repair` makes damaged products again" in told
+    )
 
 
 def test_columns_stand_below_each_other(work, status):

@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from genreflow.config.datasets import Emotion4Q
 from genreflow.datasets.catalog import MISSING, ignored_of, notices_of
-from genreflow.datasets.layouts.emotion4q import find
+from genreflow.datasets.layouts.emotion4q import Emotion4Q
+from genreflow.datasets.scan import list_dataset as find
 from genreflow.datasets.scan import refresh
 from genreflow.errors import Problems
 
@@ -57,7 +57,7 @@ def test_the_catalogue_says_how_many_were_expected(tmp_path):
     assert ignored_of(path) == {"Q1": 1}
     assert notices_of(path) == [
         "expected 900 clips, 225 in each quadrant, found 5: Q1 1, Q2 2, Q3 1, Q4 1",
-        "side files passed over: 1",
+        "side files skipped: 1",
         "2 clips without an artist: panda_dataset_taffc_metadata.csv has none, or is not there",
     ]
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genreflow.config.datasets import Folders, Labels
-from genreflow.datasets.layouts.folders import find
+from genreflow.config.datasets import Labels
+from genreflow.datasets.layouts.folders import Folders
+from genreflow.datasets.scan import list_dataset as find
 from genreflow.errors import Problems, UserError
 
 
@@ -77,7 +78,7 @@ def test_what_is_passed_over_is_counted_by_class_and_anything_else_is_a_track(mu
         b"goa/...and.mp3",
     }  # fmt: skip
     assert found.ignored == {"goa": 5, "dark": 2, "": 1}
-    assert found.notices == ["3 side files, 2 hidden files, 2 hidden folders passed over"]
+    assert found.notices == ["3 side files, 2 hidden files, 2 hidden folders skipped"]
 
 
 def test_music_beside_the_class_folders_is_pointed_out(music):
@@ -192,7 +193,7 @@ def test_a_folder_is_listed_once_and_under_its_own_name(music):
     found = found_in(music)
     assert labels(found).keys() == {b"goa/one.mp3", b"goa/album/two.mp3", b"dark/four.wav"}
     assert found.ignored == {"dark": 2}
-    assert found.notices == ["2 repeated folder links passed over"]
+    assert found.notices == ["2 repeated folder links skipped"]
 
 
 def test_a_folder_that_only_a_link_leads_to_is_listed_there(music):

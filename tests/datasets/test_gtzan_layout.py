@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from genreflow.config.datasets import Gtzan
 from genreflow.config.folds import FoldSettings
 from genreflow.datasets.catalog import notices_of, read
-from genreflow.datasets.layouts.gtzan import CLIPS, GENRES, fault_filtered_split, find, known_duplicates
+from genreflow.datasets.layouts.gtzan import CLIPS, GENRES, Gtzan, fault_filtered_split
+from genreflow.datasets.scan import list_dataset as find
 from genreflow.datasets.scan import refresh
 from genreflow.errors import Problems, UserError
 from genreflow.folds.assign import assign
@@ -84,16 +84,6 @@ def test_the_split_says_what_becomes_of_every_clip_once():
     assert len(CLIPS) == 1_000
 
 
-def test_known_duplicates_are_clips_that_the_split_thinned_out():
-    groups = known_duplicates()
-    split = fault_filtered_split()
-    assert ("metal.00058", "rock.00016") in groups
-    assert ("reggae.00080", "reggae.00081", "reggae.00082") in groups
-    clips = [clip for group in groups for clip in group]
-    assert len(clips) == len(set(clips)) == 98
-    assert all(sum(split[clip] != "excluded" for clip in group) <= 1 for group in groups)
-
-
 @pytest.mark.parametrize(
     ("below", "given", "suffix"),
     [
@@ -126,7 +116,7 @@ def test_other_files_are_counted_and_the_odd_ones_named(tmp_path):
     found = find(settings(tmp_path))
     assert len(found.tracks) == 1_000
     assert found.ignored == {"blues": 5, "pop": 1}
-    assert found.notices[1] == "side files passed over: 3"
+    assert found.notices[1] == "side files skipped: 3"
     assert found.notices[2].endswith("blues/blues.00100.wav, blues/rock.00001.wav, pop/pop.00000.wav")
 
 

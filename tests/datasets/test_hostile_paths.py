@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from genreflow.config.datasets import Folders, Manifest
-from genreflow.datasets.layouts.folders import find as find_folders
-from genreflow.datasets.layouts.manifest import find as find_manifest
-from genreflow.datasets.layouts.paths import Finder, fault_of, normalised, placed, twins
+from genreflow.datasets.layouts.folders import Folders
+from genreflow.datasets.layouts.manifest import Manifest
 from genreflow.datasets.names import printable, reading
+from genreflow.datasets.paths import Finder, fault_of, normalised, placed, twins
+from genreflow.datasets.scan import list_dataset as find_folders
+from genreflow.datasets.scan import list_dataset as find_manifest
 from genreflow.errors import Problems
 from genreflow.store.text import listing
 

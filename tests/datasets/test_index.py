@@ -1,10 +1,10 @@
 import pandas as pd
 import pytest
 
-from genreflow.config.datasets import Folders
 from genreflow.datasets import index
 from genreflow.datasets.duplicates import COLUMNS as PAIR
 from genreflow.datasets.duplicates import PAIRS
+from genreflow.datasets.layouts.folders import Folders
 from genreflow.datasets.scan import refresh
 from genreflow.errors import Problems, UserError
 from genreflow.store.parquet import Header, write_table

@@ -4,10 +4,10 @@ import hashlib
 
 import pytest
 
-from genreflow.config.datasets import MagnaTagATune
 from genreflow.datasets.catalog import tracks_of_shard
 from genreflow.datasets.known_bad import known_bad, marked
-from genreflow.datasets.layouts.listing import ListedTrack
+from genreflow.datasets.layouts.magnatagatune import MagnaTagATune
+from genreflow.datasets.listing import ListedTrack
 from genreflow.datasets.scan import refresh
 
 EMPTY = "6/norine_braun-now_and_zen-08-gently-117-146.mp3"

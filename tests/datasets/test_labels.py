@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genreflow.config.datasets import Labels
-from genreflow.datasets.labels import name_classes, tidy, to_classes
-from genreflow.datasets.layouts.listing import ListedTrack
+from genreflow.datasets.labels import name_classes, name_classes_of, tidy
+from genreflow.datasets.listing import ListedTrack, TrackListing
 from genreflow.errors import Problems
 from genreflow.store.text import sanitize_name
 
@@ -19,20 +19,20 @@ def caseless(label):
 
 
 def tracks(*labels):
-    return [ListedTrack(f"{number}.mp3".encode(), label) for number, label in enumerate(labels)]
+    return TrackListing(b"", [ListedTrack(f"{number}.mp3".encode(), label) for number, label in enumerate(labels)])
 
 
 def classes_of(labels, **settings):
-    return [track.label for track in to_classes(tracks(*labels), Labels(**settings), "music")[0]]
+    return [track.label for track in name_classes_of(tracks(*labels), Labels(**settings), "music").tracks]
 
 
 def notices_of(labels, **settings):
-    return to_classes(tracks(*labels), Labels(**settings), "music")[1]
+    return name_classes_of(tracks(*labels), Labels(**settings), "music").notices
 
 
 def problems_of(labels, **settings):
     with pytest.raises(Problems) as error:
-        to_classes(tracks(*labels), Labels(**settings), "music")
+        name_classes_of(tracks(*labels), Labels(**settings), "music")
     assert str(error.value).startswith("music:\n")
     return error.value.problems
 
@@ -178,14 +178,14 @@ def test_tags_are_named_like_labels_and_leave_one_by_one():
         ListedTrack(b"b", "", tags=("rock", "rock ", "ROCK")),
     ]
     tagged.append(ListedTrack(b"c", "", tags=("misc",)))
-    named, _ = to_classes(tagged, Labels(classes=["rock", "loud"], drop=["misc"]), "music")
+    named = name_classes_of(TrackListing(b"", tagged), Labels(classes=["rock", "loud"], drop=["misc"]), "music").tracks
     assert [track.tags for track in named] == [("rock", "loud"), ("rock",), ()]
 
 
 def test_a_long_list_of_problems_is_cut_in_print_and_whole_in_the_error():
     labels = [f"{n:05}" for n in range(2000)]
     with pytest.raises(Problems) as error:
-        to_classes(tracks(*labels), Labels(classes=["goa"]), "music")
+        name_classes_of(tracks(*labels), Labels(classes=["goa"]), "music")
     assert len(error.value.problems) == 2000
     assert len(str(error.value).splitlines()) == 52
     assert str(error.value).endswith("… and 1,950 more.")

@@ -1,6 +1,6 @@
 import os
 
-from genreflow.config.datasets import Folders
+from genreflow.datasets.layouts.folders import Folders
 from genreflow.datasets.scan import LARGEST_HASHED, refresh
 
 

@@ -5,9 +5,9 @@ import os
 import pyarrow as pa
 import pytest
 
-from genreflow.config.datasets import Folders
 from genreflow.datasets import scan
 from genreflow.datasets.catalog import MISSING, check_lasting
+from genreflow.datasets.layouts.folders import Folders
 from genreflow.errors import Problems
 
 

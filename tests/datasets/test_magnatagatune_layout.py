@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genreflow.config.datasets import MagnaTagATune
 from genreflow.datasets.catalog import ignored_of, notices_of
-from genreflow.datasets.layouts.magnatagatune import SPLITS, find, origin, top_tags
+from genreflow.datasets.layouts.magnatagatune import SPLITS, MagnaTagATune, origin, top_tags
+from genreflow.datasets.scan import list_dataset as find
 from genreflow.datasets.scan import refresh
 from genreflow.errors import Problems, UserError
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from genreflow.config.datasets import Labels, Manifest
+from genreflow.config.datasets import Labels
+from genreflow.datasets import sheet
 from genreflow.datasets.labels import tidy
-from genreflow.datasets.layouts import sheet
-from genreflow.datasets.layouts.manifest import find
+from genreflow.datasets.layouts.manifest import Manifest
+from genreflow.datasets.scan import list_dataset as find
 from genreflow.errors import Problems, UserError
 
 FILES = ("a.mp3", "b.mp3", "c.mp3", "d.mp3")
@@ -139,7 +140,7 @@ def test_misspelt_columns_are_named_with_a_hint(root, header, problems):
 
 def test_other_columns_are_passed_over_and_said(root):
     content = sheet_of("a.mp3,x,120,", "b.mp3,y,90,", "c.mp3,x,1,", "d.mp3,y,2,", header="path,label,bpm,")
-    assert found_in(root, content).notices == ["columns passed over: 'bpm'"]
+    assert found_in(root, content).notices == ["columns skipped: 'bpm'"]
 
 
 def test_all_faults_are_listed_at_once_with_their_rows(root):

@@ -3,8 +3,9 @@ import os
 import pandas as pd
 import pytest
 
-from genreflow.config.datasets import Folders, Manifest
 from genreflow.datasets.catalog import MISSING, ignored_of, notices_of, read, root_of, tracks_of_shard
+from genreflow.datasets.layouts.folders import Folders
+from genreflow.datasets.layouts.manifest import Manifest
 from genreflow.datasets.scan import refresh
 from genreflow.errors import Problems
 
@@ -83,7 +84,7 @@ def test_the_catalogue_keeps_what_was_said_and_passed_over(music, tmp_path):
     scan(music, tmp_path)
     assert ignored_of(tmp_path / "catalog.parquet") == {"": 1, "goa": 1}
     assert notices_of(tmp_path / "catalog.parquet") == [
-        "1 side file passed over",
+        "1 side file skipped",
         "'Goa' (1 track), 'goa' (3 tracks) count as 'goa'",
     ]
 

@@ -36,7 +36,7 @@ EVERY_USE = "orcwsn"
 MACHINE, BUSY = 5, 3
 COLOURS = ("green", "red", "cannot be", "not run")
 NOT_RUN = 77
-_UNTOLD = re.compile(r"Traceback \(most recent|the whole story is in|please report")
+_UNTOLD = re.compile(r"Traceback \(most recent|the traceback is in|please report")
 
 
 class CannotBe(Exception):

@@ -14,11 +14,11 @@ from small_dataset import NUMBERS, STFT, WAVEFORM, index_of, write_input
 
 from genreflow.analysis.describe import describe
 from genreflow.analysis.library_map import library_map
-from genreflow.config.datasets import Folders
 from genreflow.config.folds import FoldSettings
 from genreflow.datasets import index as dataset_index
 from genreflow.datasets.duplicates import COLUMNS as PAIR
 from genreflow.datasets.duplicates import PAIRS
+from genreflow.datasets.layouts.folders import Folders
 from genreflow.datasets.quarantine import quarantine_table
 from genreflow.datasets.scan import refresh
 from genreflow.evaluation.study import study_tables as tables_of
@@ -26,8 +26,7 @@ from genreflow.features.shapes import segment_shape
 from genreflow.figures import calibration, confusion, losses, scores, tagging
 from genreflow.folds.assign import assign, select
 from genreflow.folds.leakage import bandwidth_by_class, leakage
-from genreflow.inference.tables import slices_table, tracks_table
-from genreflow.inference.tracks import predict
+from genreflow.inference.tracks import Predictor, slices_table, tracks_table
 from genreflow.models.registry import MODELS
 from genreflow.store.parquet import Header, write_table
 from genreflow.synthetic.corpus import CORPORA, plan, render
@@ -321,7 +320,8 @@ def of_predictions(folder):
     try:
         run = write_run(folder / "runs/halves/base/fold-final", trained_on=trained_on, work=folder / "audio")
         files = write_music(folder / "new", ("low", "high", "sine"), 1, first=50)
-        predictor, judged = predict(str(run), [str(file) for file in files], device="cpu", cores=1)
+        predictor = Predictor(str(run), device="cpu", cores=1)
+        judged = predictor.predict_tracks([str(file) for file in files])
     finally:
         del MODELS["halves"]
     return of_frame(tracks_table(judged), without=("file",)) | of_frame(

@@ -28,7 +28,7 @@ def test_there_is_a_row_a_patch_and_patches_tile_every_slice(found):
     assert tuple(effects.columns) == COLUMNS
     assert effects["slice"].nunique() == 6
     for number, rows in effects.groupby("slice"):
-        start = found.judged.slices["start_s"][number]
+        start = found.prediction.slices["start_s"][number]
         assert rows["start_s"].min() == pytest.approx(start) and rows["end_s"].max() == pytest.approx(start + SECONDS)
         area = ((rows["end_s"] - rows["start_s"]) * (rows["high_hz"] - rows["low_hz"])).sum()
         assert area == pytest.approx(SECONDS * RATE / 2)
@@ -39,12 +39,12 @@ def test_what_decides_is_found(found):
     assert found.of == "low"
     by_band = found.effects.groupby("low_hz")["effect"].mean()
     assert (by_band > 0).all()
-    assert found.judged.best == "low"
+    assert found.prediction.best == "low"
 
 
 def test_effects_are_those_of_the_model_known_by_heart(predictor, found, music):
     """Its log-odds of `low` are 0.1 (mean of low bands - mean of high bands): a patch's effect is a sum over it."""
-    [heard] = list(predictor.listen(module.find([str(music / "new/low-50.flac")])))
+    [heard] = list(predictor.prepare(module.find([str(music / "new/low-50.flac")])))
     array, usual = heard.stored[0].astype(float), predictor.training_profile.mean_spectrum.astype(float)[:, None]
     first = found.effects[found.effects["slice"] == 0]
     signs, count = np.where(np.arange(16) < 8, 0.1, -0.1)[:, None], 8 * 8
@@ -99,13 +99,13 @@ def test_mistakes_are_told_in_a_sentence(predictor, music, file, of, told):
 
 def test_the_picture_shows_spectrogram_moments_bands_and_votes(found):
     figure = explanation(
-        found.effects, found.judged.slices, found.levels, of=found.of, title="a song", begin_s=found.begin_s,
+        found.effects, found.prediction.slices, found.levels, of=found.of, title="a song", begin_s=found.begin_s,
         column_s=found.column_s, seconds=found.seconds, frequencies=found.frequencies,
     )  # fmt: skip
     labels = {axes.get_ylabel() for axes in figure.axes} | {axes.get_xlabel() for axes in figure.axes}
     assert {"Frequency (Hz)", "Effect of\nthe moment", "Probability\nin a slice", "Effect of the band"} <= labels
     spectrogram = figure.axes[0]
-    begin, end = found.judged.slices["start_s"].iloc[[0, -1]] + [0, SECONDS]
+    begin, end = found.prediction.slices["start_s"].iloc[[0, -1]] + [0, SECONDS]
     assert spectrogram.get_xlim() == pytest.approx((begin, end), abs=0.05)
 
 
@@ -129,7 +129,7 @@ def test_every_kind_of_input_can_be_explained_and_drawn(kind, music, tmp_path, m
     assert found.effects["band"].nunique() == bands
     assert np.isfinite(found.effects["effect"]).all() and (found.effects["effect"] != 0).any()
     figure = explanation(
-        found.effects, found.judged.slices, found.levels, of=found.of, title="a song", begin_s=found.begin_s,
+        found.effects, found.prediction.slices, found.levels, of=found.of, title="a song", begin_s=found.begin_s,
         column_s=found.column_s, seconds=found.seconds, frequencies=found.frequencies,
     )  # fmt: skip
     figure.savefig(tmp_path / f"{kind}.png")

@@ -11,7 +11,7 @@ from genreflow.errors import UserError
 from genreflow.export import onnx_file, record
 from genreflow.export.folder import FILES, export
 from genreflow.export.front_end import FrontEnd, obstacle, samples_wanted
-from genreflow.inference.tracks import SEEN, predict
+from genreflow.inference.tracks import SEEN, Predictor
 from genreflow.models.registry import MODELS
 from genreflow.store.parquet import Header, write_table
 from genreflow.store.sealed import write_sealed
@@ -43,7 +43,7 @@ def exported(study, run, music, tmp_path_factory):
 
 def test_a_folder_says_what_the_run_says(exported, run, music):
     files = [str(music / "new"), str(music / "train/low-03.flac")]
-    tracks = [predict(str(model), files, device="cpu", cores=1)[1] for model in (run, exported.folder)]
+    tracks = [Predictor(model, device="cpu", cores=1).predict_tracks(files) for model in (run, exported.folder)]
     assert [track.row() for track in tracks[0]] == [track.row() for track in tracks[1]]
     assert SEEN in tracks[1][-1].reason
 

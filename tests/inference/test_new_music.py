@@ -9,12 +9,12 @@ from little_model import CLASSES, RATE, sound, write_predictions, write_run
 from genreflow.errors import UserError
 from genreflow.inference import tables
 from genreflow.inference.files import Item, find
-from genreflow.inference.tracks import FOREIGN, SEEN, UNKNOWN, UNSURE, Predictor, predict
+from genreflow.inference.tracks import FOREIGN, SEEN, UNKNOWN, UNSURE, Predictor, slices_table, tracks_table
 
 
 def judge(model, *files):
-    predictor, judged = predict(str(model), [str(file) for file in files], device="cpu", cores=1)
-    return predictor, judged
+    predictor = Predictor(str(model), device="cpu", cores=1)
+    return predictor, predictor.predict_tracks([str(file) for file in files])
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_slices_vote_and_are_counted(told):
 def test_without_a_record_nothing_is_called_unsure_and_that_is_said(told):
     predictor, tracks = told
     assert not any(UNSURE in track.reason for track in tracks.values())
-    assert "too few tracks were held out" in tables.worth(predictor)
+    assert "too few tracks were held out" in tables.calibration_note(predictor)
 
 
 def test_what_is_more_likely_wrong_than_right_is_unknown(halves, music, tmp_path):
@@ -76,19 +76,19 @@ def test_what_is_more_likely_wrong_than_right_is_unknown(halves, music, tmp_path
     predictor, [track] = judge(folder, music / "new/low-50.flac")
     assert track.label == UNKNOWN and track.best == "low" and UNSURE in track.reason.split()
     assert track.probability == pytest.approx(0.5, abs=0.02)
-    assert "worth more than a guess" in tables.worth(predictor)
+    assert "better than a guess" in tables.calibration_note(predictor)
 
 
 def test_a_run_of_an_older_version_is_used_and_said_to_know_nothing(halves, music, tmp_path):
     predictor, [track] = judge(write_run(tmp_path / "old"), music / "train/low-03.flac")
     assert track.label == "low" and SEEN not in track.reason and track.distance is None
-    assert "older genreflow" in tables.worth(predictor)
+    assert "older genreflow" in tables.calibration_note(predictor)
 
 
 def test_tags_are_those_above_their_thresholds(halves, music, tmp_path):
     folder = write_run(tmp_path / "tagged", tags=True)
     levels = Predictor(str(folder), device="cpu", cores=1)
-    [heard] = list(levels.listen(find([str(music / "new/low-50.flac")])))
+    [heard] = list(levels.prepare(find([str(music / "new/low-50.flac")])))
     high, low = levels.proba(heard.stored).mean(axis=0)
     assert low > high
     for thresholds, label in (((high / 2, low / 2), "low, high"), ((0.99, low / 2), "low"), ((0.999, 0.999), UNKNOWN)):
@@ -147,7 +147,7 @@ def test_any_name_can_be_shown(run, tmp_path):
     soundfile.write(tmp_path / "plain.wav", sound("high", 60), RATE)
     os.rename(tmp_path / "plain.wav", name)
     predictor = Predictor(str(run), device="cpu", cores=1)
-    [track] = [predictor.say(heard) for heard in predictor.listen([Item(name)])]
+    [track] = [predictor.predict_track(heard) for heard in predictor.prepare([Item(name)])]
     assert track.label == "high"
     text = tables.as_text(predictor, [track])
     assert text.isprintable() or all(line.isprintable() for line in text.splitlines())
@@ -164,11 +164,11 @@ def test_what_is_told_to_programs_is_plain_json(told):
 def test_tables_have_a_row_a_track_and_a_row_a_slice(told):
     _, tracks = told
     judged = list(tracks.values())
-    assert len(tables.tracks_table(judged)) == 9
-    slices = tables.slices_table(judged, CLASSES)
+    assert len(tracks_table(judged)) == 9
+    slices = slices_table(judged, CLASSES)
     assert list(slices.columns) == ["file", "slice", "start_s", "label", *CLASSES]
     assert len(slices) == sum(len(track.slices) for track in judged)
-    assert list(tables.slices_table([], CLASSES).columns) == list(slices.columns)
+    assert list(slices_table([], CLASSES).columns) == list(slices.columns)
 
 
 def test_a_histogram_has_a_bar_for_what_slices_say(told):

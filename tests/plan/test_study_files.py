@@ -8,10 +8,10 @@ from typing import get_args
 import pandas as pd
 import pytest
 
-from genreflow.config.datasets import Synthetic
 from genreflow.config.load import read_yaml
 from genreflow.config.study import ExperimentFigure
 from genreflow.datasets.layouts.gtzan import CLIPS
+from genreflow.datasets.layouts.synthetic import Synthetic
 from genreflow.evaluation.published import COLUMNS, published_table
 from genreflow.features.shapes import segment_shape
 from genreflow.folds.assign import assign, select

@@ -10,8 +10,8 @@ from learnable import features, linear_model
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from genreflow.config.datasets import Synthetic
-from genreflow.datasets.layouts.synthetic import find
+from genreflow.datasets.layouts.synthetic import Synthetic
+from genreflow.datasets.scan import list_dataset as find
 from genreflow.datasets.scan import refresh
 from genreflow.store.digest import digest
 from genreflow.synthetic.corpus import CORPORA, FORMATS, plan, render, write

@@ -1,6 +1,7 @@
 """Flipped bits in products: noticed, named, and made good without redoing what was made before."""
 
 import os
+import re
 
 import pytest
 
@@ -110,6 +111,6 @@ def test_a_forged_run_and_files_of_another_are_put_aside_by_the_job_that_reads_t
         assert code == 5 and f"{damaged.relative_to(project.work)} is damaged" in printed, printed
         assert "Traceback" not in printed
     code, printed = project.run(*again, front=GENREFLOW)
-    assert code == 0 and "making again what was damaged" in printed, printed
+    assert code == 0 and re.search("making .* damaged products? again", printed), printed
     code, printed = project.run(front=VERIFY)
     assert code == 0, printed

@@ -2,8 +2,8 @@ import os
 
 import pandas as pd
 
-from genreflow.config.datasets import Synthetic
 from genreflow.datasets.catalog import root_of, tracks_of_shard
+from genreflow.datasets.layouts.synthetic import Synthetic
 from genreflow.job import job
 from genreflow.store.parquet import Header, write_table
 from genreflow.synthetic.corpus import plan, write

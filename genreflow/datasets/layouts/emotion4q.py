@@ -3,13 +3,16 @@
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Literal
 
-from genreflow.config.datasets import Emotion4Q
-from genreflow.datasets.layouts.dataset_root import files_in, find_dataset_root, folder_of, stem
-from genreflow.datasets.layouts.listing import ListedTrack, TrackListing
-from genreflow.datasets.layouts.tables import raise_any, read_header
-from genreflow.datasets.layouts.walk import is_side_file
+from pydantic import Field
+
+from genreflow.config.datasets import Layout, PathText
+from genreflow.datasets.dataset_root import files_in, find_dataset_root, folder_of, stem
+from genreflow.datasets.listing import ListedTrack, TrackListing
 from genreflow.datasets.names import printable
+from genreflow.datasets.tables import raise_any, read_header
+from genreflow.datasets.walk import is_side_file
 from genreflow.errors import Problems
 from genreflow.store.text import count, listing
 
@@ -21,26 +24,28 @@ _ANNOTATIONS = "panda_dataset_taffc_annotations.csv"
 _METADATA = "panda_dataset_taffc_metadata.csv"
 
 
-def find(settings: Emotion4Q) -> TrackListing:
-    """Find the clips in folders Q1 to Q4, or flat beside the annotations, which then name their quadrants.
+class Emotion4Q(Layout):
+    """4-Quadrant audio emotion: folders Q1 to Q4, and the artists from its metadata where they are there."""
 
-    Artists are those of the metadata, if that lies beside.
+    layout: Literal["emotion4q"]
+    path: PathText = Field(min_length=1, description="Folder that holds Q1 to Q4.")
 
-    Raises
-    ------
-    UserError, Problems
-        When folders or annotations are missing, or a clip has two quadrants or none.
-    """
-    base = folder_of(settings.path)
-    flat = next((base / home for home in _HOMES if _is_flat(base / home)), None)
-    if flat:
-        home, ignored, clips = flat, Counter(), _annotated(flat)
-    else:
-        home = find_dataset_root(settings.path, _HOMES, QUADRANTS)
-        ignored, clips = _in_folders(home)
-    artists = _artists(home)
-    tracks = [ListedTrack(path, quadrant, artist=artists.get(song)) for song, (path, quadrant) in clips.items()]
-    return TrackListing(os.fsencode(home), tracks, _notices(tracks, home, ignored), dict(ignored))
+    def find(self) -> TrackListing:
+        """Find the clips in folders Q1 to Q4, or flat beside the annotations, which then name their quadrants.
+
+        Artists are those of the metadata, if the file is there.
+        """
+        base = folder_of(self.path)
+        flat = next((base / home for home in _HOMES if _is_flat(base / home)), None)
+        ignored: Counter[str] = Counter()
+        if flat:
+            home, clips = flat, _annotated(flat)
+        else:
+            home = find_dataset_root(self.path, _HOMES, QUADRANTS)
+            ignored, clips = _in_folders(home)
+        artists = _artists(home)
+        tracks = [ListedTrack(path, quadrant, artist=artists.get(song)) for song, (path, quadrant) in clips.items()]
+        return TrackListing(os.fsencode(home), tracks, _notices(tracks, home, ignored), dict(ignored))
 
 
 def _is_flat(home: Path) -> bool:
@@ -105,7 +110,7 @@ def _notices(tracks: list[ListedTrack], home: Path, ignored: Counter[str]) -> li
     if missing := [os.fsdecode(track.path) for track in tracks if not (home / os.fsdecode(track.path)).is_file()]:
         notices.append(f"annotated clips are not in the folder: {listing(missing)}")
     if ignored:
-        notices.append(f"side files passed over: {ignored.total():,}")
+        notices.append(f"side files skipped: {ignored.total():,}")
     if nobody := sum(track.artist is None for track in tracks):
         notices.append(f"{count(nobody, 'clip')} without an artist: {_METADATA} has none, or is not there")
     return notices

@@ -1,16 +1,18 @@
-"""Free Music Archive (Defferrard et al. 2017): ``000/000002.mp3``, and a table of tracks under two lines of names."""
+"""Free Music Archive (Defferrard et al. 2017): ``000/000002.mp3``, and a table of tracks with several header lines."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
-from genreflow.config.datasets import Fma
+from pydantic import Field
+
+from genreflow.config.datasets import Layout, PathText
+from genreflow.datasets.dataset_root import converted, files_by_stem, files_in, folder_of, found_in
 from genreflow.datasets.known_bad import marked
-from genreflow.datasets.labels import to_classes
-from genreflow.datasets.layouts.dataset_root import converted, files_by_stem, files_in, folder_of, found_in
-from genreflow.datasets.layouts.listing import ListedTrack, TrackListing
-from genreflow.datasets.layouts.tables import raise_any, read_header
+from genreflow.datasets.listing import ListedTrack, TrackListing
 from genreflow.datasets.names import printable
+from genreflow.datasets.tables import raise_any, read_header
 from genreflow.errors import Problems
 from genreflow.store.regular import expand_home
 from genreflow.store.text import count, listing
@@ -19,30 +21,33 @@ SUBSETS = ("small", "medium", "large", "full")  # each holds those before it
 SPLITS = {"training": "train", "validation": "valid", "test": "test"}
 
 _COLUMNS = ("track_id", "set.subset", "set.split", "track.genre_top", "artist.id", "artist.name")
-_HEADER_LINES = 3  # of what, the name, and the name of the first column
+_HEADER_LINES = 3  # group, name, and the name of the first column
 
 
-def find(settings: Fma) -> TrackListing:
-    """Find the tracks of a subset of the archive that have a top genre; those of an artist are a group.
+class Fma(Layout):
+    """Free Music Archive: ``000/000002.mp3``, and tracks.csv with its two header rows."""
 
-    Raises
-    ------
-    UserError, Problems
-        When the folder, the table, its columns or all tracks are missing; with every faulty row at once.
-    """
-    home = _home(settings)
-    table = expand_home(settings.metadata)
-    table = table / "tracks.csv" if table.is_dir() else table
-    rows = _rows(table, settings.subset)
-    listed = [_track(row, settings.split) for row in rows if row["track.genre_top"]]
-    tracks, notices = to_classes(listed, settings.labels, str(table))
-    if settings.subset != "full":  # what is known of is the cutting of clips
-        tracks = marked(tracks, os.fsencode(home), "fma")
-    files = _files(home)
-    tracks, other_formats = converted(tracks, files_by_stem(os.fsencode(home), map(os.fsencode, _folders(home))))
-    notices = [*notices, *_unlabelled(len(rows) - len(listed)), *_absences(tracks, files, home), *other_formats]
-    ignored = len(files - {track.path for track in tracks})
-    return TrackListing(os.fsencode(home), tracks, notices, {"": ignored} if ignored else {})
+    layout: Literal["fma"]
+    path: PathText = Field(min_length=1, description="Folder that holds the folders 000 to 155.")
+    metadata: PathText = Field(min_length=1, description="tracks.csv, or the folder it is in.")
+    subset: Literal["small", "medium", "large", "full"] = Field("small", description="Which subset of the archive.")
+    split: Literal["none", "official"] = Field("official", description="official: training, validation and test.")
+
+    def find(self) -> TrackListing:
+        """Find the tracks of a subset that have a top genre; the tracks of an artist are a group."""
+        home = _home(self)
+        table = expand_home(self.metadata)
+        table = table / "tracks.csv" if table.is_dir() else table
+        rows = _rows(table, self.subset)
+        tracks = [_track(row, self.split) for row in rows if row["track.genre_top"]]
+        unlabelled = _unlabelled(len(rows) - len(tracks))
+        if self.subset != "full":  # the known defects are those of cut clips
+            tracks = marked(tracks, os.fsencode(home), "fma")
+        files = _files(home)
+        tracks, other_formats = converted(tracks, files_by_stem(os.fsencode(home), map(os.fsencode, _folders(home))))
+        notices = [*unlabelled, *_absences(tracks, files, home), *other_formats]
+        ignored = len(files - {track.path for track in tracks})
+        return TrackListing(os.fsencode(home), tracks, notices, {"": ignored} if ignored else {})
 
 
 def _home(settings: Fma) -> Path:
@@ -52,7 +57,7 @@ def _home(settings: Fma) -> Path:
 
 
 def _rows(path: Path, subset: str) -> list[dict[str, str]]:
-    """Return the rows of a subset; what is wrong with any row of the table is raised."""
+    """Return the rows of a subset; raise the problems of all rows of the table."""
     wanted = SUBSETS[: SUBSETS.index(subset) + 1]
     rows: dict[str, dict[str, str]] = {}
     problems: list[str] = []

@@ -1,49 +1,50 @@
-"""A folder a class, and below it, if any, a folder an album."""
+"""A folder per class, with optional folders per album below it."""
 
 import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
-from genreflow.config.datasets import Folders
+from pydantic import Field
+
+from genreflow.config.datasets import Layout, PathText
 from genreflow.datasets.artists import artist_key
-from genreflow.datasets.labels import Naming, name_classes, renamed, tidy
-from genreflow.datasets.layouts.listing import ListedTrack, TrackListing
-from genreflow.datasets.layouts.paths import with_twins
-from genreflow.datasets.layouts.walk import AUDIO_FILES, Entry, is_hidden, is_side_file, suffix, walk
+from genreflow.datasets.listing import ListedTrack, TrackListing
 from genreflow.datasets.names import printable
+from genreflow.datasets.walk import AUDIO_FILES, Entry, is_hidden, is_side_file, suffix, walk
 from genreflow.errors import UserError
 from genreflow.store.regular import expand_home
 from genreflow.store.text import count, listing
 
 _EMPTY_FOLDER = ("Q_NOT_FILE", "This is an empty folder with the name of an audio file.")
-_PASSED_OVER = ("side file", "hidden file", "hidden folder", "repeated folder link")
+_SKIPPED = ("side file", "hidden file", "hidden folder", "repeated folder link")
 
 
-def find(settings: Folders) -> TrackListing:
-    """Find the tracks of a dataset laid out as ``class/track`` or ``class/album/.../track``.
+class Folders(Layout):
+    """One sub-folder a class; a folder below it, if any, is an album and keeps its tracks together in folds."""
 
-    Hidden and side files are passed over and counted, a hidden folder as one. Anything else is a track; so is
-    a folder that cannot be listed, refused under its own name.
+    layout: Literal["folders"]
+    path: PathText = Field(min_length=1, description="Folder that holds the class folders.")
+    follow_links: bool = Field(False, description="Accept links to files and folders outside `path`.")
 
-    Raises
-    ------
-    UserError, Problems
-        When the folder does not exist, cannot be listed or holds no class folder; see also `Naming`.
-    """
-    root = os.fsencode(expand_home(settings.path))
-    entries = defaultdict(list)
-    for entry in walk(_checked(root, settings.path), follow_links=settings.follow_links):
-        entries[_kind(entry)].append(entry)
-    if not entries["track"]:
-        raise UserError(
-            f"{settings.path!r} holds no tracks in class folders. Expected <class>/<track> or <class>/<album>/<track>."
-        )
-    counts = Counter(_label(entry) for entry in entries["track"])
-    naming = name_classes(counts, settings.labels)
-    naming.raise_any(repr(settings.path))
-    tracks = [track for entry in entries["track"] if (track := renamed(_track(entry), naming.classes))]
-    return TrackListing(root, with_twins(tracks), _notices(entries) + naming.notices, _ignored(entries, counts, naming))
+    def find(self) -> TrackListing:
+        """Find the tracks laid out as ``class/track`` or ``class/album/.../track``.
+
+        Hidden and side files are skipped and counted, a hidden folder as one. Anything else is a track; so is a folder
+        that cannot be listed, which is refused under its own name.
+        """
+        root = os.fsencode(expand_home(self.path))
+        entries = defaultdict(list)
+        for entry in walk(_checked(root, self.path), follow_links=self.follow_links):
+            entries[_kind(entry)].append(entry)
+        if not entries["track"]:
+            raise UserError(
+                f"{self.path!r} holds no tracks in class folders. Expected <class>/<track> or <class>/<album>/<track>."
+            )
+        skipped = Counter(_label(entry) for kind in _SKIPPED for entry in entries[kind])
+        ignored = skipped + Counter({"": len(entries["beside"])})
+        return TrackListing(root, list(map(_track, entries["track"])), _notices(entries), ignored)
 
 
 def _checked(root: bytes, path: str) -> bytes:
@@ -57,7 +58,7 @@ def _checked(root: bytes, path: str) -> bytes:
 
 
 def _kind(entry: Entry) -> str:
-    """Return what an entry is taken for: ``track``, one of `_PASSED_OVER`, ``empty folder``, or ``beside`` classes."""
+    """Return ``track``, one of `_SKIPPED`, ``empty folder``, or ``beside`` for files beside the class folders."""
     name = entry.path.rsplit(b"/", 1)[-1]
     is_class = entry.path == name and entry.is_folder
     if entry.path == name and (is_hidden(name) or not is_class):
@@ -72,8 +73,8 @@ def _kind(entry: Entry) -> str:
 
 
 def _track(entry: Entry) -> ListedTrack:
-    said = _EMPTY_FOLDER if entry.is_folder and not entry.reason else (entry.reason, entry.message)
-    return ListedTrack(entry.path, _label(entry), _group(entry.path), reason=said[0], message=said[1])
+    reason, message = _EMPTY_FOLDER if entry.is_folder and not entry.reason else (entry.reason, entry.message)
+    return ListedTrack(entry.path, _label(entry), _group(entry.path), reason=reason, message=message)
 
 
 def _label(entry: Entry) -> str:
@@ -89,27 +90,15 @@ def _group(path: bytes) -> str | None:
     return None
 
 
-def _ignored(entries: Mapping[str, list[Entry]], counts: Mapping[str, int], naming: Naming) -> Counter[str]:
-    """Count what is no track, by class: what was passed over, and the tracks of classes that are left out."""
-    ignored = Counter({"": len(entries["beside"])})
-    for entry in (entry for kind in _PASSED_OVER for entry in entries[kind]):
-        label = _label(entry)
-        ignored[naming.classes.get(label) or tidy(label)] += 1
-    for label, number in counts.items():
-        if naming.classes[label] is None:
-            ignored[tidy(label)] += number
-    return +ignored
-
-
 def _notices(entries: Mapping[str, list[Entry]]) -> list[str]:
     notices = []
-    used = {_label(entry) for entry in entries["track"]}
-    found = {_label(entry) for kind in (*_PASSED_OVER, "empty folder") for entry in entries[kind]}
-    if empty := sorted(found - used):
+    with_tracks = {_label(entry) for entry in entries["track"]}
+    others = {_label(entry) for kind in (*_SKIPPED, "empty folder") for entry in entries[kind]}
+    if empty := sorted(others - with_tracks):
         notices.append(f"{count(len(empty), 'class folder')} without tracks: {listing(map(repr, empty))}")
     if lost := [entry.path for entry in entries["beside"] if suffix(entry.path) in AUDIO_FILES]:
         names = listing(map(printable, lost))
         notices.append(f"{count(len(lost), 'audio file')} beside the class folders, in no class: {names}")
-    if passed := [count(len(entries[kind]), kind) for kind in _PASSED_OVER if entries[kind]]:
-        notices.append(f"{', '.join(passed)} passed over")
+    if passed := [count(len(entries[kind]), kind) for kind in _SKIPPED if entries[kind]]:
+        notices.append(f"{', '.join(passed)} skipped")
     return notices

@@ -5,12 +5,15 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
-from genreflow.config.datasets import MagnaTagATune
+from pydantic import Field
+
+from genreflow.config.datasets import Layout, PathText
+from genreflow.datasets.dataset_root import converted, files_by_stem, folder_of, found_in
 from genreflow.datasets.known_bad import marked
-from genreflow.datasets.layouts.dataset_root import converted, files_by_stem, folder_of, found_in
-from genreflow.datasets.layouts.listing import ListedTrack, TrackListing
-from genreflow.datasets.layouts.tables import Table, raise_any, read_header
+from genreflow.datasets.listing import ListedTrack, TrackListing
+from genreflow.datasets.tables import Table, raise_any, read_header
 from genreflow.errors import Problems
 from genreflow.store.regular import expand_home
 from genreflow.store.text import count, listing
@@ -23,30 +26,35 @@ _ANNOTATIONS = "annotations_final.csv"
 _CLIP = re.compile(r"(?P<artist>[^-]+)-(?P<album>.+?)-(?P<track>\d+)-(?P<title>.+)-(?P<start>\d+)-(?P<end>\d+)\.mp3")
 
 
-def find(settings: MagnaTagATune) -> TrackListing:
-    """Find the clips of MagnaTagATune that have any of its commonest tags.
+class MagnaTagATune(Layout):
+    """MagnaTagATune: clips in folders 0 to f, and annotations_final.csv; a track has any number of tags."""
 
-    Tags are counted over all rows of the annotations; of equally common ones, those whose column comes first win.
+    layout: Literal["magnatagatune"]
+    path: PathText = Field(min_length=1, description="Folder that holds the folders 0 to f.")
+    annotations: PathText | None = Field(None, description="annotations_final.csv; the one in `path` if not given.")
+    top: int = Field(50, ge=1, le=188, description="Only the commonest tags, counted over all clips, are used.")
+    untagged: bool = Field(False, description="Keep clips that have none of these tags.")
+    split: Literal["none", "folders"] = Field("folders", description="folders: train 0-b, valid c, test d-f.")
 
-    Raises
-    ------
-    UserError, Problems
-        When the folder, the annotations, their columns or all clips are missing; with every faulty row at once.
-    """
-    folder = folder_of(settings.path)
-    table = _annotations(settings, folder)
-    clips = _clips(table)
-    tags = top_tags(clips, table.columns[1:-1], settings.top)
-    tracks = [_track(path, tuple(tag for tag in tags if tag in own), settings.split) for path, own in clips.items()]
-    root = os.fsencode(folder)
-    kept, other_formats = converted(
-        marked([track for track in tracks if track.tags or settings.untagged], root, "magnatagatune"),
-        files_by_stem(root, map(os.fsencode, SPLITS)),
-    )
-    left_out = _left_out(len(tracks) - len(kept), len(tags))
-    notices = [_size(clips, table), *_absences(kept, folder), *other_formats, *left_out]
-    ignored = {"": len(tracks) - len(kept)} if len(kept) < len(tracks) else {}
-    return TrackListing(root, kept, notices, ignored)
+    def find(self) -> TrackListing:
+        """Find the clips that have any of the commonest tags.
+
+        Tags are counted over all rows of the annotations; of equally common ones the first columns win.
+        """
+        folder = folder_of(self.path)
+        table = _annotations(self, folder)
+        clips = _clips(table)
+        tags = top_tags(clips, table.columns[1:-1], self.top)
+        tracks = [_track(path, tuple(tag for tag in tags if tag in own), self.split) for path, own in clips.items()]
+        root = os.fsencode(folder)
+        kept, other_formats = converted(
+            marked([track for track in tracks if track.tags or self.untagged], root, "magnatagatune"),
+            files_by_stem(root, map(os.fsencode, SPLITS)),
+        )
+        left_out = _left_out(len(tracks) - len(kept), len(tags))
+        notices = [_size(clips, table), *_absences(kept, folder), *other_formats, *left_out]
+        ignored = {"": len(tracks) - len(kept)} if len(kept) < len(tracks) else {}
+        return TrackListing(root, kept, notices, ignored)
 
 
 def top_tags(clips: dict[str, list[str]], tags: Sequence[str], top: int) -> list[str]:

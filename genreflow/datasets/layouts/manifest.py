@@ -1,20 +1,23 @@
-"""A CSV file that names every track and its label."""
+"""A CSV file with a row per track: its path, its label and, if known, group, artist and split."""
 
 import os
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Literal
 
-from genreflow.config.datasets import Manifest
+from pydantic import Field
+
+from genreflow.config.datasets import Layout, PathText
 from genreflow.datasets.artists import artist_key
 from genreflow.datasets.labels import labels_of, name_classes, renamed, tidy
-from genreflow.datasets.layouts.listing import ListedTrack, TrackListing
-from genreflow.datasets.layouts.paths import Finder, placed, with_twins
-from genreflow.datasets.layouts.sheet import Sheet, read_sheet
-from genreflow.datasets.layouts.splits import ALIASES, SPLITS, check_split
-from genreflow.datasets.layouts.walk import AUDIO_FILES, is_hidden, suffix, walk
+from genreflow.datasets.listing import ListedTrack, TrackListing
 from genreflow.datasets.names import printable
+from genreflow.datasets.paths import Finder, placed
+from genreflow.datasets.sheet import Sheet, read_sheet
+from genreflow.datasets.splits import ALIASES, SPLITS, check_split
+from genreflow.datasets.walk import AUDIO_FILES, is_hidden, suffix, walk
 from genreflow.errors import Problems, UserError, did_you_mean
 from genreflow.store.regular import expand_home
 from genreflow.store.text import count, listing
@@ -41,51 +44,63 @@ class Row:
 
 @dataclass
 class Remarks:
-    """What there is to say of a manifest: problems of all of it, problems of rows by line, and notices."""
+    """Remarks on a manifest: problems of the whole, problems of rows by line, and notices."""
 
     general: list[str] = field(default_factory=list)
     rows: list[tuple[int, str]] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
     def raise_any(self, path: str) -> None:
-        """Raise `Problems`, if there are any: first those of the whole, then those of rows in their order."""
+        """Raise the problems, if any: those of the whole, then those of rows in their order."""
         problems = self.general + [f"row {line}: {problem}" for line, problem in sorted(self.rows)]
         if problems:
             raise Problems(f"{path}:", problems)
 
 
-def find(settings: Manifest) -> TrackListing:
-    """Read a manifest; its columns are path, label (or `tags` if multilabel) and any of `OPTIONAL`.
+class Manifest(Layout):
+    """A CSV file with the columns path, label and, if known, group or album, artist and split."""
 
-    All cells are text. A path means a file as `Finder` says; a file that is not there stays a track, refused.
+    layout: Literal["manifest"]
+    path: PathText = Field(min_length=1, description="The CSV file.")
+    root: PathText | None = Field(
+        None, description="Folder that paths are relative to; the manifest's own if not given."
+    )
+    allow_absolute: bool = Field(False, description="Accept absolute paths, and paths that lead out of the root.")
+    multilabel: bool = Field(
+        False, description="The column `tags`, in place of label, holds any number of tags, separated by semicolons."
+    )
+    conflict: Literal["stop", "drop"] = Field("stop", description="What to do with a path that has two labels.")
+    max_missing: float = Field(0.01, ge=0, le=1, description="Share of rows whose file may be missing.")
 
-    Raises
-    ------
-    UserError, Problems
-        When the file cannot be read; or with all that is wrong in its header; or else in its rows, at once.
-    """
-    sheet = read_sheet(settings.path)
-    remarks = Remarks()
-    _check_header(sheet, settings, remarks)
-    root = expand_home(settings.root) if settings.root else expand_home(settings.path).parent
-    if not root.is_dir():
-        raise UserError(f"{settings.path}: the folder {str(root)!r} does not exist. Set `root` to where the files are.")
-    finder = Finder(os.fsencode(root))
-    rows = _with_splits(list(_rows(sheet, settings, remarks)), remarks)
-    rows = _with_files(rows, finder, settings, remarks)
-    tracks, left_out = _with_classes(rows, settings, remarks)
-    problems, notices = check_split(tracks)
-    remarks.general += problems
-    remarks.notices += notices
-    remarks.raise_any(settings.path)
-    if "artist" in sheet.header:
-        remarks.notices += _without_artist(tracks)
-    unlisted = _unlisted(finder.root, {row.track.path for row in rows}, remarks)
-    return TrackListing(finder.root, with_twins(tracks), remarks.notices, left_out + Counter({"": unlisted}))
+    def find(self) -> TrackListing:
+        """Read the rows; columns are path, label (or `tags` if multilabel) and any of `OPTIONAL`.
+
+        All cells are text. `Finder` finds the file of a path; a missing file stays a track, which is refused. Conflicts
+        between rows depend on classes, so labels are named here and not by the caller.
+        """
+        sheet = read_sheet(self.path)
+        remarks = Remarks()
+        _check_header(sheet, self, remarks)
+        root = expand_home(self.root) if self.root else expand_home(self.path).parent
+        if not root.is_dir():
+            raise UserError(f"{self.path}: the folder {str(root)!r} does not exist. Set `root` to where the files are.")
+        finder = Finder(os.fsencode(root))
+        rows = _with_splits(list(_rows(sheet, self, remarks)), remarks)
+        rows = _with_files(rows, finder, self, remarks)
+        tracks, left_out = _with_classes(rows, self, remarks)
+        problems, notices = check_split(tracks)
+        remarks.general += problems
+        remarks.notices += notices
+        remarks.raise_any(self.path)
+        if "artist" in sheet.header:
+            remarks.notices += _without_artist(tracks)
+        unlisted = _unlisted(finder.root, {row.track.path for row in rows}, remarks)
+        ignored = left_out + Counter({"": unlisted})
+        return TrackListing(finder.root, tracks, remarks.notices, ignored, has_classes=True)
 
 
 def _check_header(sheet: Sheet, settings: Manifest, remarks: Remarks) -> None:
-    """Raise `Problems` with all that is wrong with the names of columns; note those that are passed over."""
+    """Raise `Problems` with all that is wrong with the names of columns; note those that are skipped."""
     required = ("path", "tags" if settings.multilabel else "label")
     known = (*required, *OPTIONAL)
     problems = [f"the column {name!r} is there twice." for name in known if sheet.header.count(name) > 1]
@@ -104,7 +119,7 @@ def _check_header(sheet: Sheet, settings: Manifest, remarks: Remarks) -> None:
     if sheet.separator != ",":
         remarks.notices.append(f"the cells are separated by {sheet.separator_name}s")
     if spare:
-        remarks.notices.append(f"columns passed over: {listing(map(repr, spare))}")
+        remarks.notices.append(f"columns skipped: {listing(map(repr, spare))}")
 
 
 def _column_hint(name: str, spare: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What every layout finds."""
+"""The tracks of a dataset as its layout lists them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class ListedTrack:
-    """One track as a layout sees it.
+    """One track as its layout lists it.
 
     Attributes
     ----------
@@ -23,10 +23,10 @@ class ListedTrack:
     split
         Split given by the dataset (``holdout``, ``train``, ``valid``, ``test``), or None.
     reason, message
-        What the layout has to say of the track: codes of warnings (separated by spaces) or the one code of a
-        refusal, as in `genreflow.audio.verdict`, and plain sentences; else empty.
+        Codes of warnings, separated by spaces, or the one code of a refusal (see `genreflow.audio.verdict`), and their
+        sentences; else empty.
     content
-        Digest of the content where the layout knows it without a file; else None.
+        Digest of the content if it is known without reading a file; else None.
     """
 
     path: bytes
@@ -42,12 +42,24 @@ class ListedTrack:
 
 @dataclass(frozen=True)
 class TrackListing:
-    """All that a layout found: tracks, the folder they are relative to, and remarks for the user.
+    """The tracks of a dataset, before their bytes are read.
 
-    `ignored` counts the files that were passed over, by the class they lie in (empty for those beside the classes).
+    Attributes
+    ----------
+    root
+        Folder that paths are relative to; empty for tracks that the pipeline makes.
+    tracks
+        The tracks.
+    notices
+        Remarks for the user.
+    ignored
+        Number of skipped files by label; empty for files outside the classes.
+    has_classes
+        Whether `labels` of the settings have been applied.
     """
 
     root: bytes
     tracks: list[ListedTrack]
     notices: list[str] = field(default_factory=list)
     ignored: Mapping[str, int] = field(default_factory=dict)
+    has_classes: bool = False

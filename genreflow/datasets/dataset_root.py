@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from genreflow.datasets.layouts.listing import ListedTrack
-from genreflow.datasets.layouts.walk import AUDIO_FILES, is_hidden, suffix
+from genreflow.datasets.listing import ListedTrack
 from genreflow.datasets.names import printable
+from genreflow.datasets.walk import AUDIO_FILES, is_hidden, suffix
 from genreflow.errors import Problems, UserError
 from genreflow.store.regular import expand_home
 from genreflow.store.text import count, listing
@@ -92,5 +92,5 @@ def converted(
         found.append(replace(track, path=path))
     notices = [f"{count(changed, 'track')} found in another format than the published one"] if changed else []
     if spare:
-        notices.append(f"{count(spare, 'further copy', 'further copies')} in another format passed over")
+        notices.append(f"{count(spare, 'further copy', 'further copies')} in another format skipped")
     return found, notices

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from genreflow.datasets.artists import artist_key
 from genreflow.datasets.labels import labels_of
-from genreflow.datasets.layouts.listing import ListedTrack
+from genreflow.datasets.listing import ListedTrack
 from genreflow.store.text import count, listing
 
 SPLITS = ("train", "valid", "test", "holdout")
@@ -67,13 +67,13 @@ def _absent_classes(parts: Mapping[str, list[ListedTrack]]) -> dict[str, str]:
 def _parted_groups(parts: Mapping[str, list[ListedTrack]]) -> list[str]:
     """Name every group, or artist where no group is given, that has tracks in several parts."""
     members: dict[tuple, Counter[str]] = defaultdict(Counter)
-    names = {}
+    names: dict[tuple, str] = {}
     for part, tracks in parts.items():
         for track in tracks:
             key = ("group", track.group) if track.group else ("artist", artist_key(track.artist))
             if key[1] is not None:
                 members[key][part] += 1
-                names.setdefault(key, track.group or track.artist)
+                names.setdefault(key, track.group or track.artist or "")
     lines = []
     for key in sorted(key for key, counts in members.items() if len(counts) > 1):
         where = " and ".join(f"{part!r} ({count(n, 'track')})" for part, n in sorted(members[key].items()))

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from genreflow.datasets.layouts.listing import ListedTrack
+from genreflow.datasets.listing import ListedTrack
 from genreflow.datasets.names import reading
 
 TOO_LONG = ("Q_PATH", "The path is too long: the system takes 4,095 bytes in all and 255 a name.")

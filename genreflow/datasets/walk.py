@@ -5,10 +5,10 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from genreflow.datasets.layouts.paths import OUTSIDE, TOO_LONG, is_inside, is_too_long, refused_outside
+from genreflow.datasets.paths import OUTSIDE, TOO_LONG, is_inside, is_too_long, refused_outside
 
 # Files that lie beside music in every collection. Anything else inside a class folder is taken for a track,
-# so that a damaged or misnamed one is refused by name and not passed over.
+# so that a damaged or misnamed one is refused by name and not skipped.
 SIDE_FILES = frozenset(
     # pictures, texts, playlists, checksums
     b".bmp .gif .heic .ico .jpe .jpeg .jpg .png .psd .svg .tif .tiff .webp .xmp "
