@@ -5,7 +5,7 @@ import json
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
@@ -29,6 +29,7 @@ from genreflow.project import layout
 from genreflow.project.layout import RunId
 from genreflow.store import parquet, shards
 from genreflow.store.atomic import waiting_place
+from genreflow.store.parquet import Header
 from genreflow.store.runs import read_run
 from genreflow.store.text import rough_duration
 
@@ -165,17 +166,18 @@ def _stages(dataset: DatasetPlan, damaged: list[str]) -> Iterator[Stage]:
     tables = {"raw": (layout.RAW, dataset.raw_keys)} if dataset.is_synthetic else {}
     for name, (pattern, keys) in {**tables, "audio": (layout.AUDIO, dataset.audio_keys)}.items():
         files = {Path(pattern.format(dataset=dataset.name, shard=shard)): key for shard, key in keys.items()}
-        yield _stage(name, files, damaged)
+        yield _stage(name, files, parquet.read_header, damaged)
     for plan in dataset.inputs.values():
-        yield _stage(plan.folder, {Path(plan.shard(shard)): key for shard, key in plan.shard_keys.items()}, damaged)
+        files = {Path(plan.shard(shard)): key for shard, key in plan.shard_keys.items()}
+        yield _stage(plan.folder, files, shards.read_header, damaged)
 
 
-def _stage(name: str, keys: Mapping[Path, str], damaged: list[str]) -> Stage:
+def _stage(name: str, keys: Mapping[Path, str], read_header: Callable[[Path], Header], damaged: list[str]) -> Stage:
     """Count the shards that exist and have their key (file -> key)."""
 
     def is_made(path: Path, key: str) -> bool:
         try:
-            return shards.read_header(path).key == key
+            return read_header(path).key == key
         except Damaged as error:
             damaged.append(str(error))
             return False

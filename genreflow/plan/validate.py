@@ -13,6 +13,7 @@ from genreflow.config.pipeline import PipelineSettings
 from genreflow.config.study import StudySettings
 from genreflow.errors import Gathering, Problems, UserError, did_you_mean
 from genreflow.plan.study_checks import study_problems
+from genreflow.project import layout
 from genreflow.store.regular import expand_home
 
 _SECTIONS = ("inputs", "protocols", "models", "fusions", "experiments")  # of which the small size may leave some out
@@ -233,7 +234,7 @@ def _check_use(config: Config, result: Validated, files: list[_StudyFile], *, lo
                 f"predict.study: {request.study!r} trains no final model; give it `final: {{}}`."
             )
         # A file that vanished after it was classified does not stop a run, which drops it from the predictions.
-        look = look and not Path("results/predictions.csv").exists()
+        look = look and not Path(layout.NEW_PREDICTIONS).exists()
         if missing := [name for name in request.files if look and not _is_there(name)]:
             problems["predict", "files"] = f"predict.files: {', '.join(map(repr, missing))}: there is no such file."
     Gathering(config.problems(problems)).raise_any()

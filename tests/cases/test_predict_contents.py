@@ -130,15 +130,15 @@ def planned(tmp_path, monkeypatch):
 
 def test_a_song_that_changes_changes_its_snippets_and_its_predictions(planned):
     before = planned()
-    keys = before.studies["tiny"].snippets_key("some"), before.predictions_key([])
+    keys = before.studies["tiny"].keys.snippets("some"), before.predictions_key([])
     Path("music/a/0.wav").write_bytes(b"A0")
     after = planned()
-    assert after.studies["tiny"].snippets_key("some") != keys[0]
+    assert after.studies["tiny"].keys.snippets("some") != keys[0]
     assert after.predictions_key([]) != keys[1]
 
 
 def test_predictions_wait_for_the_record_by_which_they_are_calibrated(planned):
-    record = planned().predictor_record
+    record = planned().predictor_files["record"]
     assert [path.split("/")[-2] for path in record] == ["fold-1", "fold-2", "fold-final"]
 
 
@@ -154,7 +154,7 @@ def test_a_file_that_vanishes_is_dropped_from_the_predictions(planned):
         planned()
     Path("results").mkdir(exist_ok=True)
     Path("results/predictions.csv").write_text("file,slice,start_s,label\nnew.wav,0,0.0,a\n")
-    assert planned().predict_key(stamps(["new.wav"])) != planned().predict_key([])
+    assert planned().predictions_key(stamps(["new.wav"])) != planned().predictions_key([])
     [item] = find(["new.wav"], missing_ok=True)
     assert (item.reason, item.title) == ("Q_MISSING", "new.wav")
 

@@ -70,7 +70,7 @@ def test_bad_input(tmp_path):
     done = genreflow("statsu", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == (
-        "genreflow: there is no command 'statsu'. Did you mean 'status'? `genreflow --help` lists them.\n"
+        "genreflow: unknown command 'statsu'. Did you mean 'status'? `genreflow --help` lists all commands.\n"
     )
 
 

@@ -8,8 +8,8 @@ def test_what_spoke_for_the_answer_is_told_written_and_drawn(little, tmp_path, c
     asked = ["explain", str(little / "model"), str(little / "music/low-00.flac"), "--cores", "1"]
     assert main(asked) == 0
     out, err = capsys.readouterr()
-    assert "low-00.flac: low with a probability of" in out and "what spoke for low" in out
-    assert err.splitlines()[-1] == "low explained: low-00-explained.png, low-00-explained.csv."
+    assert "low-00.flac: low with a probability of" in out and "Evidence for low" in out
+    assert err.splitlines()[-1] == "Explained low: low-00-explained.png, low-00-explained.csv."
     effects = pd.read_csv("low-00-explained.csv")
     assert effects["slice"].nunique() == 6 and (effects["of"] == "low").all()
     assert (tmp_path / "low-00-explained.png").read_bytes().startswith(b"\x89PNG")

@@ -21,7 +21,7 @@ def test_what_is_told_of_one_model(capsys):
     assert main(["models", "psytrance_cnn"]) == 0
     told = capsys.readouterr().out
     assert "logmel of 128 x 128" in told
-    assert "max, mean, maxmean; maxmean if not given" in told
+    assert "max, mean, maxmean; default: maxmean" in told
     assert "Trostanovsky (2018)" in told
 
 

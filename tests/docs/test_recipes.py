@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from code_blocks import HOME, Block, apply_edit, blocks, copy_project, script
 
-RECIPES = ("A network", "An input", "A study")
+RECIPES = ("A network", "An input", "A layout", "A study")
 PAGE = HOME / "docs/recipes.md"
 
 
