@@ -47,8 +47,9 @@ def run(options: argparse.Namespace) -> int:
         check_output(path)
     # Imported here, so that mistakes are reported before torch and matplotlib are loaded.
     from genreflow.figures.explained import explanation
+    from genreflow.figures.save import save_png
     from genreflow.inference.explain import explain
-    from genreflow.inference.histograms import plain_name, save
+    from genreflow.inference.histograms import plain_name
     from genreflow.inference.tracks import Predictor
     from genreflow.store.csvs import write_csv
 
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         found.effects, prediction.slices, found.levels, of=found.of, title=title, begin_s=found.begin_s,
         column_s=found.column_s, seconds=found.seconds, frequencies=found.frequencies,
     )  # fmt: skip
-    save(figure, png)
+    save_png(figure, png)
     print(_text(found))
     print_result(f"Explained {found.of}: {quoted(png)}, {quoted(csv)}.")
     return 0

@@ -16,6 +16,7 @@ from genreflow.config.inputs import FRONT_ENDS, SEGMENTS, InputSettings
 from genreflow.config.pipeline import LAYOUTS, Duplicates, Limits, PipelineSettings, PredictRequest, ReportSettings
 from genreflow.config.study import Experiment, Fusion, ModelSettings, Protocol, StudySettings
 from genreflow.config.training import TrainingSettings
+from genreflow.figures.registry import experiment_figures
 from genreflow.models.registry import MODELS
 
 _STUDY_FILES = """\
@@ -97,7 +98,7 @@ def pages() -> dict[str, str]:
     """Return the pages of the reference: file name -> Markdown."""
     return {
         "configuration.md": _page(_CONFIGURATION, _CONFIGURATION_SECTIONS),
-        "study-files.md": _page(_STUDY_FILES, _STUDY_SECTIONS) + "\n" + _models(),
+        "study-files.md": "\n".join([_page(_STUDY_FILES, _STUDY_SECTIONS), _figures(), _models()]),
     }
 
 
@@ -113,6 +114,13 @@ def _section(title: str, kind: type[Settings]) -> str:
     ]
     lines = [f"## {title}", "", (kind.__doc__ or "").split("\n\n")[0].strip(), ""]
     return "\n".join([*lines, "| key | value | default | meaning |", "|---|---|---|---|", *rows, ""])
+
+
+def _figures() -> str:
+    rows = [f"| `{name}` | {entry.title} | {entry.caption} |" for name, entry in experiment_figures().items()]
+    return "\n".join(
+        ["## Figures of an experiment", "", "| figure | shows | how to read it |", "|---|---|---|", *rows, ""]
+    )
 
 
 def _models() -> str:

@@ -9,10 +9,6 @@ from genreflow.config.folds import FoldSettings
 from genreflow.config.inputs import InputSettings
 from genreflow.config.training import TrainingSettings
 
-ExperimentFigure = Literal[
-    "bars", "ranking", "sweep", "losses", "differences", "grouped", "confusions", "training_confusions", "published",
-    "triple", "precision_recall", "roc", "pr", "areas",
-]  # fmt: skip
 Value = str | int | float | bool
 DEFAULT_PROTOCOL = "standard"
 
@@ -63,14 +59,8 @@ class Experiment(Settings):
         description="What is varied -> its values: options of the model, training settings, or `model`, `input`, "
         "`protocol`.",
     )
-    figures: list[ExperimentFigure] = Field(
-        default=["bars"],
-        min_length=1,
-        description="bars: accuracies and training curves; ranking: a point a setting; sweep: over a number; losses: "
-        "by epoch; differences: of pairs; grouped: training, validation and test beside each other; confusions: a "
-        "matrix each; training_confusions: of slices trained on, see `predict_training`; published: the first one's "
-        "matrix less the printed one; triple: those of two or three in one; precision_recall: of the classes of the "
-        "first; roc, pr, areas: of the tags of up to three.",
+    figures: list[str] = Field(
+        default=["bars"], min_length=1, description="Names of figures, see «Figures of an experiment» below."
     )
 
 

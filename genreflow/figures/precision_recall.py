@@ -1,44 +1,44 @@
 """Precision against recall of each class."""
 
-import warnings
-from collections.abc import Iterator, Sequence
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from genreflow.figures import limits, style
+from genreflow.figures import mpl, style
+from genreflow.figures.registry import experiment_figure
+from genreflow.figures.sources import ExperimentSources, rows_of
 
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (0.7, 0.7), (-0.7, 0.7), (0.7, -0.7), (-0.7, -0.7))
-# Pixels of the figure as it is laid out, 100 an inch.
 _NAMED = 15  # classes, where there are many
+# Pixels of the figure as it is laid out, 100 per inch.
 _AWAY = (9, 16, 24, 36, 50, 70, 95)  # between a mark and its name, the nearest first
 _MARK = 6.5  # half the side of a mark
 
 
 @style.styled
-def precision_recall(rows: pd.DataFrame, *, title: str, level: str) -> Figure:
+def precision_recall(rows: pd.DataFrame, *, title: str, level: str) -> mpl.Figure:
     """Draw precision (%) against recall (%) of each class as a dot with its name (western8 study, Figure 13).
 
-    Diamonds are published values; a line leads from each to the dot of its class. Of more than `limits.MOST_CLASSES`
-    classes those with the lowest F1 are named alone.
+    Open diamonds are published values; a line leads from each to the dot of its class. Of more than
+    `style.MOST_CLASSES` classes, only those with the lowest F1 are named.
 
     Parameters
     ----------
     rows
-        A class a row: ``class, precision, recall, published_precision, published_recall``; 0..1 or NaN.
+        One row per class: ``class, precision, recall, published_precision, published_recall``; 0..1 or NaN.
     level
-        What is classified: ``slice`` or ``track``.
+        The level of the answers: ``slice`` or ``track``.
     """
     ours = 100 * rows[["recall", "precision"]].to_numpy(float)
     theirs = 100 * rows[["published_recall", "published_precision"]].to_numpy(float)
     known, published = np.isfinite(ours).all(axis=1), np.isfinite(theirs).all(axis=1)
     if not (known | published).any():
         return style.notice(f"{title}: there is no result")
-    figure = Figure(figsize=(6.4, 6.4))
+    figure = mpl.Figure(figsize=(6.4, 6.4))
     axes = figure.subplots()
     for place in np.flatnonzero(known & published):
         axes.plot(*zip(ours[place], theirs[place], strict=True), color=style.QUIET, linewidth=0.7, zorder=1)
@@ -48,13 +48,12 @@ def precision_recall(rows: pd.DataFrame, *, title: str, level: str) -> Figure:
     axes.set_xlabel(f"Recall of {level}s (%)")
     axes.set_ylabel(f"Precision of {level}s (%)")
     axes.grid()
-    keys = [Line2D([], [], color=style.PALETTE[0], marker="o", linestyle="", label="here")]
     if published.any():
-        keys.append(Line2D([], [], label="published", **style.PUBLISHED))
-        axes.legend(handles=keys, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderaxespad=0.3)
+        here = style.key("here", color=style.PALETTE[0], marker="o", linestyle="")
+        style.legend_above(axes, [here, style.key("published", **style.PUBLISHED)], columns=2)
     style.title(figure, title)
     names = np.array([style.label(name, width=20) for name in rows["class"]], object)
-    if len(names) > limits.MOST_CLASSES:
+    if len(names) > style.MOST_CLASSES:
         named = _worst(ours)
         axes.set_title(f"Named: the {len(named)} of {len(names):,} classes with the lowest F1", loc="right", fontsize=8)
         ours, theirs, names = ours[named], theirs[named], names[named]
@@ -71,15 +70,14 @@ def _worst(points: np.ndarray) -> np.ndarray:
     return order[np.sort(first)][:_NAMED]
 
 
-def _write_names(axes: Axes, ours: np.ndarray, theirs: np.ndarray, names: np.ndarray) -> None:
+def _write_names(axes: mpl.Axes, ours: np.ndarray, theirs: np.ndarray, names: np.ndarray) -> None:
     """Write the name of each point [n, 2] where it covers no mark, no line and no other name.
 
     A published point has a name where there is none of ours, or where ours cannot be told from another: such points
     share one place for their names. A thin line leads to names that are far off.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        axes.figure.draw_without_rendering()  # which finds where the axes are
+    with style.missing_glyphs_ignored():
+        style.figure_of(axes).draw_without_rendering()  # lays the axes out
         ours, theirs = axes.transData.transform(ours), axes.transData.transform(theirs)
         known, published = np.isfinite(ours).all(axis=1), np.isfinite(theirs).all(axis=1)
         taken = [_boxes(ours[known], _MARK), _boxes(theirs[published], _MARK)]
@@ -93,17 +91,18 @@ def _write_names(axes: Axes, ours: np.ndarray, theirs: np.ndarray, names: np.nda
             taken.append(_write(axes, middle, names[together], np.concatenate(taken), style.QUIET))
 
 
-def _write(axes: Axes, point: np.ndarray, names: Sequence[str], taken: np.ndarray, colour: str) -> np.ndarray:
+def _write(axes: mpl.Axes, point: np.ndarray, names: np.ndarray, taken: np.ndarray, color: str) -> np.ndarray:
     """Write names beside a point (pixels), and return the boxes that they cover."""
-    at = axes.transData.inverted().transform(point)
-    look = {"textcoords": "offset points", "ha": "center", "va": "center", "fontsize": 8, "color": colour}
-    text = axes.annotate("\n".join(names), at, (0, 0), **look)
+    x, y = axes.transData.inverted().transform(point)
+    look: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "center", "fontsize": 8}
+    figure = style.figure_of(axes)
+    text = axes.annotate("\n".join(names), (x, y), (0, 0), color=color, **look)
     # Readers may see it in a wider font.
-    size = np.array([1.1, 1]) * text.get_window_extent(FigureCanvasAgg(axes.figure).get_renderer()).size
-    offset, covered = _free_place(point, size, taken, axes.bbox.extents)
-    text.set_position(offset * 72 / axes.figure.dpi)
+    size = np.array([1.1, 1]) * text.get_window_extent(mpl.FigureCanvasAgg(figure).get_renderer()).size
+    offset, covered = _free_place(point, size, taken, np.array(axes.bbox.extents))
+    text.set_position(tuple(offset * 72 / figure.dpi))
     if len(covered) > 1:
-        axes.annotate("", at, text.get_position(), textcoords="offset points", arrowprops=_LEAD, zorder=1)
+        axes.annotate("", (x, y), text.get_position(), textcoords="offset points", arrowprops=_LEAD, zorder=1)
         text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
     return covered
 
@@ -111,7 +110,7 @@ def _write(axes: Axes, point: np.ndarray, names: Sequence[str], taken: np.ndarra
 _LEAD = {"arrowstyle": "-", "color": style.QUIET, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 4}
 
 
-def _groups(pixels: np.ndarray, places: Sequence[int]) -> Iterator[list[int]]:
+def _groups(pixels: np.ndarray, places: np.ndarray) -> Iterator[list[int]]:
     """Yield the places of points that lie so near to the first of them that their marks touch."""
     left = list(places)
     while left:
@@ -127,7 +126,7 @@ def _free_place(
 
     It is the nearest place of those that cover least. All are pixels; boxes [n, 4] are left, bottom, right, top.
     """
-    best = None
+    best = np.inf, np.zeros(2), np.empty((0, 4))
     for away in _AWAY:
         for direction in np.array(_DIRECTIONS):
             offset = direction * (away + size / 2 * (direction != 0))
@@ -136,7 +135,7 @@ def _free_place(
             if away > _AWAY[1]:
                 boxes = np.concatenate([boxes, _line(point, point + direction * away)[2:]])
             cost = _overlaps(boxes, taken).sum() + outside
-            if best is None or cost < best[0] - 1e-6:
+            if cost < best[0] - 1e-6:
                 best = (cost, offset, boxes)
         if best[0] <= 1e-6:
             break
@@ -158,3 +157,27 @@ def _overlaps(some: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return the area that each of some boxes shares with each of others."""
     upper = np.minimum(some[:, None, 2:], others[None, :, 2:])
     return np.clip(upper - np.maximum(some[:, None, :2], others[None, :, :2]), 0, None).prod(axis=2)
+
+
+@experiment_figure(
+    "precision_recall",
+    title="precision and recall",
+    caption="Each dot is one class; open diamonds are published values.",
+    values="first",
+    reads=("classes",),
+    crowded=(
+        style.MOST_CLASSES,
+        "Each dot is one class; those with the lowest F1 have names. Open diamonds are published values.",
+    ),
+)
+def draw_precision_recall(experiment: ExperimentSources) -> mpl.Figure:
+    """Draw the classes of the first value of an experiment."""
+    classes = rows_of(experiment.of_settings("classes"), level="track")
+    published = experiment.study.published.get("classes")
+    for score in ("precision", "recall"):
+        known = {}
+        if published is not None and experiment.rows["published_track"].notna().any():
+            rows = rows_of(published, experiment=experiment.name, metric=score)
+            known = dict(zip(rows["class"], rows["score"], strict=False))
+        classes[f"published_{score}"] = classes["class"].map(known).astype(float)
+    return precision_recall(classes, title=experiment.title, level="track")

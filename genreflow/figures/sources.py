@@ -1,4 +1,6 @@
-"""What the figures of a study are drawn from."""
+"""The tables and other products that the figures of a study are drawn from."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,48 +14,46 @@ from genreflow.store.parquet import read_frame, read_header
 
 
 class Tables(Mapping[str, pd.DataFrame]):
-    """Tables (Parquet) by name, each read when it is first asked for: a figure needs few, and some are large."""
+    """Tables (Parquet) by name, each read at its first use: a figure needs few, and some are large."""
 
     def __init__(self, paths: Sequence[str | Path]) -> None:
-        self._paths = {Path(path).stem: path for path in paths}
+        self._paths = {Path(path).stem: Path(path) for path in paths}
         self._read: dict[str, pd.DataFrame] = {}
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         """Return a table; Damaged if it was not made together with those beside it."""
         if name not in self._read:
-            path = Path(self._paths[name])
+            path = self._paths[name]
             if read_header(path, "table").key != self.key_in(path.parent):
                 raise Damaged(path, "it was not made together with the tables beside it")
-            self._read[name] = read_frame(self._paths[name], "table")
+            self._read[name] = read_frame(path, "table")
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
-        """Iterate over the names."""
         return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
 
     def key_in(self, folder: Path) -> str:
         """Return the key of the tables in a folder, which one job makes."""
-        return read_header(next(path for path in self._paths.values() if Path(path).parent == folder), "table").key
-
-    def __len__(self) -> int:
-        """Return how many tables there are."""
-        return len(self._paths)
+        return read_header(next(path for path in self._paths.values() if path.parent == folder), "table").key
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What figures are drawn from.
+    """The products of a study that figures are drawn from.
 
     Attributes
     ----------
     study
-        What the plan tells of the study: runs, experiments, the setting in the headline.
+        `StudyPlan.evaluation`: runs, experiments, the setting in the headline.
     tables
         The study's tables by name, without suffix; those of its dataset's analysis too, if there are any.
     published
-        Published numbers by what they are: ``curves``, ``classes``, ``confusion``; as far as there are any.
+        Published numbers by topic: ``curves``, ``classes``, ``confusion``; as far as there are any.
     index
-        The index of the input that the headline's model is fed.
+        The index of the headline's input.
     folder
         Folder of the study's results.
     """
@@ -66,23 +66,61 @@ class Sources:
 
     @property
     def headline(self) -> dict[str, str]:
-        """Model, setting and protocol that the report is about."""
+        """Model, setting and protocol of the headline."""
         return dict(self.study["headline"])
 
     def titled(self, text: str, *protocols: str) -> str:
-        """Return a title that says so where the music of a protocol, the main one if none is named, is a stand-in."""
+        """Return a title, marked where the music of a protocol (by default the main one) is synthetic."""
         known = self.study["protocols"]
-        is_standin = any(known[name]["standin"] for name in protocols or list(known)[:1])
-        return f"{text} (stand-in music)" if is_standin else text
+        is_synthetic = any(known[name]["standin"] for name in protocols or list(known)[:1])
+        return f"{text} (stand-in music)" if is_synthetic else text
 
-    def experiment(self, name: str) -> pd.DataFrame:
-        """Return the rows of an experiment's table, one a value."""
-        return rows_of(self.tables["experiments"], experiment=name).drop_duplicates(["model", "setting"])
+    def experiment(self, name: str, *, heading: str = "{title}", number: int | None = None) -> ExperimentSources:
+        """Return what the figures of an experiment are drawn from; of one value where its `number` is given."""
+        rows = rows_of(self.tables["experiments"], experiment=name).drop_duplicates(["model", "setting"])
+        rows = rows if number is None else rows.iloc[[number]]
+        facts = self.study["experiments"][name]
+        title = heading.format(title=facts["title"], value=rows["value"].iloc[0] if len(rows) else "")
+        return ExperimentSources(
+            self, name, rows, self.titled(title, *rows["protocol"].dropna().unique()), facts["axis"]
+        )
 
-    def of_settings(self, table: str, values: pd.DataFrame) -> pd.DataFrame:
-        """Return the rows of a table that are of the settings of some values, with the column ``name``: the value."""
-        names = values[["model", "setting", "value"]].rename(columns={"value": "name"})
-        return names.merge(self.tables[table], on=["model", "setting"])  # in the order of the values
+
+@dataclass(frozen=True)
+class ExperimentSources:
+    """The products that the figures of one experiment are drawn from.
+
+    Attributes
+    ----------
+    rows
+        The rows of the table of experiments, one per value.
+    title
+        The title of the figure.
+    axis
+        The names of all that varies, separated by commas.
+    """
+
+    study: Sources
+    name: str
+    rows: pd.DataFrame
+    title: str
+    axis: str
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """The study's tables."""
+        return self.study.tables
+
+    @property
+    def baseline(self) -> float | None:
+        """The majority baseline; None where protocols have several."""
+        known = self.rows["baseline"].dropna().round(6).unique()
+        return float(known[0]) if len(known) == 1 else None
+
+    def of_settings(self, table: str, most: int | None = None) -> pd.DataFrame:
+        """Return the rows of a table for the (first) values, in their order; the column ``name`` is the value."""
+        values = self.rows[["model", "setting", "value"]].head(len(self.rows) if most is None else most)
+        return values.rename(columns={"value": "name"}).merge(self.tables[table], on=["model", "setting"])
 
 
 def read_sources(
@@ -94,11 +132,11 @@ def read_sources(
     index: str,
     folder: Path,
 ) -> Sources:
-    """Return the tables of a study and of the analysis of its dataset (Parquet), and what was published of it."""
-    described = [path for path in inspected if Path(path).parent.name == "analysis"]
-    known = {Path(path).stem.removeprefix(f"{study['published']}_"): path for path in published}
-    printed = {name: pd.read_csv(path, dtype={"value": str}) for name, path in known.items()}
-    return Sources(study, Tables([*tables, *described]), printed, Path(index), folder)
+    """Return the tables of a study and of the analysis of its dataset (Parquet), and its published numbers (CSV)."""
+    analyses = [path for path in inspected if Path(path).parent.name == "analysis"]
+    topics = {Path(path).stem.removeprefix(f"{study['published']}_"): path for path in published}
+    numbers = {topic: pd.read_csv(path, dtype={"value": str}) for topic, path in topics.items()}
+    return Sources(study, Tables([*tables, *analyses]), numbers, Path(index), folder)
 
 
 def rows_of(frame: pd.DataFrame, **values: str) -> pd.DataFrame:

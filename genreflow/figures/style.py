@@ -1,31 +1,26 @@
-"""How every figure looks: one palette, one font, literal text, and files that are the same bytes each time."""
+"""The look that all figures share: palette, fonts, limits, labels, legends."""
 
-import io
-import math
-import os
+from __future__ import annotations
+
+import functools
 import textwrap
 import unicodedata
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
 
-import matplotlib
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
-from genreflow.figures import limits
-from genreflow.figures.compact import compact
-from genreflow.store.atomic import atomic_write, write_text
+from genreflow.figures import mpl
 from genreflow.store.text import printable
 
-# Okabe & Ito (2008), told apart with any kind of colour vision; their yellow is too pale for lines on white.
+# Okabe and Ito (2008): distinct with any kind of color vision. Their yellow is left out; it is too pale on white.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7F7F7F")
 DASHES = ("-", "--", ":", "-.")
 INK = "#1A1A1A"
 QUIET = "#6B6B6B"
-PNG_DPI = 160
-PAGE = 10.3
-"""Width of the widest figure, inches: it stands in its own size on a page of 1,000 pixels."""
-PUBLISHED = {
+NO_DATA = "#D9D9D9"  # of cells without a value
+PAGE = 10.3  # inches, the width of the widest figure: it is shown in its own size on a page of 1,000 pixels
+PUBLISHED: dict[str, Any] = {
     "marker": "D",
     "markersize": 5.5,
     "markerfacecolor": "white",
@@ -33,9 +28,16 @@ PUBLISHED = {
     "color": QUIET,
     "linestyle": "",
 }
-"""Look of a published value, which is never taken for one of ours."""
+"""The look of published values, which must not be mistaken for ours."""
 
-RC = {
+# How much a figure holds, whatever the number of classes, tags, settings and tracks.
+MOST_CLASSES = 40  # in a matrix of numbers; of more, a figure shows the whole as colors and its extremes
+MOST_ROWS = 40  # named below each other
+MOST_STROKES = 28  # series that colors and dashes, or colors and markers, keep apart
+MOST_LINES = 100  # tags with a curve each
+MOST_BARS = 60  # tags with a bar each
+
+RC: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
     "font.size": 9.0,
@@ -63,17 +65,28 @@ RC = {
     "image.interpolation": "none",
     # Class names are drawn as written: "$\frac{$" is a name, not a formula.
     "text.parse_math": False,
-    # Text stays text in SVG: searchable, and any script is drawn with the reader's own fonts.
+    # Text stays text in SVG: it can be searched, and any script is drawn with the reader's own fonts.
     "svg.fonttype": "none",
     "svg.hashsalt": "genreflow",
 }
 
-# Decorator of every function that draws.
-styled = matplotlib.rc_context(RC)
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
-def colours(values: Iterable[object]) -> dict[object, tuple[str, str]]:
-    """Return a (colour, dash) for each value, in order; no pair comes twice among the first 28."""
+def styled(draw: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a function that draws, so that it runs under `RC`."""
+
+    @functools.wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> T:
+        with mpl.rc_context(RC):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def colors(values: Iterable[T]) -> dict[T, tuple[str, str]]:
+    """Return a (color, dash) for each value, in order; the first `MOST_STROKES` pairs differ."""
     return {
         value: (PALETTE[i % len(PALETTE)], DASHES[i // len(PALETTE) % len(DASHES)])
         for i, value in enumerate(dict.fromkeys(values))
@@ -81,7 +94,7 @@ def colours(values: Iterable[object]) -> dict[object, tuple[str, str]]:
 
 
 def label(text: object, *, width: int, lines: int = 1) -> str:
-    """Return printable `text` in at most `lines` lines of `width` Latin characters, ending in … where cut."""
+    """Return printable `text` in at most `lines` lines of `width` Latin characters; a cut is marked with …."""
     text = printable(" ".join(str(text).split()))
     # Ideographs are twice as wide as Latin letters.
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text) > len(text) / 2
@@ -95,54 +108,69 @@ def label(text: object, *, width: int, lines: int = 1) -> str:
     return "\n".join([*wrapped[: lines - 1], last[: width - 1].rstrip() + "…"])
 
 
-def ends(names: Sequence, most: int = limits.MOST_ROWS) -> list:
+def ends(names: Sequence[T], most: int = MOST_ROWS) -> list[T]:
     """Return at most `most` of some ordered names: all, or the first half and the last half of them."""
     half = most // 2
     return list(names) if len(names) <= most else [*names[:half], *names[-half:]]
 
 
-def part_ends(axes: Axes, names: Sequence, most: int = limits.MOST_ROWS) -> None:
+def part_ends(axes: mpl.Axes, names: Sequence[object], most: int = MOST_ROWS) -> None:
     """Draw a line between the two halves that `ends` keeps of `names`; none where it keeps all. Rows are 0, 1, ..."""
     if len(names) > most:
         axes.axhline(most // 2 - 0.5, color=QUIET, linestyle=":", linewidth=1.0)
 
 
-def title(figure: Figure, text: object) -> None:
+def chosen(title: str, words: str, shown: int, total: int) -> str:
+    """Return a title with the choice that a figure shows of many, where it is one.
+
+    >>> chosen("Losses", "the first {}", 24, 1300)
+    'Losses (the first 24 of 1,300)'
+    """
+    return f"{title} ({words.format(shown)} of {total:,})" if shown < total else title
+
+
+def name_rows(axes: mpl.Axes, names: Sequence[str], *, margin: float = 0.6, **look: Any) -> None:
+    """Name rows 0, 1, ... of a horizontal plot, the first on top."""
+    axes.set_yticks(range(len(names)), names, **look)
+    axes.set_ylim(len(names) - 1 + margin, -0.6)
+    axes.tick_params(axis="y", length=0)
+
+
+def key(text: str, **look: Any) -> mpl.Line2D:
+    """Return an entry of a legend that looks like a line or marker of the figure."""
+    return mpl.Line2D([], [], label=text, **look)
+
+
+def legend_above(axes: mpl.Axes, keys: Sequence[Any] | None = None, *, columns: int) -> None:
+    """Put a legend above the axes, at their left; without `keys`, of what is labeled."""
+    at: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "ncols": columns, "borderaxespad": 0.3}
+    axes.legend(**at) if keys is None else axes.legend(handles=keys, **at)
+
+
+def figure_of(axes: mpl.Axes) -> mpl.Figure:
+    """Return the figure that axes lie in."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
+def title(figure: mpl.Figure, text: object) -> None:
     """Write the title of `figure` at its upper left, cut to two lines of the figure's width."""
     width = int(figure.get_figwidth() * 9.5)
     figure.suptitle(label(text, width=width, lines=2), x=0.01, ha="left")
 
 
-@styled
-def notice(text: str) -> Figure:
-    """Return a figure that says why there is nothing to draw."""
-    figure = Figure(figsize=(6.2, 1.2))
-    figure.text(0.5, 0.5, label(text, width=70, lines=2), ha="center", va="center", color=QUIET)
-    return figure
-
-
-def png_dpi(figure: Figure) -> float:
-    """Return the dots an inch at which `figure` has at most `limits.MAX_PIXELS`; `PNG_DPI` where that is so anyway."""
-    width, height = figure.get_size_inches()
-    return min(PNG_DPI, math.sqrt(limits.MAX_PIXELS / (width * height)))
-
-
-@styled
-def save(figure: Figure, png: str | os.PathLike, svg: str | os.PathLike, *, key: str = "") -> None:
-    """Write `figure` as PNG and SVG, atomically, with the key that made it; the same figure gives the same bytes.
-
-    A PNG has at most `limits.MAX_PIXELS`, so that memory does not grow with the figure. It shows boxes for scripts
-    that DejaVu Sans lacks (Chinese, Japanese, Korean, emoji); the SVG does not.
-    """
+@contextmanager
+def missing_glyphs_ignored() -> Iterator[None]:
+    """Silence Matplotlib's warnings about scripts that its font lacks; readers of the SVG have their own."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        with atomic_write(png) as temporary:
-            figure.savefig(
-                temporary,
-                format="png",
-                dpi=png_dpi(figure),
-                metadata={"Software": None} | ({"Key": key} if key else {}),
-            )
-        written = io.StringIO()
-        figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
-    write_text(svg, compact(written.getvalue()) + (f"<!-- key {key} -->\n" if key else ""))
+        yield
+
+
+@styled
+def notice(text: str) -> mpl.Figure:
+    """Return a figure that holds a sentence: why there is nothing to draw."""
+    figure = mpl.Figure(figsize=(6.2, 1.2))
+    figure.text(0.5, 0.5, label(text, width=70, lines=2), ha="center", va="center", color=QUIET)
+    return figure

@@ -4,7 +4,7 @@ The figures are those of synthetic music on two cores, rounded up (docs/clusters
 nothing; where jobs are sent to others, they get so much and no more.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -12,7 +12,8 @@ from genreflow.config.inputs import InputSettings
 from genreflow.config.pipeline import PipelineSettings
 from genreflow.config.training import MIN_STEPS_PER_EPOCH, TrainingSettings
 from genreflow.features.shapes import segment_shape
-from genreflow.figures import limits
+from genreflow.figures import style
+from genreflow.figures.registry import Spec, entry_of
 from genreflow.folds.feasibility import classes_of
 from genreflow.models import registry
 from genreflow.plan.datasets import DatasetPlan, InputPlan
@@ -131,20 +132,18 @@ def evaluating_mb(study: StudyPlan) -> float:
     return 350 + 1e-6 * (stored + judged) + _confusions_mb(study) + _resampling_mb(study)
 
 
-def drawing_mb(study: StudyPlan, shown: Mapping[str, str]) -> float:
+def drawing_mb(study: StudyPlan, spec: Spec) -> float:
     """Return the memory of drawing a figure: its canvas, and the tables that it is drawn from."""
-    tables = 0.004 * _tracks(study.dataset)
-    what = shown.get("figure", shown["kind"])
-    if "confusion" in what or what in ("triple", "published"):
-        most = max((_n_classes(study, setting) for setting in study.resolver.cross_validated.values()), default=0)
-        tables += (0.2 * most**2 if most <= limits.MOST_CLASSES else 0) + 2 * _confusions_mb(study)
-    if what == "spectrograms":
+    tables, reads = 0.004 * _tracks(study.dataset), entry_of(spec).reads
+    numbers = [_n_classes(study, setting) for setting in study.resolver.cross_validated.values()]
+    if "confusion" in reads:
+        most = max(numbers, default=0)
+        tables += (0.2 * most**2 if most <= style.MOST_CLASSES else 0) + 2 * _confusions_mb(study)
+    if "spectrograms" in reads:
         tables += 200
-    if what in ("roc", "pr"):
-        tables += 1e-6 * sum(
-            100_000 * _n_classes(study, setting) for setting in study.resolver.cross_validated.values()
-        )
-    if what == "right_and_wrong" and study.headline is not None:
+    if "curves" in reads:
+        tables += 0.1 * sum(numbers)
+    if "predictions" in reads and study.headline is not None:
         setting = study.headline
         tables += 1e-6 * _predicted_rows(study, setting, tested=False) * (200 + 12 * _n_classes(study, setting))
     return 400 + tables

@@ -42,7 +42,7 @@ STAGES = {
     "analysis": "analysis/describe.py",
     "map": "analysis/library_map.py",
     "tables": "evaluation/study.py",
-    "figures": "figures/gallery.py",
+    "figures": "figures/registry.py",
     "predictions": "inference/tracks.py",
 }
 # Modules of genreflow.models that many networks share; the version of `layers` stands for them.
@@ -98,7 +98,9 @@ def network_code(module: str) -> str:
 @cache
 def page_code() -> str:
     """Return a digest of the package that writes pages: its code, as in `network_code`, and its templates."""
-    files = sorted(path for path in (PACKAGE / "report").rglob("*") if path.suffix in {".py", ".html", ".css", ".js"})
+    files = sorted(
+        path for path in (PACKAGE / "report").rglob("*") if path.suffix in {".py", ".html", ".css", ".js", ".svg"}
+    )
     return digest([_page_file(path) for path in files])
 
 

@@ -16,7 +16,7 @@ from genreflow.plan.datasets import DatasetPlan, InputPlan
 from genreflow.plan.protocols import ProtocolPlan, plan_protocol
 from genreflow.plan.settings import Setting, SettingResolver
 from genreflow.plan.study_facts import page_facts, study_facts
-from genreflow.plan.study_figures import FigureSpec, figures_of
+from genreflow.plan.study_figures import figures_of
 from genreflow.plan.study_keys import StudyKeys
 from genreflow.project.layout import FOLDS, RunId
 from genreflow.project.specs import PageFacts, StudyFacts, TrainingSpec
@@ -66,7 +66,7 @@ class StudyPlan:
         return StudyKeys(self)
 
     @cached_property
-    def figures(self) -> dict[str, FigureSpec]:
+    def figures(self) -> dict[str, dict[str, str]]:
         """Name -> specification of every figure, in the order of the report."""
         return figures_of(self)
 

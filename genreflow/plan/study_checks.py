@@ -13,6 +13,7 @@ from genreflow.config.names import name_problem
 from genreflow.config.study import Experiment, StudySettings
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import did_you_mean
+from genreflow.figures.registry import experiment_figures
 from genreflow.models import registry
 from genreflow.models.entry import ModelEntry
 
@@ -110,6 +111,10 @@ class _Checks:
                 yield f"experiments.{name}: give `model` or vary it, not both."
             if experiment.model:
                 yield from self._missing(f"experiments.{name}.model", experiment.model, "judged")
+            for figure in experiment.figures:
+                if figure not in (known := experiment_figures()):
+                    hint = did_you_mean(figure, known)
+                    yield f"experiments.{name}.figures: there is no figure {shown(figure)}.{hint}"
             for axis, values in experiment.vary.items():
                 where = f"experiments.{name}.vary.{axis}"
                 if not values:

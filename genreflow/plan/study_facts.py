@@ -61,6 +61,7 @@ def page_facts(study: StudyPlan) -> PageFacts:
         "standin": dataset.is_synthetic,
         "description": settings.description,
         "citation": settings.citation,
+        "diagrams": settings.diagrams,
         "dataset": dataset.name,
         "thresholds": dataset.audio.thresholds.model_dump(),
         "protocols": titled,

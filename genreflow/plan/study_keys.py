@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genreflow.config.augmentation import AUGMENTATIONS
+from genreflow.figures.registry import caption_of, title_of
 from genreflow.models import registry
 from genreflow.plan.stages import key, network_code, page_code, versions
 
@@ -100,7 +101,9 @@ class StudyKeys:
     @cached_property
     def page(self) -> str:
         """Key of the page, but for the settings of all reports."""
-        return key(page_code(), self.figures, self.map, self.study.settings)
+        facts = self.study.page_facts
+        words = {name: (title_of(spec, facts), caption_of(spec, facts)) for name, spec in self.study.figures.items()}
+        return key(page_code(), self.figures, self.map, self.study.settings, words)
 
     @property
     def _indexes(self) -> dict[str, str]:

@@ -155,5 +155,6 @@ class PageFacts(StudyFacts):
     standin: bool
     description: str
     citation: str
+    diagrams: list[str]
     dataset: str
     thresholds: dict[str, float]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from genreflow.figures import limits
+from genreflow.figures import style
 from genreflow.report.blocks import CHOOSE, HINT
 from genreflow.report.confusion_browser import LISTED, Answer, ConfusionBrowser
 from genreflow.store.text import printable
@@ -120,7 +120,7 @@ def mapped(library: pd.DataFrame) -> pd.DataFrame:
 
 def _map(library: pd.DataFrame) -> dict[str, Any]:
     classes = sorted(set(library["label"]))
-    if len(classes) > limits.MOST_STROKES:  # only the commonest have looks of their own
+    if len(classes) > style.MOST_STROKES:  # only the commonest have looks of their own
         classes = list(library["label"].value_counts().index)
     methods = [name for name in _METHODS if f"{name}_x" in library]
     pictures = [

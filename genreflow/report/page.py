@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from genreflow.figures import limits
+from genreflow.figures import style
 from genreflow.report import columns, tables
 from genreflow.report.blocks import STANDIN, ConfusionPanel, Drawn, Folded, Heading, Mapped, Pairs, Picture, Shown, Text
 from genreflow.report.confusion_browser import ConfusionBrowser, differing
@@ -460,7 +460,7 @@ def _beside_published(settings: pd.DataFrame, experiments: pd.DataFrame | None) 
 
 def _by_class(table: tables.Table) -> Shown | Folded:
     """Return a table with a row a class or tag: folded where there are many."""
-    return Folded(table) if len(table.rows) > limits.MOST_ROWS else Shown(table)
+    return Folded(table) if len(table.rows) > style.MOST_ROWS else Shown(table)
 
 
 def _some(frame: pd.DataFrame | None) -> bool:

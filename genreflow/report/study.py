@@ -12,14 +12,14 @@ from genreflow.evaluation import cost
 from genreflow.evaluation.headline import read_headline
 from genreflow.evaluation.runs import Run
 from genreflow.evaluation.study import read_runs
-from genreflow.figures import limits
-from genreflow.figures.confused_pairs import confused
+from genreflow.figures import style
+from genreflow.figures.confusion import confused
+from genreflow.figures.registry import Spec, caption_of, section_of, title_of
 from genreflow.figures.sources import Tables
 from genreflow.folds.roles import FINAL
 from genreflow.project.layout import AUDIO_FOLDER
 from genreflow.report import tables
 from genreflow.report.blocks import Picture
-from genreflow.report.captions import caption_of, title_of
 from genreflow.report.clips import Clip
 from genreflow.report.confusion_browser import ConfusionBrowser, confusion_browser, excerpt_start
 from genreflow.report.methods import methods
@@ -30,12 +30,13 @@ from genreflow.store.text import count
 
 _BY_FOLDS = "each by a model not trained on it"
 _BY_FINAL = "holdout, by the final model"
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def study_page(
     study: Mapping[str, Any],
     *,
-    figures: Mapping[str, Mapping[str, str]],
+    figures: Mapping[str, Spec],
     table_paths: Sequence[str],
     headline: str,
     indexes: Sequence[str],
@@ -54,7 +55,7 @@ def study_page(
     study
         What the plan tells of the study.
     figures
-        Name of each figure and what it shows; its files are ``<folder>/figures/<name>.svg``.
+        File name of each figure and its spec; the files are ``<folder>/figures/<name>.svg``.
     table_paths, headline, indexes, quarantine
         The study's tables, its headline, the index of each input, and the table of refused files.
     leakage, bandwidth
@@ -71,7 +72,10 @@ def study_page(
     frames = Tables(table_paths)
     told = read_headline(headline, key=frames.key_in(Path(headline).parent))
     holdout, suspected = told.pop("holdout"), told.pop("label_issues")
-    pictures = {name: _picture(name, shown, frames, study, folder) for name, shown in figures.items()}
+    pictures = {name: _picture(name, spec, frames, study, folder) for name, spec in figures.items()}
+    sections: dict[str, list[Picture]] = {}
+    for name, spec in figures.items():
+        sections.setdefault(section_of(spec), []).append(pictures[name])
     refused = read_frame(quarantine, "quarantine")
     facts = _run_facts(study, folder)
     main = {name: _of_headline(frames[name], study) for name in ("classes", "tracks")}
@@ -92,26 +96,26 @@ def study_page(
         bandwidth=_by_protocol(bandwidth, "bandwidth", study),
         settings=frames["settings"],
         runs=frames["runs"],
-        training=_of_kind(pictures, figures, "training"),
+        training=sections.get("Results", []),
         experiments=frames["experiments"],
         experiment_pictures={
-            experiment: [pictures[name] for name, shown in figures.items() if shown.get("experiment") == experiment]
+            experiment: [pictures[name] for name, spec in figures.items() if spec.get("experiment") == experiment]
             for experiment in study["experiments"]
         },
-        analysis=_of_kind(pictures, figures, "analysis"),
-        calibration=_of_kind(pictures, figures, "reliability"),
-        diagrams=_of_kind(pictures, figures, "diagram"),
+        analysis=sections.get("What the dataset is like", []),
+        calibration=sections.get("Calibration", []),
+        diagrams=[_diagram(name) for name in study["diagrams"]],
         compared=_compared(study),
         comparisons=frames["comparisons"],
         scores=_of_headline(frames["scores"], study),
         tags=_of_headline(frames["tags"], study),
-        confusion=[pictures[name] for name, shown in figures.items() if shown.get("level") in ("slice", "track")],
+        confusion=sections.get("Confusion", []),
         confusion_browser=confusion_browser(runs, _BY_FOLDS) if runs else None,
         classes=main["classes"],
         tracks=main["tracks"],
         holdout=Holdout(
             holdout,
-            [pictures[name] for name, shown in figures.items() if shown.get("level") == "holdout"],
+            sections.get("Holdout", []),
             frames["holdout"],
             confusion_browser(final, _BY_FINAL) if final else None,
         )
@@ -120,12 +124,8 @@ def study_page(
         label_issues=Told(frames["label_issues"], suspected),
         library=Told(read_frame(library, "map"), read_header(library, "map").facts["sentences"]),
         titles=_titles(study),
-        slices=[
-            picture
-            for kind in ("input", "right_and_wrong", "snippets", "filters")
-            for picture in _of_kind(pictures, figures, kind)
-        ],
-        architecture=_of_kind(pictures, figures, "architecture"),
+        slices=sections.get("What the network sees", []),
+        architecture=sections.get("Architecture", []),
         methods=methods(study, facts),
         identity=_identity(facts, key),
         citation=[study["citation"]] if study["citation"] else [],
@@ -189,14 +189,14 @@ def _titles(study: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _picture(
-    name: str, shown: Mapping[str, str], frames: Mapping[str, pd.DataFrame], study: Mapping[str, Any], folder: Path
+    name: str, spec: Spec, frames: Mapping[str, pd.DataFrame], study: Mapping[str, Any], folder: Path
 ) -> Picture:
-    title, caption = title_of(shown, study), caption_of(shown, study)
+    title, caption = title_of(spec, study), caption_of(spec, study)
     table = None
-    if shown["kind"] == "confusion":
+    if spec["kind"] == "confusion":
         rows = frames["confusion"]
-        rows = rows[rows["level"] == shown["level"]]
-        if shown["level"] != "holdout":  # which is of the final model, the only one there
+        rows = rows[rows["level"] == spec["level"]]
+        if spec["level"] != "holdout":  # which is of the final model, the only one there
             rows = _of_headline(rows, study)
         table = _cells_behind(rows) if len(rows) else None
     svg = (folder / "figures" / f"{name}.svg").read_bytes()
@@ -205,13 +205,16 @@ def _picture(
 
 def _cells_behind(rows: pd.DataFrame) -> pd.DataFrame:
     """Return confusion rows as a square or, of many classes, the most confused pairs; the CSV has every cell."""
-    if rows["true"].nunique() <= limits.MOST_CLASSES:
+    if rows["true"].nunique() <= style.MOST_CLASSES:
         return tables.matrix(rows)
     return confused(rows, most=len(rows))[["true", "predicted", "count", "share"]]
 
 
-def _of_kind(pictures: Mapping[str, Picture], figures: Mapping[str, Mapping[str, str]], kind: str) -> list[Picture]:
-    return [pictures[name] for name, shown in figures.items() if shown["kind"] == kind]
+def _diagram(name: str) -> Picture:
+    """Return a diagram that explains a method; it is the same for every study."""
+    title, caption = name.capitalize(), "A diagram, not a result."
+    svg = (_TEMPLATES / f"{name}.svg").read_bytes()
+    return Picture(f"diagram-{name}", title=title, caption=caption, alt=f"{title}. {caption}", svg=svg)
 
 
 def _of_headline(frame: pd.DataFrame, study: Mapping[str, Any]) -> pd.DataFrame:

@@ -25,20 +25,18 @@ from genreflow.figures import (
     curves,
     dataset,
     experiments,
-    limits,
-    losses,
     precision_recall,
+    save,
     scores,
     snippets,
     style,
     tagging,
-    triple,
 )
+from genreflow.figures.registry import caption_of
 from genreflow.figures.sources import Tables
 from genreflow.plan import job_resources
 from genreflow.plan.datasets import DatasetPlan
 from genreflow.plan.make import make_plan
-from genreflow.report.captions import caption_of
 from genreflow.report.confusion_browser import MOST_LISTED, Answer, ConfusionBrowser
 from genreflow.report.data import MOST_MAPPED, mapped, page_data
 from genreflow.store.parquet import Header, write_table
@@ -99,7 +97,7 @@ def bars(number: int) -> Figure:
     rows = {"value": names(number), "model": "m", "setting": names(number), "slice_accuracy": RNG.random(number)}
     rows = pd.DataFrame(rows | {"slice_low": 0.1, "slice_high": 0.9, "published_mean": NAN, "published_sd": NAN})
     runs = rows[["model", "setting", "slice_accuracy"]].assign(fold="1")
-    return experiments.experiment(rows, history(number), runs, title="t", axis="value")
+    return experiments.accuracies(rows, history(number), runs, title="t", axis="value")
 
 
 def scored(number: int, column: str = "name") -> pd.DataFrame:
@@ -156,8 +154,8 @@ def weights(number: int) -> pd.DataFrame:
 
 FIGURES: dict[str, Callable[[int], Figure]] = {
     "confusion": lambda number: confusion.confusion_matrix(confusion_rows(number), level="track", title="t"),
-    "triple": lambda number: triple.triple(several_confusions(number), level="track", title="t"),
-    "difference": lambda number: triple.difference(
+    "triple": lambda number: confusion.models_in_one(several_confusions(number), level="track", title="t"),
+    "difference": lambda number: confusion.difference(
         confusion_rows(number).assign(published=confusion_rows(number, seed=1)["share"]), level="track", title="t"
     ),
     "precision_recall": lambda number: precision_recall.precision_recall(measured(number), level="track", title="t"),
@@ -176,8 +174,8 @@ FIGURES: dict[str, Callable[[int], Figure]] = {
     "grouped": lambda number: scores.grouped(scored(number), title="t", score="Accuracy"),
     "sweep": lambda number: scores.sweep(scored(number, "series"), title="t", axis="x", score="Accuracy"),
     "differences": lambda number: scores.differences(pairs(number), title="t", score="Accuracy"),
-    "losses": lambda number: losses.losses(history(number), title="t"),
-    "training": lambda number: curves.training(history(number), title="t"),
+    "losses": lambda number: curves.losses(history(number), title="t"),
+    "training": lambda number: curves.training_curves(history(number), title="t"),
     "snippets": lambda number: snippets.snippets(answered(number), title="t"),
 }
 
@@ -187,7 +185,7 @@ def test_no_figure_grows_with_the_number_of_classes(kind):
     for number in (FEW, MANY):
         figure = FIGURES[kind](number)
         width, height = figure.get_size_inches()
-        assert width * height * style.PNG_DPI**2 <= limits.MAX_PIXELS
+        assert width * height * save.PNG_DPI**2 <= save.MAX_PIXELS
         if number == MANY:
             written = [text for text in figure.findobj(lambda artist: hasattr(artist, "get_text")) if text.get_text()]
             assert len(written) <= MOST_ARTISTS
@@ -195,18 +193,18 @@ def test_no_figure_grows_with_the_number_of_classes(kind):
 
 def test_a_larger_figure_has_fewer_dots_an_inch(tmp_path):
     """A canvas of 40 x 40 inches, 41 million pixels at 160 an inch."""
-    style.save(Figure(figsize=(40, 40)), tmp_path / "a.png", tmp_path / "a.svg")
+    save.save(Figure(figsize=(40, 40)), tmp_path / "a.png", tmp_path / "a.svg")
     width, height = Image.open(tmp_path / "a.png").size
-    assert 0.99 * limits.MAX_PIXELS < width * height <= limits.MAX_PIXELS
+    assert 0.99 * save.MAX_PIXELS < width * height <= save.MAX_PIXELS
 
 
-@pytest.mark.parametrize("number", [limits.MOST_CLASSES, limits.MOST_CLASSES + 1])
+@pytest.mark.parametrize("number", [style.MOST_CLASSES, style.MOST_CLASSES + 1])
 def test_the_most_classes_whose_matrix_is_written_out(number):
     figure = FIGURES["confusion"](number)
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert ("(a) The whole matrix" in titles) == (number > limits.MOST_CLASSES)
+    assert ("(a) The whole matrix" in titles) == (number > style.MOST_CLASSES)
     cells = sum(len(axes.texts) for axes in figure.axes)
-    assert (cells > number) == (number <= limits.MOST_CLASSES)
+    assert (cells > number) == (number <= style.MOST_CLASSES)
 
 
 def test_the_most_confused_pairs_are_those_of_the_table():
@@ -214,7 +212,7 @@ def test_the_most_confused_pairs_are_those_of_the_table():
     rows.loc[rows.index[5], "count"] = 99
     figure = confusion.confusion_matrix(rows, level="track", title="t")
     [axes] = [axes for axes in figure.axes if axes.get_title(loc="left").startswith("(c)")]
-    wrong = rows[rows["true"] != rows["predicted"]].nlargest(limits.MOST_ROWS, "count")
+    wrong = rows[rows["true"] != rows["predicted"]].nlargest(style.MOST_ROWS, "count")
     assert [bar.get_width() for bar in axes.patches] == sorted(wrong["count"], reverse=True)
     assert axes.patches[0].get_width() == 99
     image = figure.axes[0].get_images()[0].get_array()
@@ -388,7 +386,7 @@ def test_drawing_a_matrix_of_many_classes_uses_no_more_than_it_asks_for(planned)
     used, asked = peak_mb(folder, "draw_figure.py", job), job_resources.drawing_mb(study, shown)
     assert used <= asked <= 4 * used
     width, height = Image.open(folder / "a.png").size
-    assert width * height <= limits.MAX_PIXELS
+    assert width * height <= save.MAX_PIXELS
 
 
 def test_jobs_ask_for_more_where_there_are_more_classes_tracks_and_settings(planned):

@@ -21,7 +21,7 @@ from genreflow.cli import main
 from genreflow.errors import Damaged, UserError
 from genreflow.evaluation.headline import read_headline, write_headline
 from genreflow.evaluation.study import read_runs
-from genreflow.figures.gallery import draw
+from genreflow.figures.registry import draw
 from genreflow.figures.sources import Sources, Tables
 from genreflow.inference.confidence import of_model
 from genreflow.job import job

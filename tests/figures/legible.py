@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from genreflow.figures import style
+from genreflow.figures.save import save
 
 APART = 0.012  # inches: what a line of text claims above its letters
 
@@ -74,7 +75,7 @@ def assert_saved_the_same(draw, folder: Path) -> None:
     for attempt in "ab":
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            style.save(draw(), folder / f"{attempt}.png", folder / f"{attempt}.svg")
+            save(draw(), folder / f"{attempt}.png", folder / f"{attempt}.svg")
     for suffix in ("png", "svg"):
         assert (folder / f"a.{suffix}").read_bytes() == (folder / f"b.{suffix}").read_bytes()
     root = ElementTree.parse(folder / "a.svg").getroot()

@@ -53,14 +53,6 @@ def sweeps(series: list[str], numbers: tuple[float, ...] = (5, 10, 20, 30, 40, 5
     return pd.DataFrame(rows)
 
 
-def claims() -> pd.DataFrame:
-    rows = [
-        {"text": "more than 40 to 55 epochs give no better accuracy", "x_low": 40, "x_high": 55},
-        {"text": "accuracies range from 60 to 68 %; " + "and so on " * 30, "low": 0.6, "high": 0.68},
-    ]
-    return pd.DataFrame(rows, columns=["text", "x_low", "x_high", "low", "high"])
-
-
 def pairs(names: list[str]) -> pd.DataFrame:
     verdicts = {"better": (0.05, 0.02, 0.08), "worse": (-0.05, -0.09, -0.01), "same": (0.01, -0.02, 0.04)}
     rows = []

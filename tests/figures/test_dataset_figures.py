@@ -145,7 +145,7 @@ def test_bars_are_as_long_as_the_counts_and_published_ones_stand_beside():
 
 def test_even_numbers_are_drawn_from_zero():
     table = counts(TEN).assign(tracks=100, published_tracks=np.nan)
-    axes = dataset.tag_counts(table, title="t", what="class").axes[0]
+    axes = dataset.tag_counts(table, title="t", noun="class").axes[0]
     assert axes.get_xscale() == "linear" and axes.get_xlim()[0] == 0
     assert axes.get_xlabel() == "Tracks with the class"
 
@@ -205,7 +205,7 @@ def test_every_clip_is_a_point_and_every_method_says_what_it_keeps():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == TEN
 
 
-@pytest.mark.parametrize("value", ["coefficient", "raw_coefficient", "auc_drop"])
+@pytest.mark.parametrize("value", ["coefficient", "auc_drop"])
 def test_importances_are_cells_of_tag_and_feature(value):
     table = coefficients(TEN)
     figure = dataset.importances(table, title="t", value=value)

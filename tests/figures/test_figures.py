@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from genreflow.figures import architecture, confusion, curves, experiments, spectrogram, style
+from genreflow.figures import architecture, confusion, curves, experiments, inputs, style
+from genreflow.figures.save import save
 
 HOSTILE = ["$\\frac{$", "<b>bold</b>", "x" * 40, "日本語のジャンル", "=cmd()\x1b[0m\u202e", 'O\'Brien & "co"']
 FREQUENCIES = np.geomspace(20, 20_000, 128)
@@ -53,12 +54,12 @@ def every_figure(names: list[str]) -> dict[str, Figure]:
     layers = [architecture.Layer(name, (1, 128, 128), 2) for name in names]
     look = {"title": names[0], "hop_s": 0.02, "frequencies": FREQUENCIES}
     return {
-        "mel": spectrogram.mel_example(mel, **look),
-        "pair": spectrogram.right_and_wrong([mel, mel], names[:2], **look),
+        "mel": inputs.mel_example(mel, **look),
+        "pair": inputs.right_and_wrong([mel, mel], names[:2], **look),
         "network": architecture.architecture([*layers, architecture.Layer("end", (5,), joins=0)], title=names[0]),
-        "experiment": experiments.experiment(**tables, title=names[0], axis=names[1], baseline=0.2),
+        "experiment": experiments.accuracies(**tables, title=names[0], axis=names[1], baseline=0.2),
         "confusion": confusion.confusion_matrix(confusion_rows(names), level="slice", title=names[0]),
-        "training": curves.training(tables["history"], title=names[0]),
+        "training": curves.training_curves(tables["history"], title=names[0]),
     }
 
 
@@ -67,7 +68,7 @@ def test_any_name_is_saved_as_well_formed_svg_and_png_without_a_warning(names, t
     for name, figure in every_figure(names).items():
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            style.save(figure, tmp_path / f"{name}.png", tmp_path / f"{name}.svg")
+            save(figure, tmp_path / f"{name}.png", tmp_path / f"{name}.svg")
         root = ElementTree.parse(tmp_path / f"{name}.svg").getroot()
         assert {element.tag.rpartition("}")[2] for element in root.iter()}.isdisjoint({"script", "b", "a"})
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
@@ -76,7 +77,7 @@ def test_any_name_is_saved_as_well_formed_svg_and_png_without_a_warning(names, t
 def test_the_same_figure_gives_the_same_bytes(tmp_path):
     for attempt in "ab":
         for name, figure in every_figure(["rock", "jazz"]).items():
-            style.save(figure, tmp_path / f"{attempt}{name}.png", tmp_path / f"{attempt}{name}.svg")
+            save(figure, tmp_path / f"{attempt}{name}.png", tmp_path / f"{attempt}{name}.svg")
     written = sorted(tmp_path.glob("a*"))
     assert len(written) == 12
     for path in written:
@@ -85,15 +86,15 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path):
 
 def test_a_dollar_sign_is_drawn_as_written(tmp_path):
     figure = confusion.confusion_matrix(confusion_rows(["$\\frac{$", "b"]), level="track", title="t")
-    style.save(figure, tmp_path / "x.png", tmp_path / "x.svg")
+    save(figure, tmp_path / "x.png", tmp_path / "x.svg")
     assert ">$\\frac{$ (10)<" in (tmp_path / "x.svg").read_text()
 
 
 def test_axes_are_named_with_units():
     figures = every_figure(["rock", "jazz"])
     wanted = {
-        "mel": ["Time (s)", "Mel band, centre frequency (Hz)", "Level (dB)"],
-        "pair": ["Time (s)", "Mel band, centre frequency (Hz)", "Level (dB)"],
+        "mel": ["Time (s)", "Mel band, center frequency (Hz)", "Level (dB)"],
+        "pair": ["Time (s)", "Mel band, center frequency (Hz)", "Level (dB)"],
         "network": ["time (128 frames)"],
         "experiment": ["Test slice accuracy (%)", "Training slice accuracy (%)", "Epoch"],
         "confusion": ["Predicted class", "True class (number of slices)", "Share of the true class (%)"],
@@ -104,7 +105,7 @@ def test_axes_are_named_with_units():
 
 
 def test_frequency_ticks_lie_at_their_bands():
-    figure = spectrogram.mel_example(np.zeros((128, 64)), title="t", hop_s=0.02, frequencies=FREQUENCIES)
+    figure = inputs.mel_example(np.zeros((128, 64)), title="t", hop_s=0.02, frequencies=FREQUENCIES)
     axes = figure.axes[0]
     ticks = {label.get_text(): place for label, place in zip(axes.get_yticklabels(), axes.get_yticks(), strict=True)}
     for text, place in ticks.items():
@@ -116,12 +117,12 @@ def test_frequency_ticks_lie_at_their_bands():
 def test_both_slices_share_one_level_scale():
     quiet, loud = np.full((128, 128), -60.0), np.full((128, 128), -5.0)
     look = {"title": "t", "hop_s": 0.02, "frequencies": FREQUENCIES}
-    figure = spectrogram.right_and_wrong([quiet, loud], ["a", "b"], **look)
+    figure = inputs.right_and_wrong([quiet, loud], ["a", "b"], **look)
     assert [axes.get_images()[0].get_clim() for axes in figure.axes[:2]] == [(-60, -5)] * 2
 
 
 def test_a_bar_is_as_high_as_its_accuracy_and_a_diverged_one_says_so():
-    figure = experiments.experiment(
+    figure = experiments.accuracies(
         **experiment_tables(["a", "b", "c"], diverged=1), title="t", axis="x", baseline=0.25
     )
     test = figure.axes[0]
@@ -133,7 +134,7 @@ def test_a_bar_is_as_high_as_its_accuracy_and_a_diverged_one_says_so():
 
 
 def test_interval_and_published_value_are_drawn_where_they_are():
-    figure = experiments.experiment(**experiment_tables(["a"]), title="t", axis="x")
+    figure = experiments.accuracies(**experiment_tables(["a"]), title="t", axis="x")
     ends = sorted(
         y
         for lines in figure.axes[0].collections
@@ -148,7 +149,7 @@ def test_nothing_published_means_no_word_of_it():
     tables = experiment_tables(["a", "b"])
     tables["rows"][["published_mean", "published_sd"]] = np.nan
     del tables["published_curves"]
-    assert "published" not in words(experiments.experiment(**tables, title="t", axis="x"))
+    assert "published" not in words(experiments.accuracies(**tables, title="t", axis="x"))
 
 
 def test_a_band_reaches_from_the_lowest_to_the_highest_fold():
@@ -158,7 +159,7 @@ def test_a_band_reaches_from_the_lowest_to_the_highest_fold():
             for f in (1, 2, 6)
         ]
     )
-    loss = curves.training(history, title="t").axes[0]
+    loss = curves.training_curves(history, title="t").axes[0]
     assert loss.lines[0].get_ydata() == pytest.approx([3.0])
     assert loss.collections[0].get_paths()[0].get_extents().intervaly == pytest.approx([1.0, 6.0])
 
@@ -194,7 +195,7 @@ def test_a_label_is_printable_and_keeps_to_its_width_and_lines(text, width, line
 
 def test_a_caption_keeps_its_lines():
     look = {"title": "t", "hop_s": 0.02, "frequencies": FREQUENCIES}
-    figure = spectrogram.right_and_wrong([np.eye(128)], ["goa taken for dark\na track"], **look)
+    figure = inputs.right_and_wrong([np.eye(128)], ["goa taken for dark\na track"], **look)
     assert figure.axes[0].get_title("left") == "(a) goa taken for dark\na track"
 
 
@@ -203,7 +204,7 @@ def test_a_notice_says_why_there_is_nothing():
 
 
 def test_an_unknown_baseline_is_not_drawn():
-    figure = experiments.experiment(**experiment_tables(["a"]), title="t", axis="x", baseline=np.nan)
+    figure = experiments.accuracies(**experiment_tables(["a"]), title="t", axis="x", baseline=np.nan)
     assert "baseline" not in words(figure)
 
 
@@ -212,4 +213,4 @@ def test_an_unpaired_surrogate_is_replaced():
 
 
 def test_colours_do_not_come_twice():
-    assert len(set(style.colours(range(28)).values())) == 28
+    assert len(set(style.colors(range(28)).values())) == 28

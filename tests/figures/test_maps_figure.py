@@ -5,7 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
-from genreflow.figures import maps, style
+from genreflow.figures import inputs
+from genreflow.figures.save import save
 
 UNITS = {"energy": "mean square", "rate": "1/s", "nothing": "share"}
 HOP_S = 0.02
@@ -18,7 +19,7 @@ def values(frames: int) -> np.ndarray:
 
 def test_a_slice_is_drawn_frame_by_frame():
     array = values(128)
-    figure = maps.music_maps(array, units=UNITS, title="t", hop_s=HOP_S, start_s=12)
+    figure = inputs.music_maps(array, units=UNITS, title="t", hop_s=HOP_S, start_s=12)
     assert len(figure.axes) == 3
     for axes, row in zip(figure.axes, array, strict=True):
         (line,) = axes.lines
@@ -34,7 +35,7 @@ def test_a_slice_is_drawn_frame_by_frame():
 @pytest.mark.parametrize("frames", [1_000, 12_345])
 def test_a_track_is_drawn_as_median_and_range(frames):
     array = values(frames)
-    figure = maps.music_maps(array, units=UNITS, title="t", hop_s=HOP_S)
+    figure = inputs.music_maps(array, units=UNITS, title="t", hop_s=HOP_S)
     step = frames // 500
     for axes, row in zip(figure.axes, array, strict=True):
         x, y = axes.lines[0].get_data()
@@ -47,27 +48,27 @@ def test_a_track_is_drawn_as_median_and_range(frames):
 
 
 def test_maps_are_named_with_units():
-    figure = maps.music_maps(values(10), units=UNITS, title="t", hop_s=HOP_S)
+    figure = inputs.music_maps(values(10), units=UNITS, title="t", hop_s=HOP_S)
     labels = [axes.get_ylabel() for axes in figure.axes]
     assert labels == ["Energy\n(mean square)", "Rate\n(1/s)", "Nothing\n(share)"]
 
 
 def test_standardised_maps_go_below_zero():
-    figure = maps.music_maps(values(100) - 1, units=UNITS, title="t", hop_s=HOP_S)
+    figure = inputs.music_maps(values(100) - 1, units=UNITS, title="t", hop_s=HOP_S)
     assert all(axes.get_ylim()[0] <= axes.lines[0].get_ydata().min() for axes in figure.axes)
 
 
 @pytest.mark.parametrize("title", ["$\\frac{$", "日本語のジャンル", "x" * 400])
 def test_any_title_is_saved_without_a_warning_as_the_same_bytes(title, tmp_path):
     for attempt in "ab":
-        figure = maps.music_maps(values(128), units=UNITS, title=title, hop_s=HOP_S)
+        figure = inputs.music_maps(values(128), units=UNITS, title=title, hop_s=HOP_S)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            style.save(figure, tmp_path / f"{attempt}.png", tmp_path / f"{attempt}.svg")
+            save(figure, tmp_path / f"{attempt}.png", tmp_path / f"{attempt}.svg")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
 def test_a_unit_is_wanted_for_each_map():
     with pytest.raises(ValueError, match="zip"):
-        maps.music_maps(values(10)[:2], units=UNITS, title="t", hop_s=HOP_S)
+        inputs.music_maps(values(10)[:2], units=UNITS, title="t", hop_s=HOP_S)

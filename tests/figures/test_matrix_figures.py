@@ -8,7 +8,7 @@ from legible import words
 from matplotlib.patches import Rectangle
 from printed_tables import CONFUSIONS, GENRES, SYSTEMS, WESTERN8, WESTERN8_PRINTED, confusions, western8
 
-from genreflow.figures import precision_recall, style, triple
+from genreflow.figures import confusion, precision_recall, style
 
 
 def test_table_1_of_feature_maps_adds_up():
@@ -25,7 +25,7 @@ def test_table_1_of_western8_adds_up():
 
 
 def test_a_cell_has_the_three_values_from_top_to_bottom():
-    [axes] = triple.triple(confusions(), title="Table 1", level="track").axes
+    [axes] = confusion.models_in_one(confusions(), title="Table 1", level="track").axes
     written = {}
     for text in axes.texts:
         x, y = text.get_position()
@@ -38,7 +38,7 @@ def test_a_cell_has_the_three_values_from_top_to_bottom():
 
 
 def test_a_stripe_is_as_dark_as_its_share():
-    [axes] = triple.triple(confusions(), title="t", level="track").axes
+    [axes] = confusion.models_in_one(confusions(), title="t", level="track").axes
     stripes = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
     shares = CONFUSIONS.transpose(2, 0, 1).ravel()
     light = np.array([sum(stripe.get_facecolor()[:3]) for stripe in stripes])
@@ -49,7 +49,7 @@ def test_a_stripe_is_as_dark_as_its_share():
 def test_a_class_that_a_model_has_not_seen_is_grey():
     rows = confusions()
     rows.loc[(rows["model"] == "net_MUSIC") & (rows["true"] == "Pop"), "share"] = np.nan
-    [axes] = triple.triple(rows, title="t", level="track").axes
+    [axes] = confusion.models_in_one(rows, title="t", level="track").axes
     grey = [patch for patch in axes.patches if patch.get_facecolor()[:3] == pytest.approx([0xD9 / 255] * 3)]
     assert {(round(patch.get_y(), 3)) for patch in grey} == {round(6.5 + 1 / 3, 3)}
     assert len(grey) == 10
@@ -57,7 +57,7 @@ def test_a_class_that_a_model_has_not_seen_is_grey():
 
 def test_a_difference_is_ours_less_the_published_one():
     rows = made_up.compared(GENRES)  # net_STFT and FUSION2
-    figure = triple.difference(rows, title="t", level="track")
+    figure = confusion.difference(rows, title="t", level="track")
     image = figure.axes[0].get_images()[0]
     np.testing.assert_allclose(image.get_array(), CONFUSIONS[:, :, 0] - CONFUSIONS[:, :, 2])
     low, high = image.get_clim()
@@ -71,13 +71,13 @@ def test_a_difference_is_ours_less_the_published_one():
 def test_what_only_one_side_has_is_grey():
     rows = made_up.compared(GENRES)
     rows.loc[rows["true"] == "Jazz", "published"] = np.nan
-    figure = triple.difference(rows, title="t", level="track")
+    figure = confusion.difference(rows, title="t", level="track")
     assert figure.axes[0].get_images()[0].get_array().mask[5].all()
 
 
 def test_equal_matrices_have_a_scale_and_no_colour():
     rows = made_up.compared(GENRES).assign(published=lambda table: table["share"])
-    image = triple.difference(rows, title="t", level="track").axes[0].get_images()[0]
+    image = confusion.difference(rows, title="t", level="track").axes[0].get_images()[0]
     assert not image.get_array().any()
     assert image.get_clim()[1] > 0
 
@@ -113,4 +113,4 @@ def test_a_class_without_ours_is_named_at_the_published_point():
 
 def test_systems_stand_in_the_order_of_the_table():
     rows = confusions(models=SYSTEMS[::-1])
-    assert "FUSION2, net_MUSIC, net_STFT" in words(triple.triple(rows, title="t", level="track"))
+    assert "FUSION2, net_MUSIC, net_STFT" in words(confusion.models_in_one(rows, title="t", level="track"))

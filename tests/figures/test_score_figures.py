@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from printed_tables import ACCURACIES, MODELS
 
-from genreflow.figures import losses, scores
+from genreflow.figures import curves, scores
 
 
 def diamonds(axes: Axes) -> np.ndarray:
@@ -116,15 +116,6 @@ def test_a_sweep_draws_each_series_and_role_against_its_number():
     np.testing.assert_allclose(marks[np.isfinite(marks).all(axis=1)], [[55, 62], [55, 62]])
 
 
-def test_claims_are_shaded_where_they_hold_and_said_in_words():
-    figure = scores.sweep(made_up.sweeps(["CNN"]), title="t", axis="Epochs", score="Accuracy", claims=made_up.claims())
-    shaded = [c.get_paths()[0].get_extents() for c in figure.axes[0].collections if not isinstance(c, LineCollection)]
-    assert (shaded[0].x0, shaded[0].x1) == pytest.approx((40, 55))
-    assert (shaded[1].y0, shaded[1].y1) == pytest.approx((60, 68))
-    assert (shaded[0].y0, shaded[0].y1) == pytest.approx(figure.axes[0].get_ylim())
-    assert "(a) published: more than 40 to 55 epochs" in words(figure)
-
-
 def test_limits_of_a_sweep_hold_all_that_is_drawn():
     rows = made_up.sweeps(["CNN"])
     [axes] = scores.sweep(rows, title="t", axis="Epochs", score="Accuracy").axes
@@ -153,18 +144,18 @@ def test_a_verdict_has_a_colour_and_a_marker_of_its_own():
     assert "a vs b" in written
     assert "+5.0 (+2.0 to +8.0)" in written
     assert "\N{MINUS SIGN}5.0 (\N{MINUS SIGN}9.0 to \N{MINUS SIGN}1.0)" in written
-    for text in ("the first is better", "the second is better", "cannot be told apart"):
+    for text in ("the first is better", "the second is better", "no significant difference"):
         assert text in written
 
 
 def test_only_the_verdicts_that_occur_are_explained():
     written = words(scores.differences(made_up.pairs(["a", "b"]).head(1), title="t", score="Accuracy"))
-    assert "cannot be told apart" not in written
+    assert "no significant difference" not in written
 
 
 def test_losses_are_the_mean_over_folds_with_a_band():
     history = made_up.history(["CNN", "RNN"])
-    first = losses.losses(history, title="t").axes[0]
+    first = curves.losses(history, title="t").axes[0]
     mine = history[history["model"] == "CNN"].groupby("epoch")
     for line, part in zip(first.lines, ["loss", "validation_loss"], strict=True):
         np.testing.assert_allclose(line.get_ydata(), mine[part].mean())
@@ -177,7 +168,7 @@ def test_losses_are_the_mean_over_folds_with_a_band():
 def test_a_loss_that_would_press_the_others_flat_makes_the_scale_logarithmic():
     history = made_up.history(["CNN", "RNN"])
     history.loc[3, "loss"] = 500.0
-    figure = losses.losses(history, title="t")
+    figure = curves.losses(history, title="t")
     assert {axes.get_yscale() for axes in figure.axes} == {"log"}
     assert "$" not in words(figure)
 
@@ -185,12 +176,12 @@ def test_a_loss_that_would_press_the_others_flat_makes_the_scale_logarithmic():
 def test_what_diverged_has_no_curve_and_says_so():
     history = made_up.history(["CNN", "RNN"], lost="RNN")
     history.loc[0, "loss"] = np.inf
-    first, second = losses.losses(history, title="t").axes
+    first, second = curves.losses(history, title="t").axes
     assert np.isfinite(first.lines[0].get_ydata()).all()
     assert [text.get_text() for text in second.texts] == ["no result"]
 
 
 def test_losses_without_validation_are_of_training_alone():
-    written = words(losses.losses(made_up.history(["CNN"]).drop(columns="validation_loss"), title="t"))
+    written = words(curves.losses(made_up.history(["CNN"]).drop(columns="validation_loss"), title="t"))
     assert "training" in written
     assert "validation" not in written

@@ -23,7 +23,7 @@ from genreflow.datasets.quarantine import quarantine_table
 from genreflow.datasets.scan import refresh
 from genreflow.evaluation.study import study_tables as tables_of
 from genreflow.features.shapes import segment_shape
-from genreflow.figures import calibration, confusion, losses, scores, tagging
+from genreflow.figures import calibration, confusion, curves, scores, tagging
 from genreflow.folds.assign import assign, select
 from genreflow.folds.leakage import bandwidth_by_class, leakage
 from genreflow.inference.tracks import Predictor, slices_table, tracks_table
@@ -285,7 +285,7 @@ FIGURES = {
     "ranking": lambda: scores.ranking(study_tables.ranks(["x", "y"], ["Accuracy"]), title="t"),
     "sweep": lambda: scores.sweep(study_tables.sweeps(["CNN"]), title="t", axis="Epochs", score="Accuracy"),
     "differences": lambda: scores.differences(study_tables.pairs(["x", "y", "z"]), title="t", score="Accuracy"),
-    "losses": lambda: losses.losses(study_tables.history(["CNN"]), title="t"),
+    "losses": lambda: curves.losses(study_tables.history(["CNN"]), title="t"),
     "reliability": lambda: calibration.reliability(study_tables.bins(["before"]), {"before": 0.1}, title="t",
                                                    level="slice"),
     "roc": lambda: tagging.roc_curves(*study_tables.tags(["x"], ["one", "two"]), title="t"),

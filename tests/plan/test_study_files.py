@@ -3,17 +3,16 @@
 import csv
 from collections import Counter
 from pathlib import Path
-from typing import get_args
 
 import pandas as pd
 import pytest
 
 from genreflow.config.load import read_yaml
-from genreflow.config.study import ExperimentFigure
 from genreflow.datasets.layouts.gtzan import CLIPS
 from genreflow.datasets.layouts.synthetic import Synthetic
 from genreflow.evaluation.published import COLUMNS, published_table
 from genreflow.features.shapes import segment_shape
+from genreflow.figures.registry import experiment_figures
 from genreflow.folds.assign import assign, select
 from genreflow.models.registry import MODELS
 from genreflow.plan.make import validate_config
@@ -175,7 +174,7 @@ class TestBothSizes:
 
 def test_every_kind_of_figure_is_drawn_by_some_study(full):
     drawn = {f for plan in full.values() for e in plan.settings.experiments.values() for f in e.figures}
-    assert drawn == set(get_args(ExperimentFigure))
+    assert drawn == set(experiment_figures())
     assert {name for plan in full.values() for name in plan.settings.diagrams} == {"quadrants", "fusion", "workflow"}
 
 

@@ -149,7 +149,7 @@ def test_another_value_of_one_input_runs_that_input_alone(project):
 
 
 def test_a_raised_version_runs_its_stage_and_what_is_below(project):
-    project.edit("genreflow/figures/gallery.py", "STAGE_VERSION = 2", "STAGE_VERSION = 3")
+    project.edit("genreflow/figures/registry.py", "STAGE_VERSION = 3", "STAGE_VERSION = 4")
     assert project.jobs() == {"draw_figure": 7, "write_report": 1, "write_overview": 1}
     project.edit("genreflow/features/spectrogram.py", "STAGE_VERSION = 1", "STAGE_VERSION = 2")  # which nothing is fed
     assert project.jobs() == {"draw_figure": 7, "write_report": 1, "write_overview": 1}

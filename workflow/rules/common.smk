@@ -10,6 +10,7 @@ sys.path.insert(0, str(HOME))
 from genreflow.cli.exits import guarded
 from genreflow.cli.snakemake_call import process_executes_jobs
 from genreflow.config.layers import load_config
+from genreflow.figures.registry import section_of, title_of
 from genreflow.inference.files import stamps
 from genreflow.job import let_jobs_import_from
 from genreflow.plan import job_resources, study_files
@@ -19,7 +20,7 @@ from genreflow.plan.unsettled import retry_unsettled
 from genreflow.project import layout
 from genreflow.project.layout import LOG
 from genreflow.report.captions import TABLES as CAPTIONED
-from genreflow.report.captions import label_of, rst_of, section_of, title_of
+from genreflow.report.captions import label_of, rst_of
 from genreflow.run_summary import run_summary
 from genreflow.shutdown import IGNORE_INTERRUPTS, signals_passed_on
 from genreflow.store.text import Unmarked, sanitize

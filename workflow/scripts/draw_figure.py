@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from genreflow.figures.gallery import draw
+from genreflow.figures.registry import draw
+from genreflow.figures.save import save
 from genreflow.figures.sources import read_sources
-from genreflow.figures.style import save
 from genreflow.job import job
 from genreflow.project.layout import STUDY
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from PIL import Image
 
-from genreflow.figures.compact import compact, with_palette
+from genreflow.figures.save import compact, with_palette
 
 
 def png_of(pixels):
