@@ -191,7 +191,11 @@ class Recurrent(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return all outputs, or the last state, of sequences [batch, time, n_in]."""
-        outputs, state = self.layer(x)
+        if x.device.type == "cpu":  # oneDNN has a bfloat16 LSTM only for processors with AVX-512
+            with single_precision(x):
+                outputs, state = self.layer(x.float())
+        else:
+            outputs, state = self.layer(x)
         if self.returns == "sequence":
             return outputs
         last = state[0] if isinstance(state, tuple) else state

@@ -7,6 +7,8 @@ import pytest
 import reports
 from project import HOME, Project
 
+pytestmark = pytest.mark.end_to_end
+
 
 def check(results: Path, study: str, visit) -> None:
     """The page over all studies leads to the report, which can be heard, used by keys, and given away."""

@@ -13,6 +13,8 @@ from genreflow.errors import NoFolder
 from genreflow.repair import missing_stages, products, set_aside_damaged, sweep
 from genreflow.store.walk import check_folder, files_below
 
+pytestmark = pytest.mark.end_to_end
+
 LAYOUTS = {
     "results": ["results"],
     "dataset": ["results/tiny"],

@@ -13,6 +13,8 @@ import pytest
 from genreflow.cli.run import claimed
 from genreflow.shutdown import is_job, stop
 
+pytestmark = pytest.mark.end_to_end
+
 RUN = "results/tiny/runs/psytrance_cnn/pool=max/fold-1"
 GENREFLOW, SNAKEMAKE = ("genreflow", "run"), ("snakemake",)
 

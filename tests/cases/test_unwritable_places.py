@@ -17,6 +17,8 @@ from genreflow.errors import UserError
 from genreflow.store import writable
 from genreflow.store.regular import expand_home
 
+pytestmark = pytest.mark.end_to_end
+
 HOME = Path(__file__).parents[2]
 NOWHERE = "/dev/null/home"  # below a file: not even root can write there
 NOBODY = 65_534

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from code_blocks import HOME, Block, apply_edit, blocks, copy_project, script
 
+pytestmark = pytest.mark.end_to_end
+
 RECIPES = ("A network", "An input", "A layout", "A study")
 PAGE = HOME / "docs/recipes.md"
 

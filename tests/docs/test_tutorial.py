@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from code_blocks import HOME, blocks, copy_project, printed, script
 
+pytestmark = pytest.mark.end_to_end
+
 PAGE = HOME / "docs/tutorial.md"
 PARTS = blocks(PAGE)
 # What was there before each block: some of it is deleted in the end.

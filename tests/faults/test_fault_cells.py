@@ -7,6 +7,8 @@ from built import STAGES, prepare
 from matrix import FAULTS, SHIM, Cell, outcome
 from project import Project
 
+pytestmark = pytest.mark.end_to_end
+
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="there is no gcc to make the faults with")
 @pytest.mark.parametrize(

@@ -96,6 +96,7 @@ def test_arousal_and_valence_are_in_the_recipes_with_some_overlap():
     assert len(set.intersection(*leads)) >= 4, "the instrument tells nothing"
 
 
+@pytest.mark.end_to_end
 def test_moods_can_be_learnt_but_not_from_one_feature():
     tracks = plan(tracks_per_class=16, seconds=8, seed=1, corpus="moods")
     x, y = features(tracks), np.array([track.label for track in tracks])
@@ -166,6 +167,7 @@ def test_even_the_smallest_corpus_has_all_three_parts():
     assert {SPLITS[folder_of(family, 0)] for family in FAMILIES} == {"train", "valid", "test"}
 
 
+@pytest.mark.end_to_end
 def test_tags_can_be_learnt():
     tracks = plan(tracks_per_class=8, seconds=6, seed=3, corpus="tags")
     x, albums = features(tracks), [track.group for track in tracks]

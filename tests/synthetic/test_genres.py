@@ -103,6 +103,7 @@ def learnt(tracks, x, C):
     return np.mean(cross_val_predict(linear_model(C), x, y, groups=albums, cv=GroupKFold(3)) == y)
 
 
+@pytest.mark.end_to_end
 def test_genres_can_be_learnt_but_not_from_one_feature():
     tracks = plan(tracks_per_class=12, seconds=5, seed=1, corpus="western")
     x = features(tracks)

@@ -18,6 +18,8 @@ from genreflow.store.digest import file_sha256
 from genreflow.training import checkpoint, run
 from genreflow.training.run import run_fold
 
+pytestmark = pytest.mark.end_to_end
+
 KILLS = 5
 FILES = ["history.parquet", "model.safetensors", "predictions.parquet", "run.json"]
 # A step takes some milliseconds more, so that there is time to be killed in.

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+pytestmark = pytest.mark.end_to_end
+
 GENREFLOW = ("genreflow", "run")
 VERIFY = ("genreflow", "verify")
 KINDS = [

@@ -9,6 +9,8 @@ import time
 import pytest
 from project import Project
 
+pytestmark = pytest.mark.end_to_end
+
 GENREFLOW = ("genreflow", "run")
 
 

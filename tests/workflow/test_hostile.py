@@ -10,6 +10,8 @@ from project import HOME, Project
 
 from genreflow.datasets.index import read_index
 
+pytestmark = pytest.mark.end_to_end
+
 TITLE = "</script><img src=x onerror=alert(1)> =HYPERLINK() $\\frac{$ {x} {{ 7 * 7 }}"
 STUDY = f"""\
 title: '{TITLE}'

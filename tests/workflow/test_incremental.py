@@ -5,7 +5,11 @@ import os
 import re
 import shutil
 
+import pytest
+
 from genreflow.plan.make import OTHER_KEYS
+
+pytestmark = pytest.mark.end_to_end
 
 BELOW_INDEX = {
     "index_dataset": 1,

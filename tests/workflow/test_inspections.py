@@ -7,6 +7,8 @@ from genreflow.analysis.describe import TABLES
 from genreflow.project.layout import ANALYSIS_TABLES
 from genreflow.store.parquet import column_arrays, read_frame, read_header, read_table
 
+pytestmark = pytest.mark.end_to_end
+
 ASKED = "filters: true\nsnippets: {some: {model: psytrance_cnn}}\nanalysis: [slices]\n"
 
 

@@ -4,6 +4,10 @@ import os
 import signal
 import time
 
+import pytest
+
+pytestmark = pytest.mark.end_to_end
+
 ALL = ("my.yaml", "device: cpu}", "device: cpu, folds_per_job: all}")
 
 

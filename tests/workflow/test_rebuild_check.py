@@ -4,8 +4,11 @@ import json
 import os
 import shutil
 
+import pytest
 from project import RATE, tone
 from soundfile import write
+
+pytestmark = pytest.mark.end_to_end
 
 DEEP = ("genreflow", "verify", "--deep")
 

@@ -8,6 +8,8 @@ import pytest
 
 from genreflow.report.captions import TABLES
 
+pytestmark = pytest.mark.end_to_end
+
 
 class Loaded(HTMLParser):
     """What a page loads from elsewhere as it opens."""

@@ -2,6 +2,10 @@
 
 import json
 
+import pytest
+
+pytestmark = pytest.mark.end_to_end
+
 TIDY = ("genreflow", "tidy")
 
 

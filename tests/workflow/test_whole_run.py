@@ -21,6 +21,8 @@ from genreflow.plan.make import make_plan
 from genreflow.plan.study_files import logs_of
 from genreflow.store.parquet import column_arrays, read_frame, read_header, read_table
 
+pytestmark = pytest.mark.end_to_end
+
 BAD = {
     "empty.mp3": (b"", "Q_EMPTY"),
     "text.mp3": (b"this is no music\n" * 100, "Q_NOT_AUDIO"),
