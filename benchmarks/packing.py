@@ -51,18 +51,21 @@ def corpus(folder: Path, n_tracks: int) -> None:
 
 def job(asked: dict) -> None:
     """Train what one process is asked for."""
+    from genreflow.config.audio import AudioSettings
+    from genreflow.config.inputs import InputSettings
     from genreflow.config.training import TrainingSettings
-    from genreflow.training.multi_fold import RunSpec, run_all
+    from genreflow.models.registry import check_options
+    from genreflow.project.specs import TrainingSpec
+    from genreflow.training.multi_fold import train_folds
 
-    folder = Path(asked["folder"])
+    folder, network, pool = Path(asked["folder"]), "psytrance_cnn", asked["pool"]
     training = TrainingSettings(batch=100, epochs=1, steps_per_epoch=asked["steps"])
-    wanted = [RunSpec(fold, training, folder / asked["way"] / asked["pool"] / fold) for fold in asked["folds"]]
-    for run in wanted:
-        run.folder.mkdir(parents=True, exist_ok=True)
-    for _ in run_all(
-        wanted, key="", shards=[folder / "s.parquet"], index=folder / "index.parquet", folds=folder / "folds.parquet",
-        model="psytrance_cnn", options={"pool": asked["pool"]}, input={}, audio={}, device=asked["device"],
-        threads=asked["threads"], since=asked["since"],
+    options = check_options(network, {"pool": pool})
+    spec = TrainingSpec("packing", network, pool, network, options, training, InputSettings(), AudioSettings())
+    folders = [folder / asked["way"] / pool / f"fold-{fold}" for fold in asked["folds"]]
+    for _ in train_folds(
+        spec, folders, key="", shards=[folder / "s.parquet"], index=folder / "index.parquet",
+        folds=folder / "folds.parquet", device=asked["device"], threads=asked["threads"], since=asked["since"],
     ):  # fmt: skip
         pass
 
@@ -77,7 +80,7 @@ def timed(asked: dict) -> float:
 
 def same(folder: Path, pool: str, fold: str) -> tuple[bool, float]:
     """Tell whether both ways made the same bytes, and by how much slice accuracies differ."""
-    places = [folder / way / pool / fold for way in ("apart", "packed")]
+    places = [folder / way / pool / f"fold-{fold}" for way in ("apart", "packed")]
     hashes = [[file_sha256(place / name) for name in ("model.safetensors", "predictions.parquet")] for place in places]
     accuracies = []
     for place in places:

@@ -55,6 +55,12 @@ class Checked(Generic[S]):
     problems: dict[Place, str] = field(default_factory=dict)
     left_out: set[Place] = field(default_factory=set)
 
+    @property
+    def usable(self) -> S:
+        """The settings; only where something could be made of the values."""
+        assert self.settings is not None
+        return self.settings
+
     def is_sound(self, *place: str) -> bool:
         """Return whether nothing at or below a place was left out."""
         return all(out[: len(place)] != place for out in self.left_out)

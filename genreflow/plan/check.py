@@ -1,4 +1,4 @@
-"""What a run would do and need, and whether it would come to its end, before anything runs."""
+"""The outlook of a run: what it would do and need, and what would stop it, before anything runs."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.special import bdtr
 
 from genreflow.config.audio import AudioSettings
-from genreflow.config.inputs import InputSettings
+from genreflow.config.inputs import InputSettings, Whole
 from genreflow.config.pipeline import Dataset, Duplicates, Limits
 from genreflow.datasets import scan
 from genreflow.datasets.index import check_losses, padded, usable_tracks
@@ -29,36 +29,34 @@ from genreflow.plan.protocols import ProtocolPlan
 from genreflow.plan.studies import StudyPlan
 from genreflow.project import layout
 
-# What an hour of mono Vorbis at 44.1 kHz takes at these qualities: six tracks of pop, jazz and orchestra, rounded up.
+# Size of an hour of mono Vorbis at 44.1 kHz by quality, from six tracks of pop, jazz and orchestra, rounded up.
 _OGG_QUALITIES, _OGG_BYTES_PER_HOUR = [0, 3, 6, 10], [20e6, 29e6, 38e6, 85e6]
-_BYTES_PER_VALUE = 2.0  # of most inputs; the others are small
+_BYTES_PER_VALUE = 2.0  # in most inputs; the others are small
 _RUN_BYTES = 36e6  # a network of nine million weights, its history and predictions
-
-
-_CHANCE = 0.99  # with which a sample loses no more than this, if the whole loses as much as is allowed
+_CONFIDENCE = 0.99  # of the bound on the losses of a sample
 
 
 @dataclass(frozen=True)
 class DatasetOutlook:
-    """What is known of a dataset before a run.
+    """A dataset before a run.
 
     Attributes
     ----------
     tracks, classes
-        All tracks, and how many each class has (tags: how many carry each).
+        Number of tracks, in all and by class or tag.
     ignored, notices
-        Files passed over, and remarks of the layout.
+        Number of ignored files, and remarks of the layout.
     looked_at, decoded, refused
-        How many files were looked at, and how many of these decoded as a run does; and which of them will certainly be
-        refused: title, reason, message.
+        Number of files examined, and number of those decoded as a run does; title, reason and message of those that
+        will be refused.
     unknown
-        Files that a look showed nothing of: title, why.
+        Title of each file about which nothing could be found out, and why.
     hours
-        Hours of audio in all tracks that will be used, extrapolated from those looked at; None where nothing is known.
+        Hours of audio in all usable tracks, extrapolated from those examined; None if unknown.
     losses
         Why nothing would be trained, if more files are refused than the limits allow.
     lost_classes
-        Classes of which every file will be refused.
+        Classes whose files will all be refused.
     """
 
     name: str
@@ -77,7 +75,7 @@ class DatasetOutlook:
 
 @dataclass(frozen=True)
 class InputOutlook:
-    """How many tracks an input of a dataset can use, is too long for, and pads, by `longest_padding` s at most."""
+    """An input: the numbers of usable, too short and padded tracks, and the longest padding in seconds."""
 
     name: str
     usable: int
@@ -88,10 +86,10 @@ class InputOutlook:
 
 @dataclass(frozen=True)
 class StudyOutlook:
-    """What a study will train: settings, protocols, runs, and at most so many slices of its main input.
+    """A study: the numbers of its settings, protocols, runs, and (upper bound) slices of its main input.
 
-    `losses` and `problems` are why a run would stop before it trains anything: files refused beyond the limits, and
-    tracks that cannot be divided.
+    `losses` and `problems` would stop a run before it trains anything: files refused beyond the limits, and tracks that
+    cannot be divided into folds.
     """
 
     name: str
@@ -107,9 +105,9 @@ class StudyOutlook:
 
 @dataclass(frozen=True)
 class Outlook:
-    """All of it, with the disk space that it takes and that there is, in bytes.
+    """Datasets and studies, and the disk space that is needed and free, in bytes.
 
-    `is_complete` says whether every file was decoded, so that a run will find nothing else.
+    `is_complete` is true if every file was decoded, so that a run will find nothing else.
     """
 
     datasets: list[DatasetOutlook]
@@ -120,26 +118,26 @@ class Outlook:
 
     @property
     def fits(self) -> bool:
-        """Whether there is room for the results."""
+        """Whether the results fit on the disk."""
         return self.needed < self.free
 
 
 def check(config: Mapping[str, Any], *, home: Path, every: bool = False) -> Outlook:
-    """Look at settings, paths and datasets without writing anything.
+    """Check settings, paths and datasets without writing anything.
 
     Parameters
     ----------
     config
-        The content of config.yaml, with what other files change.
+        The content of config.yaml, with changes from other files.
     home
         Folder of the Snakefile.
     every
-        Decode every file, and not a sample.
+        Decode every file instead of a sample.
 
     Raises
     ------
     UserError
-        All that is wrong, at once.
+        With every problem.
     """
     plan, listings = validate_config(config, home=home, look=True)
     settings = plan.settings
@@ -167,12 +165,12 @@ def check(config: Mapping[str, Any], *, home: Path, every: bool = False) -> Outl
 
 
 def check_music(name: str, settings: Dataset, *, every: bool = False) -> tuple[DatasetOutlook, bool]:
-    """Look at one dataset that no study need know of, as `check` does; return also whether all of it was decoded."""
+    """Check one dataset without a study; return its outlook, and whether all of it was decoded."""
     listing = scan.list_tracks(settings, raw=Path(layout.RAW_FOLDER.format(dataset=name)))
     known = _forecast(settings, listing, AudioSettings(), Duplicates(), Limits(), {}, every=every)
     outlook = _dataset(name, listing, known, AudioSettings())
-    heard = known.index("", InputSettings(segments={"kind": "whole", "seconds": 0.5}), across_classes="quarantine")
-    losses = _losses(heard, known, Limits())
+    index = known.index("", InputSettings(segments=Whole(seconds=0.5)), across_classes="quarantine")
+    losses = _losses(index, known, Limits())
     return replace(outlook, losses=losses), known.is_complete
 
 
@@ -230,7 +228,8 @@ def _study(study: StudyPlan, forecasts: Mapping[str, Forecast], plan: Plan) -> S
         planned.index: forecasts[planned.dataset.name].index(planned.name, planned.settings, across_classes=across)
         for planned in study.fed_inputs
     }
-    losses, problems = [], []
+    losses: list[str] = []
+    problems: list[str] = []
     for name in study.used_protocols:
         fed = study.fed_inputs_of(name)
         for planned in fed:
@@ -264,7 +263,7 @@ def _input(planned: InputPlan, index: pd.DataFrame) -> InputOutlook:
 
 
 def _losses(index: pd.DataFrame, known: Forecast, limits: Limits) -> list[str]:
-    """Return why a run would train nothing, given what is known of files; those that cannot be judged count as lost."""
+    """Return why a run would train nothing, by the forecast; files about which nothing is known count as lost."""
     cannot = index["track_id"].isin(known.unknown) & (index["verdict"] != "quarantine")
     index = index.assign(
         verdict=index["verdict"].mask(cannot, "quarantine"), reason=index["reason"].mask(cannot, "not known")
@@ -284,12 +283,12 @@ def _losses(index: pd.DataFrame, known: Forecast, limits: Limits) -> list[str]:
 
 
 def _most_by_chance(n: int, most: float) -> float:
-    """Return the share that a sample of `n` loses at most by chance, if of all tracks no more than `most` are lost."""
-    return next(lost for lost in range(n + 1) if bdtr(lost, n, most) >= _CHANCE or lost == n) / max(1, n)
+    """Return an upper bound of the share lost in a sample of `n`, if no more than `most` of all tracks are lost."""
+    return next(lost for lost in range(n + 1) if bdtr(lost, n, most) >= _CONFIDENCE or lost == n) / max(1, n)
 
 
 def _division_problems(protocol: ProtocolPlan, indexes: list[pd.DataFrame]) -> Iterable[str]:
-    """Return why the tracks of a protocol cannot be divided into its folds, after those that are refused."""
+    """Return why the tracks of a protocol that are not refused cannot be divided into its folds."""
     from genreflow.folds.assign import assign, select  # loads scikit-learn, which takes as long as all the rest
 
     try:
@@ -301,7 +300,7 @@ def _division_problems(protocol: ProtocolPlan, indexes: list[pd.DataFrame]) -> I
 
 
 def _bytes_needed(plan: Plan, datasets: list[DatasetOutlook]) -> Iterator[float]:
-    """Yield what normalised audio, slices and runs take on the disk if all of them are made anew."""
+    """Yield the disk space of normalised audio, slices and runs, if all of them are made anew."""
     for outlook in datasets:
         dataset = plan.datasets[outlook.name]
         yield (outlook.hours or 0) * np.interp(plan.settings.audio.quality, _OGG_QUALITIES, _OGG_BYTES_PER_HOUR)

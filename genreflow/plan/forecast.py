@@ -1,6 +1,7 @@
-"""What a run will find in the music of a dataset: some tracks decoded as it decodes them, the lengths of more.
+"""A forecast of what a run will find in the tracks of a dataset, from a sample.
 
-Nothing is written. What is not known of a track is taken to be good, and how much is known is part of the result.
+Some tracks are decoded as a run decodes them, the lengths of more are looked up, and nothing is written. Unknown tracks
+are assumed to be good; the forecast says how much is known.
 """
 
 import os
@@ -25,30 +26,30 @@ from genreflow.datasets.duplicates import find_pairs
 from genreflow.features.shapes import segments_within
 from genreflow.features.slices import fate_of, too_short
 
-PROBED = 400  # files of a dataset whose length is looked up; hours of audio are known to some per cent from so many
-DECODED_SECONDS = 1_800.0  # of music that is decoded
+PROBED = 400  # files whose length is looked up; these give the hours of audio to a few per cent
+DECODED_SECONDS = 1_800.0  # of audio that is decoded
 _FEWEST_DECODED = 4
-_PROBE_TIMEOUT, _DECODE_TIMEOUT = 20.0, 40.0  # s, where the limits do not ask for less
+_PROBE_TIMEOUT, _DECODE_TIMEOUT = 20.0, 40.0  # s; upper bounds of limits.track_timeout
 
-# How much is known of a track.
+# How a track was examined.
 DECODED, LOOKED_UP, UNSEEN = "decoded", "looked up", ""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What is known of the tracks of a dataset.
+    """The forecast of a dataset.
 
     Attributes
     ----------
     tracks
         A row a track of the catalogue: its columns but for stamps and hashes, and ``known`` (`DECODED`, ...),
-        ``seconds`` (NaN if not known), ``reason`` and ``message`` with which it will be refused before it is cut.
+        ``seconds`` (NaN if unknown), ``reason`` and ``message`` with which it will be refused before it is cut.
     fates
-        Input -> track_id -> what becomes of it by the cutting, as far as it was decoded.
+        Input -> track_id -> its fate when it is cut, for decoded tracks.
     pairs
-        Equal recordings among the decoded tracks.
+        Copies of a recording among the decoded tracks.
     unknown
-        Track_id -> why a look at it showed nothing.
+        Track_id -> why nothing could be found out about it.
     """
 
     tracks: pd.DataFrame
@@ -58,30 +59,20 @@ class Forecast:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all that a run will find is known."""
+        """Whether every track was decoded or is refused."""
         return bool(((self.tracks["known"] == DECODED) | self._refused).all())
 
     @property
     def looked_at(self) -> pd.Series:
-        """Which tracks anything is known of."""
+        """Mask of the tracks about which anything is known."""
         return (self.tracks["known"] != UNSEEN) | self._refused
-
-    @property
-    def refused(self) -> pd.DataFrame:
-        """The tracks that will be refused before they are cut."""
-        return self.tracks[self._refused]
 
     @property
     def _refused(self) -> pd.Series:
         return self.tracks["reason"].str.startswith("Q_")
 
-    @property
-    def cannot_be_judged(self) -> pd.Series:
-        """Which tracks a look showed nothing of."""
-        return self.tracks["track_id"].isin(self.unknown)
-
     def index(self, name: str, settings: InputSettings, *, across_classes: str) -> pd.DataFrame:
-        """Return the index of an input, with ``known``; tracks that nothing speaks against have all their slices."""
+        """Return the index of an input, with ``known``; tracks without a known fault have all their slices."""
         refused = self._refused
         heard = pd.DataFrame(dict.fromkeys(index.HEARD), index=self.tracks.index)
         heard = heard.assign(
@@ -111,7 +102,7 @@ def forecast(
     inputs: Mapping[str, InputSettings],
     every: bool,
 ) -> Forecast:
-    """Look at the tracks of a dataset that lies on the disk, in confined workers.
+    """Examine the tracks of a dataset on disk, in confined workers.
 
     Parameters
     ----------
@@ -122,7 +113,7 @@ def forecast(
     inputs
         Name -> input, for each that is cut.
     every
-        Decode all of them, however long that takes; else some, and look up the lengths of more.
+        Decode all of them, however long that takes; otherwise a sample.
     """
     tracks = frame_of(listed)
     whole = dict(zip(tracks["track_id"], (os.path.join(root, path) for path in tracks["path"]), strict=True))
@@ -147,24 +138,25 @@ def forecast(
 
 
 def of_synthetic(listed: pa.Table, seconds: float) -> Forecast:
-    """Return the forecast of tracks that the pipeline will make: all are as they should be."""
+    """Return the forecast of synthetic tracks: all are good."""
     tracks = frame_of(listed).assign(known=DECODED, seconds=seconds)
     return Forecast(tracks, {}, pd.DataFrame(columns=PAIR_COLUMNS), {})
 
 
 def frame_of(listed: pa.Table) -> pd.DataFrame:
-    """Return the tracks of a catalogue of which nothing is known."""
+    """Return the tracks of a catalogue as not yet examined."""
     tracks = listed.drop(["bytes", "mtime_ns", "ctime_ns", "sha256"]).to_pandas()
     return tracks.assign(reason=tracks["reason"].fillna(""), known=UNSEEN, seconds=np.nan)
 
 
 def _first(track_ids: Sequence[str], probed: Mapping[str, Probed], longest: float) -> list[str]:
-    """Return the first tracks that are `DECODED_SECONDS` together, and a few at least; of unknown length, a few."""
-    known = [track_id for track_id in track_ids if probed[track_id].seconds is not None]
-    unknown = [track_id for track_id in track_ids if probed[track_id].seconds is None]
-    ends = np.cumsum([min(probed[track_id].seconds, longest) for track_id in known])
+    """Return the first tracks that last `DECODED_SECONDS` together, at least a few, and a few of unknown length."""
+    seconds = {track_id: probed[track_id].seconds for track_id in track_ids}
+    known = {track_id: length for track_id, length in seconds.items() if length is not None}
+    unknown = [track_id for track_id in track_ids if track_id not in known]
+    ends = np.cumsum([min(length, longest) for length in known.values()])
     count = max(_FEWEST_DECODED, int(np.searchsorted(ends, DECODED_SECONDS, side="right")))
-    return known[:count] + unknown[:_FEWEST_DECODED]
+    return [*known][:count] + unknown[:_FEWEST_DECODED]
 
 
 @dataclass(frozen=True)
@@ -178,7 +170,7 @@ class _Decoded:
 
 
 def _decode(track_id: str, path: bytes, audio: AudioSettings, inputs: Mapping[str, InputSettings]) -> _Decoded | Probed:
-    """Return what a run will find in a track (runs in a worker)."""
+    """Decode a track as a run does (runs in a worker)."""
     try:
         samples, record, _ = measure(path, audio)
     except RejectedTrack as refused:
@@ -215,7 +207,7 @@ def _joined(
     pairs = find_pairs(prints, duplicates.search) if len(prints) else pd.DataFrame(columns=PAIR_COLUMNS)
     fates = {name: {track_id: each.fates[name] for track_id, each in decoded.items()} for name in inputs}
     unknown = {
-        i: each.message or "Its header does not tell how long it is."
+        i: each.message or "Its length is not in its header."
         for i, each in found.items()
         if not each.reason and each.seconds is None
     }
@@ -223,7 +215,7 @@ def _joined(
 
 
 def _fate_by_length(track_id: str, seconds: float, settings: InputSettings) -> dict[str, Any]:
-    """Return what becomes of a track by its length alone; one of unknown length is long enough."""
+    """Return the fate of a track by its length alone; one of unknown length is long enough."""
     fate = {"track_id": track_id, "padded_s": 0.0, "verdict": "accept", "reason": "", "message": ""}
     if np.isnan(seconds):
         return fate | {"slices": settings.segments.count}

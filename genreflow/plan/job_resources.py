@@ -1,13 +1,14 @@
-"""What jobs need of a machine: memory in MB and time in minutes, by the size of what they work on.
+"""Memory (MB) and time (minutes) of jobs, by the size of their inputs.
 
-The figures are those of synthetic music on two cores, rounded up (docs/clusters.md). On one machine they decide
-nothing; where jobs are sent to others, they get so much and no more.
+The constants were measured with synthetic music on two cores and rounded up (docs/clusters.md). On a single machine
+they have no effect; on a cluster a job gets no more than this.
 """
 
 from collections.abc import Callable
 from math import prod
 from typing import Any
 
+from genreflow.config.datasets import Synthetic
 from genreflow.config.inputs import InputSettings
 from genreflow.config.pipeline import PipelineSettings
 from genreflow.config.training import MIN_STEPS_PER_EPOCH, TrainingSettings
@@ -23,12 +24,12 @@ from genreflow.plan.studies import StudyPlan
 
 Needed = float | Callable[[Any], float]
 
-_AUDIO_A_MINUTE = 60  # minutes of audio that are decoded in a minute, at least
-_LEAST_RATE = 16_000  # bytes that a second of audio takes, in most files at least
-_STORED_BYTES = 2  # of a value, in most inputs; the others are small
-_PASSING_BYTES = 800  # that networks keep of a value on its way through them, at most
-_LOOKED_AT = 64  # slices that go through a network together where it is not trained, at most
-_VALUES_PER_MINUTE = 60e6  # that a network is trained on by two cores
+_AUDIO_A_MINUTE = 60  # minutes of audio decoded per minute, at least
+_LEAST_RATE = 16_000  # bytes per second of audio, in most files at least
+_STORED_BYTES = 2  # per value, in most inputs; the others are small
+_PASSING_BYTES = 800  # kept by networks per input value, at most
+_INFERENCE_BATCH = 64  # slices, at most
+_VALUES_PER_MINUTE = 60e6  # of training on two cores
 
 
 def growing(needed: Needed, extra: float, times: int = 1) -> Callable[[Any, int], float]:
@@ -50,18 +51,18 @@ def growing(needed: Needed, extra: float, times: int = 1) -> Callable[[Any, int]
 
 
 def snakemake_mb(plan: Plan) -> float:
-    """Return the memory of the two processes of Snakemake around a job on a cluster; each knows every track."""
+    """Return the memory of the two Snakemake processes around a job on a cluster; each plans for every track."""
     return 300 + sum(map(_tracks, plan.datasets.values())) / 100
 
 
 def normalising_mb(settings: PipelineSettings) -> float:
-    """Return the memory of decoding tracks side by side, or of one that takes as much as it may."""
+    """Return the memory of decoding tracks in parallel, or of one that takes as much as the limits allow."""
     of_a_track = 150 + 35 * settings.audio.max_minutes
     return max(settings.limits.audio_threads * of_a_track, 150 + 1000 * settings.limits.track_memory_gb)
 
 
 def normalising_minutes(dataset: DatasetPlan, shard: str, settings: PipelineSettings) -> float:
-    """Return the time of decoding a shard, one track of which hangs the decoder, and is tried twice."""
+    """Return the time of decoding a shard with one track that hangs the decoder and is tried twice."""
     return _audio_minutes(dataset, shard) / _AUDIO_A_MINUTE + 2 * settings.limits.track_timeout / 60
 
 
@@ -77,13 +78,13 @@ def cutting_minutes(given: InputPlan, shard: str) -> float:
 
 
 def training_mb(study: StudyPlan, setting: Setting, settings: PipelineSettings) -> float:
-    """Return the memory of a training: its slices, and what a batch takes on its way through the network."""
+    """Return the memory of a training: its slices, the activations of a batch, and its predictions."""
     given = study.input_of(setting)
     slices = _slices_mb(given, _tracks(given.dataset))
     if registry.describe(study.resolver.network(setting.model)).is_estimator:
         return 1000 + 5 * slices
     together = setting.training.batch / setting.training.accumulate
-    passing = 1e-6 * _PASSING_BYTES * together * _values_shown(given.settings, setting.training)
+    passing = 1e-6 * _PASSING_BYTES * together * _values_fed(given.settings, setting.training)
     predicted = 1e-6 * _predicted_rows(study, setting, tested=False) * (150 + 16 * _n_classes(study, setting))
     return 900 + min(slices, 1000 * settings.limits.memory_gb) + passing + predicted
 
@@ -94,11 +95,11 @@ def training_minutes(study: StudyPlan, setting: Setting) -> float:
     slices = _tracks(given.dataset) * given.settings.segments.count
     steps = training.steps_per_epoch or max(MIN_STEPS_PER_EPOCH, slices / training.batch)
     seen = training.epochs * steps * training.batch
-    return 30 + seen * _values_shown(given.settings, training) / _VALUES_PER_MINUTE
+    return 30 + seen * _values_fed(given.settings, training) / _VALUES_PER_MINUTE
 
 
 def duplicates_mb(dataset: DatasetPlan) -> float:
-    """Return the memory of looking for copies: the fingerprints of all tracks, and what they are looked up by."""
+    """Return the memory of finding copies: the fingerprints of all tracks, and their index."""
     return 240 + 0.11 * _tracks(dataset)
 
 
@@ -115,7 +116,7 @@ def mapping_mb(given: InputPlan) -> float:
 
 
 def describing_mb(study: StudyPlan) -> float:
-    """Return the memory of describing a dataset: which track has which tag, some clips, and a part of a shard."""
+    """Return the memory of describing a dataset: its tags, some clips, and a part of a shard."""
     tracks = _tracks(study.dataset)
     inputs = [study.input_plan(name) for name in study.settings.analysis]
     clips = max((min(1.05, _slices_mb(given, 1) / given.settings.segments.count) for given in inputs), default=0)
@@ -150,7 +151,7 @@ def drawing_mb(study: StudyPlan, spec: Spec) -> float:
 
 
 def reporting_mb(study: StudyPlan) -> float:
-    """Return the memory of a report: its figures, the predictions of its setting, and what it says of tracks."""
+    """Return the memory of a report: its figures, the predictions of its setting, and its table of tracks."""
     needed = 350 + 2.5 * len(study.figures) + 0.005 * _tracks(study.dataset) + _confusions_mb(study)
     if study.headline is not None:
         rows = _predicted_rows(study, study.headline)
@@ -159,13 +160,16 @@ def reporting_mb(study: StudyPlan) -> float:
 
 
 def predicting_mb(study: StudyPlan, settings: PipelineSettings) -> float:
-    """Return the memory of asking the final model about files: one whole track, and slices on their way through."""
+    """Return the memory of predicting files with the final model: one whole track, and the activations of a batch."""
+    assert study.final is not None
     return inference_mb(study, study.final) + 25 * settings.audio.max_minutes
 
 
 def inference_mb(study: StudyPlan, setting: Setting) -> float:
-    """Return the memory of looking at a trained model by itself: the network, and some slices on their way through."""
-    return 500 + 1e-6 * _PASSING_BYTES * _LOOKED_AT * _values_shown(study.input_of(setting).settings, setting.training)
+    """Return the memory of a trained network and the activations of a batch."""
+    return 500 + 1e-6 * _PASSING_BYTES * _INFERENCE_BATCH * _values_fed(
+        study.input_of(setting).settings, setting.training
+    )
 
 
 def _tracks(dataset: DatasetPlan) -> int:
@@ -173,17 +177,17 @@ def _tracks(dataset: DatasetPlan) -> int:
 
 
 def _n_tags(dataset: DatasetPlan) -> int:
-    """Return how many classes or tags the tracks of a dataset have."""
+    """Return the number of classes or tags of a dataset."""
     return len(classes_of(dataset.tracks))
 
 
 def _n_classes(study: StudyPlan, setting: Setting) -> int:
-    """Return how many classes or tags the models of a setting know."""
+    """Return the number of classes or tags that the models of a setting predict."""
     return len(study.protocols[setting.protocol].classes)
 
 
 def _predicted_rows(study: StudyPlan, setting: Setting, *, tested: bool = True) -> float:
-    """Return how many predictions the runs of a setting store, or with `tested` False the most that one run stores."""
+    """Return the number of predictions that the runs of a setting store; with `tested` False, that one run does."""
     protocol, given = study.protocols[setting.protocol], study.input_of(setting)
     slices = protocol.n_tracks * given.settings.segments.count
     folds = protocol.folds
@@ -196,7 +200,7 @@ def _predicted_rows(study: StudyPlan, setting: Setting, *, tested: bool = True) 
 
 
 def _confusions_mb(study: StudyPlan) -> float:
-    """Return the memory of the confusion matrices of all settings, of which cells that hold something are kept."""
+    """Return the memory of the confusion matrices of all settings, of which non-zero cells are kept."""
     cells = sum(
         2 * min(_n_classes(study, setting) ** 2, 2 * _predicted_rows(study, setting))
         for setting in study.resolver.cross_validated.values()
@@ -205,7 +209,7 @@ def _confusions_mb(study: StudyPlan) -> float:
 
 
 def _resampling_mb(study: StudyPlan) -> float:
-    """Return the memory of the intervals of areas under the curves of tags: draws of tracks, and each tag in each."""
+    """Return the memory of bootstrapping areas under the curves of tags."""
     tagged = [each for each in study.resolver.cross_validated.values() if study.protocols[each.protocol].is_tagged]
     return max(
         (_tracks(study.dataset) * (0.02 + 4e-5 * _n_classes(study, each)) for each in tagged),
@@ -214,19 +218,19 @@ def _resampling_mb(study: StudyPlan) -> float:
 
 
 def _block_mb(given: InputPlan) -> float:
-    """Return the memory of the slices of a shard that are read together, and as they are fed to a model."""
+    """Return the memory of the slices of a shard that are read together, stored and as float32."""
     return 6 * min(64 + _slices_mb(given, 1), _slices_mb(given, given.dataset.shard_size))
 
 
 def _audio_minutes(dataset: DatasetPlan, shard: str) -> float:
-    """Return how much audio there may be in a shard."""
+    """Return the upper bound of the audio in a shard."""
     return sum(_track_minutes(dataset, shard))
 
 
 def _track_minutes(dataset: DatasetPlan, shard: str) -> list[float]:
-    """Return how long each track of a shard may be: by the size of its file or, of synthetic ones, by the settings."""
+    """Return the upper bound of each track of a shard, by its file size or, if synthetic, by the settings."""
     longest = dataset.audio.max_minutes
-    if dataset.is_synthetic:
+    if isinstance(dataset.settings, Synthetic):
         return [min(longest, dataset.settings.seconds / 60)] * len(dataset.members[shard])
     sizes = dataset.listed["bytes"].take(dataset.members[shard]).to_pylist()
     return [longest if size is None else min(longest, size / _LEAST_RATE / 60) for size in sizes]
@@ -237,7 +241,7 @@ def _slices_mb(given: InputPlan, tracks: int) -> float:
     return 1e-6 * _STORED_BYTES * values * tracks
 
 
-def _values_shown(settings: InputSettings, training: TrainingSettings) -> int:
-    """Return how many values of a slice a network is shown at a time."""
+def _values_fed(settings: InputSettings, training: TrainingSettings) -> int:
+    """Return the number of values of a slice, or crop, that a network is fed."""
     *others, last = segment_shape(settings)
     return prod(others) * (training.crop or last)

@@ -1,6 +1,6 @@
-"""From the content of config.yaml to all that is to be built."""
+"""Make the plan of a run from the content of config.yaml."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +34,7 @@ from genreflow.store.walk import check_folder
 
 @dataclass
 class Plan:
-    """All datasets and studies of a run."""
+    """The datasets and studies of a run."""
 
     settings: PipelineSettings
     datasets: dict[str, DatasetPlan]
@@ -95,40 +95,40 @@ class Plan:
         return key(versions("predictions"), self.predictor_study.keys.run(model.model, model.setting), files)
 
 
-# Printed as long as there are products of an earlier release.
-OTHER_KEYS = "Keys changed with this version: every product is made once more."
+# Printed while there are products of an earlier release.
+OTHER_KEYS = "Keys changed with this version: every product is remade once."
 
 
 def made_with_other_keys(plan: Plan) -> bool:
-    """Return whether a dataset has products whose keys were computed in another way than keys are now."""
+    """Return whether a dataset has products whose keys follow an earlier scheme."""
     return any(map(_is_of_another_scheme, plan.datasets))
 
 
 def _is_of_another_scheme(dataset: str) -> bool:
     try:
         return not is_of_this_scheme(read_header(layout.DUPLICATES.format(dataset=dataset)).key)
-    except UserError:  # it is not there, or damaged
+    except UserError:  # missing or damaged
         return False
 
 
 def make_plan(config: Mapping[str, Any], *, home: Path, refresh: bool, writes: bool = True) -> Plan:
-    """Read the studies named in `config` and work out what is to be built.
+    """Read the studies named in `config` and plan what is to be built.
 
     Parameters
     ----------
     config
-        The content of config.yaml, with what the command line changed.
+        The content of config.yaml, with changes from the command line.
     home
         Folder of the Snakefile, with studies/, resources/ and workflow/scripts/.
     refresh
-        Look for the tracks of the datasets; otherwise go by the catalogues as they are.
+        List the tracks of the datasets again; otherwise take the catalogues as they are.
     writes
-        Bring the catalogues on disk up to date as well; otherwise only those are written that are missing.
+        Update the catalogues on disk; otherwise only missing ones are written.
 
     Raises
     ------
     UserError
-        All that is wrong with settings, paths and datasets, at once; nothing has been written then.
+        With every problem of settings, paths and datasets. Nothing is written then.
     """
     check_folder(Path(layout.RESULTS))
     check_folder(Path(layout.LOGS))
@@ -139,61 +139,59 @@ def make_plan(config: Mapping[str, Any], *, home: Path, refresh: bool, writes: b
 
 
 def validate_config(config: Mapping[str, Any], *, home: Path, look: bool) -> tuple[Plan, dict[str, scan.Listing]]:
-    """Plan what `config` asks for without reading the bytes of any track, and without writing.
+    """Plan a run without reading the bytes of any track, and without writing.
 
     Returns
     -------
     plan, listings
-        The plan, whose keys are not to be asked for before its datasets have recorded the listings (by name).
+        The plan, and the tracks of each dataset. Keys need the plan's datasets to record these listings first.
 
     Raises
     ------
     UserError
-        All that is wrong.
+        With every problem.
     """
-    found = validate(config, home, look=look)
-    settings, errors = found.settings, found.errors
+    validated = validate(config, home, look=look)
+    settings, errors = validated.settings, validated.errors
     listings: dict[str, scan.Listing] = {}
-    for name in found.datasets if look else []:
+    for name in validated.datasets if look else []:
         with errors.step():
             _check_place(name, settings.datasets[name])
             listings[name] = scan.list_tracks(settings.datasets[name], raw=Path(layout.RAW_FOLDER.format(dataset=name)))
     if not look:
         errors.raise_any()
-    listed = {name: listings[name].tracks for name in listings} if look else _listed_before(found.datasets)
-    plan = _plan(found, listed, home)
+    listed = {name: listing.tracks for name, listing in listings.items()}
+    plan = _plan(validated, listed if look else {name: listed_before(name) for name in validated.datasets}, home)
     errors.raise_any()
     return plan, listings
 
 
-def _listed_before(names: Iterable[str]) -> dict[str, pa.Table]:
-    return {name: listed_before(name) for name in names}
-
-
-def _plan(found: Validated, listed: Mapping[str, pa.Table], home: Path) -> Plan:
-    """Plan the studies of which nothing is wrong and all music is there; of others, see whether folds can be made."""
-    settings, errors = found.settings, found.errors
+def _plan(validated: Validated, listed: Mapping[str, pa.Table], home: Path) -> Plan:
+    """Plan the studies without problems whose datasets are there; of others, check only the folds."""
+    settings, errors = validated.settings, validated.errors
     datasets = {name: plan_dataset(name, tracks, settings) for name, tracks in listed.items()}
     plan = Plan(settings, datasets)
-    for name, study in found.studies.items():
-        mine = {dataset: datasets[dataset] for dataset in study.datasets if dataset in datasets}
-        if name in found.faulty or len(mine) < len(study.datasets):
-            _check_folds(name, found.faulty.get(name, Checked(study)), mine, errors)
+    for name, study in validated.studies.items():
+        own = {dataset: datasets[dataset] for dataset in study.datasets if dataset in datasets}
+        if name in validated.faulty or len(own) < len(study.datasets):
+            _check_folds(name, validated.faulty.get(name, Checked(study)), own, errors)
             continue
         with errors.step():
-            planned = StudyPlan(name, study, mine, _published(study.published, home))
+            planned = StudyPlan(name, study, own, _published(study.published, home))
             _check_runs(planned, settings.limits.max_runs)
             plan.studies[name] = planned
     return plan
 
 
 def _check_place(name: str, settings: Dataset) -> None:
-    """Refuse music below results/, and a folder of classes in which results/ would be one of them."""
+    """Refuse music below results/, and a folder of classes in which results/ would be taken for a class."""
     if isinstance(settings, Synthetic):
         return
     results, music = Path(layout.RESULTS).resolve(), expand_home(settings.path).resolve()
     if music.is_relative_to(results):
-        raise UserError(f"datasets.{name}.path: {settings.path!r} is inside results/, which is the pipeline's own.")
+        raise UserError(
+            f"datasets.{name}.path: {settings.path!r} is inside results/, where the pipeline writes. Move the music."
+        )
     if isinstance(settings, Folders) and results.is_relative_to(music):
         raise UserError(
             f"datasets.{name}.path: {settings.path!r} holds the results folder, which would be taken for a class. "
@@ -212,8 +210,8 @@ def _check_runs(study: StudyPlan, most: int) -> None:
         with errors.step():
             _check_protocol(study.name, study.protocols[name])
     if study.n_runs > most:
-        wanted = f"study {study.name}: it asks for {study.n_runs:,} runs; limits.max_runs is {most:,}."
-        errors.errors.append(UserError(wanted))
+        message = f"study {study.name}: it has {study.n_runs:,} runs; limits.max_runs is {most:,}."
+        errors.errors.append(UserError(message))
     errors.raise_any()
 
 
@@ -221,23 +219,24 @@ def _check_folds(
     name: str, given: Checked[StudySettings], datasets: Mapping[str, DatasetPlan], errors: Gathering
 ) -> None:
     """Check the folds of a study that cannot be planned, as far as its folds and datasets are right."""
-    study = given.settings
+    study = given.usable
     for protocol in _protocols_named(study) if given.is_sound("folds") else []:
         settings = study.all_protocols.get(protocol)
         if settings and (settings.dataset or study.dataset) in datasets and given.is_sound("protocols", protocol):
-            with suppress(UserError):  # values that do not agree have been reported
+            with suppress(UserError):  # contradictory values have been reported
                 planned = plan_protocol(name, study, protocol, datasets)
                 with errors.step():
                     _check_protocol(name, planned)
 
 
 def _protocols_named(study: StudySettings) -> list[str]:
-    """Return the protocols that a study's models, and what is varied of them, name."""
+    """Return the protocols that are named by a study's models, experiments, final model and snippets."""
     first = next(iter(study.all_protocols))
     named = [model.protocol or first for model in study.models.values()]
-    named += [value for each in study.experiments.values() for value in each.vary.get("protocol", [])]
-    named += [values["protocol"] for values in [study.final or {}, *study.snippets.values()] if "protocol" in values]
-    return list(dict.fromkeys(map(str, named)))
+    named += [str(value) for each in study.experiments.values() for value in each.vary.get("protocol", [])]
+    values = [study.final or {}, *study.snippets.values()]
+    named += [str(each["protocol"]) for each in values if "protocol" in each]
+    return list(dict.fromkeys(named))
 
 
 def _check_protocol(study: str, protocol: ProtocolPlan) -> None:
@@ -249,9 +248,8 @@ def _check_protocol(study: str, protocol: ProtocolPlan) -> None:
 
 
 def _tracks_of(protocol: ProtocolPlan) -> pd.DataFrame:
-    wanted = {"classes": protocol.settings.classes, "most": protocol.settings.tracks}
-    if wanted == {"classes": None, "most": None}:
+    if protocol.settings.classes is None and protocol.settings.tracks is None:
         return protocol.dataset.tracks
     from genreflow.folds.assign import select  # loads scikit-learn, which takes as long as all the rest
 
-    return select(protocol.dataset.tracks, **wanted)
+    return select(protocol.dataset.tracks, classes=protocol.settings.classes, most=protocol.settings.tracks)

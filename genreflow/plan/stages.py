@@ -1,11 +1,11 @@
-"""The versions of stages: which code a product was made with, as numbers that people raise.
+"""Versions of stages, which count in the keys of products.
 
-A stage's version is the line ``STAGE_VERSION = 1`` in the module that owns the stage. It is raised when the stage would
-make something else of the same input, and only then: the golden tests (tests/golden/) notice when it was forgotten.
-Versions are read as text, because importing the modules would load PyTorch and scikit-learn into every dry run.
+The version of a stage is the line ``STAGE_VERSION = 1`` in its module. Raise it when the stage would make something
+else of the same input, and only then; the golden tests (tests/golden/) fail when it was forgotten. Versions are read as
+text, because importing the modules would load PyTorch and scikit-learn into every dry run.
 
-Two things are hashed instead, because people write them themselves or read nothing else: the module of a network, and
-the package that writes pages.
+Two kinds of code are hashed instead: the modules of networks, which users write themselves, and the package that writes
+pages, which nothing else reads.
 """
 
 import ast
@@ -47,18 +47,18 @@ STAGES = {
 }
 # Modules of genreflow.models that many networks share; the version of `layers` stands for them.
 LAYERS = {"attention", "blocks", "entry", "estimator", "registry", "spectrogram", "standardize", "summary"}
-# Raised when all keys are computed, or all products written, in another way. Every key begins with it.
+# Every key begins with it. Raise it when all keys are computed, or all products written, in another way.
 KEYS_VERSION = 3
 _VERSION = re.compile(r"^STAGE_VERSION = (\d+)$", re.M)
 
 
 def key(*parts: Any) -> str:
-    """Return the key of a product: a digest of all it depends on, after the version of keys themselves."""
+    """Return the key of a product: the version of keys, and a digest of everything the product depends on."""
     return f"{KEYS_VERSION}-{digest(*parts, length=14)}"
 
 
 def is_of_this_scheme(product_key: str) -> bool:
-    """Return whether a key was computed as keys are computed now."""
+    """Return whether a key follows the present scheme."""
     return product_key.startswith(f"{KEYS_VERSION}-")
 
 
@@ -68,7 +68,7 @@ def version(stage: str) -> int:
     path = PACKAGE / STAGES[stage]
     declared = _VERSION.findall(path.read_text(encoding="utf-8"))
     if len(declared) != 1:
-        raise ValueError(f"{path}: needs one line «STAGE_VERSION = <number>», and has {len(declared)}.")
+        raise ValueError(f"{path}: needs one line «STAGE_VERSION = <number>», but has {len(declared)}.")
     return int(declared[0])
 
 
@@ -154,13 +154,13 @@ def _without_words(path: Path) -> ast.Module:
 
 
 class _WordsRemoved(ast.NodeTransformer):
-    """Removes docstrings, and the arguments of ``raise``, ``assert`` and ``warn``: only people read them."""
+    """Removes docstrings and the arguments of ``raise``, ``assert`` and ``warn``, which change no result."""
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         super().generic_visit(node)
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            node.body = [
+            body[:] = [
                 each for each in body if not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
             ]
         return node

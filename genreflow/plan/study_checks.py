@@ -1,4 +1,4 @@
-"""All that can be wrong with a study before its tracks are known: a sentence each, with its key."""
+"""Checks of a study before its tracks are listed: a sentence for each problem, which begins with its key."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,12 +21,12 @@ _NAMED = ("inputs", "protocols", "models", "fusions", "experiments", "snippets")
 
 
 def study_problems(given: Checked[StudySettings], *, most_runs: int) -> Iterator[str]:
-    """Yield what is wrong with a study whose keys have the right types; what was left out of it is not missed.
+    """Yield the problems of a study whose keys have the right types; parts left out as wrong are not reported again.
 
     Parameters
     ----------
     most_runs
-        `limits.max_runs`; experiments that compare more settings are refused before these are worked out.
+        `limits.max_runs`; experiments that compare more settings are refused before these are resolved.
     """
     checks = _Checks(given)
     yield from checks.names()
@@ -38,15 +38,15 @@ def study_problems(given: Checked[StudySettings], *, most_runs: int) -> Iterator
 
 
 def feeding_problems(entry: ModelEntry, given: InputSettings, training: TrainingSettings) -> list[str]:
-    """Return what keeps an input, and a training on it, from suiting a model."""
+    """Return why a model cannot be trained on an input with some training settings."""
     problems = list(entry.input_problems(given, crop=training.crop))
     return problems + [problem.rstrip(".") for problem in augmentation_problems(training, given.front_end)]
 
 
 class _Checks:
     def __init__(self, given: Checked[StudySettings]) -> None:
-        self.given, self.study = given, given.settings
-        # A name whose settings were left out is a name all the same.
+        self.given, self.study = given, given.usable
+        # The settings of a name may have been left out as wrong; the name itself is known.
         self.known = {
             section: [
                 *getattr(self.study, section),
@@ -58,7 +58,7 @@ class _Checks:
         self.judged = [*self.known["models"], *self.known["fusions"]]
 
     def names(self) -> Iterator[str]:
-        """Check names that become names of files."""
+        """Check names that become file names."""
         for section in _NAMED:
             for name in getattr(self.study, section):
                 if problem := name_problem(name):
@@ -68,10 +68,10 @@ class _Checks:
                 yield f"fusions.{name}: there is a model of that name."
 
     def references(self) -> Iterator[str]:
-        """Check that what is named is there."""
+        """Check that every reference has a target."""
         study = self.study
         if study.filters and not self.known["models"]:
-            yield "filters: there is no model to look at; add `models`."
+            yield "filters: there is no model whose filters could be shown; add `models`."
         if study.experiments and not self.known["models"]:
             yield "experiments: there is no model to vary; add `models`."
             return
@@ -89,7 +89,7 @@ class _Checks:
                 yield from self._missing(f"fusions.{key}.models", model, "models")
 
     def models(self) -> Iterator[str]:
-        """Check networks, their options, their training, and what they are fed."""
+        """Check networks, their options, training settings and inputs."""
         for key, model in self.study.models.items():
             entry = registry.MODELS.get(model.model or key)
             if entry is None:
@@ -104,7 +104,7 @@ class _Checks:
             yield from self._feeding(key, entry)
 
     def experiments(self, most: int) -> Iterator[str]:
-        """Check experiments as such, and how many settings they compare, without working these out."""
+        """Check experiments, and the number of settings they compare, without resolving these."""
         sizes = {}
         for name, experiment in self.study.experiments.items():
             if experiment.model and "model" in experiment.vary:
@@ -123,14 +123,14 @@ class _Checks:
                     yield f"{where}: {shown(twice[0])} is given twice."
             sizes[name] = _size(experiment)
         if sum(sizes.values()) > most:
-            largest = max(sizes, key=sizes.get)
+            largest = max(sizes, key=lambda name: sizes[name])
             yield (
                 f"experiments: they compare {sum(sizes.values()):,} settings ({largest}: {sizes[largest]:,}), each of "
                 f"which is trained at least once; limits.max_runs is {most:,}. Vary fewer values together."
             )
 
     def variations(self, most: int) -> Iterator[str]:
-        """Check what experiments of a sensible size vary, and what the final model and snippets set."""
+        """Check the axes of experiments of a sensible size, and the values of the final model and of snippets."""
         study = self.study
         for name, experiment in study.experiments.items():
             if _size(experiment) > most:

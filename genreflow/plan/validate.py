@@ -1,4 +1,4 @@
-"""The settings of a run and its studies, checked together: whatever is wrong with any of them is gathered."""
+"""Validation of the settings of a run and of all its studies: every problem is collected."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,18 +21,18 @@ _SECTIONS = ("inputs", "protocols", "models", "fusions", "experiments")  # of wh
 
 @dataclass
 class Validated:
-    """What a run is asked for.
+    """The settings of a run.
 
     Attributes
     ----------
     settings
-        Those of the run; where some are wrong, with defaults in their place.
+        Those of the run, with defaults in place of wrong ones.
     studies
         Name -> settings, of every study whose file can be read.
     faulty
-        The studies with something wrong in them.
+        The studies with problems.
     errors
-        All that is wrong.
+        All problems.
     """
 
     settings: PipelineSettings
@@ -42,7 +42,7 @@ class Validated:
 
     @property
     def datasets(self) -> list[str]:
-        """The datasets that studies use, as far as they are given."""
+        """The datasets that studies use and the settings define."""
         return sorted(
             {name for study in self.studies.values() for name in study.datasets} & set(self.settings.datasets)
         )
@@ -50,7 +50,7 @@ class Validated:
 
 @dataclass(frozen=True)
 class _StudyFile:
-    """A study as it is named in `studies`: its file, and its name in results/."""
+    """A study file: its title in messages, its path, and the name of the study in results/."""
 
     title: str
     path: Path
@@ -58,7 +58,7 @@ class _StudyFile:
 
 
 def validate(values: Mapping[str, Any], home: Path, *, look: bool) -> Validated:
-    """Check the settings of a run and of all its studies without looking at any music.
+    """Check the settings of a run and of all its studies, without reading any music.
 
     Parameters
     ----------
@@ -67,15 +67,15 @@ def validate(values: Mapping[str, Any], home: Path, *, look: bool) -> Validated:
     home
         Folder of the Snakefile, with studies/.
     look
-        See whether the files to be classified are there.
+        Check that the files to be classified exist.
     """
     config = config_from(values)
-    if not all(isinstance(fault, Problems) for fault in config.faults):  # what a file asks for is not known at all
+    if not all(isinstance(fault, Problems) for fault in config.faults):  # a file could not be read at all
         return Validated(PipelineSettings(), errors=Gathering(config.faults))
     found = checked(PipelineSettings, config)
-    result = Validated(found.settings)
+    result = Validated(found.usable)
     result.errors.errors += [*config.faults, *config.problems(found.problems | _names(found))]
-    files = _files(config, found.settings, home, result.errors)
+    files = _files(config, found.usable, home, result.errors)
     for file in files:
         with result.errors.step():
             _add_study(result, config, found, file, home)
@@ -87,13 +87,13 @@ def validate(values: Mapping[str, Any], home: Path, *, look: bool) -> Validated:
 def read_study(name: str, home: Path, size: str = "full") -> tuple[str, StudySettings]:
     """Return name and settings of a study: a path, or the name of a file in `home`/studies.
 
-    What its key ``small`` says differently holds in the small size alone, whose name ends in ``-small``; a model,
+    In the small size, whose name ends in ``-small``, the values of its key ``small`` override the others; a model,
     input, protocol, fusion or experiment that is null there is left out.
 
     Raises
     ------
     Problems
-        What is wrong with the file or the types of its values.
+        When the file cannot be read, or values have wrong types.
     """
     file = _file(name, home, size)
     found, problems = _read(file, size)
@@ -112,13 +112,13 @@ def published_files(name: str | None, home: Path) -> list[Path]:
 def _names(found: Checked[PipelineSettings]) -> dict[Place, str]:
     return {
         ("datasets", name): f"datasets.{name}: {problem}."
-        for name in found.settings.datasets
+        for name in found.usable.datasets
         if (problem := name_problem(name))
     }
 
 
 def _files(config: Config, settings: PipelineSettings, home: Path, errors: Gathering) -> list[_StudyFile]:
-    """Return the files of the studies that are asked for; two of one name are refused."""
+    """Return the files of all studies; two of one name are refused."""
     files: dict[str, _StudyFile] = {}
     for name in settings.studies:
         with errors.step():
@@ -128,7 +128,7 @@ def _files(config: Config, settings: PipelineSettings, home: Path, errors: Gathe
                 raise Problems(
                     f"{config.source_of(('studies',))}:",
                     [
-                        f"studies: {other.path} and {file.path} are both called {file.path.stem!r}, and would share "
+                        f"studies: {other.path} and {file.path} both have the name {file.path.stem!r} and would share "
                         f"results/{file.name}. Rename one of the files, or leave one out."
                     ],
                 )
@@ -160,7 +160,7 @@ def _is_file(name: str) -> bool:
 
 
 def _read(file: _StudyFile, size: str) -> tuple[Checked[StudySettings], list[str]]:
-    """Return the settings of a study as far as they are right, and what is wrong with its lines and their types."""
+    """Return the settings of a study as far as they are right, and the problems of its lines and types."""
     parsed = parse_file(file.path)
     if parsed.whole:
         raise UserError(f"{file.title} {parsed.whole}")
@@ -178,7 +178,7 @@ def _read(file: _StudyFile, size: str) -> tuple[Checked[StudySettings], list[str
 
 
 def _add_study(result: Validated, config: Config, run: Checked[PipelineSettings], file: _StudyFile, home: Path) -> None:
-    settings = run.settings
+    settings = run.usable
     given, problems = _read(file, settings.size)
     if problem := name_problem(file.name):
         problems.insert(0, f"{file.path.stem!r}: {problem}. Rename the file.")
@@ -194,24 +194,25 @@ def _add_study(result: Validated, config: Config, run: Checked[PipelineSettings]
 
 
 def _against_run(given: Checked[StudySettings], config: Config, run: Checked[PipelineSettings]) -> Iterator[str]:
-    """Yield what a study asks for that the settings of the run do not give."""
-    study = given.settings
-    known = config.get("datasets") if isinstance(config.get("datasets"), Mapping) else {}
+    """Yield the problems of a study in view of the settings of the run."""
+    study = given.usable
+    datasets = config.get("datasets")
+    known = datasets if isinstance(datasets, Mapping) else {}
     named = {f"protocols.{name}.dataset": protocol.dataset for name, protocol in study.protocols.items()}
     for where, name in {"dataset": study.dataset, **named}.items():
         if name is not None and name not in known and given.is_sound(*where.split(".")):
             yield f"{where}: {name!r} is not under `datasets`.{did_you_mean(name, known)}"
-    rate = run.settings.audio.sample_rate
+    rate = run.usable.audio.sample_rate
     for key, value in study.inputs.items():
         if value.front_end.sample_rate > rate and run.is_sound("audio"):
             yield (
-                f"inputs.{key}.front_end.sample_rate: it is {value.front_end.sample_rate} Hz, and audio.sample_rate "
-                f"only {rate} Hz: what is not stored cannot be read."
+                f"inputs.{key}.front_end.sample_rate: it is {value.front_end.sample_rate} Hz, but audio is "
+                f"stored at {rate} Hz (audio.sample_rate). Lower the one or raise the other."
             )
 
 
 def _check_use(config: Config, result: Validated, files: list[_StudyFile], *, look: bool) -> None:
-    """Refuse datasets of the user's beside which no studies are named, and predictions of a study that is not there."""
+    """Refuse datasets of the user without studies that use them, and predictions by a study that is not there."""
     problems: dict[Place, str] = {}
     own = {name: layer for layer in config.own_layers for name in _datasets_of(layer.values)}
     is_named = any("studies" in layer.values for layer in config.own_layers)

@@ -1,11 +1,10 @@
-"""Several runs in one process, which reads their slices once."""
+"""Train several folds in one process, which reads their slices once."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError
 from genreflow.project.layout import parse_fold
 from genreflow.project.specs import TrainingSpec
@@ -16,85 +15,62 @@ from genreflow.training.data import SliceReader
 from genreflow.training.run import run_fold
 
 
-@dataclass(frozen=True)
-class RunSpec:
-    """A run of several: its fold, its settings, the folder of its products, and where it reports its progress."""
-
-    fold: str
-    training: TrainingSettings
-    folder: Path
-    progress: ProgressTargets = field(default_factory=ProgressTargets)
-
-
-def run_specs(
+def train_folds(
     spec: TrainingSpec,
-    folders: Iterable[Path],
-    logs: Path,
+    folders: Sequence[Path],
     *,
+    key: str,
+    logs: Path | None = None,
     terminal: TextIO | None = None,
-    has_events: bool = False,
-) -> list[RunSpec]:
-    """Return the runs of a job.
+    tensorboard: bool = False,
+    memory_gb: float | None = None,
+    since: float | None = None,
+    **data: Any,
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Train runs one after another; yield the name and the facts of each. Products are those of single runs.
+
+    Of several runs, a finished one waits in a hidden folder until all are finished. Snakemake deletes the products of a
+    job before it runs it again, but not these, so the job resumes with the run that was interrupted.
 
     Parameters
     ----------
-    spec
-        The specification of the job.
     folders
-        Where the runs belong: ``fold-<fold>``, or for the n-th time ``fold-<fold>r<n>``, whose seed is n - 1 greater.
+        The folders of the runs: ``fold-<fold>``, or ``fold-<fold>r<n>`` for the n-th repeat, whose seed is n - 1
+        greater than that of `spec`.
     logs
-        Folder of what they tell of themselves.
-    """
-    found = []
-    for folder in folders:
-        fold, repeat = parse_fold(folder.name)
-        training = spec.training.model_copy(update={"seed": spec.training.seed + repeat})
-        progress = ProgressTargets(
-            name=f"{spec.study} {spec.model} {spec.setting} {folder.name.replace('-', ' ')}",
-            file=logs / f"{folder.name}.progress.json",
-            terminal=terminal,
-            tensorboard=logs / folder.name if has_events else None,
-        )
-        found.append(RunSpec(fold, training, folder, progress))
-    return found
-
-
-def run_all(
-    wanted: Sequence[RunSpec], *, key: str, memory_gb: float | None = None, since: float | None = None, **shared: Any
-) -> Iterator[dict[str, Any]]:
-    """Train runs one after another, and yield what each told; products are those of as many processes.
-
-    Of several runs, what is finished waits in a hidden folder until all are: a job that is run again has lost its
-    products, but not these, and goes on with the run that it was at.
-
-    Parameters
-    ----------
+        Folder for progress files and, with `tensorboard`, for event files; None for neither.
     memory_gb
-        More slices than that are mapped from a file instead of being read.
-    since
-        When the process began, in seconds since 1970.
-    key, shared
+        Slices above this size are memory-mapped from a file.
+    key, since, data
         See `genreflow.training.run.run_fold`.
     """
-    reader = SliceReader(memory_gb)
-    for run in wanted:
-        folder = run.folder if len(wanted) == 1 else waiting_place(run.folder)
-        facts = _finished(folder, key) if len(wanted) > 1 else None
+    reader, is_packed = SliceReader(memory_gb), len(folders) > 1
+    for folder in folders:
+        fold, repeat = parse_fold(folder.name)
+        name = f"{spec.study} {spec.model} {spec.setting} {folder.name.replace('-', ' ')}"
+        target = waiting_place(folder) if is_packed else folder
+        facts = _finished(target, key) if is_packed else None
         if facts is None:
-            folder.mkdir(parents=True, exist_ok=True)
+            target.mkdir(parents=True, exist_ok=True)
+            training = spec.training.model_copy(update={"seed": spec.training.seed + repeat})
+            progress = ProgressTargets(
+                name=name,
+                file=logs and logs / f"{folder.name}.progress.json",
+                terminal=terminal,
+                tensorboard=logs / folder.name if logs and tensorboard else None,
+            )
             facts = run_fold(
-                fold=run.fold, training=run.training, folder=folder, progress=run.progress, key=key, reader=reader,
-                since=since, **shared,
+                replace(spec, training=training), fold=fold, key=key, folder=target, reader=reader, since=since,
+                progress=progress, **data,
             )  # fmt: skip
-        since = None
-        yield facts
-    if len(wanted) > 1:
-        for run in wanted:
-            _publish(run.folder)
+        since = None  # the process starts once
+        yield name, facts
+    for folder in folders if is_packed else []:
+        _publish(folder)
 
 
 def _finished(folder: Path, key: str) -> dict[str, Any] | None:
-    """Return what a run told that has ended; None if it has not, or not under this key."""
+    """Return the facts of a finished run; None if it is not finished, or has another key."""
     try:
         return read_run(folder, files=(MODEL, HISTORY, PREDICTIONS), key=key)
     except UserError:
@@ -104,6 +80,6 @@ def _finished(folder: Path, key: str) -> dict[str, Any] | None:
 def _publish(folder: Path) -> None:
     waiting = waiting_place(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (MODEL, HISTORY, PREDICTIONS, RUN):
+    for name in (MODEL, HISTORY, PREDICTIONS, RUN):  # run.json last: it completes a run
         (waiting / name).replace(folder / name)
     waiting.rmdir()

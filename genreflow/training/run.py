@@ -1,4 +1,4 @@
-"""One run: a network, its settings and a fold, from slices to weights, history and predictions."""
+"""One run: a model is trained on a fold, from slices to weights, history and predictions."""
 
 import os
 import platform
@@ -22,6 +22,7 @@ from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN, VALIDATION
 from genreflow.models import registry
 from genreflow.models.standardize import Standardized, standardized
 from genreflow.models.summary import layers, trainable_parameters
+from genreflow.project.specs import TrainingSpec
 from genreflow.store.atomic import write_bytes
 from genreflow.store.digest import digest
 from genreflow.store.parquet import Header, read_frame, read_header, write_table
@@ -41,47 +42,41 @@ STAGE_VERSION = 2
 
 
 def run_fold(
+    spec: TrainingSpec,
     *,
+    fold: str,
+    key: str,
+    folder: str | os.PathLike,
     shards: Sequence[str | os.PathLike],
     index: str | os.PathLike,
     folds: str | os.PathLike,
-    fold: str,
-    model: str,
-    options: Mapping[str, Any],
-    training: TrainingSettings,
-    input: Mapping[str, Any],
-    audio: Mapping[str, Any],
-    key: str,
-    folder: str | os.PathLike,
     device: str = "auto",
     threads: int | None = None,
     reader: SliceReader | None = None,
     since: float | None = None,
     progress: ProgressTargets | None = None,
 ) -> dict[str, Any]:
-    """Train or fit on one fold's training tracks, predict its others, and write the four products of a run.
+    """Train or fit a model on one fold's training tracks, predict its other tracks, and write the products of a run.
 
     Parameters
     ----------
-    shards, index, folds
-        Tables of kind ``slices``, ``index`` and ``folds``.
+    spec
+        The model and all its settings, which are kept in ``run.json``.
     fold
         ``1`` .. ``n``, predicted on role ``test``; or ``final``, predicted on role ``holdout``, which may be empty.
-        Validation slices are predicted, too, where there are any, and training slices if the settings want it.
-    model, options
-        See `genreflow.models.registry`.
-    input, audio
-        The settings that the slices were made with, kept beside the weights.
+        Validation slices are predicted too if there are any, and training slices if the settings ask for it.
     key
-        The name of this run's products.
+        The key of the products.
     folder
         Receives ``model.safetensors``, ``history.parquet``, ``predictions.parquet`` and, last, ``run.json``.
+    shards, index, folds
+        Tables of kind ``slices``, ``index`` and ``folds``.
     device, threads
-        ``auto``, ``cpu`` or ``cuda``; most CPU threads, all there are if not given. What is fitted runs on the CPU.
+        ``auto``, ``cpu`` or ``cuda``; upper bound of CPU threads, by default all. Estimators are fitted on the CPU.
     reader
-        Reads the slices; one of its own if not given.
+        Reads the slices; by default one of its own.
     since
-        When the process began, in seconds since 1970; now, if not given. It only shows in the seconds told.
+        Start of the process (Unix time), by default now; only the reported seconds depend on it.
     progress
         Where the training reports its progress.
 
@@ -93,55 +88,47 @@ def run_fold(
     Raises
     ------
     UserError
-        When the fold has nothing to train on, the tables do not fit together, or the model refuses its options.
+        When the fold has no training tracks, the tables do not fit together, or the model refuses its options.
     """
-    asked = {
-        "key": key,
-        "fold": fold,
-        "model": model,
-        "options": registry.check_options(model, options),
-        "training": training.model_dump(mode="json"),
-        "input": dict(input),
-        "audio": dict(audio),
-    }
     begin = time.perf_counter()
     before = 0.0 if since is None else time.time() - since
+    folder, training = Path(folder), spec.training
     torch.set_num_threads(choose_threads(threads))
-    is_fitted = registry.describe(model).is_estimator
-    where = choose_device("cpu" if is_fitted else device)
-    precision = choose_precision("float32" if is_fitted else training.precision, where)
+    is_estimator = registry.describe(spec.network).is_estimator
+    torch_device = choose_device("cpu" if is_estimator else device)
+    precision = choose_precision("float32" if is_estimator else training.precision, torch_device)
 
     tracks, classes = fold_tracks(folds, index, fold)
-    known = tracks.drop(columns=["role", "slice"], errors="ignore").drop_duplicates("track_id")
-    known = known.sort_values("track_id", ignore_index=True)
-    everything = (reader or SliceReader()).read(shards, known, classes, Path(index).parent)
-    judged = HOLDOUT if fold == FINAL else TEST
-    sets = {role: everything.select(tracks[tracks["role"] == role]) for role in (TRAIN, VALIDATION, judged)}
+    listed = tracks.drop(columns=["role", "slice"], errors="ignore").drop_duplicates("track_id")
+    listed = listed.sort_values("track_id", ignore_index=True)
+    slices = (reader or SliceReader()).read(shards, listed, classes, Path(index).parent)
+    tested = HOLDOUT if fold == FINAL else TEST
+    sets = {role: slices.select(tracks[tracks["role"] == role]) for role in (TRAIN, VALIDATION, tested)}
     train_set, validation_set, _ = sets.values()
     shape = train_set.shape if training.crop is None else (*train_set.shape[:-1], training.crop)
     checkpoints = Checkpoints(folder, key)
     loaded = time.perf_counter()
 
-    with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
+    with torch.random.fork_rng(devices=[torch_device] if torch_device.type == "cuda" else []):
         torch.manual_seed(training.seed)
-        core = registry.build(model, len(classes), input_shape=shape, **asked["options"])
-        network = standardized(core, shape, asked["input"].get("standardise", "none"))
+        core = registry.build(spec.network, len(classes), input_shape=shape, **spec.options)
+        network = standardized(core, shape, spec.input.standardise)
         if isinstance(network, Standardized):
             network.fit(train_set.arrays, train_set.rows, as_fed)
         built = time.perf_counter()
-        if is_fitted:
+        if is_estimator:
             trained = fit(network, train_set, seed=training.seed, threads=torch.get_num_threads())
         else:
             trained = _train(
                 network, train_set, validation_set if len(validation_set) else None, training,
-                device=where, precision=precision, front_end=InputSettings.model_validate(asked["input"]).front_end,
+                device=torch_device, precision=precision, front_end=spec.input.front_end,
                 checkpoints=checkpoints, targets=progress or ProgressTargets(),
             )  # fmt: skip
     finished = time.perf_counter()
     predictions = [
-        prediction_table(part, role, _probabilities(network, part, training, where))
+        prediction_table(part, role, _probabilities(network, part, training, torch_device))
         for role, part in sets.items()
-        if role == judged or (role == VALIDATION and len(part)) or (role == TRAIN and training.predict_training)
+        if role == tested or (role == VALIDATION and len(part)) or (role == TRAIN and training.predict_training)
     ]
     predicted = time.perf_counter()
 
@@ -150,11 +137,18 @@ def run_fold(
     write_table(
         folder / PREDICTIONS,
         pd.concat(predictions, ignore_index=True),
-        Header("predictions", key, facts={"classes": list(classes), "tags": everything.is_tagged}),
+        Header("predictions", key, facts={"classes": list(classes), "tags": slices.is_tagged}),
     )
-    facts = asked | {
+    facts = {
+        "key": key,
+        "fold": fold,
+        "model": spec.network,
+        "options": dict(spec.options),
+        "training": training.model_dump(mode="json"),
+        "input": spec.input.model_dump(mode="json"),
+        "audio": spec.audio.model_dump(mode="json"),
         "classes": list(classes),
-        "tags": everything.is_tagged,
+        "tags": slices.is_tagged,
         "input_shape": list(shape),
         "status": trained.status,
         "epochs": len(trained.history),
@@ -164,11 +158,11 @@ def run_fold(
         "steps": int(trained.history["steps"].sum()),
         "parameters": trainable_parameters(network),
         "layers": layers(core, shape),
-        "device": torch.cuda.get_device_name(where) if where.type == "cuda" else where.type,
+        "device": torch.cuda.get_device_name(torch_device) if torch_device.type == "cuda" else torch_device.type,
         "precision": str(precision).removeprefix("torch."),
         "threads": torch.get_num_threads(),
         "dataset": _dataset_facts(tracks, sets),
-        "training_profile": _training_profile(tracks, folds, train_set, asked["input"]),
+        "training_profile": _training_profile(tracks, folds, train_set, spec.input),
         "seconds": {
             "start_to_first_step": before + built - begin + trained.first_step_seconds,
             "load": loaded - begin,
@@ -177,7 +171,12 @@ def run_fold(
             "total": time.perf_counter() - begin,
         },
         "machine": platform.node(),
-        "versions": _versions(),
+        "versions": {
+            "genreflow": genreflow.__version__,
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
     }
     facts = write_run(folder, facts)
     checkpoints.clear()
@@ -218,11 +217,11 @@ def _train(
             raise UserError("Interrupted; checkpoint saved. Run the same command to resume.") from None
 
 
-def _probabilities(network: nn.Module, part: SliceSet, training: TrainingSettings, where: torch.device) -> np.ndarray:
+def _probabilities(network: nn.Module, part: SliceSet, training: TrainingSettings, device: torch.device) -> np.ndarray:
     return predict_proba(
         network,
         part.arrays,
-        device=where,
+        device=device,
         rows=part.rows,
         crop=training.crop,
         windows=training.crop_windows,
@@ -233,38 +232,38 @@ def _probabilities(network: nn.Module, part: SliceSet, training: TrainingSetting
 def fold_tracks(folds: str | os.PathLike, index: str | os.PathLike, fold: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return the tracks of a fold, and all classes or tags of the study in alphabetical order.
 
-    A row a track, or where segments are divided a row a segment: ``track_id, role, slices, sha256``, ``slice`` of
+    One row per track, or per segment where segments are divided: ``track_id, role, slices, sha256``, ``slice`` for
     segments, and ``label`` or ``tags``.
 
     Raises
     ------
     UserError
-        When there is no such fold, it trains on nothing, or one of its tracks is missing from the index.
+        When there is no such fold, it has no training tracks, or one of its tracks is missing from the index.
     """
     facts = read_header(folds, "folds").facts
     table = read_frame(folds, "folds")
     table["fold"] = table["fold"].astype(str)
-    said = "tags" if facts["tags"] else "label"
-    tracks = table.loc[table["fold"] == str(fold)].filter(["track_id", "slice", "role", *({"label"} & {said})])
-    if not (tracks["role"] == "train").any():
-        known = ", ".join(table["fold"].unique())
-        raise UserError(f"{folds}: fold {fold!r} has no training tracks. Folds there: {known}.")
-    known = read_frame(index, "index", ["track_id", "slices", "sha256", *({"tags"} & {said})])
-    joined = tracks.merge(known, on="track_id", how="left", validate="many_to_one")
+    labels = [] if facts["tags"] else ["label"]
+    tracks = table.loc[table["fold"] == str(fold)].filter(["track_id", "slice", "role", *labels])
+    if not (tracks["role"] == TRAIN).any():
+        names = ", ".join(table["fold"].unique())
+        raise UserError(f"{folds}: fold {fold!r} has no training tracks. Folds there: {names}.")
+    indexed = read_frame(index, "index", ["track_id", "slices", "sha256", *(["tags"] if facts["tags"] else [])])
+    joined = tracks.merge(indexed, on="track_id", how="left", validate="many_to_one")
     missing = joined.loc[joined["sha256"].isna(), "track_id"]
     if len(missing):
         raise UserError(
             f"{folds}: track {missing.iloc[0]} is not in {index} ({len(missing)} such). Delete the folds and run again."
         )
     joined["slices"] = joined["slices"].astype(int)
-    if facts["tags"]:  # a protocol may know fewer of them than the dataset does
-        known = set(facts["classes"])
-        joined["tags"] = [[tag for tag in tags if tag in known] for tags in joined["tags"]]
+    if facts["tags"]:  # a protocol may have fewer tags than the dataset
+        classes = set(facts["classes"])
+        joined["tags"] = [[tag for tag in tags if tag in classes] for tags in joined["tags"]]
     return joined, tuple(facts["classes"])
 
 
 def prediction_table(data: SliceSet, role: str, probabilities: np.ndarray) -> pd.DataFrame:
-    """Return a row a slice: ``track_id, slice, start_s``, label or tags, ``role``, ``p0 .. pK-1`` (float32)."""
+    """Return one row per slice: ``track_id, slice, start_s``, label or tags, ``role``, ``p0 .. pK-1`` (float32)."""
     columns = [f"p{number}" for number in range(len(data.classes))]
     frame = data.frame.assign(role=role)
     return frame.join(pd.DataFrame(probabilities, columns=columns, index=frame.index))
@@ -284,17 +283,9 @@ def _dataset_facts(tracks: pd.DataFrame, sets: Mapping[str, SliceSet]) -> dict[s
 
 
 def _training_profile(
-    tracks: pd.DataFrame, folds: str | os.PathLike, data: SliceSet, given: Mapping[str, Any]
+    tracks: pd.DataFrame, folds: str | os.PathLike, data: SliceSet, settings: InputSettings
 ) -> dict[str, Any]:
     groups = read_frame(folds, "folds", ["track_id", "group"]).drop_duplicates("track_id")
-    mine = tracks.loc[tracks["role"] == TRAIN, ["track_id", "sha256"]].drop_duplicates("track_id")
-    return novelty.fit_profile(data, mine.merge(groups, on="track_id"), InputSettings.model_validate(given))
+    trained = tracks.loc[tracks["role"] == TRAIN, ["track_id", "sha256"]].drop_duplicates("track_id")
+    return novelty.fit_profile(data, trained.merge(groups, on="track_id"), settings)
 
-
-def _versions() -> dict[str, str]:
-    return {
-        "genreflow": genreflow.__version__,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }

@@ -285,7 +285,7 @@ def test_a_grid_is_counted_before_it_is_built(work, capsys, monkeypatch):
 def test_runs_are_counted_before_they_are_listed(work, capsys):
     folds = {"scheme": "random", "count": 1000}
     write(study=STUDY | {"folds": folds, "repeats": 100})
-    assert "it asks for 200,001 runs; limits.max_runs is 2,000" in refused(capsys)
+    assert "it has 200,001 runs; limits.max_runs is 2,000" in refused(capsys)
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED))

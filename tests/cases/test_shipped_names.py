@@ -89,7 +89,7 @@ def test_two_studies_of_one_name_are_refused_with_both_paths(work, second):
 
 def test_a_study_file_and_a_shipped_study_of_one_name_are_refused(work):
     told = problems("studies: [demo, demo.yaml]\ndatasets: {m: {layout: folders, path: music}}\n", demo="m")
-    assert str(HOME / "studies/demo.yaml") in told and "both called 'demo'" in told
+    assert str(HOME / "studies/demo.yaml") in told and "both have the name 'demo'" in told
 
 
 def test_studies_forgotten_beside_datasets_are_asked_for(work, capsys):

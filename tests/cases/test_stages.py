@@ -286,7 +286,7 @@ def test_products_of_an_earlier_release_are_noticed(work, monkeypatch):
         write_table(product, pd.DataFrame({"a": [1]}), Header("duplicates", key))
         assert made_with_other_keys(made) == is_old
     product.unlink()
-    assert OTHER_KEYS == "Keys changed with this version: every product is made once more."
+    assert OTHER_KEYS == "Keys changed with this version: every product is remade once."
 
 
 # ---- golden outputs -------------------------------------------------------------------------------------------------

@@ -70,8 +70,7 @@ TRAININGS = {
 
 def _run(folder, model, shape, given, training):
     study = Study(folder, shape)
-    asked = study.arguments(model, "run") | {"input": InputSettings.model_validate(given).model_dump()}
-    facts = run_fold(**asked | {"training": TrainingSettings(**training)})
+    facts = run_fold(**study.arguments(model, "run", input=given, training=TrainingSettings(**training)))
     history = read_frame(folder / "run/history.parquet", "history")
     predictions = read_frame(folder / "run/predictions.parquet", "predictions")
     training_profile = [

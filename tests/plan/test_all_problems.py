@@ -75,7 +75,9 @@ def test_of_several_studies_of_one_dataset(work):
 @pytest.mark.parametrize("path", ["results/music", "results"])
 def test_music_within_the_results(work, path):
     name = study(work, "own", "dataset: music\n")
-    assert "pipeline's own" in problems({"studies": [name], "datasets": {"music": {"layout": "folders", "path": path}}})
+    assert "where the pipeline writes" in problems(
+        {"studies": [name], "datasets": {"music": {"layout": "folders", "path": path}}}
+    )
 
 
 def test_results_within_the_class_folders(work):

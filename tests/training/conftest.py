@@ -34,6 +34,6 @@ def run_tiny(study, tiny):
     """Return a function that runs the network `tiny` on a fold of the small study, into a folder of it."""
 
     def run(folder="run", **changes):
-        return run_fold(**study.arguments(tiny, folder) | changes)
+        return run_fold(**study.arguments(tiny, folder, **changes))
 
     return run

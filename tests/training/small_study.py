@@ -5,12 +5,17 @@ import pandas as pd
 import pyarrow as pa
 from torch import nn
 
+from genreflow.config.audio import AudioSettings
+from genreflow.config.inputs import InputSettings
 from genreflow.config.training import TrainingSettings
 from genreflow.models.entry import ModelEntry
+from genreflow.models.registry import check_options
+from genreflow.project.specs import TrainingSpec
 from genreflow.store.parquet import Header, array_column, read_frame, write_table
 
 SHAPE = (8, 6)
 TRAINING = TrainingSettings(batch=9, steps_per_epoch=6, epochs=3, learning_rate=0.02)
+INPUT = {"front_end": {"kind": "logmel", "hop": 882}}
 CLASSES = ("dark", "full-on", "goa")
 
 
@@ -118,19 +123,24 @@ class Study:
         facts = {"classes": list(CLASSES), "tags": False}
         write_table(self.folds, pd.concat(parts, ignore_index=True), Header("folds", facts=facts))
 
-    def arguments(self, model, folder):
+    def arguments(self, model, folder, *, training=TRAINING, input=INPUT, **changes):
         """Return arguments of `run_fold` for fold 1."""
         return {
+            "spec": TrainingSpec(
+                study="small",
+                model=model,
+                setting="base",
+                network=model,
+                options=check_options(model, {}),
+                training=training,
+                input=InputSettings.model_validate(input),
+                audio=AudioSettings(),
+            ),
             "shards": self.shards,
             "index": self.index,
             "folds": self.folds,
             "fold": "1",
-            "model": model,
-            "options": {},
-            "training": TRAINING,
-            "input": {"front_end": {"kind": "logmel", "hop": 882}},
-            "audio": {"sample_rate": 44_100},
             "key": "0123abcd",
             "folder": self.folder / folder,
             "threads": 1,
-        }
+        } | changes

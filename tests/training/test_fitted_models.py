@@ -37,7 +37,7 @@ def run(study):
     """Return a function that runs a model on fold 1 of the small study, into a folder of it."""
 
     def run(model, folder="run", **changes):
-        return run_fold(**study.arguments(model, folder) | {"input": INPUT} | changes)
+        return run_fold(**study.arguments(model, folder, **{"input": INPUT} | changes))
 
     return run
 

@@ -40,7 +40,7 @@ loop._Trainer._step = slow
 study = Study(Path({folder!r}))
 MODELS["tiny"] = ENTRY
 training = TRAINING.model_copy(update={{"epochs": 12, "schedule": "cosine"}})
-run.run_fold(**study.arguments("tiny", {place!r}) | {{"training": training}})
+run.run_fold(**study.arguments("tiny", {place!r}, training=training))
 """
 
 
@@ -108,4 +108,4 @@ def test_a_batch_of_one_that_batch_normalisation_cannot_learn_from_is_refused(st
     monkeypatch.setattr(Tiny, "__init__", with_norm)
     lone = TRAINING.model_copy(update={"batch": 1, "sampling": "shuffled"})
     with pytest.raises(UserError, match="`batch` to 2 or more"):
-        run_fold(**study.arguments(tiny, "lone") | {"training": lone})
+        run_fold(**study.arguments(tiny, "lone", training=lone))

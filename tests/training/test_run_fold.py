@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from small_study import CLASSES, TRAINING, Study
+from small_study import CLASSES, INPUT, TRAINING, Study
 
+from genreflow.config.audio import AudioSettings
+from genreflow.config.inputs import InputSettings
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError
 from genreflow.store.digest import digest, file_sha256
@@ -26,8 +28,8 @@ def test_the_four_products_say_what_was_done(study, run_tiny):
     assert facts["key"] == "0123abcd"
     assert (facts["model"], facts["options"], facts["fold"]) == ("tiny", {}, "1")
     assert facts["training"] == TRAINING.model_dump(mode="json")
-    assert facts["input"] == {"front_end": {"kind": "logmel", "hop": 882}}
-    assert facts["audio"] == {"sample_rate": 44_100}
+    assert facts["input"] == InputSettings.model_validate(INPUT).model_dump(mode="json")
+    assert facts["audio"] == AudioSettings().model_dump(mode="json")
     assert facts["classes"] == list(CLASSES)
     assert (facts["status"], facts["epochs"], facts["steps"], facts["threads"]) == ("finished", 3, 18, 1)
     assert 1 <= facts["kept_epoch"] <= 3
@@ -96,9 +98,9 @@ def test_the_same_run_writes_the_same_bytes(tmp_path):
     """With the real network, dropout and all, and other random draws between the two."""
     study = Study(tmp_path, shape=(128, 128))
     training = TrainingSettings(batch=6, steps_per_epoch=2, epochs=1, precision="float32")
-    one = run_fold(**study.arguments("psytrance_cnn", "one") | {"training": training})
+    one = run_fold(**study.arguments("psytrance_cnn", "one", training=training))
     torch.rand(5)
-    other = run_fold(**study.arguments("psytrance_cnn", "other") | {"training": training})
+    other = run_fold(**study.arguments("psytrance_cnn", "other", training=training))
     for name in ("model.safetensors", "predictions.parquet"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes(), name
     others = {"seconds": None, "seal": None, "files": None, "name": None}  # which tell of times and places
