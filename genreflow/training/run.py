@@ -288,4 +288,3 @@ def _training_profile(
     groups = read_frame(folds, "folds", ["track_id", "group"]).drop_duplicates("track_id")
     trained = tracks.loc[tracks["role"] == TRAIN, ["track_id", "sha256"]].drop_duplicates("track_id")
     return novelty.fit_profile(data, trained.merge(groups, on="track_id"), settings)
-
