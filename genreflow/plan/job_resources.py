@@ -8,10 +8,10 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from genreflow.config.datasets import Synthetic
 from genreflow.config.inputs import InputSettings
 from genreflow.config.pipeline import PipelineSettings
 from genreflow.config.training import MIN_STEPS_PER_EPOCH, TrainingSettings
+from genreflow.datasets.layouts.synthetic import Synthetic
 from genreflow.features.shapes import segment_shape
 from genreflow.figures import style
 from genreflow.figures.registry import Spec, entry_of
