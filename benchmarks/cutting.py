@@ -1,7 +1,7 @@
-"""Memory and time that cutting a shard of 32 tracks takes, for the input of each model of the registry.
+"""Measure the memory and time of cutting a shard of 32 tracks, for the input of each registered model.
 
-Each shard is cut by a process of its own, which tells the most memory it has held. A track is a synthetic one of
-300 s; all 32 are the same file. Target: below 1.5 GB each.
+One process cuts each shard and prints its peak memory. All 32 tracks are the same synthetic file of 300 s. Target:
+below 1.5 GB each.
 """
 
 import multiprocessing

@@ -1,10 +1,10 @@
-"""Finding the same recording twice: recall, false pairs, time and memory.
+"""Measure recall, false pairs, time and memory of the search for copies of a recording.
 
     python benchmarks/duplicates.py [FOLDER]
 
-Copies of 500 synthetic tracks are looked for among all of them: coded as MP3, at a lower level, cut, resampled. Tracks
-of an album are made of like sounds at like tempi, and must not be taken for each other. With a FOLDER of music, its
-tracks are looked for as well. Then 30,000 made-up fingerprints of two minutes are searched. About five minutes on two
+The search looks for altered copies of 500 synthetic tracks among all of them: coded as MP3, made quieter, cut,
+resampled. Tracks of an album share sounds and tempi and must not match. With a FOLDER of music, its tracks are altered
+and looked for as well. The last part searches 30,000 made-up fingerprints of two minutes. About five minutes on two
 cores.
 """
 

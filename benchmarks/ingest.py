@@ -1,12 +1,11 @@
-"""Time of ingest over the bare sum of the library calls that it cannot do without.
+"""Measure the time of ingest as a ratio over the library calls that it needs in any case.
 
     python benchmarks/ingest.py [FOLDER]
 
-Without a folder of music, four tracks (MP3, FLAC, Ogg Vorbis, WAV) of 150 s are synthesised. The bare sum is: decode
-every frame to an array (PyAV), mean of the channels, resample where the rate differs (soxr), encode in chunks at the
-same quality (soundfile). Each side runs in one process, file by file, and its best of three rounds counts.
-A larger shard then runs with one worker and with two; how much faster that is says something only on two idle
-processors.
+Without a folder of music, the script synthesizes four tracks (MP3, FLAC, Ogg Vorbis, WAV) of 150 s. The bare sum is:
+decode every frame to an array (PyAV), average the channels, resample where the rate differs (soxr), encode in chunks at
+the same quality (soundfile). Each side runs in one process, file by file; the best of three rounds counts. A larger
+shard then runs with one worker and with two; this ratio means something only on two idle processors.
 """
 
 import os

@@ -1,13 +1,12 @@
-"""Memory that every rule of the workflow asks for and uses, for studies of 10, 50, 161, 400 and 1,000 classes.
+"""Compare the memory that every rule requests and uses, for studies of 10, 50, 161, 400 and 1,000 classes.
 
     python benchmarks/memory.py [CLASSES ...]
 
-For each number of classes a project with a study of classes and one of as many tags: normalized audio and slices are
-made up and linked to where their jobs would put them; every other job is real, trainings included (of 3 steps each),
-with every kind of figure. Each job writes the peak of its own process beside the `mem_mb` that it was given, less what
-is for Snakemake's own processes. A project of a few synthetic tracks then goes through the first rules. Target: no job
-uses more than it asks for, and none asks for more than three times what it uses. About fifteen minutes on two cores
-for 1,000 classes, one for 10.
+Each number of classes gets a project with a study of classes and one of as many tags. Normalized audio and slices are
+made up and linked to their places. Every other job is real, with trainings of 3 steps and every kind of figure. Each
+job writes its peak memory beside its `mem_mb`, less the share of Snakemake's own processes. A project of a few
+synthetic tracks then runs the first rules. Target: no job uses more than it requests, and none requests more than three
+times what it uses. About fifteen minutes on two cores for 1,000 classes, one for 10.
 """
 
 import contextlib

@@ -1,11 +1,11 @@
-"""What it saves to train all folds of a setting in one process: 5 folds of 3 settings, a process each or 3 in all.
+"""Measure what training all folds of a setting in one process saves: 5 folds of 3 settings.
 
     python benchmarks/packing.py [--tracks 100] [--steps 20] [--device auto|cpu|cuda] [--threads 2]
 
-Both ways train the psytrance CNN with three poolings on the same random slices, eight a track, one job after another
-as on a machine with one GPU; the way alternates from setting to setting. What is saved are starts of Python and
-torch and reading of slices. Weights and predictions must be the same, byte for byte on a CPU. Needs neither Snakemake
-nor librosa.
+Both ways train the psytrance CNN with three poolings on the same random slices, eight a track, one job after another,
+as on a machine with one GPU. The two ways alternate from setting to setting. The difference is starts of Python and
+torch, and reading of slices. Weights and predictions must be equal, byte for byte on a CPU. Runs without Snakemake and
+librosa.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""How fast new music is classified: decoding, levelling, cutting and the network, on one core.
+"""Measure the speed of predicting new music on one core: decoding, levelling, cutting and the network.
 
     python benchmarks/predict.py
 
-Four synthetic tracks of 240 s, as MP3, FLAC, Ogg Vorbis and WAV, are put to a psytrance CNN with fresh weights and its
-own input (30 slices). Then a file of ten hours shows how much memory a file can take.
+A psytrance CNN with fresh weights and its own input (30 slices) predicts four synthetic tracks of 240 s, as MP3, FLAC,
+Ogg Vorbis and WAV. A file of ten hours then shows the memory that one file can take.
 """
 
 import resource

@@ -1,12 +1,12 @@
-"""How long the jobs take that look at a whole dataset, and how much memory, for 30,000 tracks.
+"""Measure time and memory of the jobs that read a whole dataset, for 30,000 tracks.
 
     python benchmarks/scale.py [TRACKS]
 
-The real workflow on made-up products: normalised audio, slices and trained runs are written beforehand and linked to
-where their jobs would put them; whatever is made of them (copies, index, folds, leakage, map, tables, figures, report)
-its own script makes, each in a process whose time and peak memory are printed. Tracks have fingerprints of two minutes
-and 30 slices; a slice has 4 frames instead of 128, or there would be 29 GB of them: reading the rest is a matter of the
-disk. Last, a real shard is ingested, and again with one more track. About ten minutes on two cores and 3 GB of disk.
+The workflow runs on made-up products: normalized audio, slices and trained runs are written beforehand and linked to
+their places. The scripts of the later rules (copies, index, folds, leakage, map, tables, figures, report) then run,
+each in a process whose time and peak memory are printed. Tracks have fingerprints of two minutes and 30 slices. A slice
+has 4 frames instead of 128, which would need 29 GB; reading the rest depends on the disk alone. The last part ingests a
+real shard, and again with one more track. About ten minutes on two cores and 3 GB of disk.
 """
 
 import contextlib

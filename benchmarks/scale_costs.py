@@ -1,10 +1,10 @@
-"""What each stage costs for an hour of audio on this machine: the figures that docs/scaling.md goes by.
+"""Measure the cost of each stage per hour of audio on this machine: the figures behind docs/scaling.md.
 
     python benchmarks/scale_costs.py [TRACKS_PER_CLASS]
 
-Tracks of 240 s of the synthetic corpus are normalised, with their MP3 made beforehand, and cut into 30 log-mel slices
-each; the psytrance CNN makes steps on a batch of 100 and predicts; predictions are made into what the tables need. Time
-of the processor, with which a machine that is busy otherwise disturbs least. About two minutes on two cores.
+The script normalizes tracks of 240 s of the synthetic corpus from MP3 and cuts each into 30 log-mel slices; the
+psytrance CNN then makes steps on a batch of 100 and predicts, and the tables are made from its predictions. It counts
+processor time, which other work on the machine disturbs least. About two minutes on two cores.
 """
 
 import io

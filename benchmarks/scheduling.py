@@ -1,11 +1,11 @@
-"""How long Snakemake needs to see what there is to do for 30,000 tracks, and how much memory.
+"""Measure time and memory of Snakemake's planning for 30,000 tracks.
 
     python benchmarks/scheduling.py [TRACKS]
 
-Makes a catalogue of tiny files in ten class folders with albums, and times the whole psytrance CNN study on it: dry
-runs with nothing built; a run in which each job only copies a file, so that nearly all of its time is Snakemake's own;
-runs with everything built; and dry runs after a track was added, replaced or removed, and after a value of a grid
-changed. The peer is Snakemake alone: a dry run of a Snakefile with one job. About three minutes on two cores.
+The script makes a catalog of tiny files in ten class folders with albums and times the whole psytrance CNN study on it:
+dry runs with nothing built; a run whose jobs only copy a file, so that nearly all time is Snakemake's own; runs with
+everything built; and dry runs after a track was added, replaced or removed, and after a value of a grid changed. The
+peer is Snakemake alone: a dry run of a Snakefile with one job. About three minutes on two cores.
 """
 
 import os

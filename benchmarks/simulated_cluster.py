@@ -1,11 +1,11 @@
-"""The real job graph on pretend nodes: whether a run takes as long as the model of docs/scaling.md says.
+"""Check the model of docs/scaling.md against the real job graph on simulated nodes.
 
     python benchmarks/simulated_cluster.py [TRACKS NODES ...]
 
-Every job of the psytrance CNN study sleeps for the time that the model gives it, divided by a factor for which the run
-should take about half a minute, and takes one of so many nodes, which are a resource of Snakemake's. So order, waiting
-and the time of Snakemake itself are real, and the work is not. Without arguments: 1,000 tracks on 1, 4, 16 and 64
-nodes, and 30,000 on 256. About five minutes on two cores.
+Every job of the psytrance CNN study sleeps for the time that the model predicts, divided so that the run takes about
+half a minute, and occupies one of a number of nodes, which are a resource of Snakemake. Order, waiting and Snakemake's
+own time are real; the work is not. Without arguments: 1,000 tracks on 1, 4, 16 and 64 nodes, and 30,000 on 256. About
+five minutes on two cores.
 """
 
 import math

@@ -1,7 +1,7 @@
-"""Seconds a track from a normalised Ogg Vorbis file to 30 log-mel slices: genreflow against a plain librosa script.
+"""Measure the time from an Ogg Vorbis file to 30 log-mel slices, against a plain librosa script.
 
-Run ``python benchmarks/slices.py [folder of .ogg files]``; without a folder, four tracks of 300 s are synthesised.
-Both sides run on one core, in one process, on the same files, after a warm-up; each figure is the best of the
+Run ``python benchmarks/slices.py [folder of .ogg files]``; without a folder, the script synthesizes four tracks of
+300 s. Both sides run on one core, in one process, on the same files, after a warm-up; each figure is the best of the
 rounds. Target: at least 3 times faster, within 0.01 dB.
 """
 # ruff: noqa: E402 - threads are pinned before the libraries that read their number are loaded

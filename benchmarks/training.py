@@ -1,13 +1,13 @@
-"""How fast the psytrance CNN trains, in slices a second: this project's loop against the bare step and other loops.
+"""Measure the training speed of the psytrance CNN in slices per second, against other loops.
 
     python benchmarks/training.py [--steps STEPS] [--device auto|cpu|cuda] [--grid]
 
-``bare`` is forward, backward and update alone, on one batch that lies on the device: what any loop could reach.
-``genreflow`` is the whole loop with drawing, gathering and history. ``loader`` is what a careful user writes over the
-same shards: a Dataset of one array in memory, a DataLoader with two workers, the same network, precision and optimizer.
-``plain`` is a plain script: the network as 2-D convolutions in float32. All see the same random slices, turn by turn,
-and the best round counts. ``--grid`` then trains the 40 runs of the psytrance study's three experiments, 20 epochs of
-92 steps of 300 each, one after another in one process. Needs neither Snakemake nor librosa.
+``bare`` is forward, backward and update alone, on one batch on the device: the upper limit of any loop. ``genreflow``
+is the whole loop with drawing, gathering and history. ``loader`` is a careful user's version over the same shards: a
+Dataset of one array in memory, a DataLoader with two workers, the same network, precision and optimizer. ``plain`` is a
+plain script: the network as 2-D convolutions in float32. All get the same random slices, turn by turn, and the best
+round counts. ``--grid`` then trains the 40 runs of the psytrance study's three experiments, 20 epochs of 92 steps of
+300 each, one after another in one process. Runs without Snakemake and librosa.
 """
 
 import argparse
