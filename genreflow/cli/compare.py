@@ -1,4 +1,4 @@
-"""`genreflow compare`: what finished runs differ in, and whether one is better, if their tracks can tell."""
+"""`genreflow compare`: compare finished runs: parameters, metrics, and whether a difference is significant."""
 
 import argparse
 import json
@@ -21,7 +21,7 @@ from genreflow.evaluation.score_tables import comparisons_table
 from genreflow.store.csvs import write_csv
 from genreflow.store.text import count, sanitize
 
-# What run.json says of how a run was made, as far as two can be compared in it.
+# Facts of run.json that describe how a run was made.
 _PARAMETERS = (
     "model", "options", "training", "input", "input_shape", "audio", "classes", "tags", "parameters", "precision",
     "threads", "device", "versions", "dataset",
@@ -47,20 +47,20 @@ _WIDEST = 36  # of a value on the terminal
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.description = (
-        "A run's folder stands for itself, a setting's for its folds, and a study's for the setting of its report. "
-        "Only what differs is shown; differences are of the tracks that both were tested on."
+        "Compare finished runs. The folder of a setting means its folds, that of a study the setting of its report. "
+        "Only parameters that differ are shown; metrics are compared on the tracks that both tested."
     )
     parser.add_argument(
         "compared", nargs="+", type=shared.path, metavar="PATH", help="folders of runs, settings or studies"
     )
-    parser.add_argument("--all", action="store_true", help="parameters that are equal as well")
-    parser.add_argument("--tracks", action="store_true", help="the tracks that get different answers as well")
-    parser.add_argument("--csv", metavar="FILE", help="parameters, metrics and differences go here")
+    parser.add_argument("--all", action="store_true", help="also show equal parameters")
+    parser.add_argument("--tracks", action="store_true", help="also list the tracks with different predictions")
+    parser.add_argument("--csv", metavar="FILE", help="write parameters, metrics and differences here")
     shared.json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compare, tell and write; return 0.
+    """Compare, print and write; return 0.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
         When fewer than two are given, one is no finished run, or one is there twice.
     """
     if not 2 <= len(options.compared) <= len(ascii_uppercase):
-        raise UserError(f"compare: two to {len(ascii_uppercase)} folders are compared, not {len(options.compared)}.")
+        raise UserError(f"compare: expected two to {len(ascii_uppercase)} folders, got {len(options.compared)}.")
     check_output(options.csv)
     sides = [read(letter, path) for letter, path in zip(ascii_uppercase, options.compared, strict=False)]
     found = compare(sides)
@@ -77,18 +77,19 @@ def run(options: argparse.Namespace) -> int:
     print(json.dumps(found, indent=2, default=str) if options.json else as_text(found, options))
     where = f": {quoted(options.csv)}" if options.csv else ""
     unequal = sum(not _is_equal(values) for values in found["parameters"].values())
-    following = "" if options.tracks or not found["tracks"] else "--tracks lists the tracks that get different answers"
-    print_result(f"{len(sides)} compared, which differ in {count(unequal, 'parameter')}{where}.", following=following)
+    following = "" if options.tracks or not found["tracks"] else "--tracks lists the tracks with different predictions"
+    print_result(f"{len(sides)} compared; they differ in {count(unequal, 'parameter')}{where}.", following=following)
     return 0
 
 
 def compare(sides: Sequence[ComparedRun]) -> dict[str, Any]:
-    """Return all that is known, of texts, numbers, lists and mappings alone; None is a number that there is not.
+    """Return the comparison as a JSON object; missing numbers are None.
 
     Returns
     -------
-    ``compared`` (letter -> what it is), ``remarks`` (what makes the comparison unfair), ``parameters`` and ``metrics``
-    (name -> letter -> value), ``pairs`` (rows of `comparisons.PAIRS`), ``tracks`` (those that get different answers).
+    ``compared`` (letter -> description), ``remarks`` (reasons why the comparison may be unfair), ``parameters`` and
+    ``metrics`` (name -> letter -> value), ``pairs`` (rows of `comparisons.PAIRS`), ``tracks`` (those with different
+    predictions).
 
     Raises
     ------
@@ -121,7 +122,7 @@ def compare(sides: Sequence[ComparedRun]) -> dict[str, Any]:
 
 
 def as_table(found: Mapping[str, Any]) -> pd.DataFrame:
-    """Return parameters, metrics and differences as a table: ``what, name``, a column a side, and one a pair."""
+    """Return parameters, metrics and differences as a table: ``what, name``, a column per side and per pair."""
     rows = [
         {"what": what, "name": name} | values
         for what, section in (("parameter", "parameters"), ("metric", "metrics"))
@@ -130,16 +131,16 @@ def as_table(found: Mapping[str, Any]) -> pd.DataFrame:
     for name in ("tracks", "difference", "low", "high", "p", "p_holm", "verdict"):
         values = {f"{pair['a']} - {pair['b']}": pair[name] for pair in found["pairs"]}
         rows.append({"what": "difference", "name": name} | values)
-    renamed = {letter: f"{letter}: {told['path']}" for letter, told in found["compared"].items()}
+    renamed = {letter: f"{letter}: {side['path']}" for letter, side in found["compared"].items()}
     return pd.DataFrame(rows).rename(columns=renamed)
 
 
 def as_text(found: Mapping[str, Any], options: argparse.Namespace) -> str:
-    """Return all of it for a terminal, what makes it unfair first."""
+    """Return the comparison for a terminal, remarks first."""
     letters = list(found["compared"])
-    lines = [f"{letter}  {_title(told)}" for letter, told in found["compared"].items()]
+    lines = [f"{letter}  {_title(side)}" for letter, side in found["compared"].items()]
     if found["remarks"]:
-        lines += ["", "Before anything is concluded:", *(f"  - {remark}" for remark in found["remarks"])]
+        lines += ["", "Before you conclude anything:", *(f"  - {remark}" for remark in found["remarks"])]
     parameters = {name: values for name, values in found["parameters"].items() if options.all or not _is_equal(values)}
     lines += ["", *_grid(parameters or {"(no parameter differs)": {}}, letters)]
     lines += ["", *_grid(_with_intervals(found["metrics"]), letters), ""]
@@ -163,44 +164,46 @@ def _named(side: ComparedRun) -> dict[str, Any]:
     }
 
 
-def _title(told: Mapping[str, Any]) -> str:
-    folds = told["folds"]
+def _title(side: Mapping[str, Any]) -> str:
+    folds = side["folds"]
     runs = f"{len(folds)} runs" if len(folds) > 1 else f"fold {folds[0]}"
-    return f"{told['study']}: {told['model']} {told['setting']} ({runs})"
+    return f"{side['study']}: {side['model']} {side['setting']} ({runs})"
 
 
 def _remarks(sides: Sequence[ComparedRun]) -> Iterator[str]:
-    """Yield what makes a comparison unfair, the worst first."""
+    """Yield reasons why the comparison may be unfair, the worst first."""
     common = frozenset.intersection(*(side.tested for side in sides))
     unequal = (
-        ("Some know classes and some tags, which are different questions", lambda side: side.info[0]["tags"]),
-        ("They know different classes, so chance is not the same for all", lambda side: side.info[0]["classes"]),
+        ("Some predict classes and some tags, which cannot be compared", lambda side: side.info[0]["tags"]),
+        ("Their classes differ, so chance levels differ", lambda side: side.info[0]["classes"]),
         (
-            f"They were tested on different tracks, of which {len(common):,} are common to all; a difference below is "
-            "of those that both were tested on",
+            f"They were tested on different tracks, {len(common):,} of them common to all; differences below are of "
+            "the tracks that both tested",
             lambda side: sorted(side.tested),
         ),
-        ("They were trained on different tracks, or versions of them, which alone may make a difference", _training),
+        ("They were trained on different tracks, or versions of them, which may explain a difference", _training),
         ("Their protocols differ", lambda side: side.protocol),
-        ("They were not trained equally often", lambda side: len(side.runs)),
+        ("They were not trained the same number of times", lambda side: len(side.runs)),
         (
-            "Their slices are not alike: compare accuracies of tracks, not of slices",
+            "Their slices differ: compare accuracies of tracks, not of slices",
             lambda side: side.info[0].get("input", {}).get("segments"),
         ),
     )
-    for told, value_of in unequal:
+    for remark, value_of in unequal:
         groups: dict[str, list[str]] = {}
         for side in sides:
             groups.setdefault(repr(value_of(side)), []).append(side.letter)
         if len(groups) > 1:
-            yield f"{told} ({' | '.join(', '.join(letters) for letters in groups.values())})."
+            yield f"{remark} ({' | '.join(', '.join(letters) for letters in groups.values())})."
     for side in sides:
         lost = sum(not finished(run) for run in side.runs)
         if lost:
-            yield f"{lost} of {len(side.runs)} runs of {side.letter} diverged and do not count."
+            yield f"{lost} of {len(side.runs)} runs of {side.letter} diverged and are left out."
         if not side.protocol:
-            told = f"The folds of {side.letter} were not found, so each track counts as a group of its own"
-            yield f"{told}: intervals may be too narrow."
+            yield (
+                f"The folds of {side.letter} were not found, so each track counts as a group of its own: intervals may "
+                "be too narrow."
+            )
 
 
 def _training(side: ComparedRun) -> list[str]:
@@ -208,13 +211,13 @@ def _training(side: ComparedRun) -> list[str]:
 
 
 def _parameters(sides: Sequence[ComparedRun]) -> dict[str, dict[str, Any]]:
-    """Return each parameter by side; where runs of a side differ in it, all of its values."""
-    told = {
+    """Return each parameter by side; all of its values if the runs of a side differ."""
+    facts = {
         side.letter: [_flat({name: info.get(name) for name in _PARAMETERS}) for info in side.info] for side in sides
     }
-    names = dict.fromkeys(name for infos in told.values() for info in infos for name in info)
+    names = dict.fromkeys(name for infos in facts.values() for info in infos for name in info)
     values = {
-        name: {letter: _one([info.get(name) for info in infos]) for letter, infos in told.items()} for name in names
+        name: {letter: _one([info.get(name) for info in infos]) for letter, infos in facts.items()} for name in names
     }
     return {"protocol": {side.letter: side.protocol for side in sides}, **values}
 
@@ -252,31 +255,33 @@ def _metrics(settings: pd.DataFrame, sides: Sequence[ComparedRun]) -> dict[str, 
 
 
 def _different(answers: pd.DataFrame, letters: Sequence[str]) -> list[dict[str, str]]:
-    """Return the tracks that several have judged and that get different answers: ``title, true``, and by letter."""
-    said = answers.groupby(["track_id", "model"])["predicted_majority"].agg(lambda names: ", ".join(sorted(set(names))))
-    said = said.unstack().reindex(columns=list(letters))
-    said = said[said.nunique(axis=1) > 1]
+    """Return the tracks with different predictions: ``title, true``, and the predictions by letter."""
+    predicted = answers.groupby(["track_id", "model"])["predicted_majority"].agg(
+        lambda names: ", ".join(sorted(set(names)))
+    )
+    predicted = predicted.unstack().reindex(columns=list(letters))
+    predicted = predicted[predicted.nunique(axis=1) > 1]
     known = answers.drop_duplicates("track_id").set_index("track_id")
-    rows = said.fillna("").assign(title=known["title"].fillna(known.index.to_series()), true=known["true"])
+    rows = predicted.fillna("").assign(title=known["title"].fillna(known.index.to_series()), true=known["true"])
     return rows.sort_values(["true", "title"])[["title", "true", *letters]].to_dict("records")
 
 
 def _with_intervals(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
     """Return metrics as text, each with its interval."""
-    told = {}
+    texts = {}
     for name, values in metrics.items():
         if name.endswith((", low", ", high")):
             continue
         if name in _WITH_INTERVAL:
             lows, highs = metrics.get(f"{name}, low", {}), metrics.get(f"{name}, high", {})
-            told[name] = {
+            texts[name] = {
                 letter: _interval(value, lows.get(letter), highs.get(letter)) for letter, value in values.items()
             }
         elif name in _ALONE:
-            told[name] = {letter: _interval(value, None, None) for letter, value in values.items()}
+            texts[name] = {letter: _interval(value, None, None) for letter, value in values.items()}
         else:
-            told[name] = {letter: "-" if value is None else f"{value:,.0f}" for letter, value in values.items()}
-    return told
+            texts[name] = {letter: "-" if value is None else f"{value:,.0f}" for letter, value in values.items()}
+    return texts
 
 
 def _interval(value: float | None, low: float | None, high: float | None) -> str:
@@ -287,8 +292,8 @@ def _interval(value: float | None, low: float | None, high: float | None) -> str
 
 def _no_pairs(found: Mapping[str, Any]) -> str:
     if "area under ROC curve" in found["metrics"]:
-        return "Which is better is told of classes only; of tags, look whether the intervals above overlap."
-    return "Which is better cannot be told: no track was judged by two of them."
+        return "Significance is tested for classes only; for tags, check whether the intervals above overlap."
+    return "No test is possible: no track was tested by two of them."
 
 
 def _grid(rows: Mapping[str, Mapping[str, Any]], columns: Sequence[str]) -> list[str]:

@@ -22,8 +22,8 @@ from genreflow.models.registry import MODELS
 _STUDY_FILES = """\
 # Study files
 
-A study asks something of a dataset: which inputs, which folds, which models, what to vary. Only `dataset` must be
-given. Unknown keys, wrong types and impossible values are refused before anything runs, all at once.
+A study defines inputs, folds, models and experiments for a dataset. Only `dataset` is required. Unknown keys, wrong
+types and impossible values are refused before anything runs, all at once.
 
 ```yaml
 dataset: my_music            # a name under `datasets` in config.yaml
@@ -41,16 +41,16 @@ experiments:
     vary: {dropout: [0.2, 0.5, 0.8]}
 ```
 
-An experiment compares values of any option of its model, any key of `training`, or `input`. A run is named by what
-the experiments of its model vary, so that experiments which meet in one setting share its runs.
+An experiment compares values of any option of its model, any key of `training`, or `input`. A run is named by
+the settings that the experiments of its model vary, so that experiments with a common setting share its runs.
 """
 
 _CONFIGURATION = """\
 # Configuration
 
 Every key of `config.yaml`, or of a file of your own that is given with `--configfile` and changes it. Unknown keys,
-wrong types and impossible values are refused before anything runs, all at once; `genreflow check` tells them too, with
-an estimate of what a run would take.
+wrong types and impossible values are refused before anything runs, all at once; `genreflow check` also lists them, with
+an estimate of the cost of a run.
 
 ```yaml
 studies: [my_study.yaml]
@@ -126,7 +126,7 @@ def _figures() -> str:
 def _models() -> str:
     lines = ["## Models and their options", ""]
     for name, entry in MODELS.items():
-        lines += [f"### `{name}`", "", f"{entry.source}. It is fed {entry.wanted}.", ""]
+        lines += [f"### `{name}`", "", f"{entry.source}. Input: {entry.wanted}.", ""]
         if not entry.options:
             continue
         lines += ["| option | value | default | meaning |", "|---|---|---|---|"]

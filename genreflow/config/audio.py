@@ -1,4 +1,4 @@
-"""How raw files become normalised audio, and which of them are refused or doubted."""
+"""Settings of audio: normalization, and thresholds for refusing tracks or warning of them."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from genreflow.config.base import Settings
 
 
 class QualityThresholds(Settings):
-    """Where a track is refused (`Q_...`) or used with a warning (`W_...`)."""
+    """Thresholds for refusing a track (`Q_...`) or using it with a warning (`W_...`)."""
 
     max_file_gb: float = Field(8.0, gt=0, le=100_000, description="Larger files are refused, GB.")
     junk_mb: float = Field(

@@ -1,4 +1,4 @@
-"""Which augmentation makes sense for which front-end."""
+"""Checks of augmentations against front-ends."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -12,7 +12,7 @@ AUGMENTATIONS: tuple[Augmentation, ...] = ("shift", "gain", "noise", "mask_time"
 
 
 def augmentation_problems(settings: TrainingSettings, front_end: FrontEnd) -> Iterator[str]:
-    """Say which options make no sense for slices of a front-end, a sentence each."""
+    """Yield a sentence per option that makes no sense for slices of a front-end."""
     for name in (*AUGMENTATIONS, "crop"):
         if getattr(settings, name) and (why := _objection(name, front_end)):
             yield f"{name}: {why}. Leave it out."

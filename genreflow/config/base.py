@@ -1,4 +1,4 @@
-"""What every settings class has in common."""
+"""The base of all settings classes."""
 
 from pydantic import BaseModel, ConfigDict
 

@@ -36,7 +36,7 @@ class FoldSettings(Settings):
         0,
         ge=0,
         le=10_000_000,
-        description="Tracks put aside for the final model, unless the dataset marks its own (split: holdout).",
+        description="Tracks held out for the final model, unless the dataset marks its own (split: holdout).",
     )
     group: bool = Field(True, description="Keep the tracks of a group (artist, album) on one side of every fold.")
 

@@ -19,7 +19,7 @@ _ENTRY = re.compile(r"([A-Za-z_][\w-]*\w)=(.*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Layer:
-    """What one file, or the command line, sets."""
+    """The values of one file, or of the command line."""
 
     source: str
     values: Mapping[str, Any]
@@ -30,7 +30,7 @@ class Config(dict[str, Any]):
     """Merged values that remember which file set them; the later of two layers goes before the earlier.
 
     A dataset with a ``layout`` replaces an earlier one of its name; without one, it changes that. Other mappings are
-    merged, and all else is replaced. `faults` are what is wrong with the YAML of the files.
+    merged, and all else is replaced. `faults` are the errors in the YAML of the files.
     """
 
     def __init__(self, layers: Sequence[Layer], faults: Iterable[UserError] = ()) -> None:
@@ -48,12 +48,12 @@ class Config(dict[str, Any]):
         return max(self.layers, key=lambda layer: (_depth(layer.values, place), self.layers.index(layer))).source
 
     def raise_faults(self) -> None:
-        """Raise what is wrong with the YAML of the files, if anything is."""
+        """Raise the errors in the YAML of the files, if any."""
         Gathering(self.faults).raise_any()
 
     @property
     def own_layers(self) -> list[Layer]:
-        """What the user gave beside the shipped file."""
+        """The layers of the user, without the shipped file."""
         return [layer for layer in self.layers if not layer.is_shipped]
 
     def problems(self, found: Mapping[Place, str]) -> Iterable[Problems]:
@@ -77,7 +77,7 @@ def load_config(home: Path | None, files: Iterable[str | Path] = (), entries: It
     home
         Folder of config.yaml; None where the files replace it.
     files
-        What changes it, in this order.
+        Files that change it, in this order.
     entries
         ``key=value``, where the value is YAML.
     """
@@ -103,7 +103,7 @@ def _parse_entry(entry: str) -> tuple[str, Parsed]:
 
 
 def _whole_datasets(values: Mapping[str, Any]) -> set[str]:
-    """Return the datasets that say their layout, and so are not mixed with others of their names."""
+    """Return the datasets with a layout, which replace others of their names."""
     datasets = values.get("datasets")
     if not isinstance(datasets, Mapping):
         return set()

@@ -25,7 +25,7 @@ _TEMPLATES = "__use_yte__"  # by which Snakemake evaluates expressions in a file
 class _StrictLoader(yaml.SafeLoader):
     """Safe YAML whose keys are text, without duplicate keys, aliases and tags, and with plain decimal numbers.
 
-    What YAML 1.1 would read as octal (``010``), sexagesimal (``1:30``), hexadecimal or as a date stays text.
+    Octal (``010``), sexagesimal (``1:30``) and hexadecimal numbers and dates of YAML 1.1 stay text.
     """
 
     def __init__(self, stream: str) -> None:

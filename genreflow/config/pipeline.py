@@ -18,7 +18,7 @@ else:
 
 
 class Limits(Settings):
-    """What one job may use."""
+    """Limits of jobs."""
 
     shard_size: int = Field(32, ge=1, le=4096, description="Most tracks in a shard, the unit of one job.")
     audio_threads: int = Field(4, ge=1, le=1_024, description="Most tracks of a shard that are decoded side by side.")
@@ -50,7 +50,7 @@ class Limits(Settings):
 
 
 class Duplicates(Settings):
-    """What is done about recordings that are there more than once. Copies are never on two sides of a fold."""
+    """Treatment of recordings with copies. Copies are never on two sides of a fold."""
 
     search: Literal["exact", "recordings"] = Field(
         "recordings",
@@ -62,19 +62,19 @@ class Duplicates(Settings):
 
 
 class ReportSettings(Settings):
-    """What the report of a study holds besides its tables and figures."""
+    """Content of a report besides tables and figures."""
 
     excerpts: int = Field(
-        300, ge=0, le=10_000, description="Most tracks that can be heard in it, about 100 kB each; mistakes come first."
+        300, ge=0, le=10_000, description="Most tracks to listen to, about 100 kB each; mistakes come first."
     )
     excerpt_seconds: float = Field(10.0, ge=1, le=60, description="Length of an excerpt, s.")
     excerpts_within: int = Field(
-        10, ge=0, le=1_000, description="How many of them `report.html`, the report in a single file, has as well."
+        10, ge=0, le=1_000, description="Number of these that `report.html`, the report in a single file, contains."
     )
 
 
 class PredictRequest(Settings):
-    """What `snakemake predict` classifies."""
+    """Files that `snakemake predict` classifies."""
 
     study: str = Field(description="Study whose final model is used.")
     files: list[str] = Field(min_length=1, description="Audio files, folders and playlists (.m3u, .m3u8).")
@@ -85,7 +85,7 @@ class PipelineSettings(Settings):
 
     studies: list[str] = Field(default_factory=list, description="Names in studies/, or paths to study files.")
     size: Literal["full", "small"] = Field(
-        "full", description="small: with what the key `small` of a study file changes: other music, fewer epochs."
+        "full", description="small: with the changes under the key `small` of a study file: other music, fewer epochs."
     )
     datasets: dict[str, Dataset] = Field(default_factory=dict)
     audio: AudioSettings = AudioSettings()

@@ -14,15 +14,15 @@ DEFAULT_PROTOCOL = "standard"
 
 
 class Protocol(Settings):
-    """Which tracks take part, and how they are divided."""
+    """The tracks that take part, and how they are divided."""
 
-    title: str = Field("", description="What it is called in figures and tables; its name if not given.")
+    title: str = Field("", description="Name in figures and tables; by default its key.")
     dataset: str | None = Field(None, description="A dataset in config.yaml; the study's if not given.")
     classes: list[str] | None = Field(
         None, min_length=2, description="Only tracks of these classes; of tags, only these, and tracks that have any."
     )
     original: bool = Field(
-        False, description="Published numbers were measured so, and stand beside ours; the first one's if none is said."
+        False, description="The protocol of the published numbers, which are shown beside ours; by default the first."
     )
     tracks: int | None = Field(None, ge=2, le=10_000_000, description="At most so many tracks, as many of each class.")
     folds: dict[str, Value] = Field(default_factory=dict, description="Where it differs from the study's `folds`.")
@@ -39,7 +39,7 @@ class ModelSettings(Settings):
 
 
 class Fusion(Settings):
-    """Several models asked together. It is judged like a model, and named like one in experiments."""
+    """A combination of several models, evaluated and named like a model."""
 
     models: list[str] = Field(min_length=2, description="Models of the study, fed the same segments.")
     rule: Literal["mean", "stacking"] = Field(
@@ -56,7 +56,7 @@ class Experiment(Settings):
     model: str | None = Field(None, description="The model it varies; the study's first if not given.")
     vary: dict[str, list[Value]] = Field(
         min_length=1,
-        description="What is varied -> its values: options of the model, training settings, or `model`, `input`, "
+        description="Varied setting -> its values: options of the model, training settings, or `model`, `input`, "
         "`protocol`.",
     )
     figures: list[str] = Field(
@@ -65,16 +65,16 @@ class Experiment(Settings):
 
 
 class StudySettings(Settings):
-    """What is asked of a dataset: inputs, protocols, models, training, experiments."""
+    """A study of a dataset: inputs, protocols, models, training, experiments."""
 
     title: str = Field("", description="Heading of the report; the study's name if not given.")
     description: str = Field("", description="A sentence or two below it.")
-    citation: str = Field("", description="What to cite.")
+    citation: str = Field("", description="Reference to cite.")
     dataset: str = Field(description="Name of a dataset in config.yaml.")
     inputs: dict[str, InputSettings] = Field(
         default_factory=lambda: {"slices": InputSettings()},
         min_length=1,
-        description="What models can be fed, by name.",
+        description="Inputs of models, by name.",
     )
     folds: FoldSettings = Field(FoldSettings(), description="How tracks are divided.")
     protocols: dict[str, Protocol] = Field(
@@ -84,10 +84,10 @@ class StudySettings(Settings):
     models: dict[str, ModelSettings] = Field(
         default_factory=dict, description="Models by their names below; none: the study prepares data only."
     )
-    fusions: dict[str, Fusion] = Field(default_factory=dict, description="Models asked together, by name.")
+    fusions: dict[str, Fusion] = Field(default_factory=dict, description="Combinations of models, by name.")
     training: TrainingSettings = Field(TrainingSettings(), description="How models are trained.")
     repeats: int = Field(1, ge=1, le=100, description="Train each fold so often, with seeds that follow each other.")
-    experiments: dict[str, Experiment] = Field(default_factory=dict, description="What is varied, by name.")
+    experiments: dict[str, Experiment] = Field(default_factory=dict, description="Experiments, by name.")
     final: dict[str, Value] | None = Field(
         default_factory=dict,
         description="Setting of the final model, trained on all tracks but the holdout; null for none.",
@@ -98,11 +98,11 @@ class StudySettings(Settings):
     diagrams: list[Literal["quadrants", "fusion", "workflow"]] = Field(
         default_factory=list, description="Drawings: of the moods' quadrants, of two ways to fuse, of the steps."
     )
-    filters: bool = Field(False, description="Show what the filters of the final model respond to.")
+    filters: bool = Field(False, description="Visualize the filters of the final model.")
     snippets: dict[str, dict[str, Value]] = Field(
         default_factory=dict,
-        description="Show what a model says of 100 random snippets of some tracks that it was not trained on: name -> "
-        "`model` and what is varied of it.",
+        description="Show the predictions for 100 random snippets of some tracks outside the training: name -> "
+        "`model` and its varied settings.",
     )
     published: str | None = Field(None, description="Published numbers: resources/published/<name>*.csv.")
 

@@ -23,9 +23,9 @@ class TrainingSettings(Settings):
     weight_decay: float = Field(0.0, ge=0, le=1, description="L2 penalty on the weights; with adamw, their decay.")
     schedule: Schedule = Field(
         "cosine",
-        description="Step size over the training: falling to 0 as a half cosine; constant; plateau: smaller when what "
-        "is watched gets no better; won2020: Adam, then SGD in three steps from the best weights so far, the 200 "
-        "epochs of Won et al. (2020) scaled to `epochs`, with their own step sizes, momentum and weight decay.",
+        description="Step size over the training: falling to 0 as a half cosine; constant; plateau: smaller when the "
+        "monitored quantity stops improving; won2020: Adam, then SGD in three steps from the best weights so far, the "
+        "200 epochs of Won et al. (2020) scaled to `epochs`, with their own step sizes, momentum and weight decay.",
     )
     plateau_patience: int = Field(
         5, ge=1, le=1_000_000, description="plateau: epochs without improvement before a smaller step."
@@ -79,9 +79,7 @@ class TrainingSettings(Settings):
         "auto", description="auto: bfloat16 where the hardware has it, float32 elsewhere."
     )
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Seed of initial weights, batches, augmentation and dropout.")
-    predict_training: bool = Field(
-        False, description="Predict the slices that were trained on, too: what the model knows by heart."
-    )
+    predict_training: bool = Field(False, description="Also predict the training slices, which shows overfitting.")
     tensorboard: bool = Field(
         False, description="Also write TensorBoard event files beside the logs (needs tensorboardX)."
     )

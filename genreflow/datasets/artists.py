@@ -1,4 +1,4 @@
-"""Who made a track: spellings of one name are one artist, and `Various Artists` is none."""
+"""Artists of tracks: spellings of one name are one artist, and `Various Artists` is none."""
 
 import unicodedata
 from collections import defaultdict
@@ -15,7 +15,7 @@ _APOSTROPHES = str.maketrans({"'": None, "’": None, "ʼ": None, "`": None, "&"
 
 
 def artist_key(name: str | None) -> str | None:
-    """Return what all spellings of an artist have in common, or None where the name says nobody.
+    """Return the key shared by all spellings of an artist, or None for names such as `Various Artists`.
 
     Case, accents, punctuation, blanks, and a leading or trailing `the` do not count.
     """

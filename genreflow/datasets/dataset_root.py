@@ -1,4 +1,4 @@
-"""Where a published dataset lies: in the folder that was given, or in the one that its archive unpacks to."""
+"""Finding a published dataset in the given folder, or in the one that its archive unpacks to."""
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ def find_dataset_root(path: str, homes: Sequence[str], folders: Collection[str])
     Raises
     ------
     UserError, Problems
-        When `path` does not exist, or one of `folders` is not there; it says what is there instead.
+        When `path` or one of `folders` does not exist; the message lists the folders there are.
     """
     base = folder_of(path)
     places = (base / home for home in homes)
@@ -39,13 +39,13 @@ def find_dataset_root(path: str, homes: Sequence[str], folders: Collection[str])
 
 
 def found_in(folder: Path) -> str:
-    """Return a remark on what a folder holds, for an error that looked for something else there."""
+    """Return a list of the content of a folder, for an error message."""
     names = sorted(printable(os.fsencode(entry.name)) for entry in folder.iterdir())
     return f"found: {listing(names, most=20)}" if names else "the folder is empty"
 
 
 def stem(name: bytes) -> bytes:
-    """Return a name or path without the end that tells its kind."""
+    """Return a name or path without its suffix."""
     return name[: len(name) - len(suffix(name))]
 
 

@@ -1,7 +1,7 @@
-"""The same recording more than once: finding the copies, and what becomes of them.
+"""Copies of one recording: finding them, and their consequences for labels and groups.
 
-Copies may differ in codec, level, sample rate, and where they begin and end. Not found are copies at another speed or
-pitch, and excerpts that lie outside the part of which a fingerprint is taken.
+Copies may differ in codec, level, sample rate, start and end. Copies at another speed or pitch are not found, nor are
+excerpts outside the fingerprinted part.
 """
 
 from collections import defaultdict
@@ -35,12 +35,12 @@ _KINDS = {
 _MOST_WRONG_BITS = 0.125
 _OVERLAP = 64  # words that count, 8 s or more, are compared at least
 _SHORTEST, _MOST_OF = 16, 0.7  # where a track has fewer: so many, and so great a part of them
-_DISTINCT = 0.5  # of these; with fewer, as in a drone or a metronome, there is little to tell recordings apart
+_DISTINCT = 0.5  # of these; fewer, as in a drone or a metronome, do not distinguish recordings
 
 _NEIGHBOURS = 8  # postings of a word that each is compared with
 _VOTES = 2  # words that two tracks share at one lag before they are compared
 _LAGS = 3  # at which two tracks are compared at most
-_TRACK_BITS, _PLACE_BITS = 20, 12  # so many tracks, and words of a track, are told apart
+_TRACK_BITS, _PLACE_BITS = 20, 12  # bits for the number of a track, and of a word in it
 
 
 def find_pairs(tracks: pd.DataFrame, search: str) -> pd.DataFrame:
@@ -76,7 +76,7 @@ def find_pairs(tracks: pd.DataFrame, search: str) -> pd.DataFrame:
 
 
 def resolve(tracks: pd.DataFrame, pairs: pd.DataFrame, across_classes: str) -> pd.DataFrame:
-    """Say of each track which recording it is a copy of, what follows from that, and what it must stay together with.
+    """Return recording, group and verdict of each track that follow from its copies.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def resolve(tracks: pd.DataFrame, pairs: pd.DataFrame, across_classes: str) -> p
     pairs
         As `find_pairs` returns them; those with other tracks do not count.
     across_classes
-        What becomes of copies with different labels: `quarantine` refuses all, `keep_first` all but the one with the
+        Treatment of copies with different labels: `quarantine` refuses all, `keep_first` all but the one with the
         smallest title, `keep` none.
 
     Returns
@@ -152,12 +152,12 @@ def _alike(tracks: pd.DataFrame) -> list[tuple[str, str, str, float, float]]:
 
 
 def _fresh(words: np.ndarray) -> np.ndarray:
-    """Return which words differ from the one before: those of silence and of held sounds say nothing."""
+    """Return which words differ from their predecessor; repeated ones, of silence or held sounds, do not count."""
     return np.concatenate([[True], words[1:] != words[:-1]])[: len(words)]
 
 
 def _wrong_bits(a: np.ndarray, b: np.ndarray, fresh_a: np.ndarray, fresh_b: np.ndarray, lag: int) -> float:
-    """Return the share of bits that differ where a[i + lag] lies over b[i]; 1 if what lies there says too little."""
+    """Return the share of differing bits between a[i + lag] and b[i]; 1 if the overlap is too short or uniform."""
     begin = max(0, lag)
     length = min(len(a) - begin, len(b) - begin + lag)
     here, there = slice(begin, begin + length), slice(begin - lag, begin - lag + length)
@@ -267,9 +267,9 @@ def _copies(tracks: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, tuple[str, s
         others[b][kind].append(titles[a])
     remarks = {}
     for track, by_kind in others.items():
-        said = [(*_KINDS[kind], sorted(names)) for kind, names in by_kind.items() if names]
-        codes = dict.fromkeys(code for code, _, _ in said)
-        remarks[track] = " ".join(codes), " ".join(f"{sentence} {_listing(names)}." for _, sentence, names in said)
+        copies = [(*_KINDS[kind], sorted(names)) for kind, names in by_kind.items() if names]
+        codes = dict.fromkeys(code for code, _, _ in copies)
+        remarks[track] = " ".join(codes), " ".join(f"{sentence} {_listing(names)}." for _, sentence, names in copies)
     return remarks
 
 

@@ -1,6 +1,6 @@
-"""The index of a data set: what became of every track of the catalogue, for one input.
+"""The index of a dataset for one input: the fate of every track of the catalogue.
 
-It stands between the shards and everything after them, so that later jobs read one small file.
+It summarizes the shards, so that later jobs read one small file.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from genreflow.store.parquet import Header, read_frame, read_header, write_table
 STAGE_VERSION = 1
 
 KIND = "index"
-FEW = 2  # refused tracks that say nothing about a folder
+FEW = 2  # refused tracks that are always accepted
 COLUMNS = [
     "track_id", "title", "label", "tags", "group", "artist", "split", "shard", "slices", "padded_s", "seconds",
     "verdict", "reason", "message", "sha256", "recording", "container", "codec", "source_rate", "channels",
@@ -44,7 +44,7 @@ def build(
     *,
     across_classes: str,
 ) -> pd.DataFrame:
-    """Join what the catalogue, the audio and slice shards, and the search for duplicates say of each track.
+    """Join catalogue, audio shards, slice shards and duplicates to a row per track.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def build(
     duplicates
         The pairs of equal recordings.
     across_classes
-        What becomes of copies with different labels, see `genreflow.datasets.duplicates.resolve`.
+        Treatment of copies with different labels, see `genreflow.datasets.duplicates.resolve`.
 
     Returns
     -------
@@ -70,18 +70,18 @@ def build(
         When a track of the catalogue is in no shard, or in several.
     """
     tracks = read(catalogue).drop(["bytes", "mtime_ns", "ctime_ns", "sha256"]).to_pandas()
-    heard = pd.concat(
+    audio = pd.concat(
         [read_frame(path, "audio", HEARD).assign(shard=shard) for shard, path in zip(shards, audio, strict=True)],
         ignore_index=True,
     )
-    _same_tracks(tracks["track_id"], heard["track_id"], catalogue)
+    _same_tracks(tracks["track_id"], audio["track_id"], catalogue)
     cut = _fates(slices)
-    _same_tracks(heard.loc[heard["verdict"] != "quarantine", "track_id"], cut["track_id"], catalogue)
-    return join(tracks, heard, cut, read_frame(duplicates, PAIRS), across_classes=across_classes)
+    _same_tracks(audio.loc[audio["verdict"] != "quarantine", "track_id"], cut["track_id"], catalogue)
+    return join(tracks, audio, cut, read_frame(duplicates, PAIRS), across_classes=across_classes)
 
 
 def join(
-    tracks: pd.DataFrame, heard: pd.DataFrame, cut: pd.DataFrame, pairs: pd.DataFrame, *, across_classes: str
+    tracks: pd.DataFrame, audio: pd.DataFrame, cut: pd.DataFrame, pairs: pd.DataFrame, *, across_classes: str
 ) -> pd.DataFrame:
     """Return the index from tables in memory, see `build`.
 
@@ -89,7 +89,7 @@ def join(
     ----------
     tracks
         A row a track of the catalogue, `SCHEMA` of that but for stamps and hashes.
-    heard
+    audio
         A row a track of the audio shards, `HEARD` and ``shard``.
     cut
         A row a track that was cut, ``track_id, slices, padded_s, verdict, reason, message``.
@@ -97,15 +97,15 @@ def join(
         Equal recordings.
     """
     tracks = tracks.assign(title=[printable(path) for path in tracks["path"]])
-    usable = heard.loc[heard["verdict"] != "quarantine", "track_id"]
+    usable = audio.loc[audio["verdict"] != "quarantine", "track_id"]
     copies = resolve(tracks[tracks["track_id"].isin(usable)], pairs, across_classes)
-    index = tracks.merge(heard.drop(columns=["reason", "message"]), on="track_id")
+    index = tracks.merge(audio.drop(columns=["reason", "message"]), on="track_id")
     index = index.merge(cut[["track_id", "slices", "padded_s"]], on="track_id", how="left")
     joined = copies.set_index("track_id")
     merged = index["track_id"].map(joined["group"]).astype(object)
     index["group"] = merged.where(merged.notna(), index["group"].astype(object))
     index["recording"] = index["track_id"].map(joined["recording"])
-    index["reason"], index["message"] = _judgement(index["track_id"], [tracks, heard, copies, cut])
+    index["reason"], index["message"] = _judgement(index["track_id"], [tracks, audio, copies, cut])
     refused = index["reason"].str.startswith("Q_")
     index["verdict"] = index["reason"].map(verdict_of)
     index["slices"] = index["slices"].fillna(0).astype(int).where(~refused, 0)
@@ -114,7 +114,7 @@ def join(
 
 
 def write(path: Path, index: pd.DataFrame, *, catalogue: Path, slices: Sequence[Path], key: str) -> None:
-    """Write an index, with what the catalogue knows of files that are no tracks, and the suffix of its shards."""
+    """Write an index, with the catalogue's facts on ignored files, and the suffix of its shards."""
     facts = {
         "ignored": ignored_of(catalogue),
         "notices": notices_of(catalogue),
@@ -141,7 +141,7 @@ def padded(index: pd.DataFrame) -> dict[str, Any]:
 
 
 def shard_files(path: Path | str) -> list[Path]:
-    """Return the slice shards that an index speaks of, which lie beside it."""
+    """Return the slice shards of an index, which are in its folder."""
     suffix = facts_of(path)["suffix"]
     shards = read_frame(path, KIND, ["shard"])["shard"].unique()
     return [Path(path).with_name(f"{shard}{suffix}") for shard in sorted(shards)]
@@ -189,7 +189,7 @@ def check_losses(index: pd.DataFrame, *, most: float, most_of_a_class: float) ->
 
 
 def _fates(slices: Sequence[Path]) -> pd.DataFrame:
-    """Return what became of each track by the cutting alone."""
+    """Return the fate of each track in the cutting of slices."""
     return pd.DataFrame(
         [row for path in slices for row in slice_shards.read_header(path).facts["tracks"]],
         columns=["track_id", "slices", "padded_s", "verdict", "reason", "message"],
@@ -198,13 +198,13 @@ def _fates(slices: Sequence[Path]) -> pd.DataFrame:
 
 def _judgement(track_ids: pd.Series, stages: Sequence[pd.DataFrame]) -> tuple[list[str], list[str]]:
     """Return codes and sentences of each track over all stages: the first refusal alone, or all warnings."""
-    said: dict[str, list[tuple[str, str]]] = {track_id: [] for track_id in track_ids}
+    remarks_of: dict[str, list[tuple[str, str]]] = {track_id: [] for track_id in track_ids}
     for stage in stages:
-        told = stage.loc[stage["reason"].fillna("") != "", ["track_id", "reason", "message"]]
-        for track_id, reason, message in told.itertuples(index=False):
-            said[track_id].append((reason, message))
+        marked = stage.loc[stage["reason"].fillna("") != "", ["track_id", "reason", "message"]]
+        for track_id, reason, message in marked.itertuples(index=False):
+            remarks_of[track_id].append((reason, message))
     judged = []
-    for remarks in said.values():
+    for remarks in remarks_of.values():
         refusals = [remark for remark in remarks if remark[0].startswith("Q_")]
         judged.append([" ".join(texts) for texts in zip(*(refusals[:1] or remarks), strict=True)] or ["", ""])
     reasons, messages = zip(*judged, strict=True)

@@ -1,4 +1,4 @@
-"""Defects of published datasets that are known by name, so that they are explained; a new defect stays loud."""
+"""Known defects of published datasets, so that they are explained; a new defect is still reported."""
 
 import dataclasses
 import os
@@ -32,7 +32,7 @@ class KnownBad:
     verdict
         ``quarantine``: no copy is any good. ``note``: some copies are, so the file is tried.
     reason, source
-        What is wrong with it, and who says so.
+        The defect, and its reference.
     """
 
     file: str
@@ -49,7 +49,7 @@ def known_bad(dataset: str) -> list[KnownBad]:
 
 
 def marked(tracks: Iterable[ListedTrack], root: bytes, dataset: str, *, keep: bool = False) -> list[ListedTrack]:
-    """Return tracks with what is known of their files as `reason` (``Q_KNOWN_BAD``, ``W_KNOWN_ISSUE``) and `message`.
+    """Return tracks with their known defects as `reason` (``Q_KNOWN_BAD``, ``W_KNOWN_ISSUE``) and `message`.
 
     A defect is found by the path of a track below `root`, with or without its suffix, and by content where it is known.
     With `keep`, files that are known to be bad are used all the same.

@@ -12,5 +12,5 @@ def printable(path: bytes) -> str:
 
 
 def reading(path: bytes) -> str:
-    """Return what a person reads: NFC, odd bytes as U+FFFD. Names that read the same may differ in their bytes."""
+    """Return the reading of a name: NFC, with U+FFFD for odd bytes. Names with one reading may differ in bytes."""
     return unicodedata.normalize("NFC", path.decode("utf-8", "replace"))

@@ -1,4 +1,4 @@
-"""Paths as somebody wrote them down, names in two Unicode forms, and ways out of a folder."""
+"""Finding files by paths as people wrote them, in either Unicode form, and detecting paths out of a folder."""
 
 import os
 import posixpath
@@ -22,7 +22,7 @@ Reader = Callable[[bytes], str]
 
 
 def is_too_long(path: bytes) -> bool:
-    """Tell whether the system would not open this path."""
+    """Return whether a path is too long for the system."""
     return len(path) > _MOST_BYTES or max(map(len, path.split(b"/"))) > _MOST_NAME_BYTES
 
 
@@ -34,13 +34,13 @@ def twins(paths: Iterable[bytes]) -> set[bytes]:
 
 
 def with_twins(tracks: Sequence[ListedTrack]) -> list[ListedTrack]:
-    """Return tracks with a caution at those whose path differs from another only in its Unicode form."""
+    """Return tracks with a warning at those whose path differs from another only in its Unicode form."""
     twin = twins(track.path for track in tracks)
     return [_warned(track, *TWIN) if track.path in twin else track for track in tracks]
 
 
 def _warned(track: ListedTrack, reason: str, message: str) -> ListedTrack:
-    """Add a caution to a track that is not refused."""
+    """Add a warning to a track that is not refused."""
     if track.reason.startswith("Q_"):
         return track
     return replace(track, reason=f"{track.reason} {reason}".strip(), message=f"{track.message} {message}".strip())
@@ -52,12 +52,12 @@ def refused_outside(setting: str) -> tuple[str, str]:
 
 
 def is_inside(path: bytes, folder: bytes) -> bool:
-    """Tell whether a path lies below a folder; both are normalised."""
+    """Return whether a normalized path is below a normalized folder."""
     return path.startswith(folder.rstrip(b"/") + b"/")
 
 
 class Finder:
-    """The files below a root that paths given as text mean."""
+    """Finds the files below a root by paths given as text."""
 
     def __init__(self, root: bytes) -> None:
         self.root = root
@@ -77,11 +77,11 @@ class Finder:
         return self._follow(normalised(text), _caseless)
 
     def is_there(self, text: str) -> bool:
-        """Tell whether there is something under exactly these bytes, if only a broken link."""
+        """Return whether a path of exactly these bytes exists, if only as a broken link."""
         return os.path.lexists(os.path.join(self.root, os.fsencode(text)))
 
     def is_outside(self, path: bytes) -> bool:
-        """Tell whether a path, its links followed, leads out of the root."""
+        """Return whether a path, after following links, leads out of the root."""
         whole = os.path.join(self.root, path)
         folder, name = os.path.split(whole)
         if folder not in self._real_folders:
@@ -91,7 +91,7 @@ class Finder:
         return not is_inside(real, self.real_root)
 
     def _follow(self, text: str, read: Reader) -> bytes | None:
-        """Go from step to step: to what has exactly its bytes, else to the one name that `read` takes for the same."""
+        """Follow a path step by step, to the exact name or else to the only one with the same reading."""
         path = b"/" if text.startswith("/") else b""
         for step in os.fsencode(text).strip(b"/").split(b"/"):
             exact = os.path.join(path, step)
@@ -104,7 +104,7 @@ class Finder:
         return path
 
     def _alike(self, folder: bytes, read: Reader) -> dict[str, list[bytes]]:
-        """Return the names in a folder by how `read` takes them."""
+        """Return the names in a folder by their reading."""
         if (read, folder) not in self._names:
             names = self._names[read, folder] = defaultdict(list)
             with suppress(OSError), os.scandir(os.path.join(self.root, folder)) as entries:
@@ -119,14 +119,14 @@ def _caseless(name: bytes) -> str:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a path leads that somebody wrote down.
+    """The file of a path that somebody wrote.
 
     Attributes
     ----------
     path
-        Relative to the root, or absolute where it leads out of it; as it was written if it is faulty.
+        Relative to the root, or absolute if outside it; as written if it is faulty.
     fault
-        Why it cannot be used, and what to do.
+        Reason why it cannot be used, and the remedy.
     reason, message
         As in `ListedTrack`; ``Q_MISSING`` where there is no file.
     is_otherwise
@@ -171,7 +171,7 @@ def normalised(text: str) -> str:
 
 
 def fault_of(text: str, *, allow_outside: bool) -> str | None:
-    r"""Return what is wrong with a path that somebody wrote down, and what to do, or None.
+    r"""Return the fault of a written path and its remedy, or None.
 
     Refused are NUL, URLs, drive letters (``C:\x``), ``~`` and, unless allowed, paths that lead out of the root.
     """

@@ -1,4 +1,4 @@
-"""How far a stage has come that is run shard by shard, each in a process that knows nothing of the others."""
+"""Progress of a stage whose shards are made by separate processes."""
 
 import json
 import time

@@ -146,9 +146,9 @@ def refresh(settings: Layout, path: Path, *, raw: Path) -> pa.Table:
 
 
 def record(listing: Listing, path: Path, *, writes: bool = True) -> pa.Table:
-    """Read what is new of the listed files, and bring the catalogue at `path` up to date if anything has changed.
+    """Hash the new files, and update the catalogue at `path` if anything changed.
 
-    Without `writes` a catalogue that is there stays as it is.
+    Without `writes` an existing catalogue is left unchanged.
 
     Returns
     -------
@@ -196,7 +196,7 @@ def _stamp(path: bytes) -> tuple[int, int, int]:
 
 def _with_hashes(listed: pa.Table, root: bytes, old: pa.Table | None) -> pa.Table:
     known = dict(zip(_identities(old), old["sha256"].to_pylist(), strict=True)) if old is not None else {}
-    # What could not be read is tried again, for the fault may not have been the file's.
+    # Files that could not be read are tried again: the cause may have been outside the file.
     known = {identity: sha256 for identity, sha256 in known.items() if not sha256.startswith(MISSING)}
     identities = _identities(listed)
     hashes = [

@@ -38,5 +38,5 @@ def shard_names(track_ids: Sequence[str], size: int) -> list[str]:
 
 
 def is_in_shard(track_id: str, shard: str) -> bool:
-    """Tell whether a track belongs to a shard."""
+    """Return whether a track belongs to a shard."""
     return format(int(track_id, 16), f"0{_BITS}b").startswith(shard[1:])

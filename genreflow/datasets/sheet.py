@@ -1,4 +1,4 @@
-"""A CSV file from whatever spreadsheet, as rows of text."""
+"""Reading CSV files of any spreadsheet program as rows of text."""
 
 import codecs
 import csv
@@ -86,7 +86,7 @@ def _text(path: str) -> str:
 
 
 def _workbook(content: bytes) -> str:
-    """Return what a file of a spreadsheet program is, other than CSV; empty if it is none."""
+    """Return the name of a spreadsheet format other than CSV; empty for any other file."""
     if content.startswith(_OLE):
         return "an Excel workbook (.xls)"
     if not content.startswith(_ZIP):

@@ -1,4 +1,4 @@
-"""A split that comes with the music: its words, and the proof that it can be used."""
+"""Splits that come with a dataset: their names, and checks that they can be used."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ _REST = "(none)"
 
 
 def check_split(tracks: Sequence[ListedTrack]) -> tuple[list[str], list[str]]:
-    """Say what makes a split useless, and what is odd about it.
+    """Return the problems that make a split useless, and notices.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def _empty_parts(parts: Mapping[str, list[ListedTrack]]) -> list[str]:
 
 
 def _absent_classes(parts: Mapping[str, list[ListedTrack]]) -> dict[str, str]:
-    """Say which classes a part lacks, for every part that lacks some."""
+    """Return a sentence on the missing classes of each part that lacks some."""
     present = {part: {label for track in members for label in labels_of(track)} for part, members in parts.items()}
     everywhere = set().union(*present.values())
     lacks = {}

@@ -1,4 +1,4 @@
-"""Tables that come with datasets, read as text: an id keeps its zeros, and a genre may be called `NA`."""
+"""Tables of published datasets, read as text: an id keeps its zeros, and a genre may be called `NA`."""
 
 import csv
 import io
@@ -73,7 +73,7 @@ def read_header(path: Path, *, header_lines: int = 1, separator: str = ",") -> T
 
 
 def raise_any(path: Path, problems: list[str]) -> None:
-    """Raise what is wrong with a table, if anything is: the first twenty of it one by one."""
+    """Raise the problems of a table, if any, and list the first twenty."""
     rest = len(problems) - _MOST_PROBLEMS
     if problems:
         raise Problems(f"{path}:", problems[:_MOST_PROBLEMS] + ([f"and {rest:,} more"] if rest > 0 else []))

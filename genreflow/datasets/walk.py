@@ -1,4 +1,4 @@
-"""Going through all that lies below a folder, without getting lost in it."""
+"""Walking through a folder: each folder once, whatever the links."""
 
 import os
 import stat
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from genreflow.datasets.paths import OUTSIDE, TOO_LONG, is_inside, is_too_long, refused_outside
 
-# Files that lie beside music in every collection. Anything else inside a class folder is taken for a track,
+# Files that accompany music in every collection. Anything else inside a class folder counts as a track,
 # so that a damaged or misnamed one is refused by name and not skipped.
 SIDE_FILES = frozenset(
     # pictures, texts, playlists, checksums
@@ -37,7 +37,7 @@ _UNREADABLE = ("Q_UNREADABLE", "The files of this folder cannot be listed.")
 
 @dataclass(frozen=True)
 class Entry:
-    """Something in a folder that is not looked into any further.
+    """A file, or a folder that is not opened.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Entry:
     is_folder
         It is a folder, or a link to one: hidden, empty, or not to be opened, then with a reason.
     reason, message
-        What there is to say of it, as in `ListedTrack`.
+        Code and sentence, as in `ListedTrack`.
     elsewhere
         It is a link to a folder whose files are found under another path.
     """
@@ -59,23 +59,23 @@ class Entry:
 
 
 def suffix(path: bytes) -> bytes:
-    """Return the end of a name that tells its kind, in lower case, with the dot."""
+    """Return the suffix of a name in lower case, with the dot."""
     stem, dot, end = path.rpartition(b".")
     return dot + end.lower() if stem else b""
 
 
 def is_hidden(name: bytes) -> bool:
-    """Tell whether a file or folder is the system's, not the user's: a song may begin with several dots."""
+    """Return whether a file or folder belongs to the system; names of songs may begin with several dots."""
     return (name.startswith(b".") and not name.startswith(b"..")) or name in _OF_THE_SYSTEM
 
 
 def is_side_file(name: bytes) -> bool:
-    """Return whether a file lies beside music without being any: ``cover.jpg``, ``Thumbs.db``, ``._blues.00000.au``."""
+    """Return whether a file accompanies music: ``cover.jpg``, ``Thumbs.db``, ``._blues.00000.au``."""
     return is_hidden(name) or suffix(name) in SIDE_FILES or suffix(name).endswith(b"~")
 
 
 def walk(root: bytes, *, follow_links: bool, without: Sequence[bytes] = ()) -> Iterator[Entry]:
-    """Go through all that lies below a folder, each folder once, however links may lead.
+    """Yield the files below a folder, visiting each folder once, whatever the links.
 
     Links to folders are followed after all real folders, if they lead to one that was not seen by then: inside the
     root always, outside with `follow_links`. Hidden folders are not opened.
@@ -140,7 +140,7 @@ class _Walk:
                     yield Entry(path, False, *TOO_LONG if is_too_long(self._whole(path)) else _said(start))
 
     def _link(self, path: bytes, start: Entry) -> Iterator[Entry]:
-        """Give a link to a file; keep a link to a folder for later."""
+        """Yield a link to a file; keep a link to a folder for later."""
         whole = self._whole(path)
         try:
             is_folder = stat.S_ISDIR(os.stat(whole).st_mode)

@@ -1,4 +1,4 @@
-"""The card of a model: what it is, what it was trained on and judged by, and what it must not be used for.
+"""The card of a model: description, training data, evaluation, limits and use.
 
 After Mitchell et al. 2019, Model cards for model reporting. Every number is from the run and the tables of its study.
 """
@@ -54,42 +54,42 @@ def _what(predictor: Predictor) -> str:
 def _data(predictor: Predictor, record: Record) -> str:
     dataset = predictor.bundle.run.get("dataset", {})
     counts = dataset.get("tracks", {})
-    said = [f"{counts.get('train', 0):,} tracks, {dataset.get('slices', {}).get('train', 0):,} slices."]
+    parts = [f"{counts.get('train', 0):,} tracks, {dataset.get('slices', {}).get('train', 0):,} slices."]
     if others := {role: n for role, n in counts.items() if role != "train"}:
-        said.append("Apart from these: " + ", ".join(f"{n:,} tracks ({role})" for role, n in others.items()) + ".")
+        parts.append("Apart from these: " + ", ".join(f"{n:,} tracks ({role})" for role, n in others.items()) + ".")
     if record.music:
-        said.append(f"**The music is {_plain(record.music)}: the numbers below say nothing of the study's own music.**")
+        parts.append(f"**The music is {_plain(record.music)}: the numbers below are not those of its own music.**")
     if predictor.training_profile is not None:
-        said.append("`model.json` holds a digest of every training file, by which the model knows them again.")
-    return " ".join(said)
+        parts.append("`model.json` holds a digest of every training file, by which the model recognizes them.")
+    return " ".join(parts)
 
 
 def _judged(record: Record) -> str:
     if not record.row:
-        return "The tables of its study were not found beside the run, so nothing is said of how good it is."
+        return "The tables of its study were not found beside the run, so there are no metrics."
     row = record.row
-    said = [
+    parts = [
         f"Under the protocol `{_plain(row.get('protocol', ''))}` of the study `{_plain(record.study)}`, by "
-        f"{int(row['folds'])} networks made in the same way, each asked only about tracks that it was not trained on: "
+        f"{int(row['folds'])} networks trained alike, each tested on tracks outside its training: "
         f"{int(row['tracks']):,} tracks of {int(row['groups']):,} groups. Intervals are 95 %, over groups.",
         _table(["what", "value", "95 % interval"], _metrics(row)),
     ]
     if len(record.holdout) and "correct" in record.holdout:
         right, n = int(record.holdout["correct"].sum()), len(record.holdout)
-        said.append(f"The final model gets {right} of {n} tracks right that took no part in anything before.")
+        parts.append(f"The final model gets {right} of {n} tracks right that were held out from everything before.")
     if record.checks:
-        said.append(
+        parts.append(
             f"{record.checks} checks for leakage and confounding were made; "
-            + (f"{len(record.leakage)} found something:" if len(record.leakage) else "none found anything.")
+            + (f"{len(record.leakage)} found leakage:" if len(record.leakage) else "none found leakage.")
         )
-        said += [f"* {_plain(message)}" for message in record.leakage.get("message", [])]
+        parts += [f"* {_plain(message)}" for message in record.leakage.get("message", [])]
     if len(record.classes):
         columns = ["class", "precision", "recall", "f1", "support"]
-        said.append("By class, of tracks:\n\n" + _frame(record.classes, columns))
+        parts.append("By class, of tracks:\n\n" + _frame(record.classes, columns))
     if len(record.tags):
         columns = ["tag", "positives", "roc_auc", "roc_auc_low", "roc_auc_high", "pr_auc", "pr_auc_low", "pr_auc_high"]
-        said.append("By tag, of tracks:\n\n" + _frame(record.tags, columns))
-    return "\n\n".join(said)
+        parts.append("By tag, of tracks:\n\n" + _frame(record.tags, columns))
+    return "\n\n".join(parts)
 
 
 def _metrics(row: Mapping[str, Any]) -> Iterable[Sequence[str]]:
@@ -111,9 +111,9 @@ def _metrics(row: Mapping[str, Any]) -> Iterable[Sequence[str]]:
 def _sure(predictor: Predictor) -> str:
     known: Calibration | None = predictor.calibration
     if known is None:
-        return "Too few tracks were held out to say: probabilities are the network's own."
+        return "Too few tracks were held out: probabilities are not calibrated."
     if known.right is None:
-        return f"By {known.source} none of its answers is worth more than a guess: it says `unknown` of every track."
+        return f"By {known.source} none of its answers is better than a guess: it answers `unknown` for every track."
     if predictor.is_tagged:
         return (
             f"By {known.source}, each tag has the threshold that gives the largest F1; {known.right:.0%} of the "
@@ -129,46 +129,46 @@ def _sure(predictor: Predictor) -> str:
 
 def _limits(predictor: Predictor, record: Record) -> str:
     training_profile = predictor.training_profile
-    said = [
-        "It knows its own classes only, and takes whatever it hears for one of them."
+    parts = [
+        "It assigns every track to one of its own classes."
         if not predictor.is_tagged
-        else "It knows its own tags only.",
-        "Genre is what those say who labelled the tracks; other people, places and times say something else.",
-        "Accuracies hold for tracks like those it was judged by, and for nothing else.",
+        else "It predicts its own tags only.",
+        "Labels are those of the people who labelled the tracks; others would label some tracks otherwise.",
+        "Metrics hold for tracks like the tested ones only.",
     ]
     if training_profile is None or training_profile.limit is None:
-        said.append("It cannot tell tracks that sound unlike its training tracks: too little is known of those.")
+        parts.append("It cannot flag tracks unlike its training tracks: there were too few of these.")
     else:
-        said.append(
+        parts.append(
             "`genreflow predict` warns of tracks that sound unlike the training tracks (W_FOREIGN): farther from them "
-            f"than {1 - FALSE_ALARMS:.0%} of these are from tracks of other groups. What sounds like them and is "
-            "something else passes."
+            f"than {1 - FALSE_ALARMS:.0%} of these are from tracks of other groups. Other music that "
+            "sounds like them passes."
         )
     if predictor.bundle.run.get("status") == "diverged":
-        said.append("**Its training diverged: do not use it.**")
+        parts.append("**Its training diverged: do not use it.**")
     if record.row and int(record.row.get("tracks", 0)) < 100:
-        said.append(f"It was judged by {int(record.row['tracks'])} tracks, which is few.")
-    return "\n".join(f"* {sentence}" for sentence in said)
+        parts.append(f"It was tested on {int(record.row['tracks'])} tracks only.")
+    return "\n".join(f"* {sentence}" for sentence in parts)
 
 
 def _use(predictor: Predictor, onnx: Mapping[str, Any], why_not: str) -> str:
-    said = ["    genreflow predict THIS_FOLDER song.mp3\n    genreflow explain THIS_FOLDER song.mp3"]
+    parts = ["    genreflow predict THIS_FOLDER song.mp3\n    genreflow explain THIS_FOLDER song.mp3"]
     if not onnx:
-        said.append(f"There is no `model.onnx`: {why_not}.")
-        return "\n\n".join(said)
+        parts.append(f"No `model.onnx`: {why_not}.")
+        return "\n\n".join(parts)
     shape = " x ".join(str(size) for size in onnx["input"])
     rate = predictor.input.front_end.sample_rate
     if onnx["front_end"]:
         what = f"samples (mono, {rate:,} Hz, levelled as above), float32 [{shape}], a segment a row"
     else:
         what = f"segments as the front-end makes them, float32 [{shape}], as {why_not}"
-    said.append(
+    parts.append(
         f"`model.onnx` (opset {onnx['opset']}) takes `segments`: {what}; and gives `probabilities`, float32 [batch, "
         f"{len(predictor.bundle.classes)}], in the order of the classes above. Silent segments (below -60 dBFS) are to "
         f"be left out. On {onnx['compared_segments']} segments of music its probabilities differ from those of this "
         f"pipeline by at most {onnx['largest_difference']:.1e}. Temperature and thresholds are in `model.json` alone."
     )
-    return "\n\n".join(said)
+    return "\n\n".join(parts)
 
 
 def _origin(predictor: Predictor, record: Record) -> str:

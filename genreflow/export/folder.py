@@ -33,16 +33,16 @@ _LEAD_S = 30.0
 
 @dataclass(frozen=True)
 class Export:
-    """What was exported.
+    """An exported model.
 
     Attributes
     ----------
     folder
         Where it is.
     onnx
-        What became of the ONNX file.
+        Result of the export to ONNX.
     has_metrics
-        Whether the tables of the study were found, and the card says how good the model is.
+        Whether the tables of the study were found, so that the card has metrics.
     """
 
     folder: Path

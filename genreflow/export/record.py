@@ -1,4 +1,4 @@
-"""What a study found out about a model: the rows of its tables that are of the model's setting."""
+"""Results of a study on a model: the rows of its tables for the model's setting."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _SETTING = ("model", "setting")
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of a run by the tables of its study; what is not there is empty.
+    """Results on a run in the tables of its study; missing ones are empty.
 
     Attributes
     ----------
@@ -26,11 +26,11 @@ class Record:
     classes, tags
         Its rows of ``classes`` (of tracks, by majority vote) and ``tags``.
     holdout
-        Sentences on what it did on tracks held out to the last, where it is the study's headline.
+        Results on the holdout, if it is the study's headline.
     leakage
         The checks for leakage of its protocol that did not pass, and how many there were.
     music
-        What stood in for the study's own music; empty if nothing did.
+        Music in place of the study's own; else empty.
     """
 
     study: str = ""
@@ -45,13 +45,13 @@ class Record:
 
     @property
     def music(self) -> str:
-        """What stood in for the study's own music; empty if nothing did."""
-        said = self.row.get("music")
-        return said if isinstance(said, str) else ""
+        """Music in place of the study's own; else empty."""
+        music = self.row.get("music")
+        return music if isinstance(music, str) else ""
 
 
 def read(run_folder: Path) -> Record:
-    """Return what the tables beside a run say of it: ``<study>/runs/<model>/<setting>/fold-<fold>``.
+    """Return the results on a run, ``<study>/runs/<model>/<setting>/fold-<fold>``, in the tables of its study.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""New music: which files there are, what a finished model says of them, and how sure it may be."""
+"""Inference: finding files, predictions of a trained model, calibration and explanations."""

@@ -66,7 +66,7 @@ def test_the_card_tells_metrics_with_intervals_data_and_limits(exported):
     card = (exported.folder / "MODEL_CARD.md").read_text()
     assert "| tracks right, by majority vote of their slices | 0.900 | 0.800 to 0.950 |" in card
     assert "| hi\\|gh | 0.750 | 0.700 | 0.720 | 20 |" in card
-    assert "1 found something:\n\n* The codec tells." in card
+    assert "1 found leakage:\n\n* The codec tells." in card
     assert "24 tracks" in card and "## Limits" in card and "W_FOREIGN" in card
 
 

@@ -34,7 +34,7 @@ class Gtzan(Layout):
     layout: Literal["gtzan"]
     path: PathText = Field(min_length=1, description="Folder that holds the ten genre folders.")
     known_bad: Literal["quarantine", "keep"] = Field(
-        "quarantine", description="What becomes of reggae.00086, which is noise; most published results kept it."
+        "quarantine", description="Treatment of reggae.00086, which is noise; most published results kept it."
     )
 
     def find(self) -> TrackListing:

@@ -69,7 +69,7 @@ class Manifest(Layout):
     multilabel: bool = Field(
         False, description="The column `tags`, in place of label, holds any number of tags, separated by semicolons."
     )
-    conflict: Literal["stop", "drop"] = Field("stop", description="What to do with a path that has two labels.")
+    conflict: Literal["stop", "drop"] = Field("stop", description="Treatment of a path with two labels.")
     max_missing: float = Field(0.01, ge=0, le=1, description="Share of rows whose file may be missing.")
 
     def find(self) -> TrackListing:
@@ -137,7 +137,7 @@ def _headless_hint(sheet: Sheet, required: Sequence[str]) -> str:
 
 
 def _rows(sheet: Sheet, settings: Manifest, remarks: Remarks) -> Iterator[Row]:
-    """Yield the rows that have a path and a label, note what is wrong with others."""
+    """Yield the rows with a path and a label; note the problems of others."""
     for line, cells in sheet.rows:
         row = dict(zip(sheet.header, cells, strict=False))
         if len(cells) != len(sheet.header):
@@ -191,7 +191,7 @@ def _with_splits(rows: Sequence[Row], remarks: Remarks) -> list[Row]:
 def _with_files(rows: Sequence[Row], finder: Finder, settings: Manifest, remarks: Remarks) -> list[Row]:
     """Return rows with the paths of their files; note paths that cannot be, and files that are not there.
 
-    A row with a faulty path stays, so that what is said of labels and splits does not depend on it.
+    A row with a faulty path stays, so that remarks on labels and splits do not depend on it.
     """
     done, missing, otherwise = [], [], []
     for row in rows:
@@ -229,7 +229,7 @@ def _judge_missing(missing: list[Row], total: int, finder: Finder, settings: Man
 
 
 def _with_classes(rows: Sequence[Row], settings: Manifest, remarks: Remarks) -> tuple[list[ListedTrack], Counter[str]]:
-    """Return a track a path, with its class, and how many were left out, by class; note conflicts and repetitions."""
+    """Return a track per path with its class, and the number left out by class; note conflicts and repetitions."""
     counts = Counter(label for row in rows for label in labels_of(row.track))
     if not settings.multilabel:
         _check_single(rows, counts, settings, remarks)
@@ -266,7 +266,7 @@ def _check_single(rows: Sequence[Row], counts: Counter[str], settings: Manifest,
 
 
 def _is_agreed(rows: Sequence[Row], settings: Manifest, remarks: Remarks) -> bool:
-    """Tell whether all rows of a path have one label; note conflicts that stop the run."""
+    """Return whether all rows of a path have one label; note conflicts that stop the run."""
     first, *others = rows
     agreed = True
     for row in others:
@@ -307,7 +307,7 @@ def _without_artist(tracks: Sequence[ListedTrack]) -> list[str]:
 
 def _unlisted(root: bytes, listed: Collection[bytes], remarks: Remarks) -> int:
     """Count the audio files below the root that no row names."""
-    results = os.path.realpath(b"results")  # what the pipeline makes is below the root of many a manifest
+    results = os.path.realpath(b"results")  # the pipeline's own audio, often below the root of a manifest
     below = islice(walk(root, follow_links=False, without=[results]), _MOST_ENTRIES)
     found = [entry.path for entry in below if not entry.is_folder and suffix(entry.path) in AUDIO_FILES]
     unlisted = [path for path in found if path not in listed and not is_hidden(path.rsplit(b"/", 1)[-1])]
