@@ -55,8 +55,8 @@ def test_it_says_what_is_of_other_settings_and_leaves_it(project, built):
     project.edit("tiny.yaml", "batch: 6", "batch: 8")
     code, printed = project.run(front=DEEP)
     assert code == 0, printed
-    assert "products are not current" in printed
-    assert "pool=max/fold-1/run.json is of other code, settings or tracks" in printed
+    assert "products are outdated" in printed
+    assert "pool=max/fold-1/run.json was made from other code, settings or tracks" in printed
     assert "slices/" not in printed.partition("not current")[2]
     assert project.hashes() == built.hashes()
 
@@ -76,7 +76,7 @@ def test_music_that_changed_behind_its_size_and_times_is_found(project):
     os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     code, printed = project.run(front=DEEP)
     assert code == 5
-    assert "music/low/0.wav has other bytes than when it was catalogued" in printed
+    assert "music/low/0.wav changed since it was catalogued" in printed
     assert "high/" not in printed
 
 
