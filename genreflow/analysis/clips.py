@@ -9,8 +9,9 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from genreflow.config.inputs import FRONT_ENDS, FrontEnd
+from genreflow.config.inputs import Axis, read_front_end
 from genreflow.datasets.index import read_index, shard_files
+from genreflow.features.front_end import FrontEnd
 from genreflow.store.digest import digest
 from genreflow.store.shards import as_fed, read_arrays, read_header, read_rows
 
@@ -52,8 +53,13 @@ class Source:
         if not shards:
             return None
         facts = read_header(shards[0]).facts
-        front_end = FRONT_ENDS[facts["front_end"]["kind"]].model_validate(facts["front_end"])
+        front_end = FrontEnd.of(read_front_end(facts["front_end"]))
         return cls(name, Path(index), front_end, bool(facts.get("peak", False)))
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """Meaning of the axes of a slice."""
+        return self.front_end.settings.axes
 
     def clips(self, track_ids: Collection[str]) -> Iterator[Clip]:
         """Yield those of the tracks that have slices, shard by shard.

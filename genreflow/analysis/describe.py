@@ -7,7 +7,6 @@ import pandas as pd
 
 from genreflow.analysis import examples, importance, projections, signals, tags
 from genreflow.analysis.clips import Listener, Source
-from genreflow.config.inputs import Descriptors, LogMel, Stft, Waveform
 
 # Raise it when any table of the analysis would change.
 STAGE_VERSION = 2
@@ -98,13 +97,13 @@ def _heard(source: Source, index: pd.DataFrame, marked: pd.DataFrame, seed: int)
 def _listeners(source: Source, index: pd.DataFrame, marked: pd.DataFrame, seed: int) -> list[Listener]:
     typical = examples.typical_tracks(marked, seed=seed)
     projected = projections.Projections(source, projections.shown_with(marked, seed=seed), seed=seed)
-    match source.front_end:
-        case Waveform():
+    match source.axes:
+        case ("time",):
             gain = dict(zip(index["track_id"], index["gain_db"], strict=True))
             return [signals.Variances(source, marked, gain), examples.Envelopes(source, typical), projected]
-        case Stft() | LogMel():
+        case ("band", "time"):
             return [signals.Spectra(source, marked), examples.Spectrograms(source, typical), projected]
-        case Descriptors():
+        case ("quantity",):
             return [importance.Importances(source, index, marked, seed=seed), projected]
     return []
 

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from genreflow.analysis.clips import Clip, Source
-from genreflow.analysis.signals import frequencies, unit
 from genreflow.store.digest import digest
 
 ENVELOPES = ["input", "tag", "track_id", "time_s", "low", "high"]
@@ -72,11 +71,11 @@ class Spectrograms:
             levels = clip.array[clip.middle]
             bands, frames = _starts(levels.shape[0], _BANDS), _starts(levels.shape[1], _FRAMES)
             levels = _block_means(_block_means(levels, bands, axis=0), frames, axis=1)
-            hertz = _block_means(frequencies(front_end), bands, axis=0)
+            hertz = _block_means(front_end.frequencies(), bands, axis=0)
             band, frame = np.indices(levels.shape).reshape(2, -1)
             times = frames * front_end.hop / front_end.sample_rate
             table = pd.DataFrame({"time_s": times[frame], "frequency_hz": hertz[band], "level": levels.ravel()})
-            self.parts[tag] = table.assign(tag=tag, track_id=clip.track_id, unit=unit(front_end))
+            self.parts[tag] = table.assign(tag=tag, track_id=clip.track_id, unit=front_end.unit)
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return `SPECTROGRAMS` as ``spectrograms``."""

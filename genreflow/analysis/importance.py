@@ -19,7 +19,6 @@ from scipy.stats import rankdata
 from sklearn.ensemble import RandomForestRegressor
 
 from genreflow.analysis.clips import Clip, Source, drawn
-from genreflow.features.descriptor_sets import names
 from genreflow.store.digest import digest
 
 IMPORTANCES = [
@@ -51,7 +50,7 @@ class Importances:
 
     def __init__(self, source: Source, index: pd.DataFrame, marked: pd.DataFrame, *, seed: int) -> None:
         self.source, self.index, self.marked, self.seed = source, index, marked, seed
-        self.columns = dict(_columns(names(source.front_end)))
+        self.columns = dict(_columns(source.front_end.rows()))
         self.rows: dict[str, np.ndarray] = {}
 
     def add(self, clip: Clip) -> None:

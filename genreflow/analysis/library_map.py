@@ -23,8 +23,9 @@ import pandas as pd
 from genreflow.analysis import tags
 from genreflow.analysis.clips import Clip, Source, drawn
 from genreflow.analysis.projections import perplexity, shown_with, tsne_of_points, upright
-from genreflow.config.inputs import Descriptors, FrontEnd, LogMel, MusicMaps, Waveform
+from genreflow.config.inputs import LogMel
 from genreflow.datasets.index import read_index
+from genreflow.features.front_end import FrontEnd
 from genreflow.features.mel import log_mel
 
 # Raise it when the map would have other points or columns.
@@ -75,7 +76,7 @@ def library_map(index_path: str | Path, *, seed: int = 0) -> tuple[pd.DataFrame,
     points["pca_x"], points["pca_y"] = components[:, 0], components[:, 1]
     facts = {
         "input": Path(index_path).parent.name,
-        "front_end": source.front_end.kind if source else "",
+        "front_end": source.front_end.settings.kind if source else "",
         "features": len(next(iter(heard.values()), ())),
         "tracks": len(points),
         "explained": [float(share) for share in explained[:2]],
@@ -91,12 +92,13 @@ def summaries(clips: Iterable[Clip], front_end: FrontEnd) -> dict[str, np.ndarra
 
 def summary(array: np.ndarray, front_end: FrontEnd) -> np.ndarray:
     """Return mean and deviation over time of the slices of a track, ``[n, *shape]`` as a model is fed them."""
-    if isinstance(front_end, Waveform):
+    axes = front_end.settings.axes
+    if axes == ("time",):
         # Below 8 kHz the bands are not where their names say, which is the same for all tracks.
         spectrum = LogMel(sample_rate=max(8_000, front_end.sample_rate))
         array = np.stack([log_mel(samples, spectrum) for samples in array])
-    time = 0 if isinstance(front_end, Descriptors) else (0, 2)
-    if not isinstance(front_end, Descriptors | MusicMaps) and array.shape[1] > _BANDS:
+    time = (0, 2) if "time" in axes else 0
+    if "quantity" not in axes and array.shape[1] > _BANDS:
         array = np.stack([part.mean(axis=1) for part in np.array_split(array, _BANDS, axis=1)], axis=1)
     moments = array.mean(axis=time, dtype=np.float64), array.std(axis=time, dtype=np.float64)
     return np.concatenate(moments).astype(np.float32)

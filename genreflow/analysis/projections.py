@@ -18,7 +18,6 @@ import pandas as pd
 from sklearn.manifold import MDS, TSNE
 
 from genreflow.analysis.clips import Clip, Source, drawn
-from genreflow.config.inputs import Descriptors, Waveform
 from genreflow.store.shards import FULL_SCALE
 
 PROJECTIONS = ["input", "front_end", "method", "track_id", "tag", "x", "y"]
@@ -66,14 +65,14 @@ class Projections:
         tracks = sorted(self.arrays)
         if len(tracks) < LEAST_CLIPS:
             return {}
-        scaled = isinstance(self.source.front_end, Descriptors)
+        scaled = self.source.axes == ("quantity",)
         products = centred_products([self.arrays[track] for track in tracks], scaled=scaled)
         if not products.trace() > 0:
             return {}
-        if isinstance(self.source.front_end, Waveform):
+        if self.source.axes == ("time",):
             products /= FULL_SCALE**2
         tags = np.array([self.tags[track] for track in tracks], dtype=object)
-        kind = {"input": self.source.name, "front_end": self.source.front_end.kind}
+        kind = {"input": self.source.name, "front_end": self.source.front_end.settings.kind}
         points, quality = [], []
         for method, project in METHODS.items():
             plane, measures = project(products, self.seed)

@@ -9,8 +9,6 @@ import numpy as np
 import pandas as pd
 
 from genreflow.analysis.clips import Clip, Source
-from genreflow.config.inputs import LogMel, Stft
-from genreflow.features.mel import band_centres
 
 QUANTILES = {"p05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "p95": 0.95}
 VARIANCE = ["input", "level", "tag", "clips", "mean", "sd", "least", *QUANTILES, "most"]
@@ -71,7 +69,7 @@ class Spectra:
 
     def __init__(self, source: Source, marked: pd.DataFrame) -> None:
         self.source, self.marked = source, marked
-        self.hertz = frequencies(source.front_end)
+        self.hertz = source.front_end.frequencies()
         self.moments = Moments(len(marked.columns), len(self.hertz))
 
     def add(self, clip: Clip) -> None:
@@ -91,7 +89,7 @@ class Spectra:
         ]
         if not parts:
             return {}
-        table = pd.concat(parts, ignore_index=True).assign(input=self.source.name, unit=unit(self.source.front_end))
+        table = pd.concat(parts, ignore_index=True).assign(input=self.source.name, unit=self.source.front_end.unit)
         return {"spectra": table[SPECTRA]}
 
 
@@ -122,22 +120,6 @@ class Moments:
     def deviation(self) -> np.ndarray:
         """The population's standard deviation, float64 ``[groups, size]``."""
         return np.sqrt(self._square / np.maximum(1, self.count)[:, np.newaxis])
-
-
-def frequencies(front_end: Stft | LogMel) -> np.ndarray:
-    """Return the frequency of each row of a spectrogram, Hz."""
-    if isinstance(front_end, Stft):
-        return np.fft.rfftfreq(front_end.n_fft, 1 / front_end.sample_rate)
-    return band_centres(front_end)
-
-
-def unit(front_end: Stft | LogMel) -> str:
-    """Return the unit of a spectrogram's values."""
-    if isinstance(front_end, Stft):
-        return "magnitude" if front_end.magnitude == "linear" else "log(1 + magnitude)"
-    if front_end.scale == "frame_minmax":
-        return "0 to 1"
-    return "power" if front_end.decibels == "none" else "dB"
 
 
 def _distribution(values: pd.Series) -> dict[str, float]:

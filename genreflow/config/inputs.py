@@ -1,24 +1,57 @@
-"""What a model is fed: a front-end (samples to arrays) and a segmentation (where to cut)."""
+"""Settings of inputs: a front-end (samples to arrays) and a segmentation (where to cut)."""
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from genreflow.config.base import MAX_SEED, Settings
 
-
-def _frames_touch(n_fft: int, hop: int) -> None:
-    if hop > n_fft:
-        raise ValueError(f"hop {hop} is longer than n_fft {n_fft}: samples would be skipped")
+# An axis of a slice: time, bands of one spectrum, or quantities of several kinds, each with a unit of its own.
+Axis = Literal["band", "quantity", "time"]
 
 
-class LogMel(Settings):
+class _FrontEnd(Settings):
+    """The settings of every front-end.
+
+    Attributes
+    ----------
+    module
+        The module of `genreflow.features` that computes it.
+    axes
+        Meaning of the axes of a slice.
+    """
+
+    module: ClassVar[str]
+    axes: ClassVar[tuple[Axis, ...]]
+
+    kind: str
+    sample_rate: int = Field(ge=4_000, le=48_000, description="Rate, Hz.")
+
+
+class _Framed(_FrontEnd):
+    """The settings of a front-end that transforms overlapping frames."""
+
+    sample_rate: int = Field(22_050, ge=8_000, le=48_000, description="Rate of the audio it reads, Hz.")
+    n_fft: int = Field(ge=64, le=65_536)
+    hop: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _frames_touch(self) -> Self:
+        if self.hop > self.n_fft:
+            raise ValueError(f"hop {self.hop} is longer than n_fft {self.n_fft}: samples would be skipped")
+        return self
+
+
+class LogMel(_Framed):
     """Log-mel spectrogram with centred frames, as librosa's, or with `mel: htk` and `padding: reflect` torchaudio's.
 
     The defaults are the reading of the psytrance study's text (128 frames of 20 ms = 2.56 s). Its code differs
     in four values: ``hop: 512, fmax: 12000, decibels: double_log, scale: frame_minmax``.
     """
+
+    module = "mel"
+    axes = ("band", "time")
 
     kind: Literal["logmel"] = "logmel"
     sample_rate: int = Field(44_100, ge=8_000, le=48_000, description="Rate of the audio it reads, Hz.")
@@ -77,19 +110,20 @@ class LogMel(Settings):
             raise ValueError(f"n_mels {self.n_mels} is more than half of n_fft {self.n_fft}: bands would be empty")
         if self.decibels == "none" and (self.reference == "max" or self.top_db is not None):
             raise ValueError("reference and top_db are decibels, and decibels is none")
-        _frames_touch(self.n_fft, self.hop)
         return self
 
 
-class Stft(Settings):
+class Stft(_Framed):
     """Magnitude spectrogram. The defaults are those of the feature_maps study: 3 s are exactly 128 frames.
 
     The tagging study's: ``sample_rate: 16000, hop: 1024, window: hann, centred: true, magnitude: log1p``. Only
     centred frames give its 454 for 464,000 samples; inside them lie 453.
     """
 
+    module = "spectrogram"
+    axes = ("band", "time")
+
     kind: Literal["stft"] = "stft"
-    sample_rate: int = Field(22_050, ge=8_000, le=48_000, description="Rate of the audio it reads, Hz.")
     n_fft: int = Field(1_024, ge=64, le=65_536, description="FFT and window length, samples.")
     hop: int = Field(512, ge=1, description="Step between frames, samples; 1024 in the tagging study.")
     window: Literal["hamming", "hann"] = Field("hamming", description="Window (periodic); hann in the tagging study.")
@@ -102,14 +136,12 @@ class Stft(Settings):
         "linear", description="log1p: log(1 + magnitude), as in the tagging study."
     )
 
-    @model_validator(mode="after")
-    def _values_agree(self) -> "Stft":
-        _frames_touch(self.n_fft, self.hop)
-        return self
 
-
-class Waveform(Settings):
+class Waveform(_FrontEnd):
     """The samples themselves."""
+
+    module = "waveforms"
+    axes = ("time",)
 
     kind: Literal["waveform"] = "waveform"
     sample_rate: int = Field(16_000, ge=4_000, le=48_000, description="Rate, Hz.")
@@ -122,11 +154,13 @@ MusicMap = Literal[
 MUSIC_MAPS = get_args(MusicMap)
 
 
-class MusicMaps(Settings):
+class MusicMaps(_Framed):
     """Eight music features a frame, as curves over time (feature_maps study, section 3)."""
 
+    module = "maps"
+    axes = ("quantity", "time")
+
     kind: Literal["maps"] = "maps"
-    sample_rate: int = Field(22_050, ge=8_000, le=48_000, description="Rate of the audio it reads, Hz.")
     n_fft: int = Field(1_024, ge=64, le=65_536, description="Window length, samples.")
     hop: int = Field(512, ge=1, description="Step between frames, samples; frames lie inside the excerpt.")
     brightness_hz: float = Field(
@@ -141,14 +175,12 @@ class MusicMaps(Settings):
         "frame", description="Window of the chroma behind harmonic change: a frame (46 ms), or 0.74 s."
     )
 
-    @model_validator(mode="after")
-    def _values_agree(self) -> "MusicMaps":
-        _frames_touch(self.n_fft, self.hop)
-        return self
 
+class Descriptors(_Framed):
+    """Summary statistics of a segment, for random forests and other models of single numbers (western8 study)."""
 
-class Descriptors(Settings):
-    """Numbers that sum up a segment: for random forests, and what else wants no pictures (western8 study)."""
+    module = "descriptor_sets"
+    axes = ("quantity",)
 
     kind: Literal["descriptors"] = "descriptors"
     set: Literal["means25", "means36", "full"] = Field(
@@ -156,13 +188,16 @@ class Descriptors(Settings):
         description="means25: means over time of ZCR, centroid, roll-off, 20 MFCC, chroma (one number), and tempo; "
         "means36: with twelve chroma means; full: seven statistics of 74 features, as in FMA (518).",
     )
-    sample_rate: int = Field(22_050, ge=8_000, le=48_000, description="Rate of the audio it reads, Hz.")
     n_fft: int = Field(2_048, ge=64, le=65_536, description="FFT and Hann window length, samples.")
     hop: int = Field(512, ge=1, description="Step between frames, samples.")
 
     @model_validator(mode="after")
-    def _values_agree(self) -> "Descriptors":
-        _frames_touch(self.n_fft, self.hop)
+    def _the_full_set_has_its_bands(self) -> Self:
+        if self.set == "full" and (self.sample_rate <= 12_800 or self.sample_rate >= 200 * self.n_fft):
+            raise ValueError(
+                f"set: full needs a sample_rate above 12800 and bins less than 200 Hz apart (sample_rate / n_fft), and "
+                f"they are {self.sample_rate} and {self.sample_rate / self.n_fft:g} Hz"
+            )
         return self
 
 
@@ -295,13 +330,18 @@ class Chunks(_InSeconds):
     count: int = Field(16, ge=1, le=10_000, description="Segments a track, i (n - length) / count from its beginning.")
 
 
-FrontEnd = LogMel | Stft | Waveform | MusicMaps | Descriptors
+FrontEndSettings = LogMel | Stft | Waveform | MusicMaps | Descriptors
 InFrames = Midpoint | Beats | Onsets | AvoidBreaks
 InSeconds = RandomOffset | Sliding | Split | Random | Whole | Chunks
 Segments = InFrames | InSeconds
 
-FRONT_ENDS = {kind.model_fields["kind"].default: kind for kind in get_args(FrontEnd)}
+FRONT_ENDS = {kind.model_fields["kind"].default: kind for kind in get_args(FrontEndSettings)}
 SEGMENTS = {kind.model_fields["kind"].default: kind for kind in get_args(Segments)}
+
+
+def read_front_end(values: Mapping[str, Any]) -> FrontEndSettings:
+    """Return the settings of a front-end from what `model_dump` made of them."""
+    return FRONT_ENDS[values["kind"]].model_validate(values)
 
 
 def _of_kind(kinds: Mapping[str, type[Settings]], usual: str) -> BeforeValidator:
@@ -326,7 +366,7 @@ def _of_kind(kinds: Mapping[str, type[Settings]], usual: str) -> BeforeValidator
 class InputSettings(Settings):
     """One named input of a study."""
 
-    front_end: Annotated[FrontEnd, _of_kind(FRONT_ENDS, "logmel")] = Field(
+    front_end: Annotated[FrontEndSettings, _of_kind(FRONT_ENDS, "logmel")] = Field(
         LogMel(), description=f"Samples to arrays; `kind` is one of {', '.join(FRONT_ENDS)}."
     )
     segments: Annotated[Segments, _of_kind(SEGMENTS, "midpoint")] = Field(
@@ -351,7 +391,7 @@ class InputSettings(Settings):
 
 def _frames_need_a_spectrogram(given: InputSettings) -> str | None:
     front_end, segments = given.front_end, given.segments
-    if isinstance(segments, InFrames) and isinstance(front_end, Waveform | Descriptors):
+    if isinstance(segments, InFrames) and len(front_end.axes) == 1:
         in_seconds = ", ".join(kind.model_fields["kind"].default for kind in get_args(InSeconds))
         return f"{segments.kind} counts in frames, and {front_end.kind} has none; cut in seconds: {in_seconds}"
     return None
@@ -359,7 +399,7 @@ def _frames_need_a_spectrogram(given: InputSettings) -> str | None:
 
 def _a_segment_holds_a_frame(given: InputSettings) -> str | None:
     front_end, segments = given.front_end, given.segments
-    if isinstance(segments, InSeconds) and not isinstance(front_end, Waveform):
+    if isinstance(segments, InSeconds) and isinstance(front_end, _Framed):
         samples = round(segments.seconds * front_end.sample_rate)
         if samples < front_end.n_fft:
             return f"a segment of {segments.seconds:g} s is {samples} samples, fewer than n_fft {front_end.n_fft}"
@@ -373,7 +413,7 @@ def _peaks_are_of_segments(given: InputSettings) -> str | None:
 
 
 def _bands_are_there(given: InputSettings) -> str | None:
-    if given.standardise == "band" and isinstance(given.front_end, Waveform | Descriptors):
+    if given.standardise == "band" and len(given.front_end.axes) == 1:
         return f"standardise: {given.front_end.kind} has no bands; take global or element"
     return None
 

@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 
 from genreflow.export.record import Record
+from genreflow.features.front_end import FrontEnd
 from genreflow.inference.confidence import Calibration
 from genreflow.inference.tracks import Predictor
 from genreflow.models import registry
-from genreflow.report.methods import cut, front_end
+from genreflow.report.methods import cut
 from genreflow.store.runs import MODEL
 from genreflow.training.novelty import FALSE_ALARMS
 
@@ -42,7 +43,7 @@ def _what(predictor: Predictor) -> str:
     return (
         f"A classifier of music into {len(run['classes'])} {kind}: {_list(run['classes'])}.{parameters}\n\n"
         f"Tracks are mixed to mono and brought to {predictor.audio.loudness:g} LUFS (true peak at most "
-        f"{predictor.audio.true_peak:g} dBTP). {cut(settings)} become {front_end(settings)}. "
+        f"{predictor.audio.true_peak:g} dBTP). {cut(settings)} become {FrontEnd.of(settings.front_end).describe()}. "
         + (
             "Probabilities of a track are the means over its slices."
             if predictor.is_tagged

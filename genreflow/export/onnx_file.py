@@ -19,10 +19,11 @@ import torch
 from torch import nn
 
 from genreflow.audio.excerpts import Track
-from genreflow.config.inputs import Descriptors, InFrames, InputSettings, Waveform
+from genreflow.config.inputs import InFrames, InputSettings
 from genreflow.errors import UserError
-from genreflow.export.front_end import FrontEnd, obstacle, samples_wanted
-from genreflow.features.shapes import frame_span, segment_shape
+from genreflow.export.front_end import FrontEndModule, obstacle, samples_wanted
+from genreflow.features.front_end import FrontEnd
+from genreflow.features.shapes import segment_shape
 from genreflow.features.slices import cut, to_stored
 from genreflow.inference.tracks import Predictor
 from genreflow.store.atomic import write_bytes
@@ -80,7 +81,7 @@ def write_onnx(path: str | os.PathLike, predictor: Predictor, ogg: str | os.Path
         return Written(f"it needs {missing}: pip install onnx onnxscript onnxruntime", {})
     bundle, settings = predictor.bundle, predictor.input
     why_not = obstacle(settings) or ""
-    front_end = None if why_not else FrontEnd(settings)
+    front_end = None if why_not else FrontEndModule(settings)
     network = Deployed(bundle, front_end).cpu().eval()
     samples, stored = segments_of(ogg, settings)
     inputs = samples if front_end is not None else as_fed(stored)
@@ -108,10 +109,10 @@ def segments_of(ogg: str | os.PathLike, settings: InputSettings) -> tuple[np.nda
     """Return the first segments of a leveled track, as samples [n, samples] and as the pipeline stores them."""
     slices = cut(ogg, settings, track_id="0" * 16)
     track = Track.open(ogg, settings.front_end.sample_rate)
-    front_end = settings.front_end
-    if isinstance(settings.segments, InFrames) and not isinstance(front_end, Waveform | Descriptors):
+    if isinstance(settings.segments, InFrames):
+        front_end = FrontEnd.of(settings.front_end)
         firsts = np.rint(slices.start_s * track.rate / front_end.hop).astype(int)
-        spans = [frame_span(first, settings.segments.frames, front_end) for first in firsts]
+        spans = [front_end.frame_span(first, settings.segments.frames) for first in firsts]
     else:
         starts = np.rint(slices.start_s * track.rate).astype(int)
         spans = [(start, start + samples_wanted(settings)) for start in starts]

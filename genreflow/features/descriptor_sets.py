@@ -1,25 +1,30 @@
-"""Descriptors: the numbers that sum up a segment, for random forests and other models that want no pictures.
+"""Descriptors: summary statistics of a segment, for random forests and other models of single numbers.
 
-Three sets. ``means25`` and ``means36`` are the features of Giamatti & Smith (2020): means over time, and the
-tempo. ``full`` has seven statistics of 74 features, named and ordered as in the features.csv of FMA (Defferrard
-et al., 2017). Values are those of librosa 0.11 with its defaults; FMA's constant-Q spectra had 12 bins an octave
-where these have 36, and its tonal centroid came from CENS.
+Three sets. ``means25`` and ``means36`` are the features of Giamatti & Smith (2020): means over time, and the tempo.
+``full`` has seven statistics of 74 features, named and ordered as in the features.csv of FMA (Defferrard et al., 2017).
+Values are those of librosa 0.11 with its defaults. All features share one spectrum; those that librosa takes more than
+twice the time for are computed here. FMA's constant-Q spectra had 12 bins an octave where these have 36, and its tonal
+centroid came from CENS.
 
-Silence: rates, frequencies, levels, chroma and tempo are 0; MFCC are those of -100 dB, so the first is -1131 and
-the others 0. A feature that never changes has skewness and kurtosis 0.
+Silence: rates, frequencies, levels, chroma and tempo are 0; MFCC are those of -100 dB, so the first is -1131 and the
+others 0. A feature that never changes has skewness and kurtosis 0.
 """
+
+import warnings
+from functools import cached_property
 
 import numpy as np
 
-from genreflow.config.inputs import Descriptors
-from genreflow.features import timbre, tonality
-from genreflow.features.short_time import ShortTime
-from genreflow.features.tempo import tempo
+from genreflow.config.inputs import Descriptors, LogMel
+from genreflow.features.chroma import estimate_tuning
+from genreflow.features.frames import framed, mean_square, spectra, squared, window, zero_crossings
+from genreflow.features.front_end import Display, FrontEnd
+from genreflow.features.mel import sparse_filter_bank
 
 # Raise it when descriptors would have other values.
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 
-# The features of the full set, in FMA's order, and how many numbers a frame has of each.
+# The features of the full set, in FMA's order, and the numbers that a frame has of each.
 FULL = {
     "chroma_cens": 12,
     "chroma_cqt": 12,
@@ -33,78 +38,217 @@ FULL = {
     "tonnetz": 6,
     "zcr": 1,
 }
+MEANS = ("zcr", "spectral_centroid", "spectral_rolloff", "mfcc", "chroma_stft")
 STATISTICS = ("kurtosis", "max", "mean", "median", "min", "skew", "std")
+MEL_BANDS = 128
+# Constant-Q spectra: seven octaves from C1, with so many bins each.
+OCTAVES, BINS_PER_OCTAVE = 7, 36
+ROLLED_OFF = np.float32(0.85)
 
 
-def names(settings: Descriptors) -> list[str]:
-    """Return the names of what `describe` returns, in its order: ``mfcc_03_mean``; FMA's ``mfcc_mean_03`` in `full`."""
-    if settings.set == "full":
-        return [
-            f"{feature}_{statistic}_{number:02d}"
-            for feature, size in FULL.items()
-            for statistic in STATISTICS
+class DescriptorsFrontEnd(FrontEnd[Descriptors]):
+    """25, 36 or 518 numbers that sum up a segment."""
+
+    folder = "descriptors"
+    dtype = np.dtype(np.float32)
+
+    def compute(self, samples: np.ndarray) -> np.ndarray:
+        """Return the descriptors of a segment, float32 ``[d]`` in the order of `rows`, finite.
+
+        Raises
+        ------
+        ValueError
+            When the segment, float32 ``[n]`` of finite samples with full scale 1, is shorter than a frame; when the
+            hop is longer than 4 s, so that there is no tempo.
+        """
+        sound = ShortTime(samples, self.settings)
+        if self.settings.set == "full":
+            curves = [sound.feature(name) for name in FULL]
+            return np.concatenate([_statistics(curve).ravel() for curve in curves]).astype(np.float32)
+        *others, chroma = (sound.feature(name).mean(axis=1, dtype=np.float64) for name in MEANS)
+        if self.settings.set == "means25":
+            chroma = chroma.mean(keepdims=True)
+        return np.concatenate((*others, chroma, [sound.tempo()])).astype(np.float32)
+
+    def rows(self) -> list[str]:
+        """Return the names of descriptors: ``mfcc_03_mean``; in the full set FMA's ``mfcc_mean_03``."""
+        if self.settings.set == "full":
+            return [
+                f"{feature}_{statistic}_{number:02d}"
+                for feature, size in FULL.items()
+                for statistic in STATISTICS
+                for number in range(1, size + 1)
+            ]
+        sizes = {name: FULL[name] for name in MEANS}
+        if self.settings.set == "means25":
+            sizes["chroma_stft"] = 1
+        names = [
+            name if size == 1 else f"{name}_{number:02d}"
+            for name, size in sizes.items()
             for number in range(1, size + 1)
         ]
-    mfcc, chroma = ([f"{name}_{number:02d}" for number in range(1, FULL[name] + 1)] for name in ("mfcc", "chroma_stft"))
-    features = ["zcr", "spectral_centroid", "spectral_rolloff", *mfcc]
-    features += ["chroma_stft"] if settings.set == "means25" else chroma
-    return [*(f"{feature}_mean" for feature in features), "tempo"]
+        return [*(f"{name}_mean" for name in names), "tempo"]
+
+    def describe(self) -> str:
+        """Return their number and set in words."""
+        return f"{len(self.rows())} descriptors each (set {self.settings.set})"
+
+    def display(self, array: np.ndarray) -> Display:
+        """Return the descriptors, which have no time."""
+        return Display(array, 0.0)
 
 
-def describe(samples: np.ndarray, settings: Descriptors) -> np.ndarray:
-    """Sum up a segment.
+FRONT_END = DescriptorsFrontEnd
+
+
+class ShortTime:
+    """The centred frames of a segment and their features, with librosa's values: Hann window, zeros beyond the ends.
+
+    Frames and spectra have a frame in each row, as features work along the spectrum of one frame; features are
+    ``[d, frames]``, as librosa's.
 
     Parameters
     ----------
     samples
-        float32 ``[n]`` at ``settings.sample_rate``, finite, full scale 1.
+        float32 ``[n]`` at ``settings.sample_rate``, finite.
     settings
-        Which set, and the frames.
-
-    Returns
-    -------
-    np.ndarray
-        float32 ``[d]``, finite; d is 25, 36 or 518, see `names`.
+        Frame length (``n_fft``), step and rate.
 
     Raises
     ------
     ValueError
-        When the segment is shorter than one frame. The full set needs a sample rate above 12.8 kHz, bins less than
-        200 Hz apart and a hop that is a multiple of 64; the tempo, a hop of 4 s at most.
+        When the segment is shorter than one frame.
     """
-    sound = ShortTime(samples, settings)
-    return _full(sound) if settings.set == "full" else _means(sound)
 
+    def __init__(self, samples: np.ndarray, settings: Descriptors):
+        if samples.ndim != 1 or len(samples) < settings.n_fft:
+            raise ValueError(f"samples {samples.shape}: one channel of at least one frame ({settings.n_fft}) is needed")
+        self.samples = samples
+        self.rate, self.n_fft, self.hop = settings.sample_rate, settings.n_fft, settings.hop
+        self.bin_hz = np.fft.rfftfreq(self.n_fft, 1 / self.rate).astype(np.float32)
 
-def _means(sound: ShortTime) -> np.ndarray:
-    features = (timbre.zero_crossing_rate, timbre.centroid, timbre.rolloff, timbre.mfcc, tonality.chroma_stft)
-    *others, chroma = (feature(sound).mean(axis=0, dtype=np.float64) for feature in features)
-    if sound.settings.set == "means25":
-        chroma = chroma.mean(keepdims=True)
-    return np.concatenate((*others, chroma, [tempo(sound)])).astype(np.float32)
+    def feature(self, name: str) -> np.ndarray:
+        """Return a feature of `FULL`, ``[d, frames]``."""
+        curve = getattr(self, name)()
+        return curve[np.newaxis] if curve.ndim == 1 else curve
 
+    @cached_property
+    def frames(self) -> np.ndarray:
+        """Centred frames, float32 ``[frames, n_fft]``, a view."""
+        return framed(np.pad(self.samples, self.n_fft // 2), self.n_fft, self.hop)
 
-def _full(sound: ShortTime) -> np.ndarray:
-    energy = tonality.constant_q_energy(sound)
-    curves = {
-        "chroma_cens": tonality.chroma_cens(energy),
-        "chroma_cqt": tonality.chroma_cqt(energy),
-        "chroma_stft": tonality.chroma_stft(sound),
-        "mfcc": timbre.mfcc(sound),
-        "rmse": timbre.rms(sound),
-        "spectral_bandwidth": timbre.bandwidth(sound),
-        "spectral_centroid": timbre.centroid(sound),
-        "spectral_contrast": timbre.contrast(sound),
-        "spectral_rolloff": timbre.rolloff(sound),
-        "tonnetz": tonality.tonnetz(energy),
-        "zcr": timbre.zero_crossing_rate(sound),
-    }
-    return np.concatenate([_statistics(curves[feature]).ravel() for feature in FULL]).astype(np.float32)
+    @cached_property
+    def power(self) -> np.ndarray:
+        """Power spectra, float32 ``[frames, bins]``."""
+        power = np.empty((len(self.frames), len(self.bin_hz)), np.float32)
+        for block, spectrum in spectra(self.frames, window("hann", self.n_fft)):
+            power[block] = squared(spectrum)
+        return power
+
+    @cached_property
+    def magnitude(self) -> np.ndarray:
+        """Magnitude spectra, float32 ``[frames, bins]``."""
+        return np.sqrt(self.power)
+
+    @cached_property
+    def share(self) -> np.ndarray:
+        """Magnitude spectra of sum 1, or 0 where a frame is silent."""
+        total = self.magnitude.sum(axis=1, keepdims=True)
+        return self.magnitude / np.where(total < np.finfo(np.float32).tiny, 1, total)
+
+    @cached_property
+    def mel_level(self) -> np.ndarray:
+        """Mel power of 128 bands, dB re 1, within 80 dB of the segment's maximum; float32 ``[128, frames]``."""
+        from librosa import power_to_db
+
+        mel = LogMel(sample_rate=self.rate, n_fft=self.n_fft, hop=self.hop, n_mels=MEL_BANDS)
+        return power_to_db(sparse_filter_bank(mel) @ self.power.T)
+
+    @cached_property
+    def constant_q(self) -> np.ndarray:
+        """Constant-Q magnitudes, float32 ``[252, frames]``."""
+        from librosa import cqt
+
+        tuning = estimate_tuning(self.magnitude, self.bin_hz, BINS_PER_OCTAVE)
+        bins = {"n_bins": OCTAVES * BINS_PER_OCTAVE, "bins_per_octave": BINS_PER_OCTAVE}
+        with warnings.catch_warnings():
+            # The longest wavelets of a short segment reach beyond its ends, as frames do.
+            warnings.filterwarnings("ignore", message="n_fft=", category=UserWarning)
+            return np.abs(cqt(self.samples, sr=self.rate, hop_length=self.hop, tuning=tuning, **bins))
+
+    def tempo(self) -> float:
+        """Return the tempo, beats a minute; 0 where there are no onsets."""
+        from librosa.onset import onset_strength
+
+        from genreflow.features import rhythm
+
+        strength = onset_strength(S=self.mel_level, sr=self.rate, n_fft=self.n_fft, hop_length=self.hop)
+        return rhythm.tempo(strength, self.rate, self.hop)
+
+    def zcr(self) -> np.ndarray:
+        """Return the share of samples whose sign differs from the sample before; beyond the ends none does."""
+        padded = np.pad(self.samples, self.n_fft // 2, mode="edge")
+        return (zero_crossings(padded, self.n_fft, self.hop) / self.n_fft).astype(np.float32)
+
+    def rmse(self) -> np.ndarray:
+        """Return the root mean square of each frame, without a window."""
+        return np.sqrt(mean_square(self.frames))
+
+    def spectral_centroid(self) -> np.ndarray:
+        """Return the mean frequency, weighted by magnitude, Hz; 0 for a silent frame."""
+        return self.share @ self.bin_hz
+
+    def spectral_bandwidth(self) -> np.ndarray:
+        """Return the standard deviation of frequency, weighted by magnitude, Hz; 0 for a silent frame."""
+        deviation = self.bin_hz - self.spectral_centroid()[:, np.newaxis]
+        return np.sqrt(np.einsum("ij,ij,ij->i", self.share, deviation, deviation))
+
+    def spectral_rolloff(self) -> np.ndarray:
+        """Return the frequency below which 85 % of the magnitude lie, Hz; 0 for a silent frame."""
+        total = np.cumsum(self.magnitude, axis=1)
+        return self.bin_hz[np.argmax(total >= ROLLED_OFF * total[:, -1:], axis=1)]
+
+    def spectral_contrast(self) -> np.ndarray:
+        """Return the level of peaks over that of valleys in seven octave bands, dB ``[7, frames]``; 0 for silence."""
+        from librosa.feature import spectral_contrast
+
+        return spectral_contrast(S=self.magnitude.T, sr=self.rate, n_fft=self.n_fft)
+
+    def mfcc(self) -> np.ndarray:
+        """Return the first 20 mel-frequency cepstral coefficients ``[20, frames]``; the first of silence is -1131."""
+        from librosa.feature import mfcc
+
+        return mfcc(S=self.mel_level, n_mfcc=FULL["mfcc"])
+
+    def chroma_stft(self) -> np.ndarray:
+        """Return the chroma of the power spectra, each frame's largest class 1."""
+        from librosa.feature import chroma_stft
+
+        tuning = estimate_tuning(self.power, self.bin_hz, 12)
+        return chroma_stft(S=self.power.T, sr=self.rate, n_fft=self.n_fft, tuning=tuning)
+
+    def chroma_cqt(self) -> np.ndarray:
+        """Return the chroma of constant-Q spectra, each frame's largest class 1."""
+        from librosa.feature import chroma_cqt
+
+        return chroma_cqt(C=self.constant_q, bins_per_octave=BINS_PER_OCTAVE)
+
+    def chroma_cens(self) -> np.ndarray:
+        """Return the chroma energy statistics of constant-Q spectra (Müller & Ewert, 2011), each frame of length 1."""
+        from librosa.feature import chroma_cens
+
+        return chroma_cens(C=self.constant_q, bins_per_octave=BINS_PER_OCTAVE)
+
+    def tonnetz(self) -> np.ndarray:
+        """Return the tonal centroid of `chroma_cqt` (Harte et al., 2006), ``[6, frames]``."""
+        from librosa.feature import tonnetz
+
+        return tonnetz(chroma=self.chroma_cqt())
 
 
 def _statistics(curves: np.ndarray) -> np.ndarray:
-    """Return `STATISTICS` of the columns of ``[frames, d]``, ``[7, d]``: population moments, excess kurtosis."""
-    curves = np.ascontiguousarray(curves.T, np.float64)
+    """Return `STATISTICS` of ``[d, frames]``, float64 ``[7, d]``: population moments, excess kurtosis."""
+    curves = np.ascontiguousarray(curves, np.float64)
     mean = curves.mean(axis=1)
     centred = curves - mean[:, np.newaxis]
     square = centred**2

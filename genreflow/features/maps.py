@@ -4,17 +4,15 @@ Shapes: samples ``[n]``, frames ``[frames, n_fft]``, magnitudes ``[frames, bins]
 begins with sample ``f * hop``; there are no frames beyond the ends.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
-from scipy.fft import next_fast_len, rfft
 
 from genreflow.config.inputs import MusicMaps
 from genreflow.features.chroma import harmonic_change, key_clarity, pitch_class_weights
-from genreflow.features.shapes import frame_count
+from genreflow.features.frames import framed, mean_square, spectra, squared, zero_crossings
+from genreflow.features.front_end import Display, FrontEnd
 
 # Raise it when music maps would have other values.
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 
 UNITS = {
     "short-term energy": "mean square",
@@ -27,9 +25,7 @@ UNITS = {
     "harmonic change": "distance",
 }
 
-# Samples transformed together: they and their spectra stay in a core's cache.
-BLOCK = 1 << 17
-# A window whose mean square is lower (-100 dB of full scale) is silent: what is in it, a codec or rounding put there.
+# A window whose mean square is lower (-100 dB of full scale) is silent: a codec or rounding put there what is in it.
 SILENCE = 1e-10
 # Window and step of key clarity, and the window of the chroma called long, seconds.
 KEY_WINDOW_S, KEY_HOP_S = 6.0, 3.0
@@ -41,77 +37,74 @@ PROMINENCE, ROUNDING = 0.01, 1e-5
 MOST_PEAKS = 100
 
 
-def music_maps(samples: np.ndarray, settings: MusicMaps) -> np.ndarray:
-    """Return the eight maps of a whole excerpt, which is to be cut afterwards: key clarity looks 6 s around it.
+class MusicMapsFrontEnd(FrontEnd[MusicMaps]):
+    """Eight quantities a frame, or seven where one is left out.
 
     A silent frame (see `SILENCE`) is 0 in all maps but key clarity, which is that of the 6 s around the frame.
-    Spectra are in single precision: against a Hamming window's leakage its rounding is nothing.
-
-    Parameters
-    ----------
-    samples
-        float32 ``[n]`` at ``settings.sample_rate``.
-    settings
-        The front-end.
-
-    Returns
-    -------
-    np.ndarray
-        float32 ``[8, frame_count(n)]``, in the order of `units`; one fewer where one is left out.
-
-    Raises
-    ------
-    ValueError
-        When the excerpt is shorter than one frame.
+    Spectra are in single precision: its rounding is far below the leakage of a Hamming window.
     """
-    count, rate = frame_count(len(samples), settings), settings.sample_rate
-    if not count:
-        raise ValueError(f"{len(samples)} samples are shorter than one frame of {settings.n_fft}")
-    frames = np.lib.stride_tricks.sliding_window_view(samples, settings.n_fft)[:: settings.hop]
-    bin_hz, pitches = rate / settings.n_fft, pitch_class_weights(settings.n_fft, rate)
-    maps = np.empty((len(UNITS), count), np.float32)
-    chroma = np.empty((count, 12), np.float32)
-    for place, block, magnitude in _spectra(frames):
-        maps[0, place] = energy(block)
-        maps[1, place] = zero_crossing_rate(block, rate)
-        maps[2, place] = brightness(magnitude, bin_hz, settings.brightness_hz)
-        maps[3, place] = flatness(magnitude)
-        maps[4, place] = entropy(magnitude)
-        maps[5, place] = roughness(magnitude, bin_hz)
-        chroma[place] = magnitude @ pitches
-    silent = maps[0] < SILENCE
-    maps[:6, silent] = 0
-    chroma[silent] = 0
-    maps[6] = _key_clarity(samples, settings)
-    maps[7] = harmonic_change(_long_chroma(samples, settings) if settings.chroma == "long" else chroma)
-    return maps[[place for place, name in enumerate(UNITS) if name != settings.without]]
+
+    folder = "maps"
+    cut_after = True  # key clarity is of 6 s, which a slice need not have
+    dtype = np.dtype(np.float32)
+
+    def compute(self, samples: np.ndarray) -> np.ndarray:
+        """Return the maps of an excerpt, float32 ``[8, frames]``, in the order of `rows`."""
+        settings, rate = self.settings, self.settings.sample_rate
+        frames = framed(samples, settings.n_fft, settings.hop)
+        bin_hz, pitches = rate / settings.n_fft, pitch_class_weights(settings.n_fft, rate)
+        maps = np.empty((len(UNITS), len(frames)), np.float32)
+        chroma = np.empty((len(frames), 12), np.float32)
+        maps[0] = mean_square(frames)
+        # A period has two crossings.
+        maps[1] = zero_crossings(samples, settings.n_fft, settings.hop) * (rate / 2 / settings.n_fft)
+        for block, spectrum in spectra(frames, _hamming(settings.n_fft)):
+            magnitude = np.sqrt(squared(spectrum))
+            maps[2, block] = brightness(magnitude, bin_hz, settings.brightness_hz)
+            maps[3, block] = flatness(magnitude)
+            maps[4, block] = entropy(magnitude)
+            maps[5, block] = roughness(magnitude, bin_hz)
+            chroma[block] = magnitude @ pitches
+        silent = maps[0] < SILENCE
+        maps[:6, silent] = 0
+        chroma[silent] = 0
+        maps[6] = _key_clarity(samples, settings, len(frames))
+        maps[7] = harmonic_change(_long_chroma(samples, settings) if settings.chroma == "long" else chroma)
+        return maps[[row for row, name in enumerate(UNITS) if name != settings.without]]
+
+    def rows(self) -> list[str]:
+        """Return the names of the maps."""
+        return [name for name in UNITS if name != self.settings.without]
+
+    def describe(self) -> str:
+        """Return number of maps, frame, hop and rate in words."""
+        given = self.settings
+        maps = "eight music features" if given.without is None else f"seven music features, not {given.without},"
+        return f"{maps} a frame ({given.n_fft:,} samples, hop {given.hop:,}, at {given.sample_rate:,} Hz)"
+
+    def remarks(self) -> list[str]:
+        """Return a sentence where the cut-off of brightness lies above all frequencies."""
+        settings = self.settings
+        highest = settings.n_fft // 2 * (settings.sample_rate / settings.n_fft)
+        if settings.brightness_hz < highest:
+            return []
+        return [
+            f"Brightness is 0 in every frame, because its cut-off of {settings.brightness_hz:,g} Hz is not below the "
+            f"highest frequency of the spectrum ({highest:,g} Hz): seven of the eight maps tell tracks apart."
+        ]
+
+    def display(self, array: np.ndarray) -> Display:
+        """Return the maps with their units."""
+        units = {name: UNITS[name] for name in self.rows()}
+        return Display(array, self.hop / self.sample_rate, units=units)
+
+    @property
+    def gain_problem(self) -> str:
+        """Why maps have no level."""
+        return "music maps are quantities of several kinds, most of which do not depend on the level"
 
 
-def units(settings: MusicMaps) -> dict[str, str]:
-    """Return the name of each map, in order, with its unit."""
-    return {name: unit for name, unit in UNITS.items() if name != settings.without}
-
-
-def remarks(settings: MusicMaps) -> list[str]:
-    """Return what a reader should know of the maps that these settings give, one sentence each."""
-    highest = settings.n_fft // 2 * (settings.sample_rate / settings.n_fft)
-    if settings.brightness_hz < highest:
-        return []
-    return [
-        f"Brightness is 0 in every frame, because its cut-off of {settings.brightness_hz:,g} Hz is not below the "
-        f"highest frequency of the spectrum ({highest:,g} Hz): seven of the eight maps tell tracks apart."
-    ]
-
-
-def energy(frames: np.ndarray) -> np.ndarray:
-    """Return the mean square of each frame."""
-    return np.einsum("fn,fn->f", frames, frames) / frames.shape[1]
-
-
-def zero_crossing_rate(frames: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Return how often a second each frame crosses zero in one direction; a sample of 0 is no crossing."""
-    crossings = np.count_nonzero(frames[:, 1:] * frames[:, :-1] < 0, axis=1)
-    return crossings * (sample_rate / 2 / frames.shape[1])
+FRONT_END = MusicMapsFrontEnd
 
 
 def brightness(magnitude: np.ndarray, bin_hz: float, cut_off_hz: float) -> np.ndarray:
@@ -216,45 +209,38 @@ def _highest(peaks: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
     return peaks
 
 
-def _key_clarity(samples: np.ndarray, settings: MusicMaps) -> np.ndarray:
+def _key_clarity(samples: np.ndarray, settings: MusicMaps, n_frames: int) -> np.ndarray:
     """Return for each frame the key clarity of the window of 6 s, or of all there is, whose centre is nearest."""
     length = min(round(KEY_WINDOW_S * settings.sample_rate), len(samples))
     hop = round(KEY_HOP_S * settings.sample_rate)
-    windows = np.lib.stride_tricks.sliding_window_view(samples, length)[::hop]
-    clarity = key_clarity(_chroma(windows, settings.sample_rate), settings.profiles)
-    centres = np.arange(frame_count(len(samples), settings)) * settings.hop + settings.n_fft / 2
+    clarity = key_clarity(_chroma(framed(samples, length, hop), settings.sample_rate), settings.profiles)
+    centres = np.arange(n_frames) * settings.hop + settings.n_fft / 2
     nearest = np.round((centres - length / 2) / hop).astype(int)
     return clarity[np.clip(nearest, 0, len(clarity) - 1)]
 
 
 def _long_chroma(samples: np.ndarray, settings: MusicMaps) -> np.ndarray:
     """Return the chroma of 0.74 s around the centre of each frame, with zeros beyond the ends, ``[frames, 12]``."""
+    from scipy.fft import next_fast_len
+
     length = max(next_fast_len(round(LONG_WINDOW_S * settings.sample_rate), real=True), settings.n_fft)
     padded = np.pad(samples, ((length - settings.n_fft) // 2, (length - settings.n_fft + 1) // 2))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, length)[:: settings.hop]
-    return _chroma(windows, settings.sample_rate)
+    return _chroma(framed(padded, length, settings.hop), settings.sample_rate)
 
 
 def _chroma(windows: np.ndarray, sample_rate: int) -> np.ndarray:
     """Return the chroma of each window, ``[windows, 12]``; 0 for a silent one."""
     weights = pitch_class_weights(windows.shape[1], sample_rate)
     chroma = np.empty((len(windows), 12), np.float32)
-    for place, block, magnitude in _spectra(windows):
-        chroma[place] = (magnitude @ weights) * (energy(block) >= SILENCE)[:, np.newaxis]
+    for block, spectrum in spectra(windows, _hamming(windows.shape[1])):
+        is_audible = mean_square(windows[block]) >= SILENCE
+        chroma[block] = (np.sqrt(squared(spectrum)) @ weights) * is_audible[:, np.newaxis]
     return chroma
 
 
-def _spectra(windows: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """Yield place, samples and magnitudes of a block of windows at a time, in single precision."""
-    length = windows.shape[1]
-    taper = np.hamming(length).astype(np.float32)  # symmetric, as MATLAB's
-    step = max(1, BLOCK // length)
-    for begin in range(0, len(windows), step):
-        block = windows[begin : begin + step]
-        spectrum = rfft(block * taper)
-        magnitude = spectrum.real**2
-        magnitude += spectrum.imag**2
-        yield slice(begin, begin + len(block)), block, np.sqrt(magnitude, out=magnitude)
+def _hamming(length: int) -> np.ndarray:
+    """Return a symmetric Hamming window, as MATLAB's, in single precision."""
+    return np.hamming(length).astype(np.float32)
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

@@ -3,82 +3,172 @@
 Shapes: samples ``[n]``, spectrograms ``[n_mels, n_frames]``. Frame `f` is centred on sample ``f * hop``.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.fft import rfft
-from scipy.signal import get_window
-from scipy.sparse import csr_array
 
 from genreflow.config.inputs import LogMel
-from genreflow.features.shapes import margin
+from genreflow.features.frames import framed, spectra, squared, torch_power, window
+from genreflow.features.front_end import Display, FrontEnd, Level
+
+if TYPE_CHECKING:
+    import torch
+    from scipy.sparse import csr_array
 
 # Raise it when log-mel slices would have other values.
 STAGE_VERSION = 1
 
-# Frames transformed together: their spectra stay in a core's cache.
-BLOCK = 128
 # Decibels for each power of ten of mel power, and the power that lower ones are raised to: librosa's power_to_db,
 # and its amplitude_to_db (which expects no power) as the code of the psytrance study used it.
 DECIBELS = {"power": (10.0, 1e-10), "double_log": (20.0, 1e-5)}
-# What `np.pad` calls the ways of padding.
-PADDING = {"zeros": "constant", "reflect": "reflect"}
+
+
+class LogMelFrontEnd(FrontEnd[LogMel]):
+    """Log-mel spectrograms with centred frames.
+
+    With the defaults of the settings they are librosa's ``power_to_db(melspectrogram(center=True,
+    pad_mode="constant"))`` without its limit of range; with ``mel="htk", padding="reflect"`` torchaudio's
+    ``AmplitudeToDB(MelSpectrogram)``.
+    """
+
+    has_torch = True
+
+    def compute(self, samples: np.ndarray) -> np.ndarray:
+        """Return the levels of the frames inside an excerpt, float32 ``[n_mels, frames]``.
+
+        The ``max`` of ``reference``, and the maximum that ``top_db`` is a range below, are the excerpt's.
+        """
+        settings = self.settings
+        power = mel_power(samples, settings)
+        level = power if settings.decibels == "none" else _decibels(power, settings)
+        return _scaled_by_frame(level) if settings.scale == "frame_minmax" else level
+
+    @property
+    def margin(self) -> int:
+        """Half a frame."""
+        return self.settings.n_fft // 2
+
+    @property
+    def pad_mode(self) -> str:
+        """Zeros, or the samples mirrored."""
+        return {"zeros": "constant", "reflect": "reflect"}[self.settings.padding]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Levels as float16, powers as float32: their range is wide."""
+        return np.dtype(np.float32 if self.settings.decibels == "none" else np.float16)
+
+    @property
+    def n_rows(self) -> int:
+        """Mel bands."""
+        return self.settings.n_mels
+
+    def describe(self) -> str:
+        """Return bands, window, hop, rate and range in words."""
+        mel = self.settings
+        scale = "mel" if mel.decibels == "none" else "log-mel"
+        return (
+            f"{mel.n_mels}-band {scale} spectrograms ({mel.n_fft:,}-sample Hann window, hop {mel.hop:,} samples at "
+            f"{mel.sample_rate:,} Hz, {mel.fmin:g} to {_highest(mel):,.0f} Hz)"
+        )
+
+    @property
+    def level(self) -> Level:
+        """Decibels, twice decibels or power."""
+        levels: dict[str, Level] = {"power": "decibels", "double_log": "double_decibels", "none": "power"}
+        return levels[self.settings.decibels]
+
+    @property
+    def is_nonnegative(self) -> bool:
+        """Whether values are powers, or 0 to 1."""
+        return self.settings.decibels == "none" or self.settings.scale == "frame_minmax"
+
+    @property
+    def unit(self) -> str:
+        """Decibels, power, or 0 to 1."""
+        if self.settings.scale == "frame_minmax":
+            return "0 to 1"
+        return "power" if self.settings.decibels == "none" else "dB"
+
+    def frequencies(self) -> np.ndarray:
+        """Return the centre of each band, Hz."""
+        return _corners(self.settings)[1:-1]
+
+    def band_edges(self, rows: np.ndarray) -> np.ndarray:
+        """Return the frequencies half-way between the centres of bands, and ``fmin`` and ``fmax`` at the ends, Hz."""
+        corners = _corners(self.settings)
+        edges = np.interp(rows + 0.5, np.arange(len(corners)), corners)
+        edges[0], edges[-1] = self.settings.fmin, _highest(self.settings)
+        return edges
+
+    def display(self, array: np.ndarray) -> Display:
+        """Return the slice as it is."""
+        unit = "0 to 1, scaled by frame" if self.settings.scale == "frame_minmax" else self.unit
+        return Display(array, self.hop / self.sample_rate, unit, "Mel band, center frequency (Hz)")
+
+    @property
+    def gain_problem(self) -> str | None:
+        """Why levels are the same whatever the gain; None if they are not."""
+        if self.settings.scale == "frame_minmax":
+            return "`scale: frame_minmax` has taken the level out of every frame"
+        if self.settings.reference == "max":
+            return "`reference: max` has taken the level out of every slice"
+        return None
+
+    @property
+    def frames_export_problem(self) -> str | None:
+        """Why levels cannot be computed from one slice alone; None if they can."""
+        if self.settings.reference == "max" or self.settings.top_db is not None:
+            return "its levels depend on the loudest of all segments of a track, and a network sees one"
+        if self.settings.padding == "reflect":
+            return "at the ends of a track its frames see the track mirrored, and a network does not see the ends"
+        return None
+
+    def constants(self) -> dict[str, np.ndarray]:
+        """Return window and filters."""
+        return {"window": window("hann", self.settings.n_fft), "filters": mel_filter_bank(self.settings)}
+
+    def torch_transform(
+        self, samples: "torch.Tensor", constants: Mapping[str, "torch.Tensor"], *, pad: int
+    ) -> "torch.Tensor":
+        """Return levels, float32 ``[batch, n_mels, frames]``."""
+        import torch
+
+        settings = self.settings
+        reflect = settings.padding == "reflect"
+        spectrum = torch_power(samples, constants["window"], settings.hop, pad=pad, reflect=reflect)
+        power = constants["filters"] @ spectrum.float()
+        if settings.decibels == "none":
+            return power
+        factor, floor = DECIBELS[settings.decibels]
+        level = factor * power.clamp(min=floor).log10()
+        if settings.reference == "max":
+            level = level - level.amax(dim=(1, 2), keepdim=True)
+        if settings.top_db is not None:
+            level = torch.maximum(level, level.amax(dim=(1, 2), keepdim=True) - settings.top_db)
+        if settings.scale == "none":
+            return level
+        low, high = level.amin(dim=1, keepdim=True), level.amax(dim=1, keepdim=True)
+        return (level - low) / torch.where(high > low, high - low, torch.ones_like(low))
+
+
+FRONT_END = LogMelFrontEnd
 
 
 def log_mel(samples: np.ndarray, settings: LogMel) -> np.ndarray:
-    """Return the log-mel spectrogram of a whole excerpt, padded at its ends.
-
-    With the defaults librosa's ``power_to_db(melspectrogram(center=True, pad_mode="constant"))`` without its limit
-    of range; with ``mel="htk", padding="reflect"`` torchaudio's ``AmplitudeToDB(MelSpectrogram)``.
-
-    Parameters
-    ----------
-    samples
-        float32 ``[n]`` at ``settings.sample_rate``.
-    settings
-        The front-end.
-
-    Returns
-    -------
-    np.ndarray
-        float32 ``[n_mels, frame_count(n)]``.
-    """
-    return log_mel_of_frames(np.pad(samples, margin(settings), mode=PADDING[settings.padding]), settings)
-
-
-def log_mel_of_frames(samples: np.ndarray, settings: LogMel) -> np.ndarray:
-    """Return the log-mel spectrogram of the frames that lie wholly inside an excerpt.
-
-    The first frame begins with the first sample; what a frame needs either side of its centre is part of the
-    excerpt (see `frame_span`). The ``max`` of ``reference`` and what ``top_db`` hangs from are the excerpt's.
-
-    Returns
-    -------
-    np.ndarray
-        float32 ``[n_mels, 1 + (n - n_fft) // hop]``.
-
-    Raises
-    ------
-    ValueError
-        When the excerpt is shorter than one frame.
-    """
-    power = mel_power(samples, settings)
-    level = power if settings.decibels == "none" else _decibels(power, settings)
-    return _scaled_by_frame(level) if settings.scale == "frame_minmax" else level
+    """Return the log-mel spectrogram of an excerpt by itself, float32 ``[n_mels, frames]``."""
+    return LogMelFrontEnd(settings).transform(samples)
 
 
 def mel_power(samples: np.ndarray, settings: LogMel) -> np.ndarray:
-    """Return the mel power ``|STFT|^2`` of the frames inside an excerpt, float32 ``[n_mels, n_frames]``."""
-    frames = np.lib.stride_tricks.sliding_window_view(samples, settings.n_fft)[:: settings.hop]
-    # In double precision, as librosa: single would drown bands 80 dB below a frame's loudest in rounding.
-    window = get_window("hann", settings.n_fft)
-    filters = _sparse_filter_bank(settings)
+    """Return the mel power ``|STFT|^2`` of the frames inside an excerpt, float32 ``[n_mels, frames]``."""
+    frames = framed(samples, settings.n_fft, settings.hop)
+    filters = sparse_filter_bank(settings)
     power = np.empty((settings.n_mels, len(frames)), np.float32)
-    for begin in range(0, len(frames), BLOCK):
-        spectrum = rfft(frames[begin : begin + BLOCK] * window)
-        bins = spectrum.real.astype(np.float32) ** 2
-        bins += spectrum.imag.astype(np.float32) ** 2
-        power[:, begin : begin + BLOCK] = filters @ bins.T
+    for block, spectrum in spectra(frames, window("hann", settings.n_fft)):
+        power[:, block] = filters @ squared(spectrum).T
     return power
 
 
@@ -91,53 +181,48 @@ def mel_filter_bank(settings: LogMel) -> np.ndarray:
         float32 ``[n_mels, 1 + n_fft // 2]``, as ``librosa.filters.mel`` or ``torchaudio.functional.melscale_fbanks``.
     """
     bins = np.fft.rfftfreq(settings.n_fft, 1 / settings.sample_rate)
-    corners = _band_edges(settings)
+    corners = _corners(settings)
     left, centre, right = (corners[i : i + settings.n_mels, np.newaxis] for i in range(3))
     triangles = np.maximum(np.minimum((bins - left) / (centre - left), (right - bins) / (right - centre)), 0)
     return (triangles if settings.mel == "htk" else triangles * 2 / (right - left)).astype(np.float32)
 
 
-def band_centres(settings: LogMel) -> np.ndarray:
-    """Return the centre frequencies of the mel bands, Hz ``[n_mels]``."""
-    return _band_edges(settings)[1:-1]
+@lru_cache(maxsize=8)
+def sparse_filter_bank(settings: LogMel) -> "csr_array":
+    """Return `mel_filter_bank` as a sparse matrix: two filters at most cover a bin."""
+    from scipy.sparse import csr_array
+
+    # Four times faster than the dense product.
+    return csr_array(mel_filter_bank(settings))
 
 
-def _band_edges(settings: LogMel) -> np.ndarray:
-    top = settings.fmax if settings.fmax is not None else settings.sample_rate / 2
-    to_mel, to_hz = _MEL_SCALES[settings.mel]
-    return to_hz(np.linspace(to_mel(settings.fmin), to_mel(top), settings.n_mels + 2))
+def _highest(settings: LogMel) -> float:
+    return settings.sample_rate / 2 if settings.fmax is None else settings.fmax
 
 
-# Slaney's scale (Auditory Toolbox, 1998): linear to 1 kHz (15 mel), then 27 mel for each factor of 6.4.
+def _corners(settings: LogMel) -> np.ndarray:
+    """Return the corners of the triangles, Hz ``[n_mels + 2]``: evenly spaced in mel."""
+    low, high = (_hz_to_mel(hz, settings.mel) for hz in (settings.fmin, _highest(settings)))
+    return _mel_to_hz(np.linspace(low, high, settings.n_mels + 2), settings.mel)
+
+
+# Slaney's scale (Auditory Toolbox, 1998): linear to 1 kHz (15 mel), then 27 mel for each factor of 6.4. The other is
+# HTK's (O'Shaughnessy, 1987). They are librosa's, written out because importing it takes longer than cutting a track.
 _KNEE_HZ, _KNEE_MEL = 1000.0, 15.0
 _LOG_STEP = np.log(6.4) / 27
 
 
-def _hz_to_slaney(hz: float) -> float:
+def _hz_to_mel(hz: float, scale: str) -> float:
+    if scale == "htk":
+        return 2595 * np.log10(1 + hz / 700)
     return hz * _KNEE_MEL / _KNEE_HZ if hz < _KNEE_HZ else _KNEE_MEL + np.log(hz / _KNEE_HZ) / _LOG_STEP
 
 
-def _slaney_to_hz(mel: np.ndarray) -> np.ndarray:
+def _mel_to_hz(mel: np.ndarray, scale: str) -> np.ndarray:
+    if scale == "htk":
+        return 700 * (10 ** (mel / 2595) - 1)
     bent = _KNEE_HZ * np.exp(_LOG_STEP * (mel - _KNEE_MEL))
     return np.where(mel < _KNEE_MEL, mel * _KNEE_HZ / _KNEE_MEL, bent)
-
-
-# HTK's scale (O'Shaughnessy, 1987).
-def _hz_to_htk(hz: float) -> float:
-    return 2595 * np.log10(1 + hz / 700)
-
-
-def _htk_to_hz(mel: np.ndarray) -> np.ndarray:
-    return 700 * (10 ** (mel / 2595) - 1)
-
-
-_MEL_SCALES = {"slaney": (_hz_to_slaney, _slaney_to_hz), "htk": (_hz_to_htk, _htk_to_hz)}
-
-
-@lru_cache(maxsize=8)
-def _sparse_filter_bank(settings: LogMel) -> csr_array:
-    # Two filters at most cover a bin: the sparse product is four times faster than the dense one.
-    return csr_array(mel_filter_bank(settings))
 
 
 def _decibels(power: np.ndarray, settings: LogMel) -> np.ndarray:

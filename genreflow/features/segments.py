@@ -1,9 +1,9 @@
 """Where to cut a track into segments.
 
 Segments are counted in one of two ways. Those of `InFrames` settings are runs of frames of the spectrogram of the whole
-track: frame `f` stands at sample ``f * hop``. Those of `InSeconds` settings are stretches of samples, and each is
-transformed by itself, so that centred frames see its own ends; music maps alone look beyond a segment, and take the
-frames that `frames_of_segments` says.
+track: frame `f` stands at sample ``f * hop``. Those of `InSeconds` settings are stretches of samples, each of which is
+transformed by itself, so that centred frames see its own ends. Front-ends that need music around a segment
+(`FrontEnd.cut_after`) transform the whole excerpt first, and segments are the frames of `frames_of_segments`.
 
 A segment lies inside the track, but for the zeros that may complete the last one (`shapes.padded_samples`): a shorter
 track gives fewer. What is drawn at random depends on the seed and the track alone.
@@ -17,7 +17,7 @@ from genreflow.config.inputs import (
     AvoidBreaks,
     Beats,
     Chunks,
-    FrontEnd,
+    FrontEndSettings,
     InFrames,
     InputSettings,
     Midpoint,
@@ -29,7 +29,9 @@ from genreflow.config.inputs import (
     Whole,
 )
 from genreflow.features import rhythm
-from genreflow.features.shapes import frame_count, padded_samples, samples_of, segment_frames, segment_samples
+from genreflow.features.frames import mean_square
+from genreflow.features.front_end import FrontEnd
+from genreflow.features.shapes import padded_samples, samples_of, segment_frames, segment_samples
 
 # Raise it when tracks would be cut in other places.
 STAGE_VERSION = 1
@@ -54,7 +56,7 @@ def segment_starts(
     front_end, segments = settings.front_end, settings.segments
     n_samples = padded_samples(n_samples, settings)
     if isinstance(segments, InFrames):
-        return _starts_in_frames(frame_count(n_samples, front_end), front_end, segments, samples)
+        return _starts_in_frames(FrontEnd.of(front_end).frame_count(n_samples), front_end, segments, samples)
     length = segment_samples(settings)
     match segments:
         case RandomOffset():
@@ -72,26 +74,30 @@ def segment_starts(
 
 
 def _starts_in_frames(
-    n_frames: int, front_end: FrontEnd, segments: InFrames, samples: Callable[[], np.ndarray]
+    n_frames: int, front_end: FrontEndSettings, segments: InFrames, samples: Callable[[], np.ndarray]
 ) -> np.ndarray:
-    rate, hop = front_end.sample_rate, front_end.hop
+    rate, hop = front_end.sample_rate, FrontEnd.of(front_end).hop
     if isinstance(segments, Midpoint) or n_frames < segments.frames:
         return midpoint(n_frames, segments)
     track = samples()
     if isinstance(segments, AvoidBreaks):
         return avoid_breaks(frame_powers(track, hop, n_frames), segments)
-    envelope, envelope_rate = rhythm.onset_envelope(track, rate), rhythm.frame_rate(rate)
-    find = rhythm.beat_frames if isinstance(segments, Beats) else rhythm.onset_frames
-    found = np.rint(find(envelope, envelope_rate) * (rate / hop / envelope_rate)).astype(np.int64)
-    return (beats if isinstance(segments, Beats) else onsets)(n_frames, found, segments)
+    envelope, frames_per_frame = rhythm.onset_envelope(track, rate), rate / hop / rhythm.frame_rate(rate)
+    if isinstance(segments, Beats):
+        return beats(n_frames, _rounded(rhythm.beat_frames(envelope, rate) * frames_per_frame), segments)
+    return onsets(n_frames, _rounded(rhythm.onset_frames(envelope, rate) * frames_per_frame), segments)
+
+
+def start_step(settings: InputSettings) -> int:
+    """Return the samples from one place that a segment may start at to the next: a hop of `InFrames`, or 1."""
+    return FrontEnd.of(settings.front_end).hop if isinstance(settings.segments, InFrames) else 1
 
 
 def padding(starts: np.ndarray, n_samples: int, settings: InputSettings) -> int:
     """Return how many samples the last of some segments lacks, which begin at `starts` (see `segment_starts`)."""
     if not len(starts):
         return 0
-    step = settings.front_end.hop if isinstance(settings.segments, InFrames) else 1
-    return max(0, int(starts[-1]) * step + samples_of(1, settings) - n_samples)
+    return max(0, int(starts[-1]) * start_step(settings) + samples_of(1, settings) - n_samples)
 
 
 def frames_of_segments(starts: np.ndarray, n_samples: int, settings: InputSettings) -> np.ndarray:
@@ -109,8 +115,8 @@ def frames_of_segments(starts: np.ndarray, n_samples: int, settings: InputSettin
     settings
         The input.
     """
-    hop = settings.front_end.hop
-    last = frame_count(n_samples, settings.front_end) - segment_frames(settings)
+    front_end = FrontEnd.of(settings.front_end)
+    hop, last = front_end.hop, front_end.frame_count(n_samples) - segment_frames(settings)
     return np.minimum((2 * np.asarray(starts) + hop) // (2 * hop), last)
 
 
@@ -226,8 +232,7 @@ def frame_powers(samples: np.ndarray, hop: int, n_frames: int) -> np.ndarray:
     padded = np.zeros(n_frames * hop, np.float32)
     used = min(len(samples), len(padded))
     padded[:used] = samples[:used]
-    frames = padded.reshape(n_frames, hop)
-    return np.einsum("ij,ij->i", frames, frames) / hop
+    return mean_square(padded.reshape(n_frames, hop))
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -289,6 +294,10 @@ def chunks(n_samples: int, length: int, settings: Chunks) -> np.ndarray:
     if n_samples < length:
         return np.empty(0, np.int64)
     return np.unique(np.arange(settings.count) * ((n_samples - length) // settings.count))
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    return np.rint(values).astype(np.int64)
 
 
 def _nearest(values: np.ndarray, aim: int) -> int:

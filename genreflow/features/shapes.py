@@ -1,39 +1,21 @@
-"""How long frames, segments and their arrays are: arithmetic alone, so that a plan can ask without computing."""
+"""Sizes of segments: arithmetic alone, so that a plan can ask without computing."""
 
 from bisect import bisect_right
 from math import ceil
 
-from genreflow.config.inputs import (
-    LONGEST_PADDING,
-    MUSIC_MAPS,
-    Descriptors,
-    FrontEnd,
-    InFrames,
-    InputSettings,
-    LogMel,
-    MusicMaps,
-    Sliding,
-    Split,
-    Stft,
-    Waveform,
-)
-
-_DESCRIPTORS = {"means25": 25, "means36": 36, "full": 518}
+from genreflow.config.inputs import LONGEST_PADDING, InFrames, InputSettings, Sliding, Split
+from genreflow.features.front_end import FrontEnd
 
 
 def segment_shape(settings: InputSettings) -> tuple[int, ...]:
-    """Return the shape of one segment: ``(bands, frames)``, ``(samples,)`` or ``(descriptors,)``."""
-    match settings.front_end:
-        case LogMel() as mel:
-            return mel.n_mels, segment_frames(settings)
-        case Stft() as stft:
-            return 1 + stft.n_fft // 2, segment_frames(settings)
-        case MusicMaps() as maps:
-            return len(MUSIC_MAPS) - (maps.without is not None), segment_frames(settings)
-        case Waveform():
-            return (segment_samples(settings),)
-        case Descriptors() as descriptors:
-            return (_DESCRIPTORS[descriptors.set],)
+    """Return the shape of one segment: ``(bands, frames)``, ``(samples,)`` or ``(descriptors,)``.
+
+    Examples
+    --------
+    >>> segment_shape(InputSettings())
+    (128, 128)
+    """
+    return FrontEnd.of(settings.front_end).shape(segment_frames(settings))
 
 
 def segment_samples(settings: InputSettings) -> int:
@@ -42,17 +24,17 @@ def segment_samples(settings: InputSettings) -> int:
 
 
 def segment_frames(settings: InputSettings) -> int:
-    """Return the frames of a segment, for front-ends that have frames."""
+    """Return the time steps of a segment: frames, or samples of a waveform."""
     if isinstance(settings.segments, InFrames):
         return settings.segments.frames
-    return frame_count(segment_samples(settings), settings.front_end)
+    return FrontEnd.of(settings.front_end).frame_count(segment_samples(settings))
 
 
 def needed_seconds(settings: InputSettings) -> float:
-    """Return the length of a segment; see `least_samples` for the shortest track that gives one."""
-    front_end, segments = settings.front_end, settings.segments
+    """Return the length of a segment, s; see `least_samples` for the shortest track that gives one."""
+    segments = settings.segments
     if isinstance(segments, InFrames):
-        return segments.frames * front_end.hop / front_end.sample_rate
+        return segments.frames * FrontEnd.of(settings.front_end).hop / settings.front_end.sample_rate
     return segments.seconds
 
 
@@ -78,7 +60,8 @@ def samples_of(count: int, settings: InputSettings) -> int:
     """
     front_end, segments = settings.front_end, settings.segments
     if isinstance(segments, InFrames):
-        return (count * segments.frames - 1) * front_end.hop + front_end.n_fft - 2 * margin(front_end)
+        first, last = FrontEnd.of(front_end).frame_span(0, count * segments.frames)
+        return last + first
     length = segment_samples(settings)
     match segments:
         case Sliding():
@@ -97,26 +80,3 @@ def least_samples(settings: InputSettings) -> int:
 def _most_padding(settings: InputSettings) -> int:
     seconds = min(settings.segments.tolerance * needed_seconds(settings), LONGEST_PADDING)
     return int(seconds * settings.front_end.sample_rate + 1e-6)
-
-
-def frame_count(n_samples: int, front_end: LogMel | Stft | MusicMaps) -> int:
-    """Return the frames of an excerpt of `n_samples`, 0 if it is shorter than one.
-
-    3 s at 22,050 Hz are 128 frames of 1024 samples every 512; 464,000 samples are 454 centred frames of 1024.
-    """
-    return max(0, 1 + (n_samples + 2 * margin(front_end) - front_end.n_fft) // front_end.hop)
-
-
-def frame_span(first: int, count: int, front_end: LogMel | Stft | MusicMaps) -> tuple[int, int]:
-    """Return the samples ``start, stop`` that `count` frames from `first` on look at.
-
-    Centred frames near the track's ends look beyond them: there `start` is negative or `stop` after the last sample.
-    """
-    start = first * front_end.hop - margin(front_end)
-    return start, start + (count - 1) * front_end.hop + front_end.n_fft
-
-
-def margin(front_end: FrontEnd) -> int:
-    """Return how many samples before its place a frame begins."""
-    is_centred = isinstance(front_end, LogMel) or (isinstance(front_end, Stft) and front_end.centred)
-    return front_end.n_fft // 2 if is_centred else 0

@@ -1,4 +1,4 @@
-"""From normalised tracks to the segments that models are fed: decode what is needed, transform it, cut it."""
+"""Normalised tracks to the segments that models are fed: decode, transform, cut."""
 
 import os
 from dataclasses import dataclass
@@ -10,19 +10,10 @@ import pandas as pd
 
 from genreflow.audio.excerpts import Track
 from genreflow.audio.verdict import verdict_of
-from genreflow.config.inputs import Descriptors, InFrames, InputSettings, LogMel, MusicMaps, Stft, Waveform
-from genreflow.features import mel, spectrogram
-from genreflow.features.descriptor_sets import describe
-from genreflow.features.maps import music_maps
-from genreflow.features.segments import frames_of_segments, padding, peak_normalised, segment_starts
-from genreflow.features.shapes import (
-    frame_span,
-    least_samples,
-    samples_of,
-    segment_frames,
-    segment_samples,
-    segment_shape,
-)
+from genreflow.config.inputs import InFrames, InputSettings
+from genreflow.features.front_end import FrontEnd
+from genreflow.features.segments import frames_of_segments, padding, peak_normalised, segment_starts, start_step
+from genreflow.features.shapes import least_samples, samples_of, segment_frames, segment_samples, segment_shape
 from genreflow.store.shards import FULL_SCALE, Shard
 
 # Raise it when slices of every front-end would change: reading, the silence gate, the types they are stored in.
@@ -57,25 +48,13 @@ class Slices:
     padded_s: float = 0.0
 
 
-def stored_dtype(settings: InputSettings) -> np.dtype:
-    """Return the type in which segments are stored.
+def to_stored(array: np.ndarray, settings: InputSettings) -> np.ndarray:
+    """Return segments as they are stored; `genreflow.store.shards.as_fed` turns them into the input of a model.
 
     Of levels up to 128 dB float16 keeps every one to within 1/32 dB, and of magnitudes eleven bits; waveforms are
-    whole numbers up to `FULL_SCALE`; maps and descriptors, whose ranges are wide, stay float32.
+    whole numbers up to `FULL_SCALE`; values of a wide range stay float32.
     """
-    front_end = settings.front_end
-    if isinstance(front_end, Waveform):
-        return np.dtype(np.int16)
-    if isinstance(front_end, MusicMaps | Descriptors) or (
-        isinstance(front_end, LogMel) and front_end.decibels == "none"
-    ):
-        return np.dtype(np.float32)
-    return np.dtype(np.float16)
-
-
-def to_stored(array: np.ndarray, settings: InputSettings) -> np.ndarray:
-    """Return segments as they are stored; `genreflow.store.shards.as_fed` turns them into what a model sees."""
-    dtype = stored_dtype(settings)
+    dtype = FrontEnd.of(settings.front_end).dtype
     return np.rint(array.clip(-1, 1) * FULL_SCALE).astype(dtype) if dtype == np.int16 else array.astype(dtype)
 
 
@@ -103,10 +82,10 @@ def cut(path: str | os.PathLike, settings: InputSettings, *, track_id: str) -> S
     shape = segment_shape(settings)
     if not len(starts):
         return Slices(np.empty((0, *shape), np.float32), np.empty(0), track.seconds)
-    in_frames = isinstance(settings.segments, InFrames)
-    array, levels = (_frames_cut if in_frames else _samples_cut)(track, starts, settings)
+    cut_out = _frames_cut if isinstance(settings.segments, InFrames) else _samples_cut
+    array, levels = cut_out(track, starts, settings)
     audible = levels >= SILENT_LEVEL
-    start_s = starts * (settings.front_end.hop if in_frames else 1) / settings.front_end.sample_rate
+    start_s = starts * start_step(settings) / settings.front_end.sample_rate
     padded_s = padding(starts, track.n_samples, settings) / settings.front_end.sample_rate
     return Slices(array[audible], start_s[audible], track.seconds, int((~audible).sum()), padded_s)
 
@@ -122,8 +101,8 @@ def fate_of(samples: np.ndarray, seconds: float, settings: InputSettings, *, tra
         Its length.
     """
     starts = segment_starts(len(samples), settings, track_id=track_id, samples=lambda: samples)
-    step = settings.front_end.hop if isinstance(settings.segments, InFrames) else 1
-    length = settings.segments.frames * step if step > 1 else segment_samples(settings)
+    step = start_step(settings)
+    length = settings.segments.frames * step if isinstance(settings.segments, InFrames) else segment_samples(settings)
     audible = _levels([samples[start * step : start * step + length] for start in starts]) >= SILENT_LEVEL
     padded_s = padding(starts, len(samples), settings) / settings.front_end.sample_rate
     placed = Slices(starts[audible], starts[audible], seconds, int((~audible).sum()), padded_s)
@@ -158,7 +137,7 @@ def slice_shard(tracks: pd.DataFrame, *, audio_folder: str | os.PathLike, settin
         parts.append(to_stored(slices.array, settings))
         rows.append(pd.DataFrame({"track_id": row.track_id, "slice": np.arange(n), "start_s": slices.start_s}))
         fates.append({"track_id": row.track_id, "slices": n, "padded_s": slices.padded_s, **_fate(slices, settings)})
-    shape, dtype = segment_shape(settings), stored_dtype(settings)
+    shape, dtype = segment_shape(settings), FrontEnd.of(settings.front_end).dtype
     facts = {
         "shape": list(shape),
         "dtype": dtype.name,
@@ -172,61 +151,39 @@ def slice_shard(tracks: pd.DataFrame, *, audio_folder: str | os.PathLike, settin
 
 def _frames_cut(track: Track, starts: np.ndarray, settings: InputSettings) -> tuple[np.ndarray, np.ndarray]:
     """Return segments that are runs of frames of the track's spectrogram, and their levels."""
-    front_end, length = settings.front_end, settings.segments.frames
+    front_end, length = FrontEnd.of(settings.front_end), settings.segments.frames
     first, count = int(starts[0]), int(starts[-1] - starts[0]) + length
-    begin, end = frame_span(first, count, front_end)
+    begin, end = front_end.frame_span(first, count)
     excerpt = _padded(track, begin, end, front_end)
-    frames = _of_frames(excerpt, front_end)
-    array = np.stack([frames[:, at : at + length] for at in starts - first])
-    margin = first * front_end.hop - begin
-    places = [slice(margin + at * front_end.hop, margin + (at + length) * front_end.hop) for at in starts - first]
-    return array, _levels([excerpt[place] for place in places])
+    spectrogram = front_end.compute(excerpt)
+    array = np.stack([spectrogram[:, at : at + length] for at in starts - first])
+    samples = excerpt[first * front_end.hop - begin :]
+    spans = [slice(at * front_end.hop, (at + length) * front_end.hop) for at in starts - first]
+    return array, _levels([samples[span] for span in spans])
 
 
-def _padded(track: Track, begin: int, end: int, front_end: LogMel | Stft | MusicMaps) -> np.ndarray:
-    """Return the samples from `begin` to before `end`; beyond the track's ends what the front-end sees there."""
-    if getattr(front_end, "padding", "zeros") == "zeros":
+def _padded(track: Track, begin: int, end: int, front_end: FrontEnd) -> np.ndarray:
+    """Return the samples from `begin` to before `end`; beyond the track's ends the padding of the front-end."""
+    if front_end.pad_mode == "constant":
         return track.read(begin, end)
     inside, last = max(begin, 0), min(end, track.n_samples)
-    return np.pad(track.read(inside, last), (inside - begin, end - last), mode=mel.PADDING[front_end.padding])
-
-
-def _of_frames(excerpt: np.ndarray, front_end: LogMel | Stft | MusicMaps) -> np.ndarray:
-    match front_end:
-        case LogMel():
-            return mel.log_mel_of_frames(excerpt, front_end)
-        case Stft():
-            return spectrogram.stft_of_frames(excerpt, front_end)
-        case MusicMaps():
-            return music_maps(excerpt, front_end)
+    return np.pad(track.read(inside, last), (inside - begin, end - last), mode=front_end.pad_mode)
 
 
 def _samples_cut(track: Track, starts: np.ndarray, settings: InputSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Return segments that are cut first and then transformed, and their levels; maps are computed before the cut."""
-    front_end, length, first = settings.front_end, segment_samples(settings), int(starts.min())
+    """Return segments in seconds and their levels, cut before or after they are transformed (`FrontEnd.cut_after`)."""
+    front_end, length, first = FrontEnd.of(settings.front_end), segment_samples(settings), int(starts.min())
     excerpt = track.read(first, int(starts.max()) + length)
     segments = [excerpt[at : at + length] for at in starts - first]
     levels = _levels(segments)
-    if isinstance(front_end, MusicMaps):
-        maps = music_maps(peak_normalised(excerpt) if settings.peak else excerpt, front_end)
+    if front_end.cut_after:
+        whole = front_end.transform(peak_normalised(excerpt) if settings.peak else excerpt)
         frames = segment_frames(settings)
         places = frames_of_segments(starts - first, len(excerpt), settings)
-        return np.stack([maps[:, at : at + frames] for at in places]), levels
+        return np.stack([whole[:, at : at + frames] for at in places]), levels
     if settings.peak:
         segments = [peak_normalised(segment) for segment in segments]
-    return np.stack([_of_segment(segment, front_end) for segment in segments]), levels
-
-
-def _of_segment(segment: np.ndarray, front_end: LogMel | Stft | Waveform | Descriptors) -> np.ndarray:
-    match front_end:
-        case LogMel():
-            return mel.log_mel(segment, front_end)
-        case Stft():
-            return spectrogram.stft_magnitude(segment, front_end)
-        case Waveform():
-            return segment
-        case Descriptors():
-            return describe(segment, front_end)
+    return np.stack([front_end.transform(segment) for segment in segments]), levels
 
 
 def _levels(segments: list[np.ndarray]) -> np.ndarray:

@@ -4,62 +4,94 @@ Shapes: samples ``[n]``, spectrograms ``[1 + n_fft // 2, n_frames]``. Frame `f` 
 where frames are centred, is centred on it.
 """
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import numpy as np
-from scipy.fft import rfft
-from scipy.signal import get_window
 
 from genreflow.config.inputs import Stft
-from genreflow.features.shapes import margin
+from genreflow.features.frames import framed, spectra, torch_power, window
+from genreflow.features.front_end import Display, FrontEnd, Level
+
+if TYPE_CHECKING:
+    import torch
 
 # Raise it when STFT slices would have other values.
 STAGE_VERSION = 1
 
-# Frames transformed together: their spectra stay in a core's cache.
-BLOCK = 128
+# Magnitudes are shown in decibels above this one.
+FLOOR = 1e-5
 
 
-def stft_magnitude(samples: np.ndarray, settings: Stft) -> np.ndarray:
-    """Return the magnitude spectrogram of a whole excerpt, with zeros beyond its ends where frames are centred.
+class StftFrontEnd(FrontEnd[Stft]):
+    """Magnitudes of the short-time Fourier transform, linear or as ``log(1 + magnitude)``."""
 
-    Parameters
-    ----------
-    samples
-        float32 ``[n]`` at ``settings.sample_rate``.
-    settings
-        The front-end.
+    has_torch = True
+    is_nonnegative = True
 
-    Returns
-    -------
-    np.ndarray
-        float32 ``[1 + n_fft // 2, frame_count(n)]``.
+    def compute(self, samples: np.ndarray) -> np.ndarray:
+        """Return the magnitudes of the frames inside an excerpt, float32 ``[bins, frames]``."""
+        settings = self.settings
+        frames = framed(samples, settings.n_fft, settings.hop)
+        magnitude = np.empty((1 + settings.n_fft // 2, len(frames)), np.float32)
+        # Single precision, unlike log-mel: no logarithm enlarges the rounding of magnitudes near 0.
+        for block, spectrum in spectra(frames, window(settings.window, settings.n_fft).astype(np.float32)):
+            magnitude[:, block] = np.abs(spectrum).T
+        return np.log1p(magnitude, out=magnitude) if settings.magnitude == "log1p" else magnitude
 
-    Raises
-    ------
-    ValueError
-        When the excerpt is shorter than one frame.
-    """
-    return stft_of_frames(np.pad(samples, margin(settings)), settings)
+    @property
+    def margin(self) -> int:
+        """Half a frame, if frames are centred."""
+        return self.settings.n_fft // 2 if self.settings.centred else 0
+
+    @property
+    def n_rows(self) -> int:
+        """Frequency bins."""
+        return 1 + self.settings.n_fft // 2
+
+    def describe(self) -> str:
+        """Return bins, window, hop and rate in words."""
+        settings = self.settings
+        logarithm = "the logarithms of 1 + the " if settings.magnitude == "log1p" else ""
+        return (
+            f"{logarithm}magnitudes of {1 + settings.n_fft // 2} frequencies ({settings.n_fft:,}-sample "
+            f"{settings.window.capitalize()} window, hop {settings.hop:,} samples at {settings.sample_rate:,} Hz)"
+        )
+
+    @property
+    def level(self) -> Level:
+        """Amplitudes, or their log1p."""
+        return "log1p" if self.settings.magnitude == "log1p" else "amplitude"
+
+    @property
+    def unit(self) -> str:
+        """Magnitude, or its logarithm."""
+        return "log(1 + magnitude)" if self.settings.magnitude == "log1p" else "magnitude"
+
+    def frequencies(self) -> np.ndarray:
+        """Return the frequency of each bin, Hz."""
+        return np.fft.rfftfreq(self.settings.n_fft, 1 / self.settings.sample_rate)
+
+    def band_edges(self, rows: np.ndarray) -> np.ndarray:
+        """Return the frequencies half-way between bins, Hz."""
+        return np.maximum(rows - 0.5, 0) * self.settings.sample_rate / self.settings.n_fft
+
+    def display(self, array: np.ndarray) -> Display:
+        """Return the levels of a slice, dB."""
+        magnitude = np.expm1(array) if self.settings.magnitude == "log1p" else array
+        levels = 20 * np.log10(np.maximum(magnitude, FLOOR))
+        return Display(levels, self.hop / self.sample_rate, "dB", "Frequency (Hz)")
+
+    def constants(self) -> dict[str, np.ndarray]:
+        """Return the window."""
+        return {"window": window(self.settings.window, self.settings.n_fft)}
+
+    def torch_transform(
+        self, samples: "torch.Tensor", constants: Mapping[str, "torch.Tensor"], *, pad: int
+    ) -> "torch.Tensor":
+        """Return magnitudes, float32 ``[batch, bins, frames]``."""
+        magnitude = torch_power(samples, constants["window"], self.settings.hop, pad=pad).sqrt().float()
+        return magnitude.log1p() if self.settings.magnitude == "log1p" else magnitude
 
 
-def stft_of_frames(samples: np.ndarray, settings: Stft) -> np.ndarray:
-    """Return the magnitude spectrogram of the frames that lie wholly inside an excerpt.
-
-    The first frame begins with the first sample; what centred frames need either side is part of the excerpt (see
-    `frame_span`).
-
-    Returns
-    -------
-    np.ndarray
-        float32 ``[1 + n_fft // 2, 1 + (n - n_fft) // hop]``.
-
-    Raises
-    ------
-    ValueError
-        When the excerpt is shorter than one frame.
-    """
-    frames = np.lib.stride_tricks.sliding_window_view(samples, settings.n_fft)[:: settings.hop]
-    window = get_window(settings.window, settings.n_fft).astype(np.float32)
-    magnitude = np.empty((1 + settings.n_fft // 2, len(frames)), np.float32)
-    for begin in range(0, len(frames), BLOCK):
-        magnitude[:, begin : begin + BLOCK] = np.abs(rfft(frames[begin : begin + BLOCK] * window)).T
-    return np.log1p(magnitude, out=magnitude) if settings.magnitude == "log1p" else magnitude
+FRONT_END = StftFrontEnd

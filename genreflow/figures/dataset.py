@@ -471,7 +471,8 @@ def _octaves(axes: mpl.Axes) -> None:
 
 # ---- from the tables of a study -------------------------------------------------------------------------------------
 
-_SPECTRA = ("stft", "logmel")
+# The axes of the slices that a figure is drawn for.
+_SAMPLES, _SPECTRA, _NUMBERS = ("time",), ("band", "time"), ("quantity",)
 
 
 @analysis_figure("counts", reads=("tag_counts",))
@@ -506,14 +507,14 @@ def _correlation(sources: Sources, most: int) -> mpl.Figure:
     return correlation(table, title=sources.titled(f"Correlation of the {most} commonest tags"), most=most)
 
 
-@analysis_figure("waveforms", reads=("envelopes",), front_ends=("waveform",))
+@analysis_figure("waveforms", reads=("envelopes",), axes=(_SAMPLES,))
 def draw_waveforms(sources: Sources, *, input: str) -> mpl.Figure:
     """Draw the samples of one clip of each tag."""
     rows = _rows_of_input(sources, "envelopes", input)
     return waveforms(rows, title=sources.titled(f"A clip of {_tags_of(sources, rows)}"))
 
 
-@analysis_figure("variance", reads=("variance",), front_ends=("waveform",))
+@analysis_figure("variance", reads=("variance",), axes=(_SAMPLES,))
 def draw_variance(sources: Sources, *, input: str) -> mpl.Figure:
     """Draw the variance of the samples of each tag."""
     rows = _rows_of_input(sources, "variance", input)
@@ -521,27 +522,27 @@ def draw_variance(sources: Sources, *, input: str) -> mpl.Figure:
     return variance(rows, title=title, noun=_noun(sources))
 
 
-@analysis_figure("spectrograms", reads=("spectrograms",), front_ends=_SPECTRA)
+@analysis_figure("spectrograms", reads=("spectrograms",), axes=(_SPECTRA,))
 def draw_spectrograms(sources: Sources, *, input: str) -> mpl.Figure:
     """Draw the spectrogram of one clip of each tag."""
     rows = _rows_of_input(sources, "spectrograms", input)
     return spectrograms(rows, title=sources.titled(f"A clip of {_tags_of(sources, rows)}, input «{input}»"))
 
 
-@analysis_figure("spectra", reads=("spectra",), front_ends=_SPECTRA)
+@analysis_figure("spectra", reads=("spectra",), axes=(_SPECTRA,))
 def draw_spectra(sources: Sources, *, input: str) -> mpl.Figure:
     """Draw the mean spectrum of each tag."""
     rows = _rows_of_input(sources, "spectra", input)
     return mean_spectra(rows, title=sources.titled(f"Mean spectrum of {_tags_of(sources, rows)}, input «{input}»"))
 
 
-@analysis_figure("importances", reads=("importances",), front_ends=("descriptors",))
+@analysis_figure("importances", reads=("importances",), axes=(_NUMBERS,))
 def draw_importances(sources: Sources, *, input: str) -> mpl.Figure:
     """Draw the coefficients of a linear model of each tag."""
     return _importances(sources, input, "coefficient")
 
 
-@analysis_figure("forest_importances", reads=("importances",), front_ends=("descriptors",))
+@analysis_figure("forest_importances", reads=("importances",), axes=(_NUMBERS,))
 def draw_forest_importances(sources: Sources, *, input: str) -> mpl.Figure:
     """Draw the permutation importances of a random forest of each tag."""
     return _importances(sources, input, "auc_drop")
@@ -552,9 +553,7 @@ def _importances(sources: Sources, input: str, value: str) -> mpl.Figure:
     return importances(rows, title=sources.titled(f"Features that indicate {_tags_of(sources, rows)}"), value=value)
 
 
-@analysis_figure(
-    "projections", reads=("projections", "projection_quality"), front_ends=("waveform", *_SPECTRA, "descriptors")
-)
+@analysis_figure("projections", reads=("projections", "projection_quality"), axes=(_SAMPLES, _SPECTRA, _NUMBERS))
 def draw_projections(sources: Sources, *, input: str) -> mpl.Figure:
     """Draw clips in the plane by their similarity."""
     rows, quality = (_rows_of_input(sources, name, input) for name in ("projections", "projection_quality"))

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from genreflow.config.inputs import FRONT_ENDS, Descriptors, FrontEnd, LogMel, MusicMaps, Stft, Waveform
+from genreflow.config.inputs import read_front_end
+from genreflow.features.front_end import Display, FrontEnd
 from genreflow.figures import mpl, style
 from genreflow.figures.registry import study_figure
 from genreflow.figures.sources import Sources, rows_of
@@ -67,6 +68,7 @@ def right_and_wrong(
     hop_s: float,
     frequencies: np.ndarray,
     unit: str = "dB",
+    axis: str = "Mel band, center frequency (Hz)",
 ) -> mpl.Figure:
     """Draw two slices of one class side by side on one level scale: one classified correctly, one not.
 
@@ -80,7 +82,7 @@ def right_and_wrong(
         image = _draw_levels(axes, array, hop_s=hop_s, frequencies=frequencies, limits=limits)
         lines = [style.label(line, width=50, lines=2) for line in f"({letter}) {caption}".split("\n")]
         axes.set_title("\n".join(lines), loc="left")
-    panels[0].set_ylabel("Mel band, center frequency (Hz)")
+    panels[0].set_ylabel(axis)
     figure.colorbar(image, ax=panels, label=f"Level ({unit})", pad=0.02)
     style.title(figure, title)
     return figure
@@ -293,8 +295,6 @@ def _draw_filter(axes: mpl.Axes, array: np.ndarray, *, hop_s: float, frequencies
 def draw_input(sources: Sources, *, input: str) -> mpl.Figure:
     """Draw the middle segment of the first track that has any, as a model is fed it."""
     from genreflow.datasets.index import read_index
-    from genreflow.features.descriptor_sets import names
-    from genreflow.features.maps import units
 
     path = Path(sources.study["indexes"][input])
     index = read_index(path)
@@ -304,20 +304,17 @@ def draw_input(sources: Sources, *, input: str) -> mpl.Figure:
     track = usable.iloc[0]
     array, start_s = _segment(path, track, int(track["slices"]) // 2)
     title = sources.titled(f"Input «{input}», {track['label']}: {track['title']}".replace(", :", ":"))
-    match _front_end(path, track):
-        case LogMel() as mel:
-            return mel_example(array, title=title, **_band_axes(mel))
-        case Stft() as stft:
-            levels = 20 * np.log10(np.maximum(array if stft.magnitude == "linear" else np.expm1(array), 1e-5))
-            return mel_example(levels, title=title, axis="Frequency (Hz)", **_band_axes(stft))
-        case MusicMaps() as maps:
-            return music_maps(array, units=units(maps), title=title, hop_s=maps.hop / maps.sample_rate, start_s=start_s)
-        case Waveform() as wave:
-            return waveform(array, rate=wave.sample_rate, title=title, start_s=start_s)
-        case Descriptors() as settings:
-            return descriptors(array, names(settings), title=title)
-        case front_end:
-            return style.notice(f"There is no figure of the front-end {front_end.kind!r}")
+    front_end = _front_end(path, track)
+    view = front_end.display(array)
+    match front_end.settings.axes:
+        case ("band", "time"):
+            return mel_example(view.values, title=title, axis=view.axis, **_band_axes(front_end, view))
+        case ("quantity", "time"):
+            return music_maps(view.values, units=view.units, title=title, hop_s=view.hop_s, start_s=start_s)
+        case ("time",):
+            return waveform(view.values, rate=front_end.sample_rate, title=title, start_s=start_s)
+        case _:
+            return descriptors(view.values, front_end.rows(), title=title)
 
 
 @study_figure(
@@ -328,7 +325,7 @@ def draw_input(sources: Sources, *, input: str) -> mpl.Figure:
         "Two slices of the class that is confused most often: the right and the wrong answer with the highest "
         "probabilities, on one color scale."
     ),
-    options=lambda study: [{}] if study.classifies and study.headline_front_end == "logmel" else [],
+    options=lambda study: [{}] if study.classifies and study.headline_axes == ("band", "time") else [],
     reads=("runs", "predictions", "slices"),
     of_headline=True,
 )
@@ -346,11 +343,15 @@ def draw_right_and_wrong(sources: Sources) -> mpl.Figure:
         f"recognized, probability {right['probability']:.2f}",
         f"taken for {wrong['predicted']}, probability {wrong['probability']:.2f}",
     ]
+    front_end = _front_end(sources.index, tracks[0])
+    slices = [_segment(sources.index, track, int(row["slice"]))[0] for track, row in zip(tracks, pair, strict=True)]
+    views = [front_end.display(array) for array in slices]
     return right_and_wrong(
-        [_segment(sources.index, track, int(row["slice"]))[0] for track, row in zip(tracks, pair, strict=True)],
+        [view.values for view in views],
         [f"{answer}\n{track['title']}" for answer, track in zip(answers, tracks, strict=True)],
         title=sources.titled(f"Two slices of {right['label']}: one right, one wrong", sources.headline["protocol"]),
-        **_band_axes(_front_end(sources.index, tracks[0])),
+        axis=views[0].axis,
+        **_band_axes(front_end, views[0]),
     )
 
 
@@ -373,8 +374,8 @@ def draw_filters(sources: Sources) -> mpl.Figure:
     table, facts = parquet.read_table(path, "filters"), parquet.read_header(path, "filters").facts
     average, deviation = (np.array(facts[name])[:, np.newaxis] for name in ("average", "deviation"))
     arrays = parquet.column_arrays(table["array"], tuple(facts["shape"]), facts["dtype"])
-    front_end = FRONT_ENDS[facts["front_end"]["kind"]].model_validate(facts["front_end"])
-    axes = _band_axes(front_end) | {"unit": "deviations from the average of real slices"}
+    front_end = FrontEnd.of(read_front_end(facts["front_end"]))
+    axes = _band_axes(front_end, front_end.display(arrays[0])) | {"unit": "deviations from the average of real slices"}
     rows = table.drop(["array"]).to_pandas()
     return filters(rows, (arrays - average) / deviation, title="Inputs to which filters respond most", **axes)
 
@@ -427,8 +428,7 @@ def _segment(index: Path, track: pd.Series, number: int) -> tuple[np.ndarray, fl
 def _front_end(index: Path, track: pd.Series) -> FrontEnd:
     from genreflow.store.shards import read_header
 
-    settings = read_header(_shard(index, track)).facts["front_end"]
-    return FRONT_ENDS[settings["kind"]].model_validate(settings)
+    return FrontEnd.of(read_front_end(read_header(_shard(index, track)).facts["front_end"]))
 
 
 def _shard(index: Path, track: pd.Series) -> Path:
@@ -437,13 +437,6 @@ def _shard(index: Path, track: pd.Series) -> Path:
     return index.with_name(f"{track['shard']}{facts_of(index)['suffix']}")
 
 
-def _band_axes(front_end: FrontEnd) -> dict[str, Any]:
+def _band_axes(front_end: FrontEnd, view: Display) -> dict[str, Any]:
     """Return the axes of a spectrogram: the step between frames, the frequencies of the bands, the unit."""
-    from genreflow.features.mel import band_centres
-
-    assert isinstance(front_end, LogMel | Stft)  # the others have no bands
-    hop_s = front_end.hop / front_end.sample_rate
-    if isinstance(front_end, Stft):
-        return {"hop_s": hop_s, "frequencies": np.fft.rfftfreq(front_end.n_fft, 1 / front_end.sample_rate)}
-    unit = "0 to 1, scaled by frame" if front_end.scale == "frame_minmax" else "dB"
-    return {"hop_s": hop_s, "frequencies": band_centres(front_end), "unit": unit}
+    return {"hop_s": view.hop_s, "frequencies": front_end.frequencies(), "unit": view.unit}

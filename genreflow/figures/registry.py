@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from genreflow import figures as package
+from genreflow.config.inputs import Axis
 from genreflow.errors import UserError
 from genreflow.figures import mpl
 from genreflow.figures.sources import ExperimentSources, Sources
@@ -36,7 +37,7 @@ class StudyTraits:
     Attributes
     ----------
     inputs
-        Kind of the front-end of each input.
+        Axes of the slices of each input.
     analyzed
         The inputs by which the dataset is described.
     has_tags
@@ -47,21 +48,21 @@ class StudyTraits:
         Figures, and number of compared values, of each experiment.
     classifies
         Whether the setting of the headline predicts classes, and not tags.
-    headline_front_end
-        Kind of the front-end of that setting.
+    headline_axes
+        Axes of the slices that the models of that setting are fed.
     has_holdout
         Whether the final model is judged on a holdout with classes.
     filters, snippets
         Whether filters are shown, and the names of the snippets.
     """
 
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, tuple[Axis, ...]]
     analyzed: Sequence[str] = ()
     has_tags: bool = False
     models: Sequence[str] = ()
     experiments: Mapping[str, tuple[Sequence[str], int]] = field(default_factory=dict)
     classifies: bool = False
-    headline_front_end: str = ""
+    headline_axes: tuple[Axis, ...] = ()
     has_holdout: bool = False
     filters: bool = False
     snippets: Sequence[str] = ()
@@ -193,14 +194,14 @@ def experiment_figure(
 
 
 def analysis_figure(
-    name: str, *, reads: tuple[str, ...], front_ends: Sequence[str] = (), tags_only: bool = False
+    name: str, *, reads: tuple[str, ...], axes: Sequence[tuple[Axis, ...]] = (), tags_only: bool = False
 ) -> Callable[[Draw], Draw]:
     """Declare a figure of the analysis of a dataset.
 
     Parameters
     ----------
-    front_ends
-        Kinds of the inputs that it is drawn for, one figure each; none where it is about the dataset as a whole.
+    axes
+        Axes of the slices of the inputs that it is drawn for, one figure each; none where it is about the dataset as a whole.
     tags_only
         Whether it needs tracks with tags.
     """
@@ -208,9 +209,9 @@ def analysis_figure(
     def options(study: StudyTraits) -> Options:
         if not study.analyzed or (tags_only and not study.has_tags):
             return []
-        if not front_ends:
+        if not axes:
             return [{"input": ""}]
-        return [{"input": each} for each in study.analyzed if study.inputs[each] in front_ends]
+        return [{"input": each} for each in study.analyzed if study.inputs[each] in axes]
 
     def decorate(draw: Draw) -> Draw:
         caption = "Of all tracks of the dataset, or of a fair draw of them; of many classes or tags, the commonest."

@@ -19,10 +19,10 @@ import torch
 from torch import nn
 
 from genreflow.audio.excerpts import Track
-from genreflow.config.inputs import Descriptors, InputSettings, LogMel, MusicMaps, Stft, Waveform
+from genreflow.config.inputs import FrontEndSettings, InputSettings, LogMel
 from genreflow.errors import UserError, did_you_mean
-from genreflow.features import descriptor_sets, maps
-from genreflow.features.mel import band_centres, log_mel
+from genreflow.features.front_end import FrontEnd
+from genreflow.features.mel import log_mel
 from genreflow.features.shapes import needed_seconds
 from genreflow.inference.files import find
 from genreflow.inference.tracks import Predictor, TrackPrediction
@@ -114,7 +114,8 @@ def explain(
     grid, baseline = _grid(track.stored, predictor.input, bands), _baseline(predictor, track.stored)
     effects = [find_effects(log_odds, array, baseline, grid) for array in as_fed(track.stored)]
     table = _table(effects, track.start_s, grid, predictor.input)
-    return Explanation(prediction, name, method, table, seconds, levels, begin_s, column_s, band_centres(_SHOWN))
+    frequencies = FrontEnd.of(_SHOWN).frequencies()
+    return Explanation(prediction, name, method, table, seconds, levels, begin_s, column_s, frequencies)
 
 
 @dataclass(frozen=True)
@@ -134,21 +135,22 @@ class _Grid:
 
 
 def _grid(stored: np.ndarray, settings: InputSettings, bands: int) -> _Grid:
-    if isinstance(settings.front_end, Descriptors):
+    axes = settings.front_end.axes
+    if "time" not in axes:
         return _Grid(np.empty(0, int), np.arange(stored.shape[1] + 1))
     length = stored.shape[-1]
     count = int(np.clip(round(needed_seconds(settings) / _PATCH_S), 1, min(_MOST_TIMES, length)))
     times = np.linspace(0, length, count + 1).astype(int)
-    if isinstance(settings.front_end, Waveform):
+    if len(axes) == 1:
         return _Grid(times, None)
-    count = stored.shape[1] if isinstance(settings.front_end, MusicMaps) else min(bands, stored.shape[1])
+    count = stored.shape[1] if "quantity" in axes else min(bands, stored.shape[1])
     return _Grid(times, np.linspace(0, stored.shape[1], count + 1).astype(int))
 
 
 def _baseline(predictor: Predictor, stored: np.ndarray) -> np.ndarray:
     """Return the input that stands for absence, float32 [*shape]: the mean of the training tracks, or silence."""
     inputs = as_fed(stored)
-    if isinstance(predictor.input.front_end, Waveform):
+    if predictor.input.front_end.axes == ("time",):
         return np.zeros(inputs.shape[1:], np.float32)
     profile = predictor.training_profile
     if inputs.ndim == 2:
@@ -254,23 +256,15 @@ def _table(effects: list[np.ndarray], start_s: np.ndarray, grid: _Grid, settings
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
 
 
-def _bands(grid: _Grid, front_end: Any) -> tuple[list[str], np.ndarray, np.ndarray]:
+def _bands(grid: _Grid, settings: FrontEndSettings) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Return name, lower and upper frequency (Hz) of each row of patches."""
-    if isinstance(front_end, Waveform):
-        return ["all"], np.zeros(1), np.array([front_end.sample_rate / 2])
-    if isinstance(front_end, MusicMaps | Descriptors):
-        names = list(maps.units(front_end)) if isinstance(front_end, MusicMaps) else descriptor_sets.names(front_end)
-        return names, *np.full((2, len(names)), np.nan)
-    assert grid.rows is not None  # only waveforms have none
-    if isinstance(front_end, Stft):
-        edges = np.maximum(grid.rows - 0.5, 0) * front_end.sample_rate / front_end.n_fft
-    else:
-        top = front_end.sample_rate / 2 if front_end.fmax is None else front_end.fmax
-        centres = np.concatenate([[front_end.fmin], band_centres(front_end), [top]])
-        edges = np.interp(grid.rows + 0.5, np.arange(len(centres)), centres)
-        edges[0], edges[-1] = front_end.fmin, top
-    names = [f"{low:,.0f} to {high:,.0f} Hz" for low, high in pairwise(edges)]
-    return names, edges[:-1], edges[1:]
+    if grid.rows is None:
+        return ["all"], np.zeros(1), np.array([settings.sample_rate / 2])
+    front_end = FrontEnd.of(settings)
+    if "band" not in settings.axes:
+        return front_end.rows(), *np.full((2, front_end.n_rows), np.nan)
+    edges = front_end.band_edges(grid.rows)
+    return [f"{low:,.0f} to {high:,.0f} Hz" for low, high in pairwise(edges)], edges[:-1], edges[1:]
 
 
 def _spectrogram(ogg: Any, start_s: np.ndarray, seconds: float) -> tuple[np.ndarray, float, float]:

@@ -180,8 +180,8 @@ class ModelEntry:
 
 
 def _crop_problems(settings: InputSettings, length: int, crop: int) -> Iterator[str]:
-    if settings.front_end.kind == "descriptors":
-        yield "crop: descriptors have no length"
+    if "time" not in settings.front_end.axes:
+        yield f"crop: {settings.front_end.kind} have no length"
     elif crop > length:
         yield f"crop: {crop} is longer than a segment of {length}"
     elif settings.standardise == "element":

@@ -14,7 +14,8 @@ from genreflow.datasets import catalog, progress, scan
 from genreflow.datasets.artists import group_of
 from genreflow.datasets.layouts.synthetic import Synthetic
 from genreflow.datasets.shards import shard_names
-from genreflow.plan.stages import STAGES, key, versions
+from genreflow.features.front_end import FrontEnd
+from genreflow.plan.stages import key, versions
 from genreflow.project import layout
 from genreflow.store.digest import digest
 
@@ -36,9 +37,11 @@ class InputPlan:
     @property
     def names(self) -> dict[str, str]:
         """The wildcards of its products (`genreflow.project.layout.INPUT`)."""
-        kinds = {"waveform": "maps", "maps": "maps", "descriptors": "descriptors"}
-        kind = kinds.get(self.settings.front_end.kind, "slices")
-        return {"dataset": self.dataset.name, "kind": kind, "input": self.name}
+        return {
+            "dataset": self.dataset.name,
+            "kind": FrontEnd.of(self.settings.front_end).folder,
+            "input": self.name,
+        }
 
     @property
     def folder(self) -> str:
@@ -69,8 +72,7 @@ class InputPlan:
     def _versions(self) -> dict[str, int]:
         """The versions of the stages that cut it."""
         front_end, segments = self.settings.front_end.kind, self.settings.segments.kind
-        own = [front_end] if front_end in STAGES else []
-        return versions("slices", "segments", *own, *(["rhythm"] if segments in ("beats", "onsets") else []))
+        return versions("slices", "segments", front_end, *(["rhythm"] if segments in ("beats", "onsets") else []))
 
     @cached_property
     def index_key(self) -> str:

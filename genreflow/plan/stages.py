@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from genreflow.config.inputs import FRONT_ENDS
 from genreflow.store.digest import digest, file_sha256
 
 PACKAGE = Path(__file__).parents[1]
@@ -25,10 +26,7 @@ STAGES = {
     "slices": "features/slices.py",
     "segments": "features/segments.py",
     "rhythm": "features/rhythm.py",
-    "logmel": "features/mel.py",
-    "stft": "features/spectrogram.py",
-    "maps": "features/maps.py",
-    "descriptors": "features/descriptor_sets.py",
+    **{kind: f"features/{settings.module}.py" for kind, settings in FRONT_ENDS.items()},
     "index": "datasets/index.py",
     "quarantine": "datasets/quarantine.py",
     "folds": "folds/assign.py",

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
-from genreflow.config.augmentation import augmentation_problems
 from genreflow.config.checked import Checked, checked, shown
 from genreflow.config.folds import FoldSettings
 from genreflow.config.inputs import InputSettings
@@ -13,6 +12,7 @@ from genreflow.config.names import name_problem
 from genreflow.config.study import Experiment, StudySettings
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import did_you_mean
+from genreflow.features.front_end import FrontEnd
 from genreflow.figures.registry import experiment_figures
 from genreflow.models import registry
 from genreflow.models.entry import ModelEntry
@@ -40,7 +40,8 @@ def study_problems(given: Checked[StudySettings], *, most_runs: int) -> Iterator
 def feeding_problems(entry: ModelEntry, given: InputSettings, training: TrainingSettings) -> list[str]:
     """Return why a model cannot be trained on an input with some training settings."""
     problems = list(entry.input_problems(given, crop=training.crop))
-    return problems + [problem.rstrip(".") for problem in augmentation_problems(training, given.front_end)]
+    augmentation = FrontEnd.of(given.front_end).augmentation_problems(training)
+    return problems + [problem.rstrip(".") for problem in augmentation]
 
 
 class _Checks:

@@ -15,7 +15,7 @@ def figures_of(study: StudyPlan) -> dict[str, dict[str, str]]:
     settings, headline, final = study.settings, study.headline, study.final
     return planned_figures(
         StudyTraits(
-            inputs={name: each.front_end.kind for name, each in settings.inputs.items()},
+            inputs={name: each.front_end.axes for name, each in settings.inputs.items()},
             analyzed=settings.analysis,
             has_tags=next(iter(study.protocols.values())).is_tagged,
             models=[] if headline is None else list(settings.models),
@@ -24,7 +24,7 @@ def figures_of(study: StudyPlan) -> dict[str, dict[str, str]]:
                 for name, experiment in settings.experiments.items()
             },
             classifies=headline is not None and not study.protocols[headline.protocol].is_tagged,
-            headline_front_end="" if headline is None else settings.inputs[headline.input].front_end.kind,
+            headline_axes=() if headline is None else settings.inputs[headline.input].front_end.axes,
             has_holdout=final is not None and study.has_holdout and not study.protocols[final.protocol].is_tagged,
             filters=settings.filters,
             snippets=list(settings.snippets),

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genreflow.config.augmentation import AUGMENTATIONS
+from genreflow.features.front_end import AUGMENTATIONS
 from genreflow.figures.registry import caption_of, title_of
 from genreflow.models import registry
 from genreflow.plan.stages import key, network_code, page_code, versions

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from genreflow.config.inputs import Descriptors, InputSettings, LogMel, MusicMaps, Stft, Waveform
-from genreflow.features import maps
-from genreflow.features.shapes import needed_seconds, segment_shape
+from genreflow.config.inputs import InputSettings
+from genreflow.features.front_end import FrontEnd
+from genreflow.features.shapes import needed_seconds
 from genreflow.models import registry
 
 
@@ -39,32 +39,6 @@ def cut(settings: InputSettings) -> str:
     }[segments.kind]
 
 
-def front_end(settings: InputSettings) -> str:
-    """Say what is computed of a segment."""
-    match settings.front_end:
-        case LogMel() as mel:
-            top = mel.fmax or mel.sample_rate / 2
-            scale = "mel" if mel.decibels == "none" else "log-mel"
-            return (
-                f"{mel.n_mels}-band {scale} spectrograms ({mel.n_fft:,}-sample Hann window, hop {mel.hop:,} samples at "
-                f"{mel.sample_rate:,} Hz, {mel.fmin:g} to {top:,.0f} Hz)"
-            )
-        case Stft() as stft:
-            logarithm = "the logarithms of 1 + the " if stft.magnitude == "log1p" else ""
-            return (
-                f"{logarithm}magnitudes of {1 + stft.n_fft // 2} frequencies ({stft.n_fft:,}-sample "
-                f"{stft.window.capitalize()} window, hop {stft.hop:,} samples at {stft.sample_rate:,} Hz)"
-            )
-        case MusicMaps() as given:
-            frame = f"{given.n_fft:,} samples, hop {given.hop:,}, at {given.sample_rate:,} Hz"
-            which = "eight music features" if given.without is None else f"seven music features, not {given.without},"
-            return f"{which} a frame ({frame})"
-        case Waveform() as waveform:
-            return f"waveforms at {waveform.sample_rate:,} Hz"
-        case Descriptors() as descriptors:
-            return f"{segment_shape(settings)[0]} descriptors each (set {descriptors.set})"
-
-
 def _of_data(facts: Mapping[str, Any]) -> str:
     audio, settings = facts["audio"], InputSettings.model_validate(facts["input"])
     peak = ", each brought to a peak of 1" if settings.peak else ""
@@ -74,12 +48,12 @@ def _of_data(facts: Mapping[str, Any]) -> str:
         "band": " Each band was standardised by its mean and deviation in the training slices.",
         "element": " Each value was standardised by its mean and deviation in the training slices.",
     }[settings.standardise]
-    is_maps = isinstance(settings.front_end, MusicMaps)
-    remarks = "".join(f" {each}" for each in maps.remarks(settings.front_end)) if is_maps else ""
+    front_end = FrontEnd.of(settings.front_end)
+    remarks = "".join(f" {remark}" for remark in front_end.remarks())
     return (
         f"Tracks were mixed to mono, resampled to {audio['sample_rate']:,} Hz, brought to {audio['loudness']:g} LUFS "
         f"(EBU R128) unless that took the true peak above {audio['true_peak']:g} dBTP, and stored as Ogg Vorbis of "
-        f"quality {audio['quality']:g}. {cut(settings)} {_verb(settings)} turned into {front_end(settings)}{peak}."
+        f"quality {audio['quality']:g}. {cut(settings)} {_verb(settings)} turned into {front_end.describe()}{peak}."
         f"{standardised}{remarks}"
     )
 

@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from scipy.special import betaincinv
 
-from genreflow.config.augmentation import AUGMENTATIONS, augmentation_problems
-from genreflow.config.inputs import FRONT_ENDS, FrontEnd, LogMel, MusicMaps, Stft
+from genreflow.config.inputs import FRONT_ENDS, FrontEndSettings
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import Problems
+from genreflow.features.front_end import AUGMENTATIONS, FrontEnd
 from genreflow.training.loader import take_along_time
 from genreflow.training.sampling import Purpose, uniform
 
@@ -27,7 +27,7 @@ class Augment:
     settings
         `shift`, `gain`, `noise`, `mask_time`, `mask_bands` and `mixup`; what is 0 is left out.
     front_end
-        What the values of a slice are; a kind stands for that front-end with its defaults.
+        The front-end of the slices; a kind stands for that front-end with its defaults.
 
     Raises
     ------
@@ -35,10 +35,11 @@ class Augment:
         When an option, or `crop`, makes no sense for slices of this kind.
     """
 
-    def __init__(self, settings: TrainingSettings, front_end: FrontEnd | str) -> None:
-        self._front_end = FRONT_ENDS[front_end]() if isinstance(front_end, str) else front_end
-        if found := list(augmentation_problems(settings, self._front_end)):
-            raise Problems(f"Augmentation of {self._front_end.kind} slices:", found)
+    def __init__(self, settings: TrainingSettings, front_end: FrontEndSettings | str) -> None:
+        own = FRONT_ENDS[front_end]() if isinstance(front_end, str) else front_end
+        self._front_end = FrontEnd.of(own)
+        if problems := list(self._front_end.augmentation_problems(settings)):
+            raise Problems(f"Augmentation of {own.kind} slices:", problems)
         self._seed = settings.seed
         self._amounts: dict[Purpose, float] = {
             name: getattr(settings, name) for name in AUGMENTATIONS if getattr(settings, name)
@@ -113,14 +114,14 @@ def gain(inputs: torch.Tensor, decibels: float, numbers: np.ndarray, front_end: 
     lowest values of a spectrogram in decibels, where its range was cut off, move along.
     """
     change = (2 * numbers[0] - 1) * decibels
-    match front_end:
-        case LogMel(decibels="power"):
+    match front_end.level:
+        case "decibels":
             return inputs + _each(change, inputs)
-        case LogMel(decibels="double_log"):
+        case "double_decibels":
             return inputs + _each(2 * change, inputs)
-        case LogMel():
+        case "power":
             return inputs * _each(10 ** (change / 10), inputs)
-        case Stft(magnitude="log1p"):
+        case "log1p":
             return torch.log1p(torch.expm1(inputs) * _each(10 ** (change / 20), inputs))
     return inputs * _each(10 ** (change / 20), inputs)
 
@@ -134,7 +135,7 @@ def noise(inputs: torch.Tensor, share: float, numbers: np.ndarray, front_end: Fr
     drawn = torch.randn(inputs.shape, generator=generator, device=inputs.device)
     deviation = inputs.std(dim=_alike(inputs, front_end), correction=0, keepdim=True)
     noisy = inputs + drawn * deviation * _each(share * numbers[0], inputs)
-    return noisy.clamp_min(0) if _is_never_negative(front_end) else noisy
+    return noisy.clamp_min(0) if front_end.is_nonnegative else noisy
 
 
 def mask(inputs: torch.Tensor, share: float, numbers: np.ndarray, front_end: FrontEnd, *, axis: int) -> torch.Tensor:
@@ -201,11 +202,4 @@ def _each(values: np.ndarray, like: torch.Tensor) -> torch.Tensor:
 
 def _alike(inputs: torch.Tensor, front_end: FrontEnd) -> tuple[int, ...]:
     """Return the axes along which a slice's values are of one quantity."""
-    return (-1,) if isinstance(front_end, MusicMaps) else tuple(range(1, inputs.dim()))
-
-
-def _is_never_negative(front_end: FrontEnd) -> bool:
-    match front_end:
-        case LogMel(decibels="none") | LogMel(scale="frame_minmax") | Stft():
-            return True
-    return False
+    return (-1,) if "quantity" in front_end.settings.axes else tuple(range(1, inputs.dim()))

@@ -20,6 +20,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from genreflow.config.inputs import read_front_end
 from genreflow.datasets.index import shard_files
 from genreflow.errors import UserError
 from genreflow.folds.roles import TRAIN
@@ -36,7 +37,6 @@ COLUMNS = ["layer", "module", "channel", "spread", "before", "after"]
 # Channels per layer that are shown, and real slices by which they are chosen and scaled.
 CHANNELS = 8
 SLICES = 64
-_SPECTROGRAMS = ("logmel", "stft")
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def visualize_filters(
     """
     bundle = load_bundle(model)
     front_end = bundle.run["input"]["front_end"]
-    if front_end["kind"] not in _SPECTROGRAMS:
+    if read_front_end(front_end).axes != ("band", "time"):
         raise UserError(
             f"{model}: filters are shown for models of log-mel or STFT spectrograms, and {bundle.run['model']} is fed "
             f"{front_end['kind']}. Leave `filters` out of the study."

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from genreflow.config.inputs import FrontEnd
+from genreflow.config.inputs import FrontEndSettings
 from genreflow.config.training import MIN_STEPS_PER_EPOCH, TrainingSettings
 from genreflow.errors import UserError
 from genreflow.training.augment import Augment
@@ -74,7 +74,7 @@ def train(
     device: torch.device,
     precision: torch.dtype,
     validation: SliceSet | None = None,
-    front_end: FrontEnd | str = "logmel",
+    front_end: FrontEndSettings | str = "logmel",
     checkpoints: Checkpoints | None = None,
     callbacks: Sequence[Callback] = (),
     should_stop: Callable[[], bool] = lambda: False,
@@ -156,7 +156,7 @@ class _Trainer:
         data: SliceSet,
         validation: SliceSet | None,
         settings: TrainingSettings,
-        front_end: FrontEnd | str,
+        front_end: FrontEndSettings | str,
         device: torch.device,
         precision: torch.dtype,
     ) -> None:

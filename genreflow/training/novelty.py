@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.signal import get_window
 from sklearn.covariance import ledoit_wolf
 
-from genreflow.config.inputs import InputSettings, LogMel, Stft, Waveform
+from genreflow.config.inputs import InputSettings
+from genreflow.features.frames import framed, spectra, squared, window
+from genreflow.features.front_end import FrontEnd
 from genreflow.store.shards import as_fed
 from genreflow.training.data import SliceSet
 
@@ -126,31 +127,25 @@ def summary(stored: np.ndarray, settings: InputSettings) -> np.ndarray:
     equal ratio of their spectrum. The summary of descriptors is their mean.
     """
     inputs = as_fed(stored)
-    if isinstance(settings.front_end, Waveform):
-        inputs = _spectra(inputs)
-    if inputs.ndim == 2:
+    if "time" not in settings.front_end.axes:
         return inputs.mean(axis=0, dtype=float)
-    if _is_linear(settings):
+    if inputs.ndim == 2:
+        inputs = np.stack([_spectrogram(samples) for samples in inputs])
+    if FrontEnd.of(settings.front_end).is_linear:
         inputs = 10 * np.log10(np.maximum(inputs, _FLOOR))
     edges = np.linspace(0, inputs.shape[1], min(_BANDS, inputs.shape[1]) + 1).astype(int)
     bands = np.stack([inputs[:, low:high].mean(axis=1) for low, high in pairwise(edges)], axis=1)
     return np.concatenate([bands.mean(axis=2, dtype=float), bands.std(axis=2, dtype=float)], axis=1).mean(axis=0)
 
 
-def _is_linear(settings: InputSettings) -> bool:
-    front_end = settings.front_end
-    if isinstance(front_end, Stft):
-        return front_end.magnitude == "linear"
-    return isinstance(front_end, Waveform) or (isinstance(front_end, LogMel) and front_end.decibels == "none")
-
-
-def _spectra(waveforms: np.ndarray) -> np.ndarray:
-    """Return the power of waveforms [n, samples] in bands of equal ratio, [n, bands, frames]."""
-    frames = np.lib.stride_tricks.sliding_window_view(waveforms, min(_FRAME, waveforms.shape[1]), axis=1)[:, ::_FRAME]
-    window = get_window("hann", frames.shape[-1]).astype(np.float32)
-    power = np.abs(np.fft.rfft(frames * window)) ** 2
-    edges = np.unique(np.geomspace(1, power.shape[-1], _BANDS + 1).astype(int))
-    return np.stack([power[..., low:high].mean(axis=-1) for low, high in pairwise(edges)], axis=1)
+def _spectrogram(samples: np.ndarray) -> np.ndarray:
+    """Return the power of samples in bands of equal ratio, [bands, frames]."""
+    length = min(_FRAME, len(samples))
+    shape = window("hann", length).astype(np.float32)
+    blocks = spectra(framed(samples, length, _FRAME), shape)
+    power = np.concatenate([squared(spectrum) for _, spectrum in blocks]).T
+    edges = np.unique(np.geomspace(1, len(power), _BANDS + 1).astype(int))
+    return np.stack([power[low:high].mean(axis=0) for low, high in pairwise(edges)])
 
 
 def _whitening(summaries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

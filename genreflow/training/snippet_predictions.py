@@ -9,11 +9,12 @@ import pandas as pd
 import torch
 
 from genreflow.audio.excerpts import Track
-from genreflow.config.inputs import Descriptors, InFrames, InputSettings, Midpoint, Random, Waveform
+from genreflow.config.inputs import InFrames, InputSettings, Midpoint, Random
 from genreflow.datasets.index import read_index
 from genreflow.errors import UserError
+from genreflow.features.front_end import FrontEnd
 from genreflow.features.segments import draw, random
-from genreflow.features.shapes import frame_count, needed_seconds
+from genreflow.features.shapes import needed_seconds
 from genreflow.features.slices import cut, to_stored
 from genreflow.folds.roles import HOLDOUT, TEST
 from genreflow.training.bundle import Bundle, load_bundle
@@ -115,10 +116,9 @@ def random_segments(
         segments = settings.segments
         anywhere = Random(seconds=segments.seconds, tolerance=segments.tolerance, count=count, seed=seed)
         return cut(path, settings.model_copy(update={"segments": anywhere}), track_id=track_id).array
-    front_end, frames = settings.front_end, settings.segments.frames
-    assert not isinstance(front_end, Waveform | Descriptors)  # they have no frames
+    front_end, frames = FrontEnd.of(settings.front_end), settings.segments.frames
     n_samples = Track.open(path, front_end.sample_rate).n_samples
-    n_frames = max(frames, frame_count(n_samples, front_end))  # a usable track lacks no more frames than may be padded
+    n_frames = max(frames, front_end.frame_count(n_samples))  # a usable track lacks no more frames than may be padded
     whole = Midpoint(frames=n_frames, tolerance=settings.segments.tolerance, count=1)
     [spectrogram] = cut(path, settings.model_copy(update={"segments": whole}), track_id=track_id).array
     starts = random(n_frames, frames, Random(count=count), draw(track_id, seed))

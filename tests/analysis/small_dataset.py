@@ -7,7 +7,8 @@ import pandas as pd
 
 from genreflow.config.inputs import Descriptors, InputSettings, LogMel, Random, Stft, Waveform, Whole
 from genreflow.datasets.index import COLUMNS
-from genreflow.features.slices import stored_dtype, to_stored
+from genreflow.features.front_end import FrontEnd
+from genreflow.features.slices import to_stored
 from genreflow.store.parquet import Header, write_table
 from genreflow.store.shards import Shard, write_shard
 
@@ -49,7 +50,7 @@ def write_input(
     write_table(folder / "index.parquet", index, Header("index", facts={"suffix": suffix}))
     shape = next(iter(arrays.values())).shape[1:]
     facts = {
-        "shape": list(shape), "dtype": stored_dtype(settings).name, "peak": settings.peak, "tracks": [],
+        "shape": list(shape), "dtype": FrontEnd.of(settings.front_end).dtype.name, "peak": settings.peak, "tracks": [],
         "front_end": settings.front_end.model_dump(mode="json"),
     }  # fmt: skip
     for shard, tracks in index.groupby("shard"):
@@ -59,7 +60,7 @@ def write_input(
             for track, array in own
         ]
         parts = [to_stored(array[::-1], settings) for _, array in own]
-        nothing = np.empty((0, *shape), stored_dtype(settings))
+        nothing = np.empty((0, *shape), FrontEnd.of(settings.front_end).dtype)
         write_shard(folder / f"{shard}{suffix}", Shard.of(rows, [nothing, *parts], key="k", facts=facts))
     return folder / "index.parquet"
 

@@ -31,7 +31,7 @@ def test_tracks_that_are_not_wanted_or_were_refused_stay_out(tmp_path):
     path = write_input(tmp_path, index_of(dict.fromkeys([*TRACKS, "refused"], "x")), STFT, arrays)
     source = Source.of("spectra", path)
     assert [clip.track_id for clip in source.clips(["b", "refused", "e", "elsewhere"])] == ["b", "e"]
-    assert (source.name, source.front_end, source.peak) == ("spectra", STFT.front_end, False)
+    assert (source.name, source.front_end.settings, source.peak) == ("spectra", STFT.front_end, False)
 
 
 def test_slices_of_a_track_that_was_refused_later_stay_out(tmp_path):

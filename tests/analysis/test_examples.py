@@ -8,7 +8,7 @@ from small_dataset import RATE, SECONDS, STFT, WAVEFORM, index_of, noise, write_
 from genreflow.analysis import examples
 from genreflow.analysis.clips import Source
 from genreflow.analysis.examples import Envelopes, Spectrograms, typical_tracks
-from genreflow.analysis.signals import frequencies
+from genreflow.features.front_end import FrontEnd
 from genreflow.features.shapes import segment_shape
 
 
@@ -67,7 +67,7 @@ def test_spectrograms_are_means_of_blocks(tmp_path, monkeypatch, bands, frames):
     np.testing.assert_allclose(grid[0, 0], whole[:down, :across].mean(), rtol=1e-6)
     rest = whole[(grid.shape[0] - 1) * down :, (grid.shape[1] - 1) * across :]
     np.testing.assert_allclose(grid[-1, -1], rest.mean(), rtol=1e-6)
-    first = frequencies(STFT.front_end)[:down].mean()
+    first = FrontEnd.of(STFT.front_end).frequencies()[:down].mean()
     assert table["frequency_hz"].min() == pytest.approx(first)
 
 

@@ -13,7 +13,7 @@ from genreflow.analysis.clips import Source
 from genreflow.analysis.importance import GROUPS, Importances, forest, regression, roc_auc
 from genreflow.analysis.tags import membership
 from genreflow.config.inputs import Descriptors
-from genreflow.features.descriptor_sets import names
+from genreflow.features.front_end import FrontEnd
 
 RNG = np.random.default_rng(0)
 TRACKS = [f"{number:03x}" for number in range(160)]
@@ -30,7 +30,7 @@ def listener_of(folder, arrays, index, set_of="means36"):
 
 def tagged_by(descriptor, arrays):
     """Return an index of tracks that are high where the descriptor is, and even at every other place."""
-    column = names(Descriptors(set="means36")).index(descriptor)
+    column = FrontEnd.of(Descriptors(set="means36")).rows().index(descriptor)
     return index_of(
         {
             track: (("high",) if array[0, column] > 0 else ()) + (("even",) if place % 2 else ())
@@ -111,7 +111,7 @@ def test_tables_find_the_feature_that_makes_the_tag(tmp_path):
 def test_raw_coefficients_shrink_with_the_unit_and_standardised_ones_do_not(tmp_path):
     arrays = noise(TRACKS, 1, 36)
     index = tagged_by("mfcc_05_mean", arrays)
-    column = names(Descriptors(set="means36")).index("mfcc_05_mean")
+    column = FrontEnd.of(Descriptors(set="means36")).rows().index("mfcc_05_mean")
     scale = np.ones(36, np.float32)
     scale[column] = 1000
     small, large = (
@@ -147,7 +147,7 @@ def test_albums_are_not_on_both_sides_of_the_forest(tmp_path, monkeypatch):
     ],
 )
 def test_every_set_of_descriptors_gives_what_it_has(tmp_path, set_of, size, features):
-    given = names(Descriptors(set=set_of))
+    given = FrontEnd.of(Descriptors(set=set_of)).rows()
     arrays = {track: np.arange(size, dtype=np.float32)[np.newaxis] for track in "ab"}
     found = listener_of(tmp_path, arrays, index_of({"a": "x", "b": "y"}), set_of).features()
     groups = pd.Series([name.partition("_")[0] for name in found.columns])

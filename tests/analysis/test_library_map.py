@@ -9,6 +9,7 @@ from small_dataset import LOG_MEL, NUMBERS, RATE, SECONDS, STFT, WAVEFORM, index
 from genreflow.analysis import library_map as module
 from genreflow.analysis.library_map import library_map, principal_components, summary
 from genreflow.config.inputs import InputSettings, MusicMaps, Stft, Whole
+from genreflow.features.front_end import FrontEnd
 from genreflow.features.shapes import segment_shape
 
 RNG = np.random.default_rng(0)
@@ -47,22 +48,23 @@ def test_what_sounds_alike_lies_together_whatever_a_model_is_fed(tmp_path, setti
 def test_a_track_is_the_mean_and_deviation_of_its_bands():
     array = RNG.normal(size=(3, 5, 7)).astype(np.float32)
     wanted = [*array.mean(axis=(0, 2)), *array.std(axis=(0, 2))]
-    assert summary(array, STFT.front_end) == pytest.approx(wanted, rel=1e-5)
-    assert summary(array[:, :, 0], NUMBERS.front_end) == pytest.approx(
+    assert summary(array, FrontEnd.of(STFT.front_end)) == pytest.approx(wanted, rel=1e-5)
+    assert summary(array[:, :, 0], FrontEnd.of(NUMBERS.front_end)) == pytest.approx(
         [*array[:, :, 0].mean(axis=0), *array[:, :, 0].std(axis=0)], rel=1e-5
     )
 
 
 def test_of_many_bands_neighbours_are_averaged():
     array = np.repeat(RNG.normal(size=(2, 128, 4)).astype(np.float32), 3, axis=1)
-    assert summary(array, Stft()) == pytest.approx(summary(array[:, ::3], Stft()), rel=1e-5)
+    front_end = FrontEnd.of(Stft())
+    assert summary(array, front_end) == pytest.approx(summary(array[:, ::3], front_end), rel=1e-5)
 
 
 def test_waveforms_are_told_apart_by_pitch_and_not_by_phase():
     time = np.arange(2 * RATE) / RATE
     kinds = [(200, 0), (200, 2), (2_000, 0)]
     waves = [np.sin(2 * np.pi * hertz * time + phase) + 0.1 * RNG.normal(size=len(time)) for hertz, phase in kinds]
-    low, shifted, high = (summary(wave[None].astype(np.float32), WAVEFORM.front_end) for wave in waves)
+    low, shifted, high = (summary(wave[None].astype(np.float32), FrontEnd.of(WAVEFORM.front_end)) for wave in waves)
     assert np.abs(low - shifted).max() < 0.5 * np.abs(low - high).max()
 
 

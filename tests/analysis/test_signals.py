@@ -12,6 +12,7 @@ from genreflow.analysis.clips import Source
 from genreflow.analysis.signals import Moments, Spectra, Variances
 from genreflow.analysis.tags import membership
 from genreflow.config.inputs import LogMel, Stft
+from genreflow.features.front_end import FrontEnd
 from genreflow.features.mel import mel_filter_bank
 from genreflow.features.shapes import segment_shape
 from genreflow.store.shards import FULL_SCALE
@@ -95,7 +96,7 @@ def test_spectrum_of_a_tag_is_the_mean_over_time_and_clips(tmp_path, settings):
     np.testing.assert_allclose(rows["mean"], own.mean(axis=0), rtol=1e-6)
     np.testing.assert_allclose(rows["sd"], own.std(axis=0), rtol=1e-5)
     assert set(rows["clips"]) == {3}
-    np.testing.assert_array_equal(rows["frequency_hz"], signals.frequencies(settings.front_end))
+    np.testing.assert_array_equal(rows["frequency_hz"], FrontEnd.of(settings.front_end).frequencies())
 
 
 def test_a_tag_that_no_clip_bears_has_no_spectrum(tmp_path):
@@ -106,13 +107,13 @@ def test_a_tag_that_no_clip_bears_has_no_spectrum(tmp_path):
 
 def test_frequencies_and_units_are_those_of_the_front_end():
     stft, mel = Stft(sample_rate=16_000, n_fft=1_024), LogMel()
-    np.testing.assert_allclose(signals.frequencies(stft), np.arange(513) * 16_000 / 1_024)
+    np.testing.assert_allclose(FrontEnd.of(stft).frequencies(), np.arange(513) * 16_000 / 1_024)
     bins = np.fft.rfftfreq(mel.n_fft, 1 / mel.sample_rate)
     loudest = bins[mel_filter_bank(mel).argmax(axis=1)]
-    np.testing.assert_allclose(signals.frequencies(mel), loudest, atol=bins[1])
-    units = [signals.unit(front_end) for front_end in (stft, Stft(magnitude="log1p"), mel, LogMel(decibels="none"))]
+    np.testing.assert_allclose(FrontEnd.of(mel).frequencies(), loudest, atol=bins[1])
+    units = [FrontEnd.of(front_end).unit for front_end in (stft, Stft(magnitude="log1p"), mel, LogMel(decibels="none"))]
     assert units == ["magnitude", "log(1 + magnitude)", "dB", "power"]
-    assert signals.unit(LogMel(scale="frame_minmax")) == "0 to 1"
+    assert FrontEnd.of(LogMel(scale="frame_minmax")).unit == "0 to 1"
 
 
 def test_variances_do_not_depend_on_how_tracks_lie_in_shards(tmp_path):

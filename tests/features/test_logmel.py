@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy.signal import chirp, sawtooth
 
 from genreflow.config.inputs import LogMel
-from genreflow.features.mel import log_mel, log_mel_of_frames, mel_filter_bank
-from genreflow.features.shapes import frame_count, frame_span
+from genreflow.features.front_end import FrontEnd
+from genreflow.features.mel import log_mel, mel_filter_bank
 
 RATE = 44_100
 AS_WRITTEN = LogMel()
@@ -155,11 +155,11 @@ def test_silence_is_the_floor():
 @given(n=st.integers(1, 20_000), hop=st.integers(1, 300), n_fft=st.integers(64, 301))
 def test_frame_count_is_the_number_of_centres_inside_the_track(n, hop, n_fft):
     settings = LogMel(sample_rate=8_000, n_fft=n_fft, hop=min(hop, n_fft), n_mels=8)
-    assert log_mel(np.zeros(n, np.float32), settings).shape == (8, frame_count(n, settings))
+    assert log_mel(np.zeros(n, np.float32), settings).shape == (8, FrontEnd.of(settings).frame_count(n))
 
 
 def test_frames_of_thirty_seconds():
-    assert frame_count(30 * RATE, AS_WRITTEN) == 1501
+    assert FrontEnd.of(AS_WRITTEN).frame_count(30 * RATE) == 1501
 
 
 @pytest.mark.parametrize(
@@ -177,16 +177,16 @@ def test_frames_of_thirty_seconds():
     ],
 )
 def test_frames_of_the_studies(n, settings, frames):
-    assert frame_count(n, settings) == frames
+    assert FrontEnd.of(settings).frame_count(n) == frames
 
 
 @given(first=st.integers(0, 100), count=st.integers(1, 40))
 def test_a_span_gives_the_frames_of_the_whole_track(first, count):
     samples = noise()
-    start, stop = frame_span(first, count, AS_WRITTEN)
+    start, stop = FrontEnd.of(AS_WRITTEN).frame_span(first, count)
     padded = np.pad(samples, 4096)[start + 4096 : stop + 4096]
     whole = log_mel(samples, AS_WRITTEN)[:, first : first + count]
-    np.testing.assert_allclose(log_mel_of_frames(padded, AS_WRITTEN), whole, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(FrontEnd.of(AS_WRITTEN).compute(padded), whole, rtol=0, atol=1e-4)
 
 
 def test_decibels_below_128_survive_float16_within_a_thirty_second():

@@ -26,6 +26,7 @@ from genreflow.config.inputs import (
     Waveform,
     Whole,
 )
+from genreflow.features.front_end import FrontEnd
 from genreflow.features.segments import (
     avoid_breaks,
     beats,
@@ -38,7 +39,6 @@ from genreflow.features.segments import (
     segment_starts,
 )
 from genreflow.features.shapes import (
-    frame_count,
     least_samples,
     needed_seconds,
     padded_samples,
@@ -89,13 +89,13 @@ def test_what_is_left_out_is_the_same_either_side_within_a_frame(n_frames, setti
 
 
 def test_a_clip_of_thirty_seconds_gives_eleven():
-    starts = midpoint(frame_count(30 * 44_100, LogMel()), Midpoint())
+    starts = midpoint(FrontEnd.of(LogMel()).frame_count(30 * 44_100), Midpoint())
     assert len(starts) == 11
     assert starts[0] == (1501 - 11 * 128) // 2
 
 
 def test_a_long_track_gives_thirty_around_its_middle():
-    starts = midpoint(frame_count(300 * 44_100, LogMel()), Midpoint())
+    starts = midpoint(FrontEnd.of(LogMel()).frame_count(300 * 44_100), Midpoint())
     assert len(starts) == 30
     assert abs((starts[0] + starts[-1] + 128) / 2 * 882 / 44_100 - 150) <= 0.02
 

@@ -24,7 +24,7 @@ from genreflow.config.inputs import (
     Waveform,
     Whole,
 )
-from genreflow.features.maps import music_maps
+from genreflow.features.front_end import FrontEnd
 from genreflow.features.mel import log_mel
 from genreflow.features.shapes import segment_shape
 from genreflow.features.slices import cut, slice_shard
@@ -178,7 +178,8 @@ def test_segments_in_seconds_are_transformed_by_themselves(folder):
 def test_maps_are_computed_before_the_cut(folder):
     settings = INPUTS["maps"]
     slices = cut(folder / "long.ogg", settings, track_id=IDS["long"])
-    whole = music_maps(Track.open(folder / "long.ogg", 22_050).read(0, round(8.9 * 22_050)), settings.front_end)
+    excerpt = Track.open(folder / "long.ogg", 22_050).read(0, round(8.9 * 22_050))
+    whole = FrontEnd.of(settings.front_end).transform(excerpt)
     for start_s, array in zip(slices.start_s, slices.array, strict=True):
         first = round(start_s * 22_050 / 512)
         np.testing.assert_allclose(array[:6], whole[:6, first : first + 128], rtol=2e-3, atol=1e-5)

@@ -6,11 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genreflow.config.inputs import MusicMaps, Stft
-from genreflow.features.shapes import frame_count, frame_span
-from genreflow.features.spectrogram import stft_magnitude, stft_of_frames
+from genreflow.features.front_end import FrontEnd
 
 FEATURE_MAPS = Stft()
 TAGGING = Stft(sample_rate=16_000, n_fft=1_024, hop=1_024, window="hann", centred=True, magnitude="log1p")
+
+
+def stft_magnitude(samples: np.ndarray, settings: Stft) -> np.ndarray:
+    return FrontEnd.of(settings).transform(samples)
 
 
 def music(n: int = 66_150) -> np.ndarray:
@@ -54,7 +57,7 @@ def test_the_definition(settings):
     ],
 )
 def test_frames_of_the_studies(n, settings, frames):
-    assert frame_count(n, settings) == frames
+    assert FrontEnd.of(settings).frame_count(n) == frames
 
 
 def test_shapes_of_the_studies():
@@ -65,7 +68,7 @@ def test_shapes_of_the_studies():
 @given(n=st.integers(64, 3_000), hop=st.integers(1, 64), n_fft=st.integers(64, 100), centred=st.booleans())
 def test_there_are_as_many_frames_as_counted(n, hop, n_fft, centred):
     settings = Stft(n_fft=n_fft, hop=hop, centred=centred)
-    count = frame_count(n, settings)
+    count = FrontEnd.of(settings).frame_count(n)
     if count:
         assert stft_magnitude(np.zeros(n, np.float32), settings).shape == (1 + n_fft // 2, count)
     else:
@@ -75,15 +78,15 @@ def test_there_are_as_many_frames_as_counted(n, hop, n_fft, centred):
 @given(first=st.integers(0, 60), count=st.integers(1, 40), centred=st.booleans())
 def test_a_span_gives_the_frames_of_the_whole(first, count, centred):
     settings = Stft(centred=centred)
-    start, stop = frame_span(first, count, settings)
+    start, stop = FrontEnd.of(settings).frame_span(first, count)
     excerpt = np.pad(music(), 1_024)[start + 1_024 : stop + 1_024]
     whole = stft_magnitude(music(), settings)[:, first : first + count]
-    np.testing.assert_allclose(stft_of_frames(excerpt, settings), whole, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(FrontEnd.of(settings).compute(excerpt), whole, rtol=0, atol=1e-4)
 
 
 def test_music_maps_have_the_frames_that_lie_inside():
-    assert [frame_count(n, MusicMaps()) for n in (0, 1_023, 1_024, 66_150)] == [0, 0, 1, 128]
-    assert frame_span(3, 128, MusicMaps()) == (3 * 512, 3 * 512 + 127 * 512 + 1_024)
+    assert [FrontEnd.of(MusicMaps()).frame_count(n) for n in (0, 1_023, 1_024, 66_150)] == [0, 0, 1, 128]
+    assert FrontEnd.of(MusicMaps()).frame_span(3, 128) == (3 * 512, 3 * 512 + 127 * 512 + 1_024)
 
 
 def test_silence_is_zero():

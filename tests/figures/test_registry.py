@@ -9,12 +9,12 @@ from genreflow.errors import UserError
 from genreflow.figures.registry import StudyTraits, draw, entries, entry_of, planned_figures
 
 CLASSES = StudyTraits(
-    inputs={"mel": "logmel", "numbers": "descriptors"},
+    inputs={"mel": ("band", "time"), "numbers": ("quantity",)},
     analyzed=["mel", "numbers"],
     models=["cnn"],
     experiments={"pooling": (["ranking", "confusions"], 2), "depth": (["bars"], 3)},
     classifies=True,
-    headline_front_end="logmel",
+    headline_axes=("band", "time"),
     has_holdout=True,
     snippets=["genre"],
 )
@@ -41,7 +41,7 @@ def test_a_study_has_the_figures_that_its_traits_ask_for_in_the_order_of_the_pag
 
 
 def test_a_study_without_models_has_no_results_to_draw():
-    assert list(planned_figures(StudyTraits(inputs={"mel": "logmel"}))) == ["input-mel"]
+    assert list(planned_figures(StudyTraits(inputs={"mel": ("band", "time")}))) == ["input-mel"]
 
 
 def test_a_study_without_experiments_has_training_curves():
@@ -50,7 +50,7 @@ def test_a_study_without_experiments_has_training_curves():
 
 
 def test_figures_of_tags_need_tags():
-    tags = planned_figures(StudyTraits(inputs={"mel": "logmel"}, analyzed=["mel"], has_tags=True))
+    tags = planned_figures(StudyTraits(inputs={"mel": ("band", "time")}, analyzed=["mel"], has_tags=True))
     assert {"analysis-tags-per-track", "analysis-correlation-50", "analysis-correlation-10"} <= set(tags)
     assert tags["analysis-counts"] == {"kind": "analysis", "figure": "counts", "input": ""}
 

@@ -8,9 +8,9 @@ from small_study import Study
 from torch import nn
 
 from genreflow.audio.vorbis import write_ogg
-from genreflow.config.augmentation import AUGMENTATIONS
 from genreflow.config.inputs import InputSettings, LogMel, Waveform
 from genreflow.config.training import TrainingSettings
+from genreflow.features.front_end import AUGMENTATIONS
 from genreflow.models import registry
 from genreflow.models.summary import trainable_parameters
 from genreflow.plan.stages import network_code, version

@@ -13,11 +13,9 @@ from genreflow.audio.normalise import normalise
 from genreflow.audio.verdict import RejectedTrack
 from genreflow.audio.vorbis import write_ogg
 from genreflow.config.audio import AudioSettings
-from genreflow.config.inputs import SEGMENTS, Descriptors, InputSettings, LogMel, MusicMaps, Stft, Waveform
+from genreflow.config.inputs import FRONT_ENDS, SEGMENTS, Descriptors, InputSettings, LogMel, MusicMaps, Stft, Waveform
 from genreflow.datasets.duplicates import find_pairs
-from genreflow.features import mel, spectrogram
-from genreflow.features.descriptor_sets import describe
-from genreflow.features.maps import music_maps
+from genreflow.features.front_end import FrontEnd
 from genreflow.features.segments import segment_starts
 from genreflow.features.slices import slice_shard
 
@@ -88,41 +86,31 @@ def of_duplicates(folder):
 
 # ---- front-ends -----------------------------------------------------------------------------------------------------
 
-LOG_MELS = {
-    "logmel-default": LogMel(),
+TOLERANCES = {"logmel": {"rtol": 1e-3, "atol": 0.02}, "stft": {"rtol": 1e-3}}
+VARIANTS = {
     "logmel-htk": LogMel(sample_rate=16_000, n_fft=512, hop=256, n_mels=96, mel="htk", padding="reflect"),
     "logmel-as-coded": LogMel(decibels="double_log", scale="frame_minmax", n_mels=64),
     "logmel-range": LogMel(reference="max", top_db=80.0, fmin=30.0, fmax=8_000.0),
     "logmel-power": LogMel(decibels="none", hop=512),
+    "stft-tagging": Stft(hop=1024, window="hann", centred=True, magnitude="log1p"),
+    "maps-long-chroma": MusicMaps(chroma="long", profiles="krumhansl"),
+    "descriptors-means36": Descriptors(set="means36"),
+    "descriptors-full": Descriptors(set="full"),
 }
-for _name, _settings in LOG_MELS.items():
-    golden("logmel", name=_name, atol=0.02)(
-        lambda _folder, settings=_settings: {
-            "segment": summary(mel.log_mel(music(3, settings.sample_rate), settings)),
-            "frames": summary(mel.log_mel_of_frames(music(3, settings.sample_rate), settings)),
-        }
-    )
 
-STFTS = {"stft-default": Stft(), "stft-tagging": Stft(hop=1024, window="hann", centred=True, magnitude="log1p")}
-for _name, _settings in STFTS.items():
-    golden("stft", name=_name, atol=5e-3)(
-        lambda _folder, settings=_settings: {
-            "segment": summary(spectrogram.stft_magnitude(music(3), settings)),
-            "frames": summary(spectrogram.stft_of_frames(music(3), settings)),
-        }
-    )
 
-MAPS = {"maps-default": MusicMaps(), "maps-long-chroma": MusicMaps(chroma="long", profiles="krumhansl")}
-for _name, _settings in MAPS.items():
-    golden("maps", name=_name, rtol=5e-3, atol=5e-3)(
-        lambda _folder, settings=_settings: {
-            f"map {number}": summary(row) for number, row in enumerate(music_maps(music(3), settings))
-        }
-    )
+def _front_end(settings):
+    """Return the array of an excerpt, padded and not; of quantities a summary each."""
+    front_end, sound = FrontEnd.of(settings), music(3, settings.sample_rate)
+    if settings.axes == ("quantity", "time"):
+        return {f"map {number}": summary(row) for number, row in enumerate(front_end.transform(sound))}
+    return {"segment": summary(front_end.transform(sound)), "frames": summary(front_end.compute(sound))}
 
-for _set in ("means25", "means36", "full"):
-    golden("descriptors", name=f"descriptors-{_set}", rtol=5e-3, atol=5e-3)(
-        lambda _folder, kind=_set: {"values": summary(describe(music(6), Descriptors(set=kind)))}
+
+# Every front-end has its defaults as a case, so that a new one needs none of its own.
+for _name, _settings in ({f"{kind}-default": each() for kind, each in FRONT_ENDS.items()} | VARIANTS).items():
+    golden(_settings.kind, name=_name, **{"rtol": 5e-3, "atol": 5e-3} | TOLERANCES.get(_settings.kind, {}))(
+        lambda _folder, settings=_settings: _front_end(settings)
     )
 
 

@@ -10,7 +10,7 @@ from genreflow.config.inputs import InputSettings
 from genreflow.errors import UserError
 from genreflow.export import onnx_file, record
 from genreflow.export.folder import FILES, export
-from genreflow.export.front_end import FrontEnd, obstacle, samples_wanted
+from genreflow.export.front_end import FrontEndModule, obstacle, samples_wanted
 from genreflow.inference.tracks import SEEN, Predictor
 from genreflow.models.registry import MODELS
 from genreflow.store.parquet import Header, write_table
@@ -234,7 +234,7 @@ def test_a_front_end_makes_what_the_pipeline_stores(name, levelled):
     settings = InputSettings.model_validate(given)
     assert obstacle(settings) is None
     samples, stored = onnx_file.segments_of(levelled, settings)
-    made, wanted = FrontEnd(settings)(torch.from_numpy(samples)).numpy(), as_fed(stored)
+    made, wanted = FrontEndModule(settings)(torch.from_numpy(samples)).numpy(), as_fed(stored)
     assert made.shape == wanted.shape
     step = np.spacing(np.abs(wanted).astype(stored.dtype)).astype(float) if stored.dtype != np.int16 else 1.1 / 32_767
     # Rounded as it is stored, neighbours may fall to either side.
