@@ -11,7 +11,7 @@ from scipy import stats
 
 
 def plain_descriptors(y: np.ndarray, sr: int, which: Literal["means25", "means36", "full"]) -> np.ndarray:
-    """Return the descriptors of a segment in the order of ``genreflow.features.descriptor_sets.names``."""
+    """Return the descriptors of a segment in the order of `genreflow.features.descriptor_sets`."""
     return plain_statistics(y, sr) if which == "full" else plain_means(y, sr, twelve_chroma=which == "means36")
 
 
