@@ -201,7 +201,8 @@ def analysis_figure(
     Parameters
     ----------
     axes
-        Axes of the slices of the inputs that it is drawn for, one figure each; none where it is about the dataset as a whole.
+        Axes of the slices of the inputs that it is drawn for, one figure each; none where it is about the dataset as a
+        whole.
     tags_only
         Whether it needs tracks with tags.
     """
