@@ -127,13 +127,24 @@ def executes_jobs(options: argparse.Namespace) -> bool:
 
 def process_executes_jobs() -> bool:
     """Return whether this Snakemake process executes jobs; true for one without a command line."""
+    options = _own_options()
+    return options is None or executes_jobs(options)
+
+
+def process_writes_report() -> bool:
+    """Return whether this process is Snakemake and writes its own report."""
+    options = _own_options()
+    return options is not None and options.report is not None
+
+
+def _own_options() -> argparse.Namespace | None:
+    """Return the options of the Snakemake that this process runs; None if it has no command line of Snakemake."""
     nowhere = io.StringIO()
     try:
         with redirect_stdout(nowhere), redirect_stderr(nowhere):
-            _, options = _parsed(*sys.argv[1:])
+            return _parsed(*sys.argv[1:])[1]
     except (Exception, SystemExit):
-        return True
-    return executes_jobs(options)
+        return None
 
 
 def call(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:

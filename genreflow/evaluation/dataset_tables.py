@@ -1,4 +1,4 @@
-"""The tables of a dataset: what became of its files, from its index."""
+"""Tables of a study's dataset, built from its index: files by class, warnings and copies."""
 
 import re
 from collections.abc import Mapping
@@ -6,6 +6,15 @@ from collections.abc import Mapping
 import pandas as pd
 
 from genreflow.audio.verdict import WARNINGS as WARNING_KINDS
+from genreflow.evaluation.registry import (
+    Column,
+    StudyTable,
+    count_column,
+    frame_of,
+    hours,
+    percent_column,
+    text_column,
+)
 from genreflow.folds.feasibility import groups_of
 
 AUDIT = ("class", "tracks", "groups", "accepted", "warned", "quarantined", "ignored", "slices", "padded", "hours")
@@ -15,12 +24,12 @@ NO_CLASS = "(no class)"
 
 
 def audit_table(index: pd.DataFrame, ignored: Mapping[str, int]) -> pd.DataFrame:
-    """Return a row a class, `AUDIT`: what became of its files.
+    """Return the files of each class by verdict, `AUDIT`, a row per class.
 
-    `tracks` counts all files taken for music, quarantined ones included; groups, slices and hours those that can be
-    used. `accepted` are the sound ones, whatever is noted of them, `warned` those that are used and in doubt; `padded`
-    those whose last slice is completed with zeros. `ignored` are the files passed over, by class; those outside of all
-    classes have a row of their own, as do tracks that have tags instead of a class.
+    `tracks` counts all audio files, quarantined ones included; groups, slices and hours are those of usable tracks.
+    `accepted` counts sound tracks with or without notes, `warned` used tracks in doubt, `padded` tracks whose last
+    slice is completed with zeros, and `ignored` other files of the class. Files outside of all classes have a row of
+    their own, as do tracks with tags instead of a class.
     """
     rows = []
     for label in sorted({*index["label"], *ignored}):
@@ -41,13 +50,13 @@ def audit_table(index: pd.DataFrame, ignored: Mapping[str, int]) -> pd.DataFrame
                 "hours": usable["seconds"].sum() / 3600,
             }
         )
-    return pd.DataFrame(rows, columns=list(AUDIT))
+    return frame_of(rows, AUDIT)
 
 
 def warnings_table(index: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a warning, `WARNINGS`: how many usable tracks have it, and one of them.
+    """Return each warning with the number of usable tracks that have it and one example, `WARNINGS`.
 
-    Doubts come before notes, and of each kind the commonest first.
+    Doubts come before notes, and common warnings before rare ones.
     """
     is_warned = (index["verdict"] != "quarantine") & (index["reason"] != "")
     warned = index.loc[is_warned, ["title", "reason", "message"]]
@@ -58,7 +67,7 @@ def warnings_table(index: pd.DataFrame) -> pd.DataFrame:
     rows = [
         {
             "reason": reason,
-            "kind": str(WARNING_KINDS[reason]),
+            "kind": str(WARNING_KINDS[str(reason)]),
             "tracks": len(members),
             "share": len(members) / len(index),
             "title": members["title"].iloc[0],
@@ -67,16 +76,82 @@ def warnings_table(index: pd.DataFrame) -> pd.DataFrame:
         for reason, members in single.sort_values("title").groupby("reason")
     ]
     rows.sort(key=lambda row: (row["kind"], -row["tracks"], row["reason"]))
-    return pd.DataFrame(rows, columns=list(WARNINGS))
+    return frame_of(rows, WARNINGS)
+
+
+def copies_table(index: pd.DataFrame) -> pd.DataFrame:
+    """Return every track that has a copy, `COPIES`; tracks of one recording are adjacent."""
+    copies = index[index["recording"].notna()].rename(columns={"label": "class"})
+    return copies[list(COPIES)].sort_values(["recording", "title"], ignore_index=True)
 
 
 def _sentences(message: str, reason: str) -> list[str]:
-    """Return what each code of a track says; all of it for each where sentences and codes do not pair up."""
+    """Return the sentence of each code of a track; the whole message for each if their numbers differ."""
     codes, sentences = reason.split(" "), re.split(r"(?<=\.) (?=[A-Z0-9])", message)
     return sentences if len(sentences) == len(codes) else [message] * len(codes)
 
 
-def copies_table(index: pd.DataFrame) -> pd.DataFrame:
-    """Return every track of which there is another copy, `COPIES`; those of one recording follow each other."""
-    copies = index[index["recording"].notna()].rename(columns={"label": "class"})
-    return copies[list(COPIES)].sort_values(["recording", "title"], ignore_index=True)
+TABLES = (
+    StudyTable(
+        "audit",
+        lambda results: audit_table(results.index, results.ignored),
+        AUDIT,
+        section="Data audit",
+        title="Files of each class",
+        caption=(
+            "Each row is a class: its tracks, the groups (artists or albums) that they belong to, their verdicts, "
+            "slices and hours. Every file of the dataset is counted in exactly one of accepted (sound), warned "
+            "(used, in doubt), quarantined and ignored. Padded tracks have a last slice that is completed with zeros."
+        ),
+        shown=(
+            text_column("Class", "class"),
+            count_column("Tracks", "tracks"),
+            count_column("Groups", "groups"),
+            count_column("Accepted", "accepted"),
+            count_column("Used, in doubt", "warned"),
+            count_column("Quarantined", "quarantined"),
+            count_column("Other files, ignored", "ignored"),
+            count_column("Slices", "slices"),
+            count_column("Padded tracks", "padded"),
+            Column("Duration", ("hours",), hours),
+        ),
+    ),
+    StudyTable(
+        "warnings",
+        lambda results: warnings_table(results.index),
+        WARNINGS,
+        section="Data audit",
+        title="Warnings and notes on the tracks in use",
+        caption=(
+            "Each row is a warning code: its kind (a doubt, or a note on a sound track), the number and share of its "
+            "tracks, and one example."
+        ),
+        shown=(
+            text_column("Reason", "reason"),
+            text_column("Kind", "kind"),
+            count_column("Tracks", "tracks"),
+            percent_column("Share (%)", "share"),
+            text_column("Example", "title"),
+            text_column("Message", "message"),
+        ),
+    ),
+    StudyTable(
+        "copies",
+        lambda results: copies_table(results.index),
+        COPIES,
+        section="Data audit",
+        title="Recordings with several copies",
+        caption=(
+            "Each row is a track whose recording occurs more than once. Copies are always on the same side of a fold; "
+            "the column ``verdict`` shows whether copies with different classes are used."
+        ),
+        shown=(
+            text_column("Recording", "recording"),
+            text_column("Track", "title"),
+            text_column("Class", "class"),
+            text_column("Verdict", "verdict"),
+            text_column("Message", "message"),
+        ),
+        folded=True,
+    ),
+)

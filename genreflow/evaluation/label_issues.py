@@ -1,12 +1,11 @@
-"""Which labels are likely wrong, and which tracks are there twice: what to listen to first.
+"""Label issues: labels that are likely wrong, and copies of recordings, ordered by suspicion.
 
-Labels are doubted by confident learning (Northcutt, Jiang and Chuang 2021, Confident learning: estimating uncertainty
-in dataset labels, Journal of Artificial Intelligence Research 70): a track is in doubt where a model that was not
-trained on it gives another class at least the probability that it gives to the tracks of that class on average. By
-this alone a model that is right every second time doubts a third of all labels. So the doubt has to weigh something as
-well: its *score* is the lead of the other class over the label, times how much better than chance the model is right
-where it names that class as surely. Of tags each is judged by itself, as present or not. A suspect is no error: it is
-worth a listen.
+Labels are checked by confident learning (Northcutt, Jiang and Chuang 2021, Confident learning: estimating uncertainty
+in dataset labels, Journal of Artificial Intelligence Research 70): a label is suspect if a model that was not trained
+on the track gives another class at least the mean probability that tracks of that class get. This alone flags a third
+of all labels for a model with an accuracy of one half, so flags are weighted: the *score* is the lead of the other
+class over the label, times how far the model is better than chance when it predicts that class as confidently. Each tag
+is checked by itself, as present or absent. A suspect label is not necessarily an error.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,14 +15,16 @@ import numpy as np
 import pandas as pd
 
 from genreflow.evaluation.out_of_fold import OutOfFold, out_of_fold
+from genreflow.evaluation.registry import StudyTable, frame_of
 from genreflow.evaluation.runs import Run, finished
 from genreflow.folds.roles import FINAL
+from genreflow.store.text import count
 
-SUSPECTS = (
+LABEL_ISSUES = (
     "kind", "track_id", "title", "label", "suggested", "score", "probability", "label_probability", "right",
     "settings", "agree", "other_id", "other_title", "reason",
 )  # fmt: skip
-LEAST_SCORE = 0.4
+MIN_SCORE = 0.4
 _NUMBERS = ("score", "probability", "label_probability", "right", "settings", "agree")
 _ORDER = ("conflict", "label", "copy")
 _COPIES = {
@@ -42,206 +43,212 @@ def label_issues_table(
     index: pd.DataFrame,
     pairs: pd.DataFrame,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return doubtful labels and copies, `SUSPECTS`, and what is to be said of them.
+    """Return suspect labels and copies, `LABEL_ISSUES`, and sentences that introduce them.
 
     Parameters
     ----------
     study
-        What the plan tells of the study: ``headline``, the setting whose word counts, and ``protocols``.
+        The study from the plan: ``headline``, whose setting decides, and ``protocols``.
     runs
-        All of the study. Of settings other than the headline's it is told how many agree.
+        All runs of the study. Other settings than the headline's count as votes for or against a suggestion.
     settings, areas
-        What `tables.settings_table` and `score_tables.tags_table` return: a model that they do not show to be better
-        than chance doubts nothing.
+        The tables `settings` and `tags`. A model that they do not show to be better than chance flags nothing.
     index
         The index of the headline's dataset: ``track_id, title, label, tags, verdict``.
     pairs
-        Its copies, as `genreflow.datasets.duplicates.find_pairs` returns them.
+        Its copies, as from `genreflow.datasets.duplicates.find_pairs`.
 
     Returns
     -------
     table, sentences
-        Copies with different classes first (``conflict``), then each ``label`` in doubt, a row a track, or a track and
-        tag, then other copies (``copy``); of each kind the most suspicious first. `right` is the share of those
-        tracks of which the model says so as surely that are labelled so. A tag that is absent is called ``not <tag>``.
+        Copies with different classes come first (``conflict``), then suspect labels (``label``, a row per track, or per
+        track and tag), then other copies (``copy``); each kind is sorted by score. `right` is the share of tracks with
+        that label among those for which the model predicts it as confidently. An absent tag is written ``not <tag>``.
     """
-    doubted, told = _label_issues(study, runs, settings, areas)
-    doubted["title"] = doubted["track_id"].map(index.set_index("track_id")["title"])
+    suspects, sentences = _label_issues(study, runs, settings, areas)
+    suspects["title"] = suspects["track_id"].map(index.set_index("track_id")["title"])
     copies = _copy_issues(index.set_index("track_id"), pairs, _keeps_copies_together(study))
-    table = _frame([*doubted.to_dict("records"), *copies])
+    table = _frame([*suspects.to_dict("records"), *copies])
     table["order"] = table["kind"].map(_ORDER.index)
     table = table.sort_values(
         ["order", "score", "title", "suggested", "other_title"], ascending=[True, False, True, True, True]
     )
-    return table[list(SUSPECTS)].reset_index(drop=True), [*told, _pairs_told(copies)]
+    return table[list(LABEL_ISSUES)].reset_index(drop=True), [*sentences, _copies_sentence(copies)]
 
 
 def find_label_issues(proba: np.ndarray, label: np.ndarray) -> pd.DataFrame:
-    """Return the items whose label is in doubt: ``item, suggested, score, right, alike, usual``, in their order.
+    """Return the items with a suspect label: ``item, suggested, score, right, alike, usual``, in their order.
 
     Parameters
     ----------
     proba, label
-        Probabilities [n, K] by models that did not see the item's label, and labels [n].
+        Out-of-fold probabilities [n, K] and labels [n].
 
     Returns
     -------
-    `suggested` is the most probable class, where that is not the label and where its probability is not below the mean
-    of the items labelled so. For so many items, ``alike``, does the model say this as surely, and the share `right` of
-    them are labelled so; of all items it is ``usual``. The `score` is the lead of its probability over the label's,
-    times `right` as far as that is better than chance, (right - usual) / (1 - usual); it is `LEAST_SCORE` or more.
+    `suggested` is the most probable class, if it differs from the label and its probability is at least the mean of the
+    items with that label. `alike` counts the items for which the model predicts the class as confidently, `right` is
+    the share of them with that label, and `usual` the share of all items. The `score` is the lead of the suggested
+    class over the label, times (right - usual) / (1 - usual); it is at least `MIN_SCORE`.
     """
     rows, suggested, highest = np.arange(len(label)), proba.argmax(axis=1), proba.max(axis=1)
     is_labelled = np.eye(proba.shape[1], dtype=bool)[label]
     counts = is_labelled.sum(axis=0)
     expected = np.divide((proba * is_labelled).sum(axis=0), counts, out=np.ones(len(counts)), where=counts > 0)
-    # Rounded, so that the mean of equal numbers is that number.
-    is_sure = highest.round(9) >= expected[suggested].round(9)
-    alike = np.bincount(suggested[is_sure], minlength=len(counts))
-    hits = np.bincount(label[is_sure & (suggested == label)], minlength=len(counts))
+    # Rounded, so that the mean of equal numbers equals that number.
+    is_confident = highest.round(9) >= expected[suggested].round(9)
+    alike = np.bincount(suggested[is_confident], minlength=len(counts))
+    hits = np.bincount(label[is_confident & (suggested == label)], minlength=len(counts))
     usual = counts / max(1, len(label))
     right = np.divide(hits, alike, out=np.zeros(len(counts)), where=alike > 0)
-    better = np.divide(right - usual, 1 - usual, out=np.zeros(len(counts)), where=usual < 1)
-    score = (highest - proba[rows, label]) * better[suggested]
+    skill = np.divide(right - usual, 1 - usual, out=np.zeros(len(counts)), where=usual < 1)
+    score = (highest - proba[rows, label]) * skill[suggested]
     of_class = {"right": right, "alike": alike, "usual": usual}
     columns = {name: values[suggested] for name, values in of_class.items()}
-    found = pd.DataFrame({"item": rows, "suggested": suggested, "score": score, **columns})
-    return found[is_sure & (suggested != label) & (score >= LEAST_SCORE)].reset_index(drop=True)
+    issues = pd.DataFrame({"item": rows, "suggested": suggested, "score": score, **columns})
+    return issues[is_confident & (suggested != label) & (score >= MIN_SCORE)].reset_index(drop=True)
 
 
 def _label_issues(
     study: Mapping[str, Any], runs: Sequence[Run], settings: pd.DataFrame, areas: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return the suspects of kind ``label``, and what is to be said of them."""
-    wanted = study["headline"]
-    if wanted is None:
-        return _frame([]), ["No model was evaluated, so there is none that could doubt a label."]
-    by_place = _by_place(runs, study["protocols"])
-    place = (wanted["model"], wanted["setting"])
-    said = out_of_fold(by_place.pop(place, []))
-    if said is None:
-        return _frame([]), ["No track was judged by a model that knew nothing of it, so no label can be doubted."]
-    scores = areas if said.is_tagged else settings
-    able = _able(said, scores[(scores["model"] == place[0]) & (scores["setting"] == place[1])])
-    if not able.any():
-        return _frame([]), [_unable(said)]
-    found = _tag_issues(said, able) if said.is_tagged else _class_issues(said)
-    others = [out_of_fold(members, calibrated=False) for members in by_place.values()] if len(found) else []
-    found["settings"], found["agree"] = _agreement(found, [other for other in others if other is not None])
-    found["reason"] = [_reason(row) for row in found.to_dict("records")]
-    return found.assign(kind="label"), _told(found, said, able)
+    """Return the rows of kind ``label``, and the sentences that introduce them."""
+    headline = study["headline"]
+    if headline is None:
+        return _frame([]), ["No model was evaluated, so labels were not checked."]
+    by_setting = _by_setting(runs, study["protocols"])
+    setting = (headline["model"], headline["setting"])
+    predicted = out_of_fold(by_setting.pop(setting, []))
+    if predicted is None:
+        return _frame([]), ["No track has out-of-fold predictions, so labels were not checked."]
+    scores = areas if predicted.is_tagged else settings
+    is_able = _is_able(predicted, scores[(scores["model"] == setting[0]) & (scores["setting"] == setting[1])])
+    if not is_able.any():
+        return _frame([]), [_unable(predicted)]
+    issues = _tag_issues(predicted, is_able) if predicted.is_tagged else _class_issues(predicted)
+    others = [out_of_fold(members, calibrated=False) for members in by_setting.values()] if len(issues) else []
+    issues["settings"], issues["agree"] = _agreement(issues, [other for other in others if other is not None])
+    issues["reason"] = [_reason(row) for row in issues.to_dict("records")]
+    return issues.assign(kind="label"), _sentences(issues, predicted, is_able)
 
 
-def _by_place(runs: Sequence[Run], protocols: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], list[Run]]:
-    """Return by model and setting the runs whose tracks were not trained on, slices of them included.
+def _by_setting(runs: Sequence[Run], protocols: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], list[Run]]:
+    """Return the finished runs with out-of-fold tracks by model and setting; final runs, with the holdout, come last.
 
-    Among them is the final run, which is judged by the holdout.
+    Runs whose segments were divided are left out, because other segments of a test track were trained on.
     """
-    found: dict[tuple[str, str], list[Run]] = {}
+    by_setting: dict[tuple[str, str], list[Run]] = {}
     for run in sorted(runs, key=lambda run: run["fold"] == FINAL):
         if finished(run) and protocols[run["protocol"]]["folds"]["unit"] == "track":
-            found.setdefault((run["model"], run["setting"]), []).append(run)
-    return found
+            by_setting.setdefault((run["model"], run["setting"]), []).append(run)
+    return by_setting
 
 
-def _able(said: OutOfFold, scores: pd.DataFrame) -> np.ndarray:
-    """Return of which classes or tags the model is shown to know something, bool [K]; of classes all or none.
+def _is_able(predicted: OutOfFold, scores: pd.DataFrame) -> np.ndarray:
+    """Return for which classes or tags the model is better than chance, bool [K]; all classes or none.
 
-    `scores` are the rows of the setting in `settings_table` or, of tags, in `tags_table`.
+    `scores` are the rows of the setting in the table `settings`, or in `tags`.
     """
-    if said.is_tagged:
-        return np.isin(said.classes, scores.loc[scores["roc_auc_low"] > 0.5, "tag"].to_list())
-    return np.full(len(said.classes), bool((scores["track_mean_low"] > scores["baseline"]).any()))
+    if predicted.is_tagged:
+        return np.isin(predicted.classes, scores.loc[scores["roc_auc_low"] > 0.5, "tag"].to_list())
+    return np.full(len(predicted.classes), bool((scores["track_mean_low"] > scores["baseline"]).any()))
 
 
-def _class_issues(said: OutOfFold) -> pd.DataFrame:
-    label = said.truth.argmax(axis=1)
-    found = find_label_issues(said.proba, label)
-    item, suggested = found["item"].to_numpy(), found["suggested"].to_numpy()
-    names = np.asarray(said.classes, object)
-    return found.assign(
-        wanted=True,
+def _class_issues(predicted: OutOfFold) -> pd.DataFrame:
+    label = predicted.truth.argmax(axis=1)
+    issues = find_label_issues(predicted.proba, label)
+    item, suggested = issues["item"].to_numpy(), issues["suggested"].to_numpy()
+    names = np.asarray(predicted.classes, object)
+    return issues.assign(
+        is_present=True,
         label=names[label[item]],
         suggested=names[suggested],
-        probability=said.proba[item, suggested],
-        label_probability=said.proba[item, label[item]],
+        probability=predicted.proba[item, suggested],
+        label_probability=predicted.proba[item, label[item]],
         name=names[suggested],
-        track_id=said.track_id[item],
+        track_id=predicted.track_id[item],
     )
 
 
-def _tag_issues(said: OutOfFold, able: np.ndarray) -> pd.DataFrame:
+def _tag_issues(predicted: OutOfFold, is_able: np.ndarray) -> pd.DataFrame:
     parts = []
-    for number in np.flatnonzero(able):
-        has, present = said.truth[:, number].astype(int), said.proba[:, number]
-        found = find_label_issues(np.stack([1 - present, present], axis=1), has)
-        wanted = found["suggested"].to_numpy() == 1
-        given = present[found["item"]]
-        name = said.classes[number]
-        found["label"], found["suggested"] = (np.where(side, name, f"not {name}") for side in (~wanted, wanted))
+    for number in np.flatnonzero(is_able):
+        has, proba, name = predicted.truth[:, number].astype(int), predicted.proba[:, number], predicted.classes[number]
+        issues = find_label_issues(np.stack([1 - proba, proba], axis=1), has)
+        is_present = issues["suggested"].to_numpy() == 1
+        present = proba[issues["item"]]
         parts.append(
-            found.assign(
-                wanted=wanted,
-                probability=np.where(wanted, given, 1 - given),
-                label_probability=np.where(wanted, 1 - given, given),
+            issues.assign(
+                label=np.where(~is_present, name, f"not {name}"),
+                suggested=np.where(is_present, name, f"not {name}"),
+                is_present=is_present,
+                probability=np.where(is_present, present, 1 - present),
+                label_probability=np.where(is_present, 1 - present, present),
                 name=name,
-                track_id=said.track_id[found["item"]],
+                track_id=predicted.track_id[issues["item"]],
             )
         )
     return pd.concat(parts, ignore_index=True)
 
 
-def _agreement(found: pd.DataFrame, others: Sequence[OutOfFold]) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many other settings judged each suspect, and how many of them say what is suggested."""
-    judged_by, agree = np.zeros(len(found)), np.zeros(len(found))
+def _agreement(issues: pd.DataFrame, others: Sequence[OutOfFold]) -> tuple[np.ndarray, np.ndarray]:
+    """Return how many other settings predicted each suspect, and how many of them agree with the suggestion."""
+    predicted_by, agree = np.zeros(len(issues)), np.zeros(len(issues))
     for other in others:
-        place = pd.Index(other.track_id).get_indexer(found["track_id"])
-        column = pd.Index(other.classes).get_indexer(found["name"])
-        known = (place >= 0) & (column >= 0)
-        judged_by += known
-        agree[known] += other.answers[place[known], column[known]] == found["wanted"].to_numpy(bool)[known]
-    return judged_by, agree
+        row = pd.Index(other.track_id).get_indexer(issues["track_id"])
+        column = pd.Index(other.classes).get_indexer(issues["name"])
+        is_known = (row >= 0) & (column >= 0)
+        predicted_by += is_known
+        is_present = issues["is_present"].to_numpy(bool)[is_known]
+        agree[is_known] += other.answers[row[is_known], column[is_known]] == is_present
+    return predicted_by, agree
 
 
 def _reason(row: Mapping[str, Any]) -> str:
     text = f"A model that was not trained on it gives {_percent(row['probability'])} to {row['suggested']!r} and "
-    text += f"{_percent(row['label_probability'])} to its label, {row['label']!r}. "
-    text += f"Of {_count(int(row['alike']), 'track')} of which it says so as surely, {_percent(row['right'])} are "
-    text += f"labelled {row['suggested']!r}, of all tracks {_percent(row['usual'])}."
+    text += f"{_percent(row['label_probability'])} to its label {row['label']!r}. "
+    text += f"{_percent(row['right'])} of {count(int(row['alike']), 'track')} with such a prediction are "
+    text += f"labelled {row['suggested']!r}, and {_percent(row['usual'])} of all tracks."
     if row["settings"]:
         text += f" Other settings that agree: {int(row['agree'])} of {int(row['settings'])}."
     return text
 
 
-def _told(found: pd.DataFrame, said: OutOfFold, able: np.ndarray) -> list[str]:
-    judged_by = "each judged by a model that was not trained on it"
-    what = f"{found['track_id'].nunique():,} have a label that the model doubts"
-    if said.is_tagged:
-        known = "all" if able.all() else f"{able.sum()}"
-        what = f"{found['track_id'].nunique():,} have, or lack, a tag that the model doubts ({len(found):,} doubts). "
-        what += f"It was asked about {known} of {_count(len(able), 'tag')}: those that it tells better than chance"
-    sentences = [f"Of {_count(len(said.track_id), 'track')}, {judged_by}, {what}."]
-    if not said.is_tagged:
-        calibrated = f"tempered (temperature {said.temperature:.2f}, fitted to other tracks)"
-        state = calibrated if said.temperature > 1 else "as the models gave them"
-        sentences.append(f"Probabilities are means over slices, {state}.")
-    return [*sentences, "A suspect is no error: the model may be wrong as well. Listen before you change a label."]
+def _sentences(issues: pd.DataFrame, predicted: OutOfFold, is_able: np.ndarray) -> list[str]:
+    suspects, tracks = issues["track_id"].nunique(), count(len(predicted.track_id), "track")
+    verb = "has" if suspects == 1 else "have"
+    if predicted.is_tagged:
+        tested = "all" if is_able.all() else f"{is_able.sum()} of"
+        sentences = [
+            f"{suspects:,} of {tracks} {verb} a suspect tag, present or absent, by a model that was not trained on the "
+            f"track ({count(len(issues), 'suspect tag')}).",
+            f"The model checked {tested} {count(len(is_able), 'tag')}: those that it distinguishes better than chance.",
+        ]
+    else:
+        state = "as predicted"
+        if predicted.temperature > 1:
+            state = f"calibrated with temperature {predicted.temperature:.2f}, fitted to other tracks"
+        sentences = [
+            f"{suspects:,} of {tracks} {verb} a suspect label, by a model that was not trained on the track.",
+            f"Probabilities are means over slices, {state}.",
+        ]
+    return [*sentences, "The model may be wrong as well: listen before you change a label."]
 
 
-def _unable(said: OutOfFold) -> str:
-    what = "than chance at any tag" if said.is_tagged else "than always answering the commonest class"
-    return f"The model is not shown to be better {what}, so it is not asked which labels are wrong."
+def _unable(predicted: OutOfFold) -> str:
+    baseline = "chance for any tag" if predicted.is_tagged else "always predicting the most common class"
+    return f"The model is not shown to be better than {baseline}, so labels were not checked."
 
 
 def _keeps_copies_together(study: Mapping[str, Any]) -> bool:
-    """Return whether the folds of the headline's protocol never part a group, which copies of a recording are."""
+    """Return whether the folds of the headline's protocol keep copies of a recording, which form a group, together."""
     name = study["headline"]["protocol"] if study["headline"] else next(iter(study["protocols"]))
     folds = study["protocols"][name]["folds"]
     return folds["group"] and folds["scheme"] != "given"
 
 
 def _copy_issues(tracks: pd.DataFrame, pairs: pd.DataFrame, kept_together: bool) -> list[dict[str, Any]]:
-    """Return a row a pair of copies; `tracks` is the index by track id."""
+    """Return a row per pair of copies; `tracks` is the index by track id."""
     known = pairs[pairs["a"].isin(tracks.index) & pairs["b"].isin(tracks.index)]
     return [_pair(tracks.loc[pair.a], tracks.loc[pair.b], pair, kept_together) for pair in known.itertuples()]
 
@@ -260,34 +267,45 @@ def _pair(one: pd.Series, other: pd.Series, pair: Any, kept_together: bool) -> d
         "score": pair.similarity,
         "other_id": pair.b,
         "other_title": other["title"],
-        "reason": text + _fate([one["verdict"], other["verdict"]], kept_together),
+        "reason": text + _use([one["verdict"], other["verdict"]], kept_together),
     }
 
 
-def _fate(verdicts: Sequence[str], kept_together: bool) -> str:
+def _use(verdicts: Sequence[str], kept_together: bool) -> str:
     used = sum(verdict != "quarantine" for verdict in verdicts)
     if used < len(verdicts):
         return "Only one of them is used." if used else "Neither is used."
     return f"Both are used, {'always' if kept_together else 'not always'} on one side of a fold."
 
 
-def _pairs_told(copies: Sequence[Mapping[str, Any]]) -> str:
+def _copies_sentence(copies: Sequence[Mapping[str, Any]]) -> str:
     if not copies:
-        return "No recording was found twice."
-    different = sum(row["kind"] == "conflict" for row in copies)
-    return f"{_count(len(copies), 'pair')} of tracks are one recording, {different:,} of them with different labels."
+        return "No copies of a recording were found."
+    conflicts = sum(row["kind"] == "conflict" for row in copies)
+    verb = "is" if len(copies) == 1 else "are"
+    return f"{count(len(copies), 'pair')} of tracks {verb} the same recording, {conflicts:,} with different labels."
 
 
 def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    frame = pd.DataFrame(list(rows), columns=list(SUSPECTS))
-    text = [name for name in SUSPECTS if name not in _NUMBERS]
-    return frame.astype(dict.fromkeys(_NUMBERS, float) | dict.fromkeys(text, object))
+    text = [name for name in LABEL_ISSUES if name not in _NUMBERS]
+    return frame_of(rows, LABEL_ISSUES).astype(dict.fromkeys(_NUMBERS, float) | dict.fromkeys(text, object))
 
 
 def _percent(share: float) -> str:
-    """Return a share in whole per cent; with a decimal near 0 and 1, which only certainty is."""
+    """Return a share in whole per cent, with a decimal close to 0 and 1, so that only certainty reads 0 or 100 %."""
     return f"{100 * share:.{0 if 0.01 <= share <= 0.99 or share in (0, 1) else 1}f} %"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+TABLES = (
+    StudyTable(
+        "label_issues",
+        lambda results: results.label_issues[0],
+        LABEL_ISSUES,
+        section="Label issues",
+        title="Suspect labels and copies",
+        caption=(
+            "Each row is a track with a suspect label, or a pair of copies, the most suspicious first; ``reason`` "
+            "explains why, with the numbers behind it. Listen before you change a label."
+        ),
+    ),
+)

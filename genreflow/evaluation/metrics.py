@@ -1,13 +1,14 @@
-"""Metrics of classes, and the areas under curves that tags share.
+"""Classification metrics, and the areas under curves that classes and tags share.
 
-Most are read off the confusion matrix: counts [..., K, K], true classes down, predicted classes across, one number
-a matrix. So a metric can be had of thousands of resampled matrices at once.
+Most metrics are computed from confusion matrices: counts [..., K, K], rows are true classes, columns are predicted
+classes. Leading axes are batches, so a metric of thousands of resampled matrices is one call.
 """
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from genreflow.evaluation.intervals import RESAMPLES, Statistic, bca_interval, bca_interval_of_sums
 from genreflow.evaluation.predictions import Predictions
 from genreflow.evaluation.votes import RULES, majority, mean_probability
 
@@ -15,41 +16,33 @@ TOP = 3
 
 
 def confusion_matrix(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
-    """Count how often each class [n] is taken for each, int [K, K]."""
+    """Return how often each true class [n] is predicted as each class [n], int [K, K]."""
     cells = np.asarray(true, int) * n_classes + np.asarray(predicted, int)
     return np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
-def accuracy(confusion: np.ndarray) -> float:
-    """Return the share on the diagonal."""
+def accuracy(confusion: np.ndarray) -> np.ndarray:
+    """Return the share of items on the diagonal."""
     return _ratio(_hits(confusion).sum(axis=-1), confusion.sum(axis=(-2, -1)), empty=np.nan)
 
 
-def balanced_accuracy(confusion: np.ndarray) -> float:
+def balanced_accuracy(confusion: np.ndarray) -> np.ndarray:
     """Return the mean recall of the classes that occur."""
     return _mean(_scores(confusion)["recall"], confusion.sum(axis=-1) > 0)
 
 
-def macro(confusion: np.ndarray, score: str) -> float:
-    """Return the mean ``precision``, ``recall`` or ``f1`` of the classes that occur or are answered."""
+def macro(confusion: np.ndarray, score: str) -> np.ndarray:
+    """Return the mean ``precision``, ``recall`` or ``f1`` of the classes that occur or are predicted."""
     return _mean(_scores(confusion)[score], confusion.sum(axis=-1) + confusion.sum(axis=-2) > 0)
 
 
-def micro(confusion: np.ndarray) -> float:
-    """Return precision, recall and F1 pooled over classes: all three are the accuracy.
-
-    Every item has one class and gets one answer, so each wrong answer is one false positive and one false negative.
-    """
-    return accuracy(confusion)
-
-
-def majority_baseline(confusion: np.ndarray) -> float:
-    """Return the accuracy of always answering the commonest true class."""
+def majority_baseline(confusion: np.ndarray) -> np.ndarray:
+    """Return the accuracy of always predicting the most common true class."""
     return _ratio(confusion.sum(axis=-1).max(axis=-1), confusion.sum(axis=(-2, -1)), empty=np.nan)
 
 
 def per_class(confusion: np.ndarray) -> pd.DataFrame:
-    """Return ``precision, recall, f1, support`` of each class of one matrix; what would be divided by zero is 0."""
+    """Return ``precision, recall, f1, support`` of each class of one matrix; a division by zero gives 0."""
     return pd.DataFrame(_scores(confusion)).assign(support=confusion.sum(axis=1))
 
 
@@ -58,79 +51,65 @@ def row_shares(confusion: np.ndarray) -> np.ndarray:
     return _ratio(confusion, confusion.sum(axis=1, keepdims=True), empty=np.nan)
 
 
-def confusion_interval(
-    true: np.ndarray,
-    predicted: np.ndarray,
-    cluster: np.ndarray,
-    n_classes: int,
-    metric: Statistic,
-    *,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
-) -> tuple[float, float]:
-    """Return the 95 % interval of a metric of the confusion matrix, by the bootstrap over clusters (BCa).
-
-    Parameters
-    ----------
-    true, predicted
-        Classes of each item, int [n].
-    cluster
-        The unit that each item was drawn with [n].
-    metric
-        `accuracy`, `balanced_accuracy`, ``partial(macro, score="f1")``, and the like.
-
-    Returns
-    -------
-    low, high
-        NaN where there are fewer than two clusters. A class that a draw does not hold is not in its mean.
-    """
-    number, names = pd.factorize(np.asarray(cluster))
-    cells = (number * n_classes + np.asarray(true, int)) * n_classes + np.asarray(predicted, int)
-    sums = np.bincount(cells, minlength=len(names) * n_classes**2).reshape(len(names), n_classes**2)
-    low, high = bca_interval_of_sums(
-        sums,
-        lambda cells: metric(cells.reshape(*cells.shape[:-1], n_classes, n_classes)),
-        seed=seed,
-        resamples=resamples,
-    )
-    return float(low), float(high)
-
-
 def top_k_accuracy(label: np.ndarray, proba: np.ndarray, k: int) -> float:
-    """Return how often the true class [n] is among the `k` most probable [n, K]; of equals the first comes first."""
+    """Return how often the true class [n] is among the `k` most probable [n, K]; in a tie the first class ranks first.
+
+    Unlike `sklearn.metrics.top_k_accuracy_score`, it accepts classes that do not occur and fewer than `k` classes.
+    """
     own = proba[np.arange(len(label)), label][:, None]
-    earlier = np.arange(proba.shape[1]) < np.asarray(label)[:, None]
-    rank = (proba > own).sum(axis=1) + ((proba == own) & earlier).sum(axis=1)
-    return _ratio((rank < k).sum(), len(label), empty=np.nan)
+    is_earlier = np.arange(proba.shape[1]) < np.asarray(label)[:, None]
+    rank = (proba > own).sum(axis=1) + ((proba == own) & is_earlier).sum(axis=1)
+    return float(_ratio((rank < k).sum(), len(label), empty=np.nan))
 
 
 def class_index_mse(label: np.ndarray, predicted: np.ndarray) -> float:
-    """Return the mean squared difference of class numbers [n]. It is meaningless: classes have no order.
+    """Return the mean squared difference of class numbers [n]; it is meaningless because classes have no order.
 
-    Table 2 of Giamatti and Smith 2020 (MSE 4.664) has it, and it is here to stand beside that number only. Naming
-    the classes in another order changes it.
+    Table 2 of Giamatti and Smith 2020 reports it (MSE 4.664); it is computed only to stand beside that number. It
+    changes when classes are named in another order.
     """
     squares = (np.asarray(label, float) - np.asarray(predicted, float)) ** 2
-    return _ratio(squares.sum(), len(squares), empty=np.nan)
+    return float(_ratio(squares.sum(), len(squares), empty=np.nan))
+
+
+def batch_accuracies(predictions: Predictions, *, seed: int = 0) -> np.ndarray:
+    """Return the slice accuracy of each batch of one track per class, float64 [batches].
+
+    The psytrance study stored its tracks in files of five, one of each class; its error bars are the standard
+    deviation of the accuracy over test files, which it drew with replacement. Here the tracks of each class are
+    shuffled and dealt into as many batches as the smallest class has tracks; the remaining tracks are left out.
+    """
+    tracks = (
+        pd.DataFrame({"track_id": predictions.track_id, "label": predictions.label, "hit": predictions.correct})
+        .groupby(["label", "track_id"])["hit"]
+        .agg(["sum", "size"])
+    )
+    rng = np.random.default_rng(seed)
+    classes = [
+        tracks[tracks.index.get_level_values("label") == label].to_numpy() for label in range(len(predictions.classes))
+    ]
+    n_batches = min(len(rows) for rows in classes)
+    hits, slices = np.sum([rng.permutation(rows)[:n_batches] for rows in classes], axis=0).reshape(-1, 2).T
+    return hits / slices
 
 
 def areas(positive: np.ndarray, score: np.ndarray, weight: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Return the areas under the ROC and the precision-recall curve of one class or tag.
+    """Return the areas under the ROC curve and the precision-recall curve of one class or tag.
 
     Parameters
     ----------
     positive
-        Whether each item has it, bool [n].
+        Whether each item has the class or tag, bool [n].
     score
-        How much the model believes so, float64 [n]; equal scores are one threshold.
+        Score of each item, float64 [n]; equal scores share one threshold.
     weight
-        How often each item counts, [n, draws]; once, if not given.
+        How often each item counts, [n, draws]; once by default.
 
     Returns
     -------
     roc, pr
-        float64 [draws]. The first is the share of pairs that are ranked rightly, equals counting half (Hanley and
-        McNeil 1982); the second is average precision, the step-wise area. NaN where all items are alike.
+        float64 [draws]. `roc` is the share of correctly ranked pairs, where ties count half (Hanley and McNeil 1982);
+        `pr` is average precision, the step-wise area. NaN if all items are positive or all are negative.
     """
     weight = np.ones((len(score), 1)) if weight is None else weight
     if not positive.any() or positive.all():
@@ -139,51 +118,36 @@ def areas(positive: np.ndarray, score: np.ndarray, weight: np.ndarray | None = N
     score, positive, weight = score[order], positive[order], weight[order]
     drawn = np.zeros((len(score) + 1, weight.shape[1]))
     np.cumsum(weight, axis=0, out=drawn[1:])
-    # Both areas are sums over the thresholds at which there are positives; only those are looked at.
+    # Both areas are sums over the thresholds that have positives, so all other thresholds are skipped.
     edges = np.concatenate([[0], np.flatnonzero(np.diff(score)) + 1, [len(score)]])
-    places = np.flatnonzero(positive)
-    runs, first = np.unique(np.searchsorted(edges, places, side="right") - 1, return_index=True)
-    hits = np.add.reduceat(weight[places], first, axis=0)
-    found = np.cumsum(hits, axis=0)
-    answered = drawn[edges[runs + 1]]
-    false_before, false_after = drawn[edges[runs]] - (found - hits), answered - found
-    positives = found[-1]
+    positions = np.flatnonzero(positive)
+    thresholds, first = np.unique(np.searchsorted(edges, positions, side="right") - 1, return_index=True)
+    hits = np.add.reduceat(weight[positions], first, axis=0)
+    true_positives = np.cumsum(hits, axis=0)
+    predicted = drawn[edges[thresholds + 1]]
+    false_before = drawn[edges[thresholds]] - (true_positives - hits)
+    false_after = predicted - true_positives
+    positives = true_positives[-1]
     negatives = drawn[-1] - positives
     ranked = hits * (negatives - (false_before + false_after) / 2)
-    precision = _ratio(found, answered, empty=0.0)
+    precision = _ratio(true_positives, predicted, empty=0.0)
     return (
         _ratio(ranked.sum(axis=0), positives * negatives, empty=np.nan),
         _ratio((hits * precision).sum(axis=0), np.where(negatives > 0, positives, 0), empty=np.nan),
     )
 
 
-def roc_auc(label: np.ndarray, proba: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
-    """Return the macro ROC-AUC of classes [n] by their probabilities [n, K], each against all others.
+def roc_auc(label: np.ndarray, proba: np.ndarray) -> float:
+    """Return the macro ROC-AUC of classes [n] by their probabilities [n, K], each class against all others.
 
-    The mean is over the classes that occur; it is NaN where there is but one. With weights [n, draws] there is one
-    number a draw, float64 [draws].
+    The mean is over the classes that occur; NaN if only one occurs.
     """
-    single = [areas(label == number, proba[:, number], weight)[0] for number in range(proba.shape[1])]
-    found = _mean(np.nan_to_num(single).T, ~np.isnan(single).T)
-    return found if weight is not None else found[0]
-
-
-def roc_auc_interval(
-    label: np.ndarray, proba: np.ndarray, cluster: np.ndarray, *, seed: int = 0, resamples: int = RESAMPLES
-) -> tuple[float, float]:
-    """Return the 95 % interval of `roc_auc` by the bootstrap over clusters [n] (BCa)."""
-    number, names = pd.factorize(np.asarray(cluster))
-    low, high = bca_interval(
-        lambda drawn: roc_auc(label, proba, drawn.T[number]),
-        np.ones(len(names), int),
-        seed=seed,
-        resamples=resamples,
-    )
-    return float(low), float(high)
+    single = np.array([areas(label == number, proba[:, number])[0][0] for number in range(proba.shape[1])])
+    return float(_mean(np.nan_to_num(single), ~np.isnan(single)))
 
 
 def confusions(predictions: Predictions) -> dict[str, np.ndarray]:
-    """Return the confusion matrices of slices and, by either rule, of tracks: ``slice, track_majority, track_mean``."""
+    """Return the confusion matrices of slices, and of tracks by two rules: ``slice, track_majority, track_mean``."""
     n_classes = len(predictions.classes)
     by_rule = {"track_majority": majority(predictions), "track_mean": mean_probability(predictions)}
     return {"slice": confusion_matrix(predictions.label, predictions.predicted, n_classes)} | {
@@ -191,8 +155,11 @@ def confusions(predictions: Predictions) -> dict[str, np.ndarray]:
     }
 
 
-def evaluate(predictions: Predictions) -> dict[str, float]:
-    """Return the metrics of the tables, each with its level in its name; tracks by majority where no rule is named."""
+def evaluate(predictions: Predictions) -> dict[str, Any]:
+    """Return the metrics of the main tables, each with its level in its name.
+
+    Track metrics are by majority vote where their name does not include a rule.
+    """
     by_level = confusions(predictions)
     tracks = by_level["track_majority"]
     return {
@@ -206,12 +173,12 @@ def evaluate(predictions: Predictions) -> dict[str, float]:
     }
 
 
-def evaluate_fully(predictions: Predictions) -> dict[str, float]:
-    """Return what `evaluate` does and every other metric of classes.
+def evaluate_fully(predictions: Predictions) -> dict[str, Any]:
+    """Return the metrics of `evaluate` and all other metrics of classes.
 
-    The accuracy of tracks by each of `votes.RULES`; ``macro_precision, macro_recall, macro_f1, micro_f1`` (of tracks
-    by majority), ``top_3_accuracy, roc_auc`` (of tracks by mean probability) and ``class_index_mse``, each of slices
-    and of tracks.
+    These are the track accuracy by each of `votes.RULES`, and for slices and tracks ``macro_precision, macro_recall,
+    macro_f1, micro_f1`` (tracks by majority), ``top_3_accuracy, roc_auc`` (tracks by mean probability) and
+    ``class_index_mse``.
     """
     tracks = {rule: decide(predictions) for rule, decide in RULES.items()}
     votes, n_classes = tracks["majority"], len(predictions.classes)
@@ -220,20 +187,21 @@ def evaluate_fully(predictions: Predictions) -> dict[str, float]:
         "slice": (predictions.label, predictions.predicted, predictions.proba),
         "track": (votes["label"].to_numpy(), votes["predicted"].to_numpy(), means),
     }
-    found = evaluate(predictions)
+    scores = evaluate(predictions)
     for rule, decided in tracks.items():
         confusion = confusion_matrix(decided["label"], decided["predicted"], n_classes)
-        found[f"track_accuracy_{rule}"] = accuracy(confusion)
+        scores[f"track_accuracy_{rule}"] = accuracy(confusion)
     for level, (label, predicted, proba) in levels.items():
         confusion = confusion_matrix(label, predicted, n_classes)
-        found |= {f"{level}_macro_{score}": macro(confusion, score) for score in ("precision", "recall", "f1")}
-        found |= {
-            f"{level}_micro_f1": micro(confusion),
+        scores |= {f"{level}_macro_{score}": macro(confusion, score) for score in ("precision", "recall", "f1")}
+        scores |= {
+            # Each item has one class and one answer, so precision, recall and F1 pooled over classes are the accuracy.
+            f"{level}_micro_f1": accuracy(confusion),
             f"{level}_top_{TOP}_accuracy": top_k_accuracy(label, proba, TOP),
             f"{level}_roc_auc": roc_auc(label, proba),
             f"{level}_class_index_mse": class_index_mse(label, predicted),
         }
-    return found
+    return scores
 
 
 def _hits(confusion: np.ndarray) -> np.ndarray:
@@ -241,12 +209,12 @@ def _hits(confusion: np.ndarray) -> np.ndarray:
 
 
 def _scores(confusion: np.ndarray) -> dict[str, np.ndarray]:
-    """Return ``precision, recall, f1`` of each class, float64 [..., K]; what would be divided by zero is 0."""
-    hits, support, answers = _hits(confusion), confusion.sum(axis=-1), confusion.sum(axis=-2)
+    """Return ``precision, recall, f1`` of each class, float64 [..., K]; a division by zero gives 0."""
+    hits, support, predicted = _hits(confusion), confusion.sum(axis=-1), confusion.sum(axis=-2)
     return {
-        "precision": _ratio(hits, answers, empty=0.0),
+        "precision": _ratio(hits, predicted, empty=0.0),
         "recall": _ratio(hits, support, empty=0.0),
-        "f1": _ratio(2 * hits, support + answers, empty=0.0),
+        "f1": _ratio(2 * hits, support + predicted, empty=0.0),
     }
 
 
@@ -254,7 +222,7 @@ def _mean(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
     return _ratio((values * counted).sum(axis=-1), counted.sum(axis=-1), empty=np.nan)
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray, *, empty: float) -> np.ndarray:
-    """Return part / whole, float64 of their shape (a plain number where they are); `empty` of nothing."""
+def _ratio(part: np.ndarray, whole: np.ndarray | int, *, empty: float) -> np.ndarray:
+    """Return part / whole as float64 of their shape; `empty` where the whole is 0."""
     part, whole = np.broadcast_arrays(np.asarray(part, float), np.asarray(whole, float))
     return np.divide(part, whole, out=np.full(part.shape, empty), where=whole > 0)[()]

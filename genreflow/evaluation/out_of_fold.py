@@ -1,4 +1,4 @@
-"""What models say of tracks that they were not trained on: one row of probabilities a track."""
+"""Out-of-fold predictions of tracks: probabilities by models that were not trained on them, one row per track."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,28 +8,29 @@ import pandas as pd
 
 from genreflow.evaluation import tags
 from genreflow.evaluation.calibration import apply_temperature, fit_temperature
-from genreflow.evaluation.predictions import Predictions
-from genreflow.evaluation.runs import Run, judged, validated
+from genreflow.evaluation.runs import AnyPredictions, Run, judged, validated
 from genreflow.evaluation.tags import TagPredictions
 from genreflow.evaluation.votes import mean_probability
 
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """What models that were not trained on some tracks say of them.
+    """Probabilities of tracks by models that were not trained on them.
 
     Attributes
     ----------
     track_id
-        The tracks, each once and sorted, str [n].
+        Tracks, each once and sorted, str [n].
     truth
-        Which classes, or tags, each is labelled with, bool [n, K].
+        Whether each track is labelled with each class or tag, bool [n, K].
     proba
-        Probabilities: means over slices, and over the runs that judged the track; float64 [n, K].
+        Probabilities, means over slices and over the runs that predicted the track, float64 [n, K].
     classes
         Names of the K classes or tags.
+    is_tagged
+        Whether these are tags, of which a track has any number.
     temperature
-        By which they were put right, median over runs; 1 where they are as they were.
+        Temperature that the probabilities were calibrated with, median over runs; 1 if they were not.
     """
 
     track_id: np.ndarray
@@ -41,22 +42,22 @@ class OutOfFold:
 
     @property
     def answers(self) -> np.ndarray:
-        """The most probable class alone, or every tag above one half, bool [n, K]."""
+        """The most probable class, or every tag above one half, bool [n, K]."""
         if self.is_tagged:
             return self.proba > tags.THRESHOLD
         return np.eye(len(self.classes), dtype=bool)[self.proba.argmax(axis=1)]
 
 
 def out_of_fold(runs: Sequence[Run], *, calibrated: bool = True) -> OutOfFold | None:
-    """Return what runs of one setting say of the tracks that they were not trained on; None where there are none.
+    """Return the out-of-fold predictions of the runs of one setting; None if there are none.
 
     Parameters
     ----------
-    tempered
-        Temper probabilities of classes: those of a run by the temperature that fits the tracks of the others or, of a
-        single run, its validation tracks. They are never made surer: that some tracks all are right is no proof.
+    calibrated
+        Whether to calibrate class probabilities. The temperature of a run is fitted to the tracks of the other runs or,
+        for a single run, to its validation tracks. It is at least 1: some correct tracks do not justify more certainty.
     """
-    pairs = [(_by_track(said), run) for run in runs if len(said := judged(run))]
+    pairs = [(_by_track(part), run) for run in runs if len(part := judged(run))]
     if not pairs:
         return None
     parts = [part for part, _ in pairs]
@@ -81,26 +82,25 @@ def out_of_fold(runs: Sequence[Run], *, calibrated: bool = True) -> OutOfFold | 
     )
 
 
-def _by_track(said: Predictions | TagPredictions) -> OutOfFold:
-    if isinstance(said, TagPredictions):
-        tracks = tags.of_tracks(said)
-        return OutOfFold(tracks.track_id, tracks.tags, tracks.proba, said.classes, True)
-    tracks, n_classes = mean_probability(said), len(said.classes)
+def _by_track(part: AnyPredictions) -> OutOfFold:
+    if isinstance(part, TagPredictions):
+        of_tracks = tags.of_tracks(part)
+        return OutOfFold(of_tracks.track_id, of_tracks.tags, of_tracks.proba, part.classes, True)
+    tracks, n_classes = mean_probability(part), len(part.classes)
     proba = tracks[[f"p{number}" for number in range(n_classes)]].to_numpy(float)
-    return OutOfFold(
-        tracks["track_id"].to_numpy(object), np.eye(n_classes, dtype=bool)[tracks["label"]], proba, said.classes, False
-    )
+    truth = np.eye(n_classes, dtype=bool)[tracks["label"]]
+    return OutOfFold(tracks["track_id"].to_numpy(object), truth, proba, part.classes, False)
 
 
 def _temperature(part: OutOfFold, parts: Sequence[OutOfFold], run: Run) -> float:
-    """Return the temperature of a run, fitted to tracks that it does not judge."""
-    apart = [other for other in parts if other is not part]
-    if not apart:
-        watched = validated(run)
-        apart = [_by_track(watched)] if len(watched) else []
-    keep = [~pd.Index(other.track_id).isin(part.track_id) for other in apart]
-    proba = [other.proba[rows] for other, rows in zip(apart, keep, strict=True)]
-    truth = [other.truth[rows] for other, rows in zip(apart, keep, strict=True)]
+    """Return the temperature of a run, fitted to tracks that it does not evaluate."""
+    others = [other for other in parts if other is not part]
+    if not others:
+        validation = validated(run)
+        others = [_by_track(validation)] if len(validation) else []
+    keep = [~pd.Index(other.track_id).isin(part.track_id) for other in others]
+    proba = [other.proba[rows] for other, rows in zip(others, keep, strict=True)]
+    truth = [other.truth[rows] for other, rows in zip(others, keep, strict=True)]
     if not sum(map(len, proba)):
         return 1.0
     return max(1.0, fit_temperature(np.concatenate(proba), np.concatenate(truth).argmax(axis=1)))

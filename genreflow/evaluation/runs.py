@@ -1,7 +1,7 @@
-"""Trained runs, and what they said of the tracks they may be judged by."""
+"""Trained runs, and the predictions that evaluate them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar, overload
 
 import pandas as pd
 
@@ -11,13 +11,18 @@ from genreflow.evaluation.tags import TagPredictions
 from genreflow.folds.roles import FINAL, HOLDOUT, TEST, VALIDATION
 
 DIVERGED = "diverged"
+SETTING = ("model", "setting", "protocol")
+"""The columns that identify a setting in every table."""
+
+AnyPredictions = Predictions | TagPredictions
+P = TypeVar("P", Predictions, TagPredictions)
 
 
 class Run(TypedDict):
-    """One run as it is stored: `info` is its ``run.json``, the frames are its tables.
+    """A run as it is stored: `info` is its ``run.json``, the data frames are its tables.
 
-    Runs of one `round` test each track at most once: the folds of one repeat or, where folds are drawn at random, a
-    single fold.
+    The runs of one `round` test each track at most once: they are the folds of one repeat or, where folds are drawn at
+    random, a single fold.
     """
 
     model: str
@@ -32,51 +37,65 @@ class Run(TypedDict):
 
 
 def finished(run: Run) -> bool:
-    """Return whether the run trained with finite numbers, to its end or until there was no more improvement."""
+    """Return whether training ended with finite numbers, after its last epoch or by early stopping."""
     return run["info"]["status"] != DIVERGED
 
 
 def is_tagged(run: Run) -> bool:
-    """Return whether the run predicts any number of tags, and not one class."""
+    """Return whether the run predicts tags, of which a track has any number, instead of one class."""
     return bool(run["info"]["tags"])
 
 
-def judged(run: Run) -> Predictions | TagPredictions:
-    """Return the predictions that judge the run: of its test tracks, or of the holdout for `final`."""
-    return of_role(run, HOLDOUT if run["fold"] == FINAL else TEST)
+@overload
+def judged(run: Run) -> AnyPredictions: ...
+@overload
+def judged(run: Run, kind: type[P]) -> P: ...
+def judged(run: Run, kind: type = object) -> Any:
+    """Return the predictions that evaluate a run: those of its test tracks, or of the holdout for the final run."""
+    return of_role(run, HOLDOUT if run["fold"] == FINAL else TEST, kind)
 
 
-def validated(run: Run) -> Predictions | TagPredictions:
-    """Return the predictions by which the run's best epoch was chosen; there may be none."""
-    return of_role(run, VALIDATION)
+@overload
+def validated(run: Run) -> AnyPredictions: ...
+@overload
+def validated(run: Run, kind: type[P]) -> P: ...
+def validated(run: Run, kind: type = object) -> Any:
+    """Return the predictions of a run's validation tracks; there may be none."""
+    return of_role(run, VALIDATION, kind)
 
 
-def of_role(run: Run, role: str) -> Predictions | TagPredictions:
-    """Return the predictions of slices in one role."""
+def of_role(run: Run, role: str, kind: type = object) -> Any:
+    """Return the predictions of the slices in one role, as `Predictions` or `TagPredictions`.
+
+    `kind` is the type that the caller can handle; a run of the other type raises TypeError.
+    """
     rows = run["predictions"]
     read = tags.from_frame if is_tagged(run) else predictions.from_frame
-    return read(rows[rows["role"] == role].reset_index(drop=True), run["info"]["classes"])
+    part = read(rows[rows["role"] == role].reset_index(drop=True), run["info"]["classes"])
+    if not isinstance(part, kind):
+        raise TypeError(f"{run['model']} {run['setting']}: its predictions are {type(part).__name__}.")
+    return part
 
 
 def by_setting(runs: Sequence[Run]) -> Iterator[tuple[dict[str, str], list[Run]]]:
-    """Yield ``model, setting, protocol`` with the cross-validated runs of each, in the order of first appearance."""
+    """Yield ``model, setting, protocol`` with the cross-validated runs of each, in order of first appearance."""
     groups: dict[tuple[str, str, str], list[Run]] = {}
     for run in runs:
         if run["fold"] != FINAL:
             groups.setdefault((run["model"], run["setting"], run["protocol"]), []).append(run)
     for names, members in groups.items():
-        yield dict(zip(("model", "setting", "protocol"), names, strict=True)), members
+        yield dict(zip(SETTING, names, strict=True)), members
 
 
-def rounds(runs: Sequence[Run]) -> list[Predictions | TagPredictions]:
-    """Return what runs of one setting are judged by, those of one round together."""
-    parts: dict[str, list] = {}
+def rounds(runs: Sequence[Run], kind: type[P]) -> list[P]:
+    """Return the test predictions of one setting, pooled by round."""
+    parts: dict[str, list[P]] = {}
     for run in runs:
-        parts.setdefault(run["round"], []).append(judged(run))
+        parts.setdefault(run["round"], []).append(judged(run, kind))
     return [pool(members) for members in parts.values()]
 
 
 def group_of(folds: pd.DataFrame, protocol: str) -> pd.Series:
     """Return the group of each track under a protocol, by track id."""
-    mine = folds[folds["protocol"] == protocol]
-    return mine.drop_duplicates("track_id").set_index("track_id")["group"]
+    rows = folds[folds["protocol"] == protocol]
+    return rows.drop_duplicates("track_id").set_index("track_id")["group"]

@@ -1,4 +1,4 @@
-"""The tables that say more of each setting than its accuracy: every metric, tags, calibration, pairs compared."""
+"""Tables of scores beyond accuracy: all metrics, tags, calibration, and comparisons of pairs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,87 +7,110 @@ import numpy as np
 import pandas as pd
 
 from genreflow.evaluation import calibration, comparisons, metrics, tags
-from genreflow.evaluation.runs import Run, by_setting, finished, group_of, is_tagged, judged, rounds, validated
+from genreflow.evaluation.predictions import Predictions
+from genreflow.evaluation.registry import (
+    Column,
+    StudyTable,
+    concat,
+    count_column,
+    frame_of,
+    number,
+    percent_column,
+    points,
+    text_column,
+)
+from genreflow.evaluation.runs import (
+    SETTING,
+    Run,
+    by_setting,
+    finished,
+    group_of,
+    is_tagged,
+    judged,
+    rounds,
+    validated,
+)
+from genreflow.evaluation.tables import PR, PROTOCOL, ROC
+from genreflow.evaluation.tags import TagPredictions
 
-_PLACE = ("model", "setting", "protocol")
-SCORES = (*_PLACE, "metric", "value", "published")
-TAGS = (*_PLACE, *tags.AREAS, "precision", "recall", "f1")
-CURVES = (*_PLACE, *tags.CURVES)
-CALIBRATION = (*_PLACE, "state", "temperature", "error", *calibration.RELIABILITY)
+SCORES = (*SETTING, "metric", "value", "published")
+TAGS = (*SETTING, *tags.AREAS, "precision", "recall", "f1")
+CURVES = (*SETTING, *tags.CURVES)
+CALIBRATION = (*SETTING, "state", "temperature", "error", *calibration.RELIABILITY)
 COMPARISONS = ("experiment", "protocol", *comparisons.PAIRS)
 
 
 def scores_table(runs: Sequence[Run], published: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a metric of a setting, `SCORES`, each metric with its level in its name; means over rounds.
+    """Return a row per metric of a setting, `SCORES`, means over rounds; the name of a metric includes its level.
 
-    Of classes: `metrics.evaluate_fully` and the calibration of slices; of tags: `tags.evaluate`, names of tags that
-    could not be scored being joined by commas. `published` is what `published.published_metrics` returns.
+    Classes have the metrics of `metrics.evaluate_fully` and the calibration of slices; tags have
+    those of `tags.evaluate`.
+    Tags that have no score are listed in the name of a metric. `published` is from `published.published_metrics`.
     """
     rows = []
-    for place, good in _finished(runs):
-        if is_tagged(good[0]):
-            found = [tags.evaluate(part) for part in rounds(good)]
-            named = {name: ", ".join(value) for name, value in found[0].items() if isinstance(value, tuple)}
-            found = [{name: value for name, value in each.items() if name not in named} for each in found]
+    for names, sound in _finished(runs):
+        lists: dict[str, tuple[str, ...]] = {}
+        if is_tagged(sound[0]):
+            scores = [tags.evaluate(part) for part in rounds(sound, TagPredictions)]
+            lists = {name: value for name, value in scores[0].items() if isinstance(value, tuple)}
+            scores = [{name: value for name, value in each.items() if name not in lists} for each in scores]
         else:
-            named, found = {}, [metrics.evaluate_fully(part) for part in rounds(good)]
-            calibrated = pd.DataFrame([_calibrated(run) for run in good]).mean()
-            found = [each | calibrated.to_dict() for each in found]
-        rows += [place | {"metric": name, "value": value} for name, value in pd.DataFrame(found).mean().items()]
-        rows += [place | {"metric": f"{name}: {value}", "value": np.nan} for name, value in named.items() if value]
-    found = pd.DataFrame(rows, columns=list(SCORES[:-1]))
-    return found.merge(published, on=["model", "setting", "metric"], how="left")[list(SCORES)]
+            calibrated = pd.DataFrame([_calibrated(run) for run in sound]).mean().to_dict()
+            scores = [metrics.evaluate_fully(part) | calibrated for part in rounds(sound, Predictions)]
+        rows += [names | {"metric": name, "value": value} for name, value in pd.DataFrame(scores).mean().items()]
+        rows += [
+            names | {"metric": f"{name}: {', '.join(value)}", "value": np.nan} for name, value in lists.items() if value
+        ]
+    frame = frame_of(rows, SCORES[:-1])
+    return frame.merge(published, on=["model", "setting", "metric"], how="left")[list(SCORES)]
 
 
 def tags_table(runs: Sequence[Run], folds: pd.DataFrame, *, seed: int = 0, resamples: int = 500) -> pd.DataFrame:
-    """Return a row a tag of a setting, `TAGS`, of the tracks of the first round; the last row is the mean over tags."""
+    """Return a row per tag of a setting, `TAGS`, for the tracks of the first round; the last row is the mean."""
     parts = []
-    for place, good in _finished(runs):
-        if is_tagged(good[0]):
-            tracks, groups = tags.of_tracks(rounds(good)[0]), group_of(folds, place["protocol"])
+    for names, sound in _finished(runs):
+        if is_tagged(sound[0]):
+            tracks, groups = tags.of_tracks(rounds(sound, TagPredictions)[0]), group_of(folds, names["protocol"])
             areas = tags.areas_table(tracks, groups, seed=seed, resamples=resamples)
-            answered = tags.tags_table(tracks)[["tag", "precision", "recall", "f1"]]
-            parts.append(areas.merge(answered, on="tag", how="left").assign(**place))
-    return _concat(parts, TAGS)
+            decisions = tags.tags_table(tracks)[["tag", "precision", "recall", "f1"]]
+            parts.append(areas.merge(decisions, on="tag", how="left").assign(**names))
+    return concat(parts, TAGS)
 
 
 def curves_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Return the ROC and precision-recall curves of each tag of a setting, `CURVES`, of the tracks of a round."""
+    """Return the ROC and precision-recall curves of each tag, `CURVES`, for the tracks of the first round."""
     parts = [
-        tags.curves_table(tags.of_tracks(rounds(good)[0])).assign(**place)
-        for place, good in _finished(runs)
-        if is_tagged(good[0])
+        tags.curves_table(tags.of_tracks(rounds(sound, TagPredictions)[0])).assign(**names)
+        for names, sound in _finished(runs)
+        if is_tagged(sound[0])
     ]
-    return _concat(parts, CURVES)
+    return concat(parts, CURVES)
 
 
 def calibration_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Return how often slices of like probability are right, `CALIBRATION`: a row a bin, setting and state.
+    """Return the accuracy of slices of similar confidence, `CALIBRATION`, a row per bin, setting and state.
 
-    State is ``before`` or, where there are validation slices, ``after`` the temperature of each run was fitted to
+    The state is ``before`` or, if there are validation slices, ``after`` the temperature of each run was fitted to
     them; `temperature` is the median over runs, `error` the expected calibration error.
     """
     parts = []
-    for place, good in _finished(runs):
-        if is_tagged(good[0]) or not any(len(judged(run)) for run in good):
+    for names, sound in _finished(runs):
+        if is_tagged(sound[0]):
             continue
-        states = {"before": [(judged(run), 1.0) for run in good]}
-        if all(len(validated(run)) for run in good):
-            temperatures = [_temperature(run) for run in good]
+        states = {"before": [(judged(run, Predictions), 1.0) for run in sound]}
+        if all(len(validated(run)) for run in sound):
+            temperatures = [_temperature(run) for run in sound]
             states["after"] = [
-                (calibration.recalibrated(judged(run), temperature), temperature)
-                for run, temperature in zip(good, temperatures, strict=True)
+                (calibration.recalibrated(judged(run, Predictions), temperature), temperature)
+                for run, temperature in zip(sound, temperatures, strict=True)
             ]
         for state, pairs in states.items():
             proba = np.concatenate([part.proba for part, _ in pairs])
             table = calibration.reliability_table(proba, np.concatenate([part.label for part, _ in pairs]))
-            told = {
-                "state": state,
-                "temperature": float(np.median([temperature for _, temperature in pairs])),
-                "error": calibration.calibration_error(table),
-            }
-            parts.append(table.assign(**place, **told))
-    return _concat(parts, CALIBRATION)
+            temperature = float(np.median([temperature for _, temperature in pairs]))
+            error = calibration.calibration_error(table)
+            parts.append(table.assign(**names, state=state, temperature=temperature, error=error))
+    return concat(parts, CALIBRATION)
 
 
 def comparisons_table(
@@ -98,36 +121,36 @@ def comparisons_table(
     *,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return a row a pair of values of an experiment, `COMPARISONS`, both judged by the same tracks.
+    """Return a row per pair of values of an experiment, `COMPARISONS`, compared on the same tracks.
 
-    Where protocols vary with something else, pairs are formed under each of them; where they alone vary, across them,
-    and those without common tracks are left out.
+    If protocols vary together with another option, pairs are formed within each protocol. If only protocols vary, pairs
+    are formed across them, and those without common tracks are left out.
 
     Parameters
     ----------
     experiments, settings
-        What the plan tells of them.
+        Experiments and settings from the plan.
     runs, tracks
-        What `tables.runs_table` and `tables.tracks_table` return.
+        The tables `runs` and `tracks`.
     """
     protocol_of = {(each["model"], each["setting"]): each["protocol"] for each in settings}
     parts = []
     for name, experiment in experiments.items():
         values = pd.DataFrame(experiment["values"], columns=["value", "model", "setting"])
-        values["protocol"] = [protocol_of[place] for place in zip(values["model"], values["setting"], strict=True)]
+        values["protocol"] = [protocol_of[key] for key in zip(values["model"], values["setting"], strict=True)]
         axes = experiment["axis"].split(", ")
-        within = "protocol" if len(axes) > 1 and "protocol" in axes else None
-        for protocol, members in values.groupby("protocol", sort=False) if within else [("", values)]:
+        is_within = len(axes) > 1 and "protocol" in axes
+        for protocol, members in values.groupby("protocol", sort=False) if is_within else [("", values)]:
             pairs = _pairs(members, runs, tracks, axis="" if axes[0] == "model" else axes[0], seed=seed)
             if pairs is not None:
                 parts.append(pairs.assign(experiment=name, protocol=protocol))
-    return _concat(parts, COMPARISONS)
+    return concat(parts, COMPARISONS)
 
 
 def _pairs(
     values: pd.DataFrame, runs: pd.DataFrame, tracks: pd.DataFrame, *, axis: str, seed: int
 ) -> pd.DataFrame | None:
-    """Return the pairs of some values; None where fewer than two have been judged."""
+    """Return the comparison of each pair of values; None if fewer than two have predictions."""
     names = values[["value", "model", "setting"]].drop_duplicates()
     items = tracks.merge(names, on=["model", "setting"]).drop(columns="setting").rename(columns={"value": "setting"})
     if items["setting"].nunique() < 2:
@@ -136,38 +159,117 @@ def _pairs(
     trained = runs[(runs["fold"] != "final") & runs["slice_accuracy"].notna()].merge(names, on=["model", "setting"])
     renamed = {"value": "setting", "slice_accuracy": "accuracy", "train_tracks": "train", "test_tracks": "test"}
     folds = trained.drop(columns="setting").rename(columns=renamed)
-    found = comparisons.pairs_table(
+    pairs = comparisons.pairs_table(
         items[list(comparisons.ITEMS)], folds[list(comparisons.FOLDS)], axis=axis, seed=seed
     )
-    return found[found["tracks"] > 0]
+    return pairs[pairs["tracks"] > 0]
 
 
 def _coarsest_groups(items: pd.DataFrame) -> pd.Series:
-    """Return one group a track, where protocols group it differently: that of the protocol with the fewest groups."""
+    """Return one group per track; if protocols disagree, that of the protocol with the fewest groups."""
     numbers = items.groupby("protocol")["group"].nunique()
     coarse = items[items["protocol"] == numbers.idxmin()].drop_duplicates("track_id").set_index("track_id")["group"]
     return items["track_id"].map(coarse).fillna(items["group"])
 
 
 def _finished(runs: Sequence[Run]) -> list[tuple[dict[str, str], list[Run]]]:
-    """Return each setting with those of its runs that finished, and tested something."""
-    found = []
-    for place, members in by_setting(runs):
-        good = [run for run in members if finished(run) and len(judged(run))]
-        if good:
-            found.append((place, good))
-    return found
+    """Return each setting with those of its runs that finished and have test predictions."""
+    settings = [
+        (names, [run for run in members if finished(run) and len(judged(run))]) for names, members in by_setting(runs)
+    ]
+    return [(names, sound) for names, sound in settings if sound]
 
 
 def _calibrated(run: Run) -> dict[str, float]:
-    watched = validated(run)
-    return calibration.evaluate(judged(run), watched if len(watched) else None)
+    validation = validated(run, Predictions)
+    return calibration.evaluate(judged(run, Predictions), validation if len(validation) else None)
 
 
 def _temperature(run: Run) -> float:
-    watched = validated(run)
-    return calibration.fit_temperature(watched.proba, watched.label)
+    validation = validated(run, Predictions)
+    return calibration.fit_temperature(validation.proba, validation.label)
 
 
-def _concat(parts: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
-    return pd.concat(parts, ignore_index=True)[list(columns)] if parts else pd.DataFrame(columns=list(columns))
+TABLES = (
+    StudyTable(
+        "scores",
+        lambda results: scores_table(results.all_runs, results.published_metrics),
+        SCORES,
+        section="Results",
+        title="All metrics",
+        caption="Each row is a metric of a setting, with the published value if there is one.",
+        shown=(
+            text_column("Metric", "metric"),
+            Column("Value", ("value",), number),
+            Column("Published", ("published",), number),
+        ),
+        folded=True,
+        of_headline=True,
+    ),
+    StudyTable(
+        "tags",
+        lambda results: tags_table(results.all_runs, results.folds, seed=results.seed),
+        TAGS,
+        section="Results",
+        title="Areas under the curves of each tag",
+        caption=(
+            "Each row is a tag: areas under its ROC and precision-recall curves with 95 % intervals, and the share of "
+            "tracks that have it, which is the chance level of the PR-AUC. The table is empty if tracks have classes."
+        ),
+        shown=(
+            text_column("Tag", "tag"),
+            count_column("Tracks", "positives"),
+            percent_column("Share of tracks (%)", "base_rate"),
+            ROC,
+            PR,
+            percent_column("Precision (%)", "precision"),
+            percent_column("Recall (%)", "recall"),
+            percent_column("F1 (%)", "f1"),
+        ),
+        of_headline=True,
+    ),
+    StudyTable("curves", lambda results: curves_table(results.all_runs), CURVES),
+    StudyTable(
+        "calibration",
+        lambda results: calibration_table(results.all_runs),
+        CALIBRATION,
+        section="Calibration",
+        title="Accuracy of slices by confidence",
+        caption=(
+            "Each row is a bin of probabilities: the mean confidence of its slices and their accuracy, before and "
+            "after a temperature was fitted to validation slices."
+        ),
+    ),
+    StudyTable(
+        "comparisons",
+        lambda results: comparisons_table(
+            results.study["experiments"],
+            results.study["settings"],
+            results["runs"],
+            results["tracks"],
+            seed=results.seed,
+        ),
+        COMPARISONS,
+        section="Experiments",
+        title="All pairs of values",
+        caption=(
+            "Each row is a pair of values of an experiment: the difference of their accuracies on the tracks "
+            "that both predicted, its 95 % interval, its p-value, and the p-value corrected for the number of pairs "
+            "(Holm). ``verdict`` is the conclusion as a sentence."
+        ),
+        shown=(
+            PROTOCOL,
+            text_column("First", "a"),
+            text_column("Second", "b"),
+            count_column("Tracks", "tracks"),
+            Column("Difference (points)", ("difference",), points),
+            Column("from", ("low",), points),
+            Column("to", ("high",), points),
+            Column("p, corrected", ("p_holm",), number),
+            Column("Difference over folds (points)", ("fold_difference",), points),
+            Column("p over folds, corrected", ("fold_p_holm",), number),
+            text_column("Conclusion", "verdict"),
+        ),
+        folded=True,
+    ),
+)

@@ -1,61 +1,83 @@
-"""The tables of a study's runs: pure functions from runs to tidy data frames.
+"""Tables of a study's runs: accuracies, confusion matrices, tracks and the holdout, as tidy data frames.
 
-A run that diverged is counted and left out of every score. A setting of which nothing is left has NaN there; a table
-of nothing has its columns and no rows. Accuracies of tracks are by majority vote where no rule is named. What knows
-classes leaves out runs that know tags, and the other way round.
+A diverged run is counted and excluded from all scores; a setting without finished runs has NaN scores. Track accuracies
+are by majority vote unless a rule is named. Tables of classes leave out runs that predict tags, and vice versa.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from genreflow.evaluation import metrics, tags
-from genreflow.evaluation.batches import batch_accuracies
 from genreflow.evaluation.intervals import accuracy_interval, exact_interval
 from genreflow.evaluation.predictions import Predictions
 from genreflow.evaluation.published import NAMES
-from genreflow.evaluation.runs import Run, by_setting, finished, group_of, is_tagged, judged, of_role, rounds, validated
+from genreflow.evaluation.registry import (
+    Column,
+    StudyTable,
+    concat,
+    count_column,
+    duration,
+    frame_of,
+    interval_column,
+    percent_column,
+    plus_minus,
+    points,
+    text_column,
+)
+from genreflow.evaluation.runs import (
+    SETTING,
+    Run,
+    by_setting,
+    finished,
+    group_of,
+    is_tagged,
+    judged,
+    of_role,
+    rounds,
+    validated,
+)
+from genreflow.evaluation.tags import TagPredictions
 from genreflow.evaluation.votes import majority, mean_probability
 from genreflow.folds.roles import FINAL, TRAIN
 
-_PLACE = ("model", "setting", "protocol")
-MOST_WHOLE = 40
-"""Classes of which a confusion table has every cell."""
+MAX_COMPLETE = 40
+"""Number of classes up to which a confusion table has all cells."""
 RUNS = (
-    *_PLACE, "fold", "repeat", "status", "train_tracks", "test_tracks", "test_slices", "slice_accuracy",
+    *SETTING, "fold", "repeat", "status", "train_tracks", "test_tracks", "test_slices", "slice_accuracy",
     "track_accuracy_majority", "track_accuracy_mean", "train_accuracy", "validation_accuracy", "epochs", "kept_epoch",
     "seconds", "device", "resumed",
 )  # fmt: skip
 SETTINGS = (
-    *_PLACE, "folds", "diverged", "tracks", "groups", "slices", "slice_accuracy", "slice_low", "slice_high",
+    *SETTING, "folds", "diverged", "tracks", "groups", "slices", "slice_accuracy", "slice_low", "slice_high",
     "slice_fold_sd", "batch_mean", "batch_sd", "track_majority", "track_majority_low", "track_majority_high",
     "track_mean", "track_mean_low", "track_mean_high", "balanced", "baseline", "train_accuracy", "validation_accuracy",
     "roc_auc", "roc_auc_low", "roc_auc_high", "pr_auc", "pr_auc_low", "pr_auc_high", "repeat_sd",
 )  # fmt: skip
 EXPERIMENTS = ("experiment", "title", "axis", "value", *SETTINGS, *NAMES, "difference")
 HISTORY = (
-    *_PLACE, "fold", "repeat", "epoch", "loss", "accuracy", "validation_loss", "validation_accuracy",
+    *SETTING, "fold", "repeat", "epoch", "loss", "accuracy", "validation_loss", "validation_accuracy",
 )  # fmt: skip
-CONFUSION = ("level", *_PLACE, "true", "predicted", "count", "share")
-CLASSES = ("level", *_PLACE, "class", "precision", "recall", "f1", "support")
+CONFUSION = ("level", *SETTING, "true", "predicted", "count", "share")
+CLASSES = ("level", *SETTING, "class", "precision", "recall", "f1", "support")
 TRACKS = (
-    *_PLACE, "fold", "repeat", "track_id", "title", "group", "true", "predicted_majority", "share", "runner_up",
+    *SETTING, "fold", "repeat", "track_id", "title", "group", "true", "predicted_majority", "share", "runner_up",
     "predicted_mean", "probability", "slices", "correct",
 )  # fmt: skip
 HOLDOUT = (
-    *_PLACE, "tracks", "groups", "majority_correct", "majority", "majority_low", "majority_high", "mean_correct",
+    *SETTING, "tracks", "groups", "majority_correct", "majority", "majority_low", "majority_high", "mean_correct",
     "mean", "mean_low", "mean_high", "interval", "published_correct", "published_tracks", "published",
 )  # fmt: skip
 
 
 def runs_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Return a row a run, `RUNS`; of `final`, the tested tracks are the holdout. Diverged runs have no accuracies."""
+    """Return a row per run, `RUNS`; the final run is tested on the holdout. Diverged runs have no accuracies."""
     rows = []
     for run in runs:
         info = run["info"]
-        row = _name(run) | {
+        row = _identity(run) | {
             "status": info["status"],
             "train_tracks": info["dataset"]["tracks"]["train"],
             "epochs": len(run["history"]),
@@ -67,56 +89,59 @@ def runs_table(runs: Sequence[Run]) -> pd.DataFrame:
         if finished(run):
             predictions = judged(run)
             row |= {"test_slices": len(predictions), "test_tracks": len(set(predictions.track_id))}
-            row |= {"train_accuracy": _last(run)}
-            if not is_tagged(run):
-                found = metrics.evaluate(predictions)
-                row |= {column: found[column] for column in RUNS if column in found}
-                row |= {"validation_accuracy": _accuracy(validated(run))}
+            row |= {"train_accuracy": _last_accuracy(run)}
+            if isinstance(predictions, Predictions):
+                scores = metrics.evaluate(predictions)
+                row |= {column: scores[column] for column in RUNS if column in scores}
+                row |= {"validation_accuracy": _validation_accuracy(run)}
         rows.append(row)
-    return _frame(rows, RUNS)
+    return frame_of(rows, RUNS)
 
 
 def settings_table(runs: Sequence[Run], folds: pd.DataFrame, *, seed: int = 0, resamples: int = 1_000) -> pd.DataFrame:
-    """Return a row a model and setting, `SETTINGS`.
+    """Return a row per setting, `SETTINGS`.
 
-    `slice_accuracy` is the mean over runs; intervals are 95 % over `groups` (tracks, where no groups are known) and,
-    like the track accuracies, of all folds' test tracks together. Standard deviations are those of a sample (n - 1);
-    `repeat_sd` is that of track accuracies over repeats, or over random draws of the folds. Where tracks have tags,
-    `roc_auc` and `pr_auc` are macro averages over tags, of tracks by mean probability.
+    `slice_accuracy` is the mean over runs. Intervals are 95 % over `groups` (over tracks if no groups are known) and,
+    like track accuracies, of the test tracks of all folds together. Standard deviations are those of a sample (n - 1);
+    `repeat_sd` is that of track accuracies over repeats, or over random draws of the folds. `roc_auc` and `pr_auc` are
+    macro averages over tags, of tracks by mean probability.
 
     Parameters
     ----------
     folds
-        The fold tables of all protocols, told apart by the column ``protocol``.
+        Fold tables of all protocols, with the column ``protocol``.
     resamples
-        Of the intervals of areas under curves, which take long.
+        Number of resamples for the intervals of areas under curves, which take long.
     """
     rows = []
-    for place, members in by_setting(runs):
-        row = place | {"folds": len(members)}
-        good = [run for run in members if finished(run)]
-        row["diverged"] = len(members) - len(good)
-        if good:
-            groups = group_of(folds, place["protocol"])
-            row["train_accuracy"] = pd.Series([_last(run) for run in good]).mean()
-            row |= _tag_scores(good, groups, seed, resamples) if is_tagged(good[0]) else _scores(good, groups, seed)
+    for names, members in by_setting(runs):
+        row: dict[str, Any] = names | {"folds": len(members)}
+        sound = [run for run in members if finished(run)]
+        row["diverged"] = len(members) - len(sound)
+        if sound:
+            groups = group_of(folds, names["protocol"])
+            row["train_accuracy"] = pd.Series([_last_accuracy(run) for run in sound]).mean()
+            if is_tagged(sound[0]):
+                row |= _tag_scores(sound, groups, seed, resamples)
+            else:
+                row |= _class_scores(sound, groups, seed)
         rows.append(row)
-    return _frame(rows, SETTINGS)
+    return frame_of(rows, SETTINGS)
 
 
 def experiments_table(
     experiments: Mapping[str, Mapping[str, Any]], settings: pd.DataFrame, published: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return a row a compared value, `EXPERIMENTS`: our numbers beside the published ones.
+    """Return a row per compared value, `EXPERIMENTS`, with the published numbers beside ours.
 
     Parameters
     ----------
     experiments
         Name -> ``title``, ``axis`` and ``values``, a list of (value, model, setting).
     settings
-        What `settings_table` returns.
+        The table `settings`.
     published
-        What `published.published_table` returns.
+        As from `published.published_table`.
     """
     rows = pd.DataFrame(
         [
@@ -132,84 +157,83 @@ def experiments_table(
 
 
 def history_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Return a row an epoch of a run, `HISTORY`; accuracies are those of slices."""
-    parts = [run["history"].assign(**_name(run)) for run in runs if len(run["history"])]
-    return _concat([part.reindex(columns=list(HISTORY)) for part in parts], HISTORY)
+    """Return a row per epoch of a run, `HISTORY`; accuracies are those of slices."""
+    parts = [run["history"].assign(**_identity(run)) for run in runs if len(run["history"])]
+    return concat([part.reindex(columns=list(HISTORY)) for part in parts], HISTORY)
 
 
 def confusion_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Return a row a cell, `CONFUSION`, at the levels ``slice`` and ``track``; `share` is of the true class.
+    """Return a row per cell, `CONFUSION`, at the levels ``slice`` and ``track``; `share` is of the true class.
 
-    Of more than `MOST_WHOLE` classes, cells in which nothing is are left out, but for those of a class with itself.
-    Where tracks are tested in several rounds, counts are those of all rounds. Where training slices were predicted,
-    they have the level ``training slice``.
+    With more than `MAX_COMPLETE` classes, empty cells off the diagonal are left out. Counts are summed over the rounds
+    in which tracks are tested. Predicted training slices have the level ``training slice``.
     """
     parts = [
-        _cells(counts, classes).assign(level=level, **place) for place, level, counts, classes in _confusions(runs)
+        _cells(counts, classes).assign(level=level, **names) for names, level, counts, classes in _confusions(runs)
     ]
-    return _concat(parts, CONFUSION)
+    return concat(parts, CONFUSION)
 
 
 def classes_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Return a row a class, `CLASSES`, at the levels of `confusion_table`."""
+    """Return a row per class, `CLASSES`, at the levels of `confusion_table`."""
     parts = [
-        metrics.per_class(counts).assign(**{"class": classes}, level=level, **place)
-        for place, level, counts, classes in _confusions(runs)
+        metrics.per_class(counts).assign(**{"class": classes}, level=level, **names)
+        for names, level, counts, classes in _confusions(runs)
     ]
-    return _concat(parts, CLASSES)
+    return concat(parts, CLASSES)
 
 
 def tracks_table(runs: Sequence[Run], folds: pd.DataFrame, titles: pd.Series) -> pd.DataFrame:
-    """Return a row a tested track of a model and setting, `TRACKS`.
+    """Return a row per test track of a setting, `TRACKS`.
 
-    `share` and `runner_up` are of the majority vote, `probability` is the mean one of `predicted_mean`;
-    `correct` is of the majority vote. `titles` are by track id.
+    `share`, `runner_up` and `correct` refer to the majority vote; `probability` is the mean probability of
+    `predicted_mean`. `titles` are by track id.
     """
     return _tracks([run for run in runs if run["fold"] != FINAL], folds, titles)
 
 
 def holdout_table(runs: Sequence[Run], folds: pd.DataFrame, titles: pd.Series) -> pd.DataFrame:
-    """Return a row a holdout track, `TRACKS`, by the final model."""
+    """Return a row per holdout track, `TRACKS`, predicted by the final model."""
     return _tracks([run for run in runs if run["fold"] == FINAL], folds, titles)
 
 
 def holdout_summary(holdout: pd.DataFrame, published: pd.DataFrame | None = None, *, seed: int = 0) -> pd.DataFrame:
-    """Return a row a final model, `HOLDOUT`: tracks right by either rule, with 95 % intervals.
+    """Return a row per final model, `HOLDOUT`: correct tracks by two rules, with 95 % intervals.
 
     Parameters
     ----------
     holdout
-        What `holdout_table` returns.
+        The table `holdout`.
     published
-        A confusion matrix of the study, ``true, predicted, count``.
+        Published confusion matrix, ``true, predicted, count``.
     """
     rows = [
-        dict(zip(_PLACE, place, strict=True)) | _holdout_row(tracks, seed) | _published_holdout(published)
-        for place, tracks in holdout.groupby(list(_PLACE), sort=False)
+        dict(zip(SETTING, names, strict=True)) | _holdout_row(tracks, seed) | _published_holdout(published)
+        for names, tracks in holdout.groupby(list(SETTING), sort=False)
     ]
-    return _frame(rows, HOLDOUT)
+    return frame_of(rows, HOLDOUT)
 
 
 def holdout_confusion(holdout: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """Return a row a cell, `CONFUSION`, of the holdout's majority votes; the level is ``holdout``."""
-    names = pd.Index(classes)
+    """Return a row per cell, `CONFUSION`, of the holdout's majority votes; the level is ``holdout``."""
+    index = pd.Index(classes)
     parts = []
-    for place, tracks in holdout.groupby(list(_PLACE), sort=False):
-        true, predicted = names.get_indexer(tracks["true"]), names.get_indexer(tracks["predicted_majority"])
+    for names, tracks in holdout.groupby(list(SETTING), sort=False):
+        true, predicted = index.get_indexer(tracks["true"]), index.get_indexer(tracks["predicted_majority"])
         counts = metrics.confusion_matrix(true, predicted, len(classes))
-        parts.append(_cells(counts, classes).assign(level="holdout", **dict(zip(_PLACE, place, strict=True))))
-    return _concat(parts, CONFUSION)
+        parts.append(_cells(counts, classes).assign(level="holdout", **dict(zip(SETTING, names, strict=True))))
+    return concat(parts, CONFUSION)
 
 
-def _scores(runs: Sequence[Run], groups: pd.Series, seed: int) -> dict[str, Any]:
-    """Return the scores of runs that know classes."""
-    parts = [judged(run) for run in runs]
-    found = [metrics.evaluate(everything) for everything in rounds(runs)]
-    mean = pd.DataFrame(found).mean()
+def _class_scores(runs: Sequence[Run], groups: pd.Series, seed: int) -> dict[str, Any]:
+    """Return the scores of runs that predict classes."""
+    parts, pooled = [judged(run, Predictions) for run in runs], rounds(runs, Predictions)
+    scores = [metrics.evaluate(part) for part in pooled]
+    mean = pd.DataFrame(scores).mean()
     slice_accuracies = pd.Series([part.correct.mean() for part in parts if len(part)])
-    batches = pd.Series(np.concatenate([batch_accuracies(part, seed=seed) for part in parts]))
-    right = _right(rounds(runs))
-    tested = right["track_majority"]["track_id"].unique()
+    batches = pd.Series(np.concatenate([metrics.batch_accuracies(part, seed=seed) for part in parts]))
+    correct = _correct(pooled)
+    tested = correct["track_majority"]["track_id"].unique()
     row = {
         "tracks": len(tested),
         "groups": groups.loc[tested].nunique(),
@@ -222,18 +246,19 @@ def _scores(runs: Sequence[Run], groups: pd.Series, seed: int) -> dict[str, Any]
         "track_mean": mean["track_accuracy_mean"],
         "balanced": mean["track_balanced_accuracy"],
         "baseline": mean["track_baseline"],
-        "validation_accuracy": pd.Series([_accuracy(validated(run)) for run in runs]).mean(),
-        "repeat_sd": pd.Series([each["track_accuracy_majority"] for each in found]).std(),
+        "validation_accuracy": pd.Series([_validation_accuracy(run) for run in runs]).mean(),
+        "repeat_sd": pd.Series([each["track_accuracy_majority"] for each in scores]).std(),
     }
-    for name, items in right.items():
+    for name, items in correct.items():
         low, high = accuracy_interval(items["correct"], groups.loc[items["track_id"]], seed=seed)
         row |= {f"{name}_low": low, f"{name}_high": high}
     return row
 
 
 def _tag_scores(runs: Sequence[Run], groups: pd.Series, seed: int, resamples: int) -> dict[str, Any]:
-    """Return the scores of runs that know tags: means over rounds, intervals of the first."""
-    parts = [tags.of_tracks(everything) for everything in rounds(runs)]
+    """Return the scores of runs that predict tags: means over rounds, intervals of the first round."""
+    pooled = rounds(runs, TagPredictions)
+    parts = [tags.of_tracks(part) for part in pooled]
     areas = [tags.areas_table(part, groups, seed=seed, resamples=0).iloc[-1] for part in parts]
     mean = pd.DataFrame(areas)[["roc_auc", "pr_auc"]].astype(float)
     first = tags.areas_table(parts[0], groups, seed=seed, resamples=resamples).iloc[-1]
@@ -241,46 +266,45 @@ def _tag_scores(runs: Sequence[Run], groups: pd.Series, seed: int, resamples: in
     return {
         "tracks": len(tested),
         "groups": groups.loc[tested].nunique(),
-        "slices": round(np.mean([len(everything) for everything in rounds(runs)])),
+        "slices": round(np.mean([len(part) for part in pooled])),
         **mean.mean().to_dict(),
         **{name: first[name] for name in ("roc_auc_low", "roc_auc_high", "pr_auc_low", "pr_auc_high")},
         "repeat_sd": mean["roc_auc"].std(),
     }
 
 
-def _right(parts: Sequence[Predictions]) -> dict[str, pd.DataFrame]:
-    """Return ``track_id, correct`` of slices, and of tracks by either rule, over all rounds."""
-    found: dict[str, list[pd.DataFrame]] = {"slice": [], "track_majority": [], "track_mean": []}
+def _correct(parts: Sequence[Predictions]) -> dict[str, pd.DataFrame]:
+    """Return ``track_id, correct`` of slices, and of tracks by two rules, over all rounds."""
+    frames: dict[str, list[pd.DataFrame]] = {"slice": [], "track_majority": [], "track_mean": []}
     for part in parts:
-        found["slice"].append(pd.DataFrame({"track_id": part.track_id, "correct": part.correct}))
+        frames["slice"].append(pd.DataFrame({"track_id": part.track_id, "correct": part.correct}))
         for name, decide in (("track_majority", majority), ("track_mean", mean_probability)):
             tracks = decide(part)
-            found[name].append(tracks[["track_id"]].assign(correct=tracks["predicted"] == tracks["label"]))
-    return {name: pd.concat(frames, ignore_index=True) for name, frames in found.items()}
+            frames[name].append(tracks[["track_id"]].assign(correct=tracks["predicted"] == tracks["label"]))
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in frames.items()}
 
 
-def _confusions(runs: Sequence[Run]) -> list[tuple[dict[str, str], str, np.ndarray, tuple[str, ...]]]:
-    """Return place, level, counts and classes of every setting of which something finished."""
-    found = []
-    for place, members in by_setting(runs):
-        good = [run for run in members if finished(run) and not is_tagged(run)]
-        if good:
-            parts = rounds(good)
-            counts = [metrics.confusions(part) for part in parts]
-            for level, rule in (("slice", "slice"), ("track", "track_majority")):
-                found.append((place, level, sum(each[rule] for each in counts), parts[0].classes))
-            known = [part for part in (of_role(run, TRAIN) for run in good) if len(part)]
-            if known:
-                counts = sum(metrics.confusions(part)["slice"] for part in known)
-                found.append((place, "training slice", counts, parts[0].classes))
-    return found
+def _confusions(runs: Sequence[Run]) -> Iterator[tuple[dict[str, str], str, np.ndarray, tuple[str, ...]]]:
+    """Yield names, level, counts and classes of every setting with finished runs."""
+    for names, members in by_setting(runs):
+        sound = [run for run in members if finished(run) and not is_tagged(run)]
+        if not sound:
+            continue
+        parts = rounds(sound, Predictions)
+        counts = [metrics.confusions(part) for part in parts]
+        for level, rule in (("slice", "slice"), ("track", "track_majority")):
+            yield names, level, np.sum([each[rule] for each in counts], axis=0), parts[0].classes
+        trained = [part for part in (of_role(run, TRAIN, Predictions) for run in sound) if len(part)]
+        if trained:
+            slices = np.sum([metrics.confusions(part)["slice"] for part in trained], axis=0)
+            yield names, "training slice", slices, parts[0].classes
 
 
 def _cells(counts: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
-    names, is_written = np.asarray(classes, object), np.ones(counts.shape, bool)
-    if len(classes) > MOST_WHOLE:
-        is_written = (counts > 0) | np.eye(len(classes), dtype=bool)
-    true, predicted = np.nonzero(is_written)
+    names, is_listed = np.asarray(classes, object), np.ones(counts.shape, bool)
+    if len(classes) > MAX_COMPLETE:
+        is_listed = (counts > 0) | np.eye(len(classes), dtype=bool)
+    true, predicted = np.nonzero(is_listed)
     shares = metrics.row_shares(counts)[true, predicted]
     return pd.DataFrame(
         {"true": names[true], "predicted": names[predicted], "count": counts[true, predicted], "share": shares}
@@ -290,15 +314,15 @@ def _cells(counts: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
 def _tracks(runs: Sequence[Run], folds: pd.DataFrame, titles: pd.Series) -> pd.DataFrame:
     parts = []
     for run in runs:
-        predictions = judged(run) if finished(run) and not is_tagged(run) else ()
-        if not len(predictions):
+        predictions = judged(run)
+        if not finished(run) or not isinstance(predictions, Predictions) or not len(predictions):
             continue
         classes, groups = np.asarray(predictions.classes, object), group_of(folds, run["protocol"])
         votes, means = majority(predictions), mean_probability(predictions)
         parts.append(
             pd.DataFrame(
                 {
-                    **_name(run),
+                    **_identity(run),
                     "track_id": votes["track_id"],
                     "title": titles.reindex(votes["track_id"]).to_numpy(),
                     "group": groups.loc[votes["track_id"]].to_numpy(),
@@ -313,20 +337,20 @@ def _tracks(runs: Sequence[Run], folds: pd.DataFrame, titles: pd.Series) -> pd.D
                 }
             )
         )
-    return _concat(parts, TRACKS)
+    return concat(parts, TRACKS)
 
 
 def _holdout_row(tracks: pd.DataFrame, seed: int) -> dict[str, Any]:
     n_groups = tracks["group"].nunique()
-    alone = n_groups == len(tracks)
+    is_ungrouped = n_groups == len(tracks)
     row = {
         "tracks": len(tracks),
         "groups": n_groups,
-        "interval": "exact, over tracks" if alone else "bootstrap over groups",
+        "interval": "exact, over tracks" if is_ungrouped else "bootstrap over groups",
     }
     for rule in ("majority", "mean"):
         correct = (tracks[f"predicted_{rule}"] == tracks["true"]).to_numpy()
-        if alone:
+        if is_ungrouped:
             low, high = exact_interval(int(correct.sum()), len(correct))
         else:
             low, high = accuracy_interval(correct, tracks["group"], seed=seed)
@@ -343,21 +367,201 @@ def _published_holdout(published: pd.DataFrame | None) -> dict[str, Any]:
     return {"published_correct": correct, "published_tracks": total, "published": correct / total}
 
 
-def _name(run: Run) -> dict[str, Any]:
-    return {name: run[name] for name in (*_PLACE, "fold", "repeat")}
+def _identity(run: Run) -> dict[str, Any]:
+    values = dict(run)
+    return {name: values[name] for name in (*SETTING, "fold", "repeat")}
 
 
-def _last(run: Run) -> float:
+def _last_accuracy(run: Run) -> float:
     return float(run["history"]["accuracy"].iloc[-1]) if len(run["history"]) else np.nan
 
 
-def _accuracy(predictions: Predictions) -> float:
-    return float(predictions.correct.mean()) if len(predictions) else np.nan
+def _validation_accuracy(run: Run) -> float:
+    part = validated(run, Predictions)
+    return float(part.correct.mean()) if len(part) else np.nan
 
 
-def _frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=list(columns))
+_PREDICTED_BY = "Each was predicted by a model that was not trained on it."
+MODEL, SETTING_NAME, PROTOCOL = (
+    text_column("Model", "model"),
+    text_column("Setting", "setting"),
+    text_column("Protocol", "protocol"),
+)
+ROC, PR = (
+    interval_column("ROC-AUC, mean over tags (%)", "roc_auc"),
+    interval_column("PR-AUC, mean over tags (%)", "pr_auc"),
+)
+_SLICE = interval_column("Slice accuracy (%)", "slice_accuracy", "slice")
+_PUBLISHED = Column("Published slice accuracy ± SD (%)", ("published_mean", "published_sd"), plus_minus)
+_DIFFERENCE = Column("Ours − published (points)", ("difference",), points)
+_BATCH = Column("Batch accuracy ± SD (%)", ("batch_mean", "batch_sd"), plus_minus)
+_MAJORITY = interval_column("Track accuracy, majority vote (%)", "track_majority")
+_TRAINING = percent_column("Training accuracy (%)", "train_accuracy")
+_TRACK_COLUMNS = (
+    text_column("Fold", "fold"),
+    text_column("Track", "title"),
+    text_column("True class", "true"),
+    text_column("Majority vote", "predicted_majority"),
+    percent_column("Share of slices (%)", "share"),
+    text_column("Runner-up", "runner_up"),
+    text_column("Mean probability", "predicted_mean"),
+    percent_column("Probability (%)", "probability"),
+    count_column("Slices", "slices"),
+)
+# Columns of the table `settings` that the page shows in a second table.
+MEASURES = (
+    MODEL,
+    SETTING_NAME,
+    _BATCH,
+    percent_column("SD of slice accuracy over folds (%)", "slice_fold_sd"),
+    percent_column("Balanced track accuracy (%)", "balanced"),
+    count_column("Tracks", "tracks"),
+    count_column("Slices", "slices"),
+    count_column("Folds", "folds"),
+    count_column("Diverged folds", "diverged"),
+)
 
-
-def _concat(parts: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
-    return pd.concat(parts, ignore_index=True)[list(columns)] if parts else _frame([], columns)
+TABLES = (
+    StudyTable(
+        "runs",
+        lambda results: runs_table(results.all_runs),
+        RUNS,
+        section="Results",
+        title="All runs",
+        caption=(
+            "Each row is one training: a model in a setting on a fold. The names of accuracies include their level; "
+            "test tracks took no part in the training."
+        ),
+        shown=(
+            MODEL,
+            SETTING_NAME,
+            text_column("Fold", "fold"),
+            text_column("Status", "status"),
+            count_column("Training tracks", "train_tracks"),
+            count_column("Test tracks", "test_tracks"),
+            count_column("Test slices", "test_slices"),
+            percent_column("Slice accuracy (%)", "slice_accuracy"),
+            percent_column("Track accuracy, majority vote (%)", "track_accuracy_majority"),
+            percent_column("Track accuracy, mean probability (%)", "track_accuracy_mean"),
+            percent_column("Training accuracy (%)", "train_accuracy"),
+            count_column("Epochs", "epochs"),
+            Column("Time", ("seconds",), duration),
+            text_column("Device", "device"),
+        ),
+        folded=True,
+    ),
+    StudyTable(
+        "settings",
+        lambda results: settings_table(results.all_runs, results.folds, seed=results.seed),
+        SETTINGS,
+        section="Results",
+        title="Accuracy of each setting over all folds, with 95 % intervals",
+        caption=(
+            "Each row is a setting over all its folds: accuracies of slices and of tracks (by majority vote and by "
+            "mean probability) with 95 % intervals over groups, or over tracks if no groups are known, and the "
+            "majority baseline. Diverged runs are excluded."
+        ),
+        shown=(
+            MODEL,
+            SETTING_NAME,
+            PROTOCOL,
+            ROC,
+            PR,
+            percent_column("Majority baseline (%)", "baseline"),
+            _SLICE,
+            _PUBLISHED,
+            _DIFFERENCE,
+            _MAJORITY,
+            interval_column("Track accuracy, mean probability (%)", "track_mean"),
+            _TRAINING,
+        ),
+    ),
+    StudyTable(
+        "experiments",
+        lambda results: experiments_table(results.study["experiments"], results["settings"], results.published_scores),
+        EXPERIMENTS,
+        section="Experiments",
+        title="The compared values",
+        caption=(
+            "Each row is a value that an experiment compares: the row of its setting, and the published numbers beside "
+            "ours if there are any."
+        ),
+        shown=(
+            text_column("Value", "value"),
+            PROTOCOL,
+            ROC,
+            percent_column("Published ROC-AUC (%)", "published_roc_auc"),
+            percent_column("Published ROC-AUC, validation (%)", "published_validation_roc_auc"),
+            PR,
+            percent_column("Published PR-AUC (%)", "published_pr_auc"),
+            percent_column("Published PR-AUC, validation (%)", "published_validation_pr_auc"),
+            percent_column("Published track accuracy (%)", "published_track"),
+            percent_column("Validation accuracy (%)", "validation_accuracy"),
+            percent_column("Published validation accuracy (%)", "published_validation"),
+            _SLICE,
+            _PUBLISHED,
+            _DIFFERENCE,
+            _BATCH,
+            _MAJORITY,
+            _TRAINING,
+            percent_column("Published training accuracy (%)", "published_train"),
+        ),
+    ),
+    StudyTable("history", lambda results: history_table(results.runs), HISTORY),
+    StudyTable(
+        "confusion",
+        lambda results: concat(
+            [confusion_table(results.all_runs), holdout_confusion(results["holdout"], results.final_classes)], CONFUSION
+        ),
+        CONFUSION,
+        section="Confusion",
+        title="Cells of the confusion matrices",
+        caption=(
+            "Each row is a cell: the number of items of a true class with a predicted class; ``share`` is of the true "
+            "class. The level is ``slice``, ``track`` or, for the final model, ``holdout``."
+        ),
+    ),
+    StudyTable(
+        "classes",
+        lambda results: classes_table(results.all_runs),
+        CLASSES,
+        section="Confusion",
+        title="Precision, recall and F1 of each class",
+        caption="Each row is a class at a level: precision, recall, F1 and the number of items.",
+        shown=(
+            text_column("Class", "class"),
+            percent_column("Precision (%)", "precision"),
+            percent_column("Recall (%)", "recall"),
+            percent_column("F1 (%)", "f1"),
+            count_column("Support", "support"),
+        ),
+        of_headline=True,
+    ),
+    StudyTable(
+        "tracks",
+        lambda results: tracks_table(results.all_runs, results.folds, results.titles),
+        TRACKS,
+        section="Confusion",
+        title="All test tracks",
+        caption=(
+            "Each row is a test track: its class, the predictions by majority vote and by mean probability, the share "
+            f"of slices that voted for the prediction, and the runner-up. {_PREDICTED_BY}"
+        ),
+        shown=_TRACK_COLUMNS,
+        folded=True,
+        of_headline=True,
+    ),
+    StudyTable(
+        "holdout",
+        lambda results: holdout_table(results.runs, results.folds, results.titles),
+        TRACKS,
+        section="Holdout",
+        title="All holdout tracks",
+        caption=(
+            "Each row is a holdout track, which is in no fold, with the predictions of the final model. The table is "
+            "empty if the study has no holdout."
+        ),
+        shown=_TRACK_COLUMNS,
+        folded=True,
+    ),
+)

@@ -1,8 +1,8 @@
-"""What a model said of the tags of every slice, and how good that is.
+"""Tag probabilities of slices, and their metrics.
 
 A track may have several of the K tags, or none. Arrays are `tags` bool [n, K] and `proba` float64 [n, K], whose rows
-need not sum to 1. A *cell* is one tag of one item. The macro areas are the convention of Won et al. 2020, cells
-at a threshold that of Neacsu-Miclea 2023.
+need not sum to 1. A *cell* is one tag of one item. Macro areas follow Won et al. 2020; metrics of cells at a threshold
+follow Neacsu-Miclea 2023.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,9 @@ import pandas as pd
 from genreflow.errors import Problems
 from genreflow.evaluation.intervals import bca_interval
 from genreflow.evaluation.metrics import areas, confusion_matrix, per_class
+from genreflow.evaluation.predictions import INVALID, duplicate_problems
 from genreflow.evaluation.votes import by_track
+from genreflow.store.text import count
 
 THRESHOLD = 0.5
 RESAMPLES = 2_000
@@ -30,7 +32,7 @@ CURVES = ("tag", "curve", "x", "y", "threshold")
 
 @dataclass(frozen=True)
 class TagPredictions:
-    """Probabilities of tags of slices, and the tags that they have.
+    """Tag probabilities of slices, and their true tags.
 
     Attributes
     ----------
@@ -48,8 +50,8 @@ class TagPredictions:
     Raises
     ------
     Problems
-        When a probability is not a number of 0..1, a tag is named twice, a slice comes twice, or the slices of a
-        track have different tags.
+        When a probability is not within 0..1, a tag is listed twice, a slice occurs twice, or the slices of a track
+        have different tags.
     """
 
     track_id: np.ndarray
@@ -60,7 +62,7 @@ class TagPredictions:
 
     def __post_init__(self) -> None:
         if problems := list(_problems(self)):
-            raise Problems("The predictions cannot be evaluated. Delete the run and train it again:", problems)
+            raise Problems(INVALID, problems)
 
     def __len__(self) -> int:
         return len(self.track_id)
@@ -72,15 +74,15 @@ def from_frame(frame: pd.DataFrame, classes: Sequence[str]) -> TagPredictions:
     Raises
     ------
     Problems
-        When a column is missing or a tag is none of `classes`.
+        When a column is missing or a tag is not among `classes`.
     """
     columns = [f"p{number}" for number in range(len(classes))]
     problems = [f"column {column} is missing" for column in columns if column not in frame]
-    # A row a tag of a slice; one without tags has a row of no name.
+    # A row per tag of a slice; a slice without tags has one row without a name.
     single = pd.Series(list(frame["tags"]), dtype=object).explode().dropna()
     numbers = pd.Index(classes).get_indexer(single)
     if unknown := sorted(set(single[numbers < 0])):
-        problems.append(f"slices have tags that the model does not know: {', '.join(unknown)}")
+        problems.append(f"slices have tags that the model was not trained on: {', '.join(unknown)}")
     if problems:
         raise Problems("The predictions do not fit the tags:", problems)
     tags = np.zeros((len(frame), len(classes)), bool)
@@ -95,12 +97,12 @@ def from_frame(frame: pd.DataFrame, classes: Sequence[str]) -> TagPredictions:
 
 
 def of_tracks(predictions: TagPredictions) -> TagPredictions:
-    """Return the mean over the slices of each track (clip), tracks sorted; the one segment of each is number 0."""
+    """Return the mean over the slices of each track, tracks sorted; each track has one segment, number 0."""
     names, order, starts = by_track(predictions.track_id, predictions.segment)
     slices = np.diff(np.append(starts, len(order)))
     means = np.add.reduceat(predictions.proba[order], starts) / slices[:, None] if len(names) else predictions.proba
     return TagPredictions(
-        track_id=np.asarray(names, object),
+        track_id=names,
         segment=np.zeros(len(names), int),
         tags=predictions.tags[order][starts],
         proba=np.clip(means, 0, 1),
@@ -109,17 +111,17 @@ def of_tracks(predictions: TagPredictions) -> TagPredictions:
 
 
 def without_positives(predictions: TagPredictions) -> tuple[str, ...]:
-    """Return the tags that no item has: they have neither area and are in no macro mean."""
+    """Return the tags that no item has: they have no areas and do not count in macro means."""
     return _named(predictions, ~predictions.tags.any(axis=0))
 
 
 def without_negatives(predictions: TagPredictions) -> tuple[str, ...]:
-    """Return the tags that every item has: they have no ROC curve and are in no macro mean."""
+    """Return the tags that every item has: they have no ROC curve and do not count in macro means."""
     return _named(predictions, predictions.tags.all(axis=0)) if len(predictions) else ()
 
 
 def evaluate(predictions: TagPredictions) -> dict[str, Any]:
-    """Return every metric of slices and of tracks (mean over slices), the level in each name.
+    """Return all metrics of slices and of tracks (mean over slices), each with its level in its name.
 
     Returns
     -------
@@ -127,18 +129,18 @@ def evaluate(predictions: TagPredictions) -> dict[str, Any]:
     or ``track_``:
 
     ``roc_auc_macro, pr_auc_macro``
-        Means over the tags that have both positives and negatives; ``pr_auc_chance`` is what the latter is by chance,
-        their mean base rate.
+        Means over the tags that have both positives and negatives; ``pr_auc_chance`` is the expected `pr_auc_macro`
+        of random scores, the mean base rate of these tags.
     ``roc_auc_micro, pr_auc_micro``
-        All cells as one tag.
+        Areas of all cells pooled as one tag.
     ``binary_accuracy, precision_0, recall_0, precision_1, recall_1``
-        Of cells, a probability above 0.5 being a yes; what would be divided by zero is 0. The tagging study's
-        precision and recall are those of class 0, the absent tags.
+        Metrics of cells, where a probability above 0.5 is a prediction; a division by zero gives 0. Precision and
+        recall of the tagging study are those of class 0, the absent tags.
     ``base_rate, all_zero_accuracy``
-        Share of cells that are positive, and the binary accuracy of a model that never says yes.
+        Share of cells that are positive, and the binary accuracy of a model that never predicts a tag.
     """
     tracks = of_tracks(predictions)
-    found = {
+    scores: dict[str, Any] = {
         "tracks": len(tracks),
         "slices": len(predictions),
         "tags": len(predictions.classes),
@@ -146,29 +148,29 @@ def evaluate(predictions: TagPredictions) -> dict[str, Any]:
         "tags_without_negatives": without_negatives(tracks),
     }
     for level, items in (("slice", predictions), ("track", tracks)):
-        found |= {f"{level}_{name}": value for name, value in (_ranked(items) | _answered(items)).items()}
-    return found
+        scores |= {f"{level}_{name}": value for name, value in (_ranking(items) | _decisions(items)).items()}
+    return scores
 
 
 def areas_table(
     predictions: TagPredictions, groups: pd.Series | None = None, *, seed: int = 0, resamples: int = RESAMPLES
 ) -> pd.DataFrame:
-    """Return the areas under the curves of each tag, and their mean, with 95 % intervals: `AREAS`.
+    """Return the areas under the curves of each tag and their mean, with 95 % intervals, as `AREAS`.
 
     Parameters
     ----------
     predictions
-        Of tracks (`of_tracks`) or of slices.
+        Predictions of tracks (`of_tracks`) or of slices.
     groups
-        Group of each track by track id; each track is its own, if not given. Groups are what is drawn (BCa).
+        Group of each track by track id; each track is its own group by default. Groups are resampled (BCa).
     resamples
-        Fewer than accuracies have, as each draw is ranked anew; 0 is without intervals.
+        Number of resamples, fewer than for accuracies because each draw is ranked anew; 0 omits the intervals.
 
     Returns
     -------
-    A row a tag and a last one, `MACRO`, of the mean over tags that have positives and negatives; its positives and
-    base rate are of all cells of those. Areas of other tags are NaN. A draw that holds no track with a tag has the
-    mean over the others; intervals of tags that this befalls in more than a tenth of the draws are NaN.
+    A row per tag, and a last row `MACRO` for the mean over tags that have positives and negatives; its positives and
+    base rate are those of all cells of these tags. Areas of other tags are NaN. In a draw without positives of a tag,
+    the mean is over the other tags; the interval of a tag is NaN if this happens in more than a tenth of the draws.
     """
     ones = np.ones((1, len(predictions)))
     values = _areas(predictions, ones.T)[0]
@@ -195,11 +197,13 @@ def areas_table(
 
 
 def tags_table(predictions: TagPredictions) -> pd.DataFrame:
-    """Return a row a tag: ``tag, items, positives, base_rate, precision, recall, f1`` of its presence, at 0.5."""
+    """Return ``tag, items, positives, base_rate, precision, recall, f1`` at threshold 0.5, a row per tag."""
     rows = [
         {"tag": tag, "items": len(predictions), "positives": int(has.sum())}
-        | _scores(has, said)[["precision", "recall", "f1"]].iloc[1].to_dict()
-        for tag, has, said in zip(predictions.classes, predictions.tags.T, predictions.proba.T > THRESHOLD, strict=True)
+        | _scores(has, predicted)[["precision", "recall", "f1"]].iloc[1].to_dict()
+        for tag, has, predicted in zip(
+            predictions.classes, predictions.tags.T, predictions.proba.T > THRESHOLD, strict=True
+        )
     ]
     table = pd.DataFrame(rows)
     table.insert(3, "base_rate", table["positives"] / table["items"].where(table["items"] > 0))
@@ -207,11 +211,11 @@ def tags_table(predictions: TagPredictions) -> pd.DataFrame:
 
 
 def curves_table(predictions: TagPredictions, *, points: int = POINTS) -> pd.DataFrame:
-    """Return the ROC and precision-recall curves of every tag that has both positives and negatives: `CURVES`.
+    """Return the ROC and precision-recall curves of each tag that has both positives and negatives, as `CURVES`.
 
     `curve` is ``roc`` (x: false positive rate, y: true positive rate) or ``pr`` (x: recall, y: precision). A point is
-    what saying yes from `threshold` upwards gives; the first of a curve is that of never saying yes, its threshold
-    infinite and its precision 1. Of long curves `points` are kept, evenly along the curve, with both ends.
+    the result of predicting the tag from `threshold` upwards; the first point of a curve predicts it for no item, has
+    an infinite threshold and precision 1. Long curves are thinned to `points`, evenly along the curve, with both ends.
     """
     parts = []
     for number in np.flatnonzero(_scored(predictions)):
@@ -223,7 +227,7 @@ def curves_table(predictions: TagPredictions, *, points: int = POINTS) -> pd.Dat
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(CURVES))
 
 
-def _ranked(items: TagPredictions) -> dict[str, float]:
+def _ranking(items: TagPredictions) -> dict[str, float]:
     roc, pr = _areas(items, np.ones((len(items), 1)))[0, -1]
     micro_roc, micro_pr = areas(items.tags.ravel(), items.proba.ravel())
     scored = _scored(items)
@@ -236,57 +240,57 @@ def _ranked(items: TagPredictions) -> dict[str, float]:
     }
 
 
-def _answered(items: TagPredictions) -> dict[str, float]:
+def _decisions(items: TagPredictions) -> dict[str, float]:
     names = ("binary_accuracy", "precision_0", "recall_0", "precision_1", "recall_1", "base_rate", "all_zero_accuracy")
     if not len(items):
         return dict.fromkeys(names, np.nan)
-    said, base_rate = items.proba > THRESHOLD, items.tags.mean()
-    absent, present = _scores(items.tags, said)[["precision", "recall"]].to_numpy()
-    values = ((said == items.tags).mean(), *absent, *present, base_rate, 1 - base_rate)
+    predicted, base_rate = items.proba > THRESHOLD, items.tags.mean()
+    absent, present = _scores(items.tags, predicted)[["precision", "recall"]].to_numpy()
+    values = ((predicted == items.tags).mean(), *absent, *present, base_rate, 1 - base_rate)
     return {name: float(value) for name, value in zip(names, values, strict=True)}
 
 
-def _scores(has: np.ndarray, said: np.ndarray) -> pd.DataFrame:
-    """Return precision, recall and F1 of absence (row 0) and presence (row 1) over some cells."""
-    return per_class(confusion_matrix(has.ravel(), said.ravel(), 2))
+def _scores(has: np.ndarray, predicted: np.ndarray) -> pd.DataFrame:
+    """Return precision, recall and F1 of absence (row 0) and presence (row 1) over cells."""
+    return per_class(confusion_matrix(has.ravel(), predicted.ravel(), 2))
 
 
 def _areas(items: TagPredictions, weight: np.ndarray) -> np.ndarray:
-    """Return the areas (ROC, PR) of each tag and, last, their mean, by weights [n, draws]: [draws, K + 1, 2]."""
+    """Return the areas (ROC, PR) of each tag and their mean for weights [n, draws], float64 [draws, K + 1, 2]."""
     single = np.array([areas(*cells, weight) for cells in zip(items.tags.T, items.proba.T, strict=True)])
-    counted = ~np.isnan(single)
-    number = counted.sum(axis=0)
-    total = np.where(counted, single, 0).sum(axis=0)
+    is_defined = ~np.isnan(single)
+    number = is_defined.sum(axis=0)
+    total = np.where(is_defined, single, 0).sum(axis=0)
     mean = np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
     return np.concatenate([single, mean[None]]).transpose(2, 0, 1)
 
 
 def _scored(items: TagPredictions) -> np.ndarray:
-    return items.tags.any(axis=0) & ~items.tags.all(axis=0)
+    return np.asarray(items.tags.any(axis=0) & ~items.tags.all(axis=0))
 
 
-def _named(items: TagPredictions, which: np.ndarray) -> tuple[str, ...]:
-    return tuple(tag for tag, yes in zip(items.classes, which, strict=True) if yes)
+def _named(items: TagPredictions, is_named: np.ndarray | np.bool) -> tuple[str, ...]:
+    return tuple(np.asarray(items.classes, object)[is_named])
 
 
 def _curves(has: np.ndarray, score: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     order = np.argsort(-score, kind="stable")
     last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
-    found = np.append(0, np.cumsum(has[order])[last])
-    false = np.append(0, last + 1) - found
+    true_positives = np.append(0, np.cumsum(has[order])[last])
+    false_positives = np.append(0, last + 1) - true_positives
     threshold = np.append(np.inf, score[order][last])
-    recall = found / found[-1]
-    precision = np.append(1, found[1:] / (found + false)[1:])
-    return {"roc": (false / false[-1], recall, threshold), "pr": (recall, precision, threshold)}
+    recall = true_positives / true_positives[-1]
+    precision = np.append(1, true_positives[1:] / (true_positives + false_positives)[1:])
+    return {"roc": (false_positives / false_positives[-1], recall, threshold), "pr": (recall, precision, threshold)}
 
 
 def _thinned(x: np.ndarray, y: np.ndarray, points: int) -> np.ndarray:
-    """Return the places of at most so many points, evenly along the curve, both ends among them."""
+    """Return the indices of at most `points` points, evenly along the curve, with both ends."""
     if len(x) <= points:
         return np.arange(len(x))
     along = np.append(0, np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y))))
-    places = np.searchsorted(along, np.linspace(0, along[-1], points))
-    return np.unique(np.append(places[:-1], len(x) - 1))
+    indices = np.searchsorted(along, np.linspace(0, along[-1], points))
+    return np.unique(np.append(indices[:-1], len(x) - 1))
 
 
 def _problems(predictions: TagPredictions) -> Iterable[str]:
@@ -295,16 +299,14 @@ def _problems(predictions: TagPredictions) -> Iterable[str]:
     if not len(classes):
         yield "there are no tags"
     if classes.has_duplicates:
-        yield f"tags are named more than once: {', '.join(classes[classes.duplicated()].unique())}"
+        yield f"tags are listed more than once: {', '.join(classes[classes.duplicated()].unique())}"
     if proba.shape != shape or tags.shape != shape:
         yield f"probabilities {proba.shape} and tags {tags.shape} do not fit {shape[0]} slices and {shape[1]} tags"
         return
     if broken := np.count_nonzero(~((proba >= 0) & (proba <= 1)).all(axis=1)):
-        yield f"{broken} slices have probabilities that are not numbers from 0 to 1"
-    slices = pd.DataFrame({"track_id": predictions.track_id, "slice": predictions.segment})
-    if slices.duplicated().any():
-        track, number = slices[slices.duplicated()].iloc[0]
-        yield f"slices come more than once, the first being slice {number} of track {track}"
-    first = slices.groupby("track_id", sort=False)["slice"].transform(lambda rows: rows.index[0]).to_numpy(int)
-    if len(tags) and (differs := (tags != tags[first]).any(axis=1)).any():
-        yield f"the slices of one track have different tags, the first being {slices['track_id'][differs].iloc[0]}"
+        yield f"{count(broken, 'slice')} with probabilities that are not numbers from 0 to 1"
+    yield from duplicate_problems(predictions.track_id, predictions.segment)
+    number, _ = pd.factorize(predictions.track_id)
+    _, first = np.unique(number, return_index=True)
+    if (differs := (tags != tags[first[number]]).any(axis=1)).any():
+        yield f"the slices of one track have different tags, the first is {predictions.track_id[differs][0]}"

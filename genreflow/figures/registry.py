@@ -217,7 +217,7 @@ def analysis_figure(
     def decorate(draw: Draw) -> Draw:
         caption = "Of all tracks of the dataset, or of a fair draw of them; of many classes or tags, the commonest."
         title = name.replace("_", " ").capitalize()
-        _register(FigureEntry(ANALYSIS, name, draw, options, "What the dataset is like", title, caption, reads))
+        _register(FigureEntry(ANALYSIS, name, draw, options, "Dataset analysis", title, caption, reads))
         return draw
 
     return decorate

@@ -95,11 +95,22 @@ def network_code(module: str) -> str:
 
 @cache
 def page_code() -> str:
-    """Return a digest of the package that writes pages: its code, as in `network_code`, and its templates."""
-    files = sorted(
-        path for path in (PACKAGE / "report").rglob("*") if path.suffix in {".py", ".html", ".css", ".js", ".svg"}
-    )
-    return digest([_page_file(path) for path in files])
+    """Return a digest of all that pages are made with, except their data.
+
+    It covers the code of the package that writes pages, as in `network_code`, its templates, and how tables are shown.
+    """
+    from genreflow.evaluation.study import TABLES
+
+    kinds = {".py", ".html", ".css", ".js", ".svg"}
+    files = sorted(path for path in (PACKAGE / "report").rglob("*") if path.suffix in kinds)
+    shown = [
+        (
+            *(table.name, table.section, table.title, table.folded, table.of_headline),
+            *((column.heading, column.keys, column.format.__name__) for column in table.shown),
+        )
+        for table in TABLES.values()
+    ]
+    return digest([_page_file(path) for path in [*files, PACKAGE / "evaluation/registry.py"]], shown)
 
 
 def _page_file(path: Path) -> str:

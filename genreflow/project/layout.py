@@ -96,12 +96,8 @@ WILDCARDS = {
     "snippets": NAME,
 }
 
-# Tables of a study, and of the description of its dataset (`genreflow.analysis.describe.TABLES`): rules name their
-# files, and importing the modules that make them would slow down every dry run.
-STUDY_TABLES = (
-    "audit", "warnings", "copies", "runs", "settings", "experiments", "history", "confusion", "classes", "tracks",
-    "holdout", "scores", "tags", "curves", "calibration", "comparisons", "label_issues",
-)  # fmt: skip
+# Tables of the description of a dataset (`genreflow.analysis.describe.TABLES`): rules name their files, and importing
+# the module that makes them would slow down every dry run.
 ANALYSIS_TABLES = (
     "tag_counts", "tags_per_track", "correlations", "correlated_pairs", "variance", "spectra", "envelopes",
     "spectrograms", "projections", "projection_quality", "importances", "importance_scores",

@@ -1,4 +1,4 @@
-"""What sections of a page are made of."""
+"""The building blocks of a page's sections."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,21 +8,22 @@ import pandas as pd
 
 from genreflow.report.confusion_browser import ConfusionBrowser
 from genreflow.report.tables import Table
+from genreflow.store.text import count
 
-STANDIN = " (stand-in music)"
+SYNTHETIC = " (synthetic music)"
 HINT = (
-    "Choose a cell to list its tracks and to hear them; arrow keys go from cell to cell. Of each track a strip shows "
-    "its slices: blue those that are given the true class, orange those that are given the answer, grey any other; the "
-    "fainter, the less sure."
+    "Select a cell to list its tracks and play them; the arrow keys move between cells. The strip of a track shows "
+    "its slices: blue if the true class was predicted, orange if the class predicted for the track was, grey for any "
+    "other; fainter slices have lower probabilities."
 )
-CHOOSE = "Choose a class to list its cells. "
+CHOOSE = "Select a class to list its cells. "
 MISTAKES = 100
-"""Cells of a large matrix that are listed before a row is chosen."""
+"""Number of cells of a large matrix that are listed before a row is selected."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawn figure (SVG), with what a reader needs who cannot see it, and the table behind it."""
+    """A figure (SVG) with its title, caption and alternative text, and the table behind it."""
 
     name: str
     title: str
@@ -49,33 +50,26 @@ class Heading:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A table."""
+class TableBlock:
+    """A table; a folded one shows only its caption until the reader opens it."""
 
     kind: ClassVar[str] = "table"
     table: Table
+    folded: bool = False
 
 
 @dataclass(frozen=True)
-class Folded:
-    """A long table that waits behind its caption."""
-
-    kind: ClassVar[str] = "folded"
-    table: Table
-
-
-@dataclass(frozen=True)
-class Drawn:
+class FigureBlock:
     """A figure, and the table behind it if there is one."""
 
-    kind: ClassVar[str] = "picture"
+    kind: ClassVar[str] = "figure"
     picture: Picture
     table: Table | None
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Names and what they stand for."""
+    """Names and their values."""
 
     kind: ClassVar[str] = "pairs"
     pairs: Mapping[str, str]
@@ -83,7 +77,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a matrix: how many tracks, how dark (0 to 10), whether it is right, and what it is in words."""
+    """A cell of a matrix: key, number of tracks, shade (0 to 10), whether it is correct, and its description."""
 
     name: str
     count: int
@@ -94,9 +88,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class ConfusionPanel:
-    """A matrix whose cells list their tracks; `panel` is its number on the page.
+    """A confusion matrix whose cells list their tracks; `panel` is its number on the page.
 
-    Of a large one there is a list of its largest mistakes, and scripts list the cells of any row.
+    A large matrix is shown as a list of its largest mistakes; scripts list the cells of any row.
     """
 
     kind: ClassVar[str] = "confusion"
@@ -106,39 +100,42 @@ class ConfusionPanel:
 
     @property
     def caption(self) -> str:
-        """What the matrix shows."""
-        return self.browser.caption + (STANDIN if self.standin else "")
+        """Caption of the matrix."""
+        return self.browser.caption + (SYNTHETIC if self.standin else "")
 
     @property
     def hint(self) -> str:
-        """What to do with the matrix."""
+        """Instructions for the matrix."""
         return (CHOOSE if self.browser.is_large else "") + HINT
 
     @property
     def cells(self) -> list[list[Cell]]:
-        """The cells, row by row."""
+        """Cells, row by row."""
         rows, columns = range(len(self.browser.rows)), range(len(self.browser.columns))
         return [[self._cell(row, column) for column in columns] for row in rows]
 
     @property
     def mistakes(self) -> list[tuple[str, str, Cell]]:
-        """The largest cells in which the answer is wrong, each with the names of its row and column."""
-        told = self.browser
-        largest = told.mistakes()[:MISTAKES]
-        return [(told.rows[row], told.columns[column], self._cell(row, column)) for row, column in largest]
+        """The largest wrong cells, with the names of their row and column."""
+        rows, columns = self.browser.rows, self.browser.columns
+        largest = self.browser.mistakes()[:MISTAKES]
+        return [(rows[row], columns[column], self._cell(row, column)) for row, column in largest]
 
     def _cell(self, row: int, column: int) -> Cell:
-        told = self.browser
-        count = len(told.cells.get((row, column), ()))
-        shade = str(round(10 * count / told.totals[row])) if count else "none"
-        label = f"{count:,} {'track' if count == 1 else 'tracks'}: {told.label(row, column)}"
-        return Cell(f"{row},{column}", count, shade, (row, column) in told.right, label)
+        browser = self.browser
+        tracks = len(browser.cells.get((row, column), ()))
+        shade = str(round(10 * tracks / browser.totals[row])) if tracks else "none"
+        label = f"{count(tracks, 'track')}: {browser.label(row, column)}"
+        return Cell(f"{row},{column}", tracks, shade, (row, column) in browser.right, label)
 
 
 @dataclass(frozen=True)
-class Mapped:
+class LibraryMap:
     """The map of the library."""
 
     kind: ClassVar[str] = "map"
-    tracks: int
+    tracks: str
     sentences: Sequence[str]
+
+
+Block = Text | Heading | TableBlock | FigureBlock | Pairs | ConfusionPanel | LibraryMap

@@ -9,25 +9,6 @@ from genreflow.store.text import printable, sanitize_name
 
 _HARMLESS = str.maketrans("<>{}", "‹›()")
 
-# The tables of a study that people read: the section of its page that they are in, and their titles.
-TABLES = {
-    "audit": ("Data audit", "Tracks, groups and slices of each class"),
-    "warnings": ("Data audit", "Doubts and notes on the tracks that are used"),
-    "copies": ("Data audit", "Tracks that are there more than once"),
-    "settings": ("Results", "Accuracy of each setting"),
-    "runs": ("Results", "All runs"),
-    "scores": ("Results", "Every metric"),
-    "tags": ("Results", "Areas under the curves of each tag"),
-    "experiments": ("Experiments", "The values compared"),
-    "comparisons": ("Experiments", "All pairs of values"),
-    "calibration": ("Calibration", "How often slices are right, by probability"),
-    "confusion": ("Confusion", "Cells of the confusion matrices"),
-    "classes": ("Confusion", "Precision, recall and F1 of each class"),
-    "tracks": ("Confusion", "Every tested track"),
-    "holdout": ("Holdout", "Every track of the holdout"),
-    "label_issues": ("Suspects", "Labels that may be wrong, and copies"),
-}
-
 
 def label_of(title: str, study: Mapping[str, Any]) -> str:
     """Return a title for Snakemake's report, marked where the music of the study is synthetic.

@@ -1,4 +1,4 @@
-"""Short excerpts of tracks, to be played in a page."""
+"""Short excerpts of tracks for playback on a page."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from genreflow.store.atomic import write_bytes
 from genreflow.store.digest import digest
 
 QUALITY = 3.0
-FADE_S = 0.02  # a cut in the middle of a wave clicks
+FADE_S = 0.02  # a cut within a wave would click
 
 
 @dataclass(frozen=True)
 class Clip:
-    """An excerpt that is wanted: the normalised track (Ogg Vorbis), where it begins, its length (s)."""
+    """An excerpt: the normalised track (Ogg Vorbis), its start and its duration (s)."""
 
     path: Path
     begin_s: float
@@ -24,12 +24,18 @@ class Clip:
 
     @property
     def name(self) -> str:
-        """Name of its file, which tells what is in it: normalised tracks are named by their content."""
+        """File name, a digest of the content: normalised tracks are named by their content."""
         return digest(self.path.name, round(self.begin_s, 3), self.seconds, QUALITY) + ".ogg"
 
 
 def cut_clip(clip: Clip) -> bytes:
-    """Return an excerpt as Ogg Vorbis of the track's own rate, faded in and out; Damaged if the track is."""
+    """Return an excerpt as Ogg Vorbis at the sample rate of the track, faded in and out.
+
+    Raises
+    ------
+    Damaged
+        When the file of the track is damaged.
+    """
     check_pages(clip.path)
     rate, frames = ogg_rate(clip.path), ogg_frames(clip.path)
     length = min(frames, round(clip.seconds * rate))
@@ -42,14 +48,14 @@ def cut_clip(clip: Clip) -> bytes:
 
 
 def write_clips(clips: Iterable[Clip], folder: Path) -> Iterator[str]:
-    """Write the excerpts that are not yet in `folder`, yielding the name of each; other excerpts there are removed."""
+    """Write the excerpts that `folder` lacks, yield the name of each, and remove other excerpts from the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = set()
+    current = set()
     for clip in clips:
-        wanted.add(clip.name)
+        current.add(clip.name)
         if not (folder / clip.name).exists():
             write_bytes(folder / clip.name, cut_clip(clip))
         yield clip.name
     for path in folder.glob("*.ogg"):
-        if path.name not in wanted:
+        if path.name not in current:
             path.unlink()

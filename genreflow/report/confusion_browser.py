@@ -1,4 +1,4 @@
-"""What a person wants to hear: the tracks in each cell of a confusion matrix, and what was said of their slices."""
+"""The confusion browser: the tracks in each cell of a confusion matrix, and the predictions of their slices."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,24 +9,25 @@ from itertools import chain, islice, zip_longest
 import numpy as np
 import pandas as pd
 
+from genreflow.evaluation.predictions import Predictions
 from genreflow.evaluation.runs import Run, finished, is_tagged, judged
-from genreflow.evaluation.tags import THRESHOLD, of_tracks
+from genreflow.evaluation.tags import THRESHOLD, TagPredictions, of_tracks
 from genreflow.evaluation.votes import majority
 
 LISTED = 100
-"""Tracks of a cell that are listed."""
+"""Maximum number of tracks that a cell lists."""
 MOST_LISTED = 10_000
-"""Tracks that are listed on a page in all, for a matrix."""
+"""Maximum number of tracks that a page lists for one matrix."""
 MOST_CELLS = 1_600
-"""Cells of a matrix that is shown as such; of a larger one, the largest mistakes, and any row that is asked for."""
-TAG_ANSWERS = ["found", "missed", "wrongly given"]
-_OF_CLASSES = "Tracks by true and predicted class, by majority vote of slices"
-_OF_TAGS = "Tracks by tag and how it was answered, by mean probability above 0.5"
+"""Maximum number of cells of a matrix that is shown as a matrix; a larger one is shown row by row."""
+TAG_ANSWERS = ["true positive", "missed", "false positive"]
+_OF_CLASSES = "Tracks by true class and class predicted by majority vote"
+_OF_TAGS = "Tracks by tag and prediction (mean probability above 0.5)"
 
 
 @dataclass(frozen=True)
 class SliceAnswer:
-    """What was said of a slice: where it begins (s), the number of the most probable class, its probability."""
+    """The prediction of a slice: its start (s), the number of its most probable class, and the probability."""
 
     begin_s: float
     predicted: int
@@ -35,9 +36,9 @@ class SliceAnswer:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was said of a track: the true and the predicted class, the mean probability of the latter, its slices.
+    """The prediction of a track: true class, predicted class, its mean probability, and the track's slices.
 
-    Of tracks with tags, `true` and `predicted` are lists of tags, and there are neither probability nor slices.
+    For tracks with tags, `true` and `predicted` list tags, and there are neither a probability nor slices.
     """
 
     true: str
@@ -48,24 +49,24 @@ class Answer:
 
 @dataclass(frozen=True)
 class ConfusionBrowser:
-    """A table of cells, each with the tracks that are in it.
+    """A confusion matrix with the tracks of its cells.
 
     Attributes
     ----------
     caption
-        Of the table.
+        Caption of the matrix.
     rows, columns
-        Headings; of a confusion matrix true and predicted classes, with tags those and how they were answered.
+        Names of rows and columns: true and predicted classes, or tags and the three outcomes of a tag.
     row_title, column_title
-        What the headings are.
+        Titles of rows and columns.
     cells
-        Row and column -> (track, probability) of all its tracks, the surest first.
+        (row, column) -> (track, probability) of all its tracks, by falling probability.
     answers
-        Of each track, by its id.
+        Prediction of each track, by track id.
     right
-        The cells in which the answer is right.
+        Cells in which the prediction is correct.
     classes
-        What slices' classes are called.
+        Names of the classes of slices.
     """
 
     caption: str
@@ -79,41 +80,41 @@ class ConfusionBrowser:
     classes: Sequence[str]
 
     def label(self, row: int, column: int) -> str:
-        """Say what a cell is."""
-        before_row, before_column = self.prefixes
-        return f"{before_row}{self.rows[row]}, {before_column}{self.columns[column]}"
+        """Return the description of a cell: ``true class a, predicted class b``."""
+        row_prefix, column_prefix = self.prefixes
+        return f"{row_prefix}{self.rows[row]}, {column_prefix}{self.columns[column]}"
 
     @property
     def prefixes(self) -> tuple[str, str]:
-        """What is written before the name of a row and that of a column where a cell is named; of tags, nothing."""
+        """Texts before the row and column names in the description of a cell; empty for tags."""
         if self.columns == TAG_ANSWERS:
             return "", ""
         return f"{self.row_title.lower()} ", f"{self.column_title.lower()} "
 
     @property
     def is_large(self) -> bool:
-        """Whether there are more cells than a reader can find a way through."""
+        """Whether the matrix has too many cells to be shown as a matrix."""
         return len(self.rows) * len(self.columns) > MOST_CELLS
 
     @cached_property
     def totals(self) -> list[int]:
-        """The number of tracks of each row."""
+        """Number of tracks of each row."""
         totals = [0] * len(self.rows)
         for (row, _), tracks in self.cells.items():
             totals[row] += len(tracks)
         return totals
 
     def mistakes(self) -> list[tuple[int, int]]:
-        """Return the cells in which the answer is wrong, those of most tracks first."""
+        """Return the wrong cells, by falling number of tracks."""
         wrong = [cell for cell in self.cells if cell not in self.right]
         return sorted(wrong, key=lambda cell: -len(self.cells[cell]))
 
     def listed(self) -> set[str]:
-        """Return the tracks that a page lists: no more than `MOST_LISTED`, the most telling."""
-        return set(islice(self.wanted(), MOST_LISTED))
+        """Return the tracks that a page lists: the first `MOST_LISTED` candidates."""
+        return set(islice(self.candidates(), MOST_LISTED))
 
-    def wanted(self) -> Iterator[str]:
-        """Yield all tracks that are listed, the most telling first: mistakes, then what is right, cell by cell."""
+    def candidates(self) -> Iterator[str]:
+        """Yield the tracks to list, mistakes before correct tracks, alternating between cells."""
         listed = {cell: [track for track, _ in tracks[:LISTED]] for cell, tracks in self.cells.items()}
         order = self.mistakes() if self.is_large else self.cells
         wrong = _alternating(listed[cell] for cell in order if cell not in self.right)
@@ -122,17 +123,15 @@ class ConfusionBrowser:
 
 
 def confusion_browser(runs: Sequence[Run], by: str) -> ConfusionBrowser | None:
-    """Return what the finished runs of one setting said of the tracks by which they are judged.
+    """Return the confusion browser of the finished runs of one setting; None if they have no test predictions.
 
-    `by` says whose answers they are. Where tracks are tested in several rounds, it is the first. None if no track is
-    judged.
+    `by` describes the models in the caption. If tracks are tested in several rounds, the first round is used.
     """
-    good = [run for run in runs if finished(run)]
-    first = [run for run in good if run["round"] == good[0]["round"]]
-    judged_runs = [run for run in first if len(judged(run))]
-    if not judged_runs:
+    sound = [run for run in runs if finished(run)]
+    tested = [run for run in sound if run["round"] == sound[0]["round"] and len(judged(run))]
+    if not tested:
         return None
-    return (_of_tags if is_tagged(first[0]) else _of_classes)(judged_runs, by)
+    return (_of_tags if is_tagged(tested[0]) else _of_classes)(tested, by)
 
 
 def _of_classes(runs: Sequence[Run], by: str) -> ConfusionBrowser:
@@ -140,17 +139,17 @@ def _of_classes(runs: Sequence[Run], by: str) -> ConfusionBrowser:
     cells: dict[tuple[int, int], list[tuple[str, float]]] = defaultdict(list)
     answers = {}
     for run in runs:
-        predictions = judged(run)
-        begins = _begins(run)
+        predictions = judged(run, Predictions)
+        starts = _starts(run)
         slices = defaultdict(list)
-        for track, segment, said, probability in zip(
+        for track, segment, predicted, confidence in zip(
             predictions.track_id,
             predictions.segment,
             predictions.predicted,
             predictions.proba.max(axis=1),
             strict=True,
         ):
-            slices[track].append(SliceAnswer(begins[track, segment], int(said), float(probability)))
+            slices[track].append(SliceAnswer(starts[track, segment], int(predicted), float(confidence)))
         for row in majority(predictions).to_dict("records"):
             probability, cell = float(row[f"p{row['predicted']}"]), (int(row["label"]), int(row["predicted"]))
             cells[cell].append((row["track_id"], probability))
@@ -175,20 +174,21 @@ def _of_tags(runs: Sequence[Run], by: str) -> ConfusionBrowser:
     cells: dict[tuple[int, int], list[tuple[str, float]]] = defaultdict(list)
     answers = {}
     for run in runs:
-        tracks = of_tracks(judged(run))
-        said = tracks.proba > THRESHOLD
+        tracks = of_tracks(judged(run, TagPredictions))
+        predicted = tracks.proba > THRESHOLD
         for number, track in enumerate(tracks.track_id):
-            for column, tags in enumerate((tracks.tags & said, tracks.tags & ~said, ~tracks.tags & said)):
+            outcomes = (tracks.tags & predicted, tracks.tags & ~predicted, ~tracks.tags & predicted)
+            for column, tags in enumerate(outcomes):
                 for tag in np.flatnonzero(tags[number]):
                     cells[int(tag), column].append((track, float(tracks.proba[number, tag])))
-            answers[track] = Answer(_listed(names, tracks.tags[number]), _listed(names, said[number]), None, ())
+            answers[track] = Answer(_joined(names, tracks.tags[number]), _joined(names, predicted[number]), None, ())
     right = frozenset((number, 0) for number in range(len(names)))
     return ConfusionBrowser(
         f"{_OF_TAGS}, {by}",
         names,
         TAG_ANSWERS,
         "Tag",
-        "How it was answered",
+        "Prediction",
         _surest_first(cells),
         answers,
         right,
@@ -196,13 +196,13 @@ def _of_tags(runs: Sequence[Run], by: str) -> ConfusionBrowser:
     )
 
 
-def _begins(run: Run) -> dict[tuple[str, int], float]:
+def _starts(run: Run) -> dict[tuple[str, int], float]:
     rows = run["predictions"]
     return dict(zip(zip(rows["track_id"], rows["slice"], strict=True), rows["start_s"].astype(float), strict=True))
 
 
-def _listed(names: Sequence[str], has: np.ndarray) -> str:
-    return ", ".join(name for name, true in zip(names, has, strict=True) if true) or "none"
+def _joined(names: Sequence[str], has: np.ndarray) -> str:
+    return ", ".join(name for name, is_tag in zip(names, has, strict=True) if is_tag) or "none"
 
 
 def _surest_first(
@@ -218,16 +218,16 @@ def _alternating(parts: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 def excerpt_start(slices: Sequence[SliceAnswer], predicted: int | None, seconds: float, whole: float) -> float:
-    """Return where to begin an excerpt that lets one hear why: where slices say `predicted` most, s.
+    """Return the start (s) of the excerpt with the largest total probability of a class.
 
     Parameters
     ----------
     slices
-        Of the track; with none, it is its middle that is heard.
+        Slices of the track; without slices of the class, the excerpt is taken from the middle.
     predicted
         Number of the class.
     seconds, whole
-        Length of the excerpt and of the track.
+        Durations of the excerpt and of the track.
     """
     latest = max(0.0, whole - seconds)
     for_it = [(each.begin_s, each.probability) for each in slices if each.predicted == predicted]
@@ -239,8 +239,8 @@ def excerpt_start(slices: Sequence[SliceAnswer], predicted: int | None, seconds:
 
 
 def differing(values: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Split what settings consist of (a row each) into what differs, and what is the same in all."""
-    told = values.astype(object).where(values.notna(), None)
-    differs = [column for column in told if told[column].map(repr).nunique() > 1]
-    same = {column: str(told[column].iloc[0]) for column in told if column not in differs}
-    return told[differs].map(lambda value: "" if value is None else str(value)), same
+    """Split the options of settings (a row each) into those that differ, and those that all share."""
+    options = values.astype(object).where(values.notna(), None)
+    differs = [column for column in options if options[column].map(repr).nunique() > 1]
+    same = {str(column): str(options[column].iloc[0]) for column in options if column not in differs}
+    return options[differs].map(lambda value: "" if value is None else str(value)), same

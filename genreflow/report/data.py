@@ -1,4 +1,4 @@
-"""What the scripts of a page know: tracks, the cells they are in, their excerpts, and their places on the map."""
+"""The data of a page's scripts: tracks, their cells, their excerpts, and their positions on the map."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -14,14 +14,14 @@ from genreflow.report.confusion_browser import LISTED, Answer, ConfusionBrowser
 from genreflow.store.text import printable
 
 MOST_MAPPED = 30_000
-"""Tracks on the map of a page."""
+"""Maximum number of tracks on the map of a page."""
 _SIDE = 1000  # of the map's square
 _METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Where the excerpt of a track is to be had, and where in the track it begins, s."""
+    """The URL of an excerpt, and its start in the track (s)."""
 
     url: str
     begin_s: float
@@ -33,49 +33,49 @@ def page_data(
     titles: Mapping[str, str],
     excerpts: Mapping[str, Excerpt],
 ) -> str:
-    """Return JSON that may stand in a script element: no name in it can end the element.
+    """Return JSON for a script element; no name in it can end the element.
 
     Parameters
     ----------
     panels
-        The matrices of the page, in their order.
+        Confusion matrices of the page, in order.
     library
-        The map: ``track_id, title, label`` and ``x, y`` of each projection.
+        Map: ``track_id, title, label`` and ``<method>_x, <method>_y`` of each projection.
     titles
-        By track id, of tracks that are in no panel.
+        Titles of all tracks, by track id.
     excerpts
-        By track id.
+        Excerpts by track id.
     """
     listed = [panel.listed() for panel in panels]
     classes = list(dict.fromkeys(name for panel in panels for name in panel.classes))
     number_of = {name: number for number, name in enumerate(classes)}
     tracks = {}
-    for panel, mine in zip(panels, listed, strict=True):
+    for panel, own in zip(panels, listed, strict=True):
         numbers = [number_of[name] for name in panel.classes]
         for track, answer in panel.answers.items():
-            if track in mine:
-                tracks[track] = _told(answer, titles.get(track, track), numbers)
+            if track in own:
+                tracks[track] = _track(answer, titles.get(track, track), numbers)
     library = None if library is None else mapped(library)
-    told = {
+    content: dict[str, Any] = {
         "classes": [printable(name) for name in classes],
-        "panels": [_panel(panel, mine) for panel, mine in zip(panels, listed, strict=True)],
+        "panels": [_panel(panel, own) for panel, own in zip(panels, listed, strict=True)],
         "tracks": tracks,
         "titles": {track: printable(titles.get(track, track)) for track in excerpts if track not in tracks},
         "clips": {track: {"url": each.url, "begin": round(each.begin_s, 2)} for track, each in excerpts.items()},
         "map": None if library is None else _map(library),
     }
     if library is not None:
-        told["titles"] |= {
+        content["titles"] |= {
             track: printable(title)
             for track, title in zip(library["track_id"], library["title"], strict=True)
             if track not in tracks
         }
-    text = json.dumps(told, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c")
 
 
-def _told(answer: Answer, title: str, numbers: Sequence[int]) -> dict[str, Any]:
-    """Return what is told of a track; `numbers` are those of its panel's classes on the page."""
+def _track(answer: Answer, title: str, numbers: Sequence[int]) -> dict[str, Any]:
+    """Return the data of a track; `numbers` maps the class numbers of its panel to those of the page."""
     return {
         "title": printable(title),
         "true": printable(answer.true),
@@ -88,28 +88,28 @@ def _told(answer: Answer, title: str, numbers: Sequence[int]) -> dict[str, Any]:
 
 
 def _panel(panel: ConfusionBrowser, listed: Collection[str]) -> dict[str, Any]:
-    """Return what is told of a matrix; of a large one the names of rows and columns too, and only cells with tracks."""
-    told: dict[str, Any] = {"hint": HINT, "cells": _cells(panel, listed)}
+    """Return the data of a matrix; a large one includes the names of rows and columns, and no empty cells."""
+    content: dict[str, Any] = {"hint": HINT, "cells": _cells(panel, listed)}
     if panel.is_large:
-        told |= {"hint": CHOOSE + HINT, "totals": panel.totals, "title": panel.row_title, "prefixes": panel.prefixes}
-        told |= {"rows": list(map(printable, panel.rows)), "columns": list(map(printable, panel.columns))}
-    return told
+        content |= {"hint": CHOOSE + HINT, "totals": panel.totals, "title": panel.row_title, "prefixes": panel.prefixes}
+        content |= {"rows": list(map(printable, panel.rows)), "columns": list(map(printable, panel.columns))}
+    return content
 
 
 def _cells(panel: ConfusionBrowser, listed: Collection[str]) -> dict[str, Any]:
-    found = {}
+    cells = {}
     for cell, tracks in panel.cells.items():
-        mine = [[track, _percent(probability)] for track, probability in tracks[:LISTED] if track in listed]
-        if mine or not panel.is_large:
+        own = [[track, _percent(probability)] for track, probability in tracks[:LISTED] if track in listed]
+        if own or not panel.is_large:
             right = {"right": 1} if panel.is_large and cell in panel.right else {}
-            found[f"{cell[0]},{cell[1]}"] = {"count": len(tracks), "tracks": mine, **right}
-    return found
+            cells[f"{cell[0]},{cell[1]}"] = {"count": len(tracks), "tracks": own, **right}
+    return cells
 
 
 def mapped(library: pd.DataFrame) -> pd.DataFrame:
-    """Return the tracks of a library that a page shows on its map: all, or `MOST_MAPPED` of them.
+    """Return the tracks of a library that a page's map shows: all, or `MOST_MAPPED` of them.
 
-    Those that are in all projections come first, then the others by their ids, which are digests: a fair draw.
+    Tracks with all projections are chosen first, then tracks by id; ids are digests, so this is a random sample.
     """
     if len(library) <= MOST_MAPPED:
         return library
@@ -120,7 +120,7 @@ def mapped(library: pd.DataFrame) -> pd.DataFrame:
 
 def _map(library: pd.DataFrame) -> dict[str, Any]:
     classes = sorted(set(library["label"]))
-    if len(classes) > style.MOST_STROKES:  # only the commonest have looks of their own
+    if len(classes) > style.MOST_STROKES:  # only the most common have colors and shapes of their own
         classes = list(library["label"].value_counts().index)
     methods = [name for name in _METHODS if f"{name}_x" in library]
     pictures = [
@@ -137,11 +137,11 @@ def _map(library: pd.DataFrame) -> dict[str, Any]:
 
 
 def _scaled(values: Iterable[float]) -> list[int | None]:
-    """Return places from 0 to 1000; None where there is none."""
+    """Return positions scaled to 0..1000; None for missing ones."""
     array = np.asarray(values, float)
     low, high = np.nanmin(array), np.nanmax(array)
-    places = (array - low) / ((high - low) or 1) * _SIDE
-    return [None if np.isnan(place) else round(place) for place in places]
+    positions = (array - low) / ((high - low) or 1) * _SIDE
+    return [None if np.isnan(position) else round(position) for position in positions]
 
 
 def _percent(share: float) -> int:

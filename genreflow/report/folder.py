@@ -1,4 +1,4 @@
-"""The report of a study on disk: a folder to give away, and the same page as a single file."""
+"""The report of a study on disk: a folder, and the same page as a single file."""
 
 import base64
 import dataclasses
@@ -14,7 +14,7 @@ from genreflow.report.page import Media, Study, render
 from genreflow.store.atomic import atomic_write, write_bytes, write_text
 from genreflow.store.sealed import write_sealed
 
-# What a URL in an attribute may hold as it is.
+# Characters that a URL in an attribute may contain unescaped.
 _PLAIN = " =/:;,.()+-*!?@[]{}|~$_"
 MEDIA, DATA, SUMMARY = "media", "data", "summary.json"
 
@@ -28,40 +28,40 @@ def write_report(
     tables: Sequence[Path],
     within: int,
 ) -> None:
-    """Write the page with all that it shows beside it, and once more as one file.
+    """Write the page with its media beside it, and again as a single file.
 
     Parameters
     ----------
     study
-        What to show.
+        Content of the page.
     page
-        The page; ``media/`` and ``data/`` go beside it. What is there of an earlier report and in no use is removed.
+        Path of the page; ``media/`` and ``data/`` are written beside it, and unused files of an earlier report removed.
     single
-        The page that holds everything itself, but for the tables.
+        Path of the single file, which embeds everything except the tables.
     clips
-        The excerpts by track id, the most telling first.
+        Excerpts by track id, the most informative first.
     tables
-        CSV files to lay beside the page.
+        CSV files to copy beside the page.
     within
-        How many of the excerpts the single page holds.
+        Number of excerpts in the single file.
     """
     folder = page.parent
-    drawn = study.pictures
+    pictures = study.pictures
     named = dict(zip(clips, write_clips(clips.values(), folder / MEDIA), strict=True))
-    for picture in drawn:
+    for picture in pictures:
         write_bytes(folder / MEDIA / f"{picture.name}.svg", picture.svg)
-    _keep_only(folder / MEDIA, "*.svg", (f"{picture.name}.svg" for picture in drawn))
+    _keep_only(folder / MEDIA, "*.svg", (f"{picture.name}.svg" for picture in pictures))
     for table in tables:
         with atomic_write(folder / DATA / table.name) as temporary:
             shutil.copyfile(table, temporary)
     _keep_only(folder / DATA, "*.csv", (table.name for table in tables))
     beside = Media(
-        pictures={picture.name: f"{MEDIA}/{picture.name}.svg" for picture in drawn},
+        pictures={picture.name: f"{MEDIA}/{picture.name}.svg" for picture in pictures},
         excerpts={track: Excerpt(f"{MEDIA}/{name}", clips[track].begin_s) for track, name in named.items()},
         tables={table.stem: f"{DATA}/{table.name}" for table in tables},
     )
     inside = Media(
-        pictures={picture.name: _within(picture) for picture in drawn},
+        pictures={picture.name: _embedded(picture) for picture in pictures},
         excerpts={
             track: Excerpt(_data_url("audio/ogg", (folder / MEDIA / named[track]).read_bytes()), clip.begin_s)
             for track, clip in list(clips.items())[:within]
@@ -78,8 +78,8 @@ def _keep_only(folder: Path, pattern: str, names: Iterable[str]) -> None:
         path.unlink()
 
 
-def _within(picture: Picture) -> str:
-    """Return a picture as a URL, be it as text or in base 64, whichever is shorter."""
+def _embedded(picture: Picture) -> str:
+    """Return a picture as a data URL, as text or in base 64, whichever is shorter."""
     text = "data:image/svg+xml," + quote(picture.svg, safe=_PLAIN)
     return min(text, _data_url("image/svg+xml", picture.svg), key=len)
 

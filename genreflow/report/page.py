@@ -1,44 +1,135 @@
-"""The page of a study: what was concluded, from which data, how, and at what cost.
+"""The page of a study: its conclusions, and the data, methods and cost behind them.
 
-It opens from a memory stick: nothing in it comes from the network, and no name of a file or class can become markup.
-Beside it lie its pictures, excerpts and tables, or it holds them itself; without scripts all but lists of tracks,
-excerpts and the map is there.
+The page works without a network, from any medium, and no name of a file or class can become markup. Its figures,
+excerpts and tables lie beside it or are embedded. Without scripts it lacks only the lists of tracks, excerpts and the
+map.
 """
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeGuard
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from genreflow.evaluation.registry import (
+    Column,
+    count_column,
+    duration,
+    kilo,
+    number,
+    percent,
+    percent_column,
+    text_column,
+    whole,
+)
+from genreflow.evaluation.study import TABLES
+from genreflow.evaluation.tables import MEASURES, MODEL, PROTOCOL, SETTING_NAME
 from genreflow.figures import style
-from genreflow.report import columns, tables
-from genreflow.report.blocks import STANDIN, ConfusionPanel, Drawn, Folded, Heading, Mapped, Pairs, Picture, Shown, Text
+from genreflow.report import tables
+from genreflow.report.blocks import (
+    SYNTHETIC,
+    Block,
+    ConfusionPanel,
+    FigureBlock,
+    Heading,
+    LibraryMap,
+    Pairs,
+    Picture,
+    TableBlock,
+    Text,
+)
 from genreflow.report.confusion_browser import ConfusionBrowser, differing
 from genreflow.report.data import Excerpt, mapped, page_data
-from genreflow.store.text import printable, sanitize
+from genreflow.store.text import count, printable, sanitize
 
-_VERDICTS = 6  # sentences on pairs that are shown; the table has all
-_FEW = 20  # rows that are shown without asking
+_VERDICTS = 6  # conclusions on pairs above the table of all pairs
+_FEW = 20  # rows of a table of label issues that are shown without folding
 _TEMPLATES = Path(__file__).parent / "templates"
-_SUSPECTS = {
-    "conflict": "Copies of one recording with different labels",
-    "label": "Tracks whose label may be wrong",
-    "copy": "Copies of one recording with the same label",
+# Tables that sections place themselves; other registered tables follow at the end of their section.
+_PLACED = frozenset(
+    {
+        "audit", "warnings", "copies", "settings", "runs", "scores", "tags", "experiments", "comparisons", "classes",
+        "tracks", "holdout", "label_issues",
+    }
+)  # fmt: skip
+
+QUARANTINE = (
+    text_column("Dataset", "dataset"),
+    text_column("File", "title"),
+    text_column("Reason", "reason"),
+    text_column("Message", "message"),
+)
+WARNED = (text_column("Track", "title"), text_column("Reason", "reason"), text_column("Message", "message"))
+LEAKAGE = (
+    PROTOCOL,
+    text_column("Check", "check"),
+    text_column("Fold", "fold"),
+    text_column("Property", "what"),
+    count_column("Tracks", "tracks"),
+    percent_column("Share (%)", "share"),
+    text_column("Verdict", "verdict"),
+    text_column("Message", "message"),
+)
+BANDWIDTH = (
+    PROTOCOL,
+    text_column("Class", "class"),
+    count_column("Tracks", "tracks"),
+    Column("10th percentile (kHz)", ("p10",), kilo),
+    Column("Median (kHz)", ("median",), kilo),
+    Column("90th percentile (kHz)", ("p90",), kilo),
+    text_column("Codecs", "codecs"),
+)
+STAGES = (
+    text_column("Stage", "stage"),
+    count_column("Jobs", "jobs"),
+    count_column("Recorded", "recorded"),
+    Column("Time", ("seconds",), duration),
+    Column("On a GPU", ("gpu_seconds",), duration),
+    Column("Median of a job", ("median",), duration),
+    Column("Longest job", ("longest",), duration),
+    Column("All attempts", ("spent",), duration),
+)
+RUN_TIMES = (
+    MODEL,
+    SETTING_NAME,
+    text_column("Device", "device"),
+    count_column("Runs", "runs"),
+    Column("Median", ("median",), duration),
+    Column("Longest", ("longest",), duration),
+    Column("Total", ("total",), duration),
+)
+_PAIR = (
+    text_column("Track", "title"),
+    text_column("Label", "label"),
+    text_column("Other track", "other_title"),
+    text_column("Other label", "suggested"),
+    text_column("Reason", "reason"),
+)
+_SUSPECT = (
+    text_column("Track", "title"),
+    text_column("Label", "label"),
+    text_column("Suggested", "suggested"),
+    text_column("Reason", "reason"),
+    Column("Score", ("score",), number),
+)
+_LABEL_ISSUES = {
+    "conflict": ("Copies of one recording with different labels", _PAIR),
+    "label": ("Suspect labels", _SUSPECT),
+    "copy": ("Copies of one recording with the same label", _PAIR),
 }
 
 
 @dataclass(frozen=True)
 class Headline:
-    """The numbers at the top. Shares and accuracies are 0..1; what there is not is None.
+    """The numbers at the top of a page; shares and accuracies are 0..1, and values that do not exist are None.
 
-    `sentences` say what can and what cannot be concluded, the most important first. `groups` counts artists or
-    albums, whichever the folds keep together. `accuracy` is that of the study's main setting, its interval
-    95 % over tracks; `level` says what it counts (``slice`` or ``track``).
+    `sentences` state what can and what cannot be concluded, the most important first. `groups` counts the artists or
+    albums that folds keep together. `accuracy` is that of the study's main setting with its 95 % interval; `level` is
+    its unit (``slice`` or ``track``).
     """
 
     sentences: Sequence[str]
@@ -57,16 +148,15 @@ class Headline:
 
 @dataclass(frozen=True)
 class Holdout:
-    """The final model on tracks that took no part in the folds."""
+    """The results of the final model on tracks that are in no fold."""
 
     sentences: Sequence[str]
     pictures: Sequence[Picture] = ()
-    tracks: pd.DataFrame | None = None
     confusion_browser: ConfusionBrowser | None = None
 
 
 @dataclass(frozen=True)
-class Told:
+class Introduced:
     """A table with the sentences that introduce it."""
 
     table: pd.DataFrame
@@ -75,123 +165,82 @@ class Told:
 
 @dataclass(frozen=True)
 class Study:
-    """What a page is made of; a part that is not given is left out, or said to be missing.
+    """The content of a page; parts that are not given are left out.
 
-    `standin`: whether the music is synthetic. Frames are the tidy tables of the study: `audit`, `quarantine`,
-    `warnings`, `copies`, `settings`, `runs`, `experiments`, `classes` and `tracks` come from evaluation, `leakage` and
-    `bandwidth` from the audit of the folds. `warned` lists doubtful tracks (``title, reason, message``), `notices` are
-    remarks on the dataset, and `thresholds` those that its tracks were judged by. `experiment_pictures` has the
-    names in the column ``experiment`` as keys; `compared` has a row per setting and a column per part of it.
-    `confusion_browser` is the table of tracks by answer; `label_issues`, `library` (the map) and `cost` also appear in
-    sentences; `titles` holds the titles of all tracks. `identity` makes the study reproducible: key, seeds, versions.
+    Attributes
+    ----------
+    tables
+        Tables of the study by name, restricted to the rows that the page shows.
+    standin
+        Whether the music is synthetic.
+    quarantine, warned
+        Quarantined files, and tracks in doubt (``title, reason, message``).
+    notices, thresholds
+        Remarks on the dataset, and the quality thresholds of its tracks.
+    leakage, bandwidth
+        Audits of the folds of all protocols.
+    experiment_pictures, compared
+        Figures of each experiment, and a frame with a row per setting and a column per option of it.
+    confusion_browser, label_issues, library, titles
+        Confusion matrix with its tracks, label issues, map of the library, and titles of all tracks by id.
+    identity
+        What is needed to reproduce the study: keys, seeds and versions.
     """
 
     title: str
     headline: Headline
     standin: bool = False
-    audit: pd.DataFrame | None = None
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     quarantine: pd.DataFrame | None = None
-    warnings: pd.DataFrame | None = None
     warned: pd.DataFrame | None = None
-    copies: pd.DataFrame | None = None
     notices: Sequence[str] = ()
-    thresholds: Mapping[str, str] = field(default_factory=dict)
+    thresholds: Mapping[str, object] = field(default_factory=dict)
     leakage: pd.DataFrame | None = None
     bandwidth: pd.DataFrame | None = None
-    settings: pd.DataFrame | None = None
-    runs: pd.DataFrame | None = None
     training: Sequence[Picture] = ()
-    experiments: pd.DataFrame | None = None
     experiment_pictures: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
     compared: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    comparisons: pd.DataFrame | None = None
-    scores: pd.DataFrame | None = None
-    tags: pd.DataFrame | None = None
     analysis: Sequence[Picture] = ()
     calibration: Sequence[Picture] = ()
     diagrams: Sequence[Picture] = ()
     confusion: Sequence[Picture] = ()
     confusion_browser: ConfusionBrowser | None = None
-    classes: pd.DataFrame | None = None
-    tracks: pd.DataFrame | None = None
     holdout: Holdout | None = None
-    label_issues: Told | None = None
-    library: Told | None = None
+    label_issues: Introduced | None = None
+    library: Introduced | None = None
     titles: Mapping[str, str] = field(default_factory=dict)
     slices: Sequence[Picture] = ()
     architecture: Sequence[Picture] = ()
     methods: Sequence[str] = ()
     identity: Mapping[str, str] = field(default_factory=dict)
     citation: Sequence[str] = ()
-    cost: Told | None = None
+    cost: Introduced | None = None
 
     @property
     def panels(self) -> list[ConfusionBrowser]:
-        """The tables whose cells list their tracks, in the order of the page."""
-        held = self.holdout.confusion_browser if self.holdout else None
-        return [each for each in (self.confusion_browser, held) if each is not None]
+        """Confusion matrices whose cells list their tracks, in the order of the page."""
+        browsers = [self.confusion_browser, self.holdout.confusion_browser if self.holdout else None]
+        return [browser for browser in browsers if browser is not None]
 
     @property
     def pictures(self) -> list[Picture]:
         """All figures, each once."""
-        drawn = [block for section in _sections(self) for block in section.blocks if isinstance(block, Drawn)]
-        return list({block.picture.name: block.picture for block in drawn}.values())
+        blocks = [block for section in _sections(self) for block in section.blocks if isinstance(block, FigureBlock)]
+        return list({block.picture.name: block.picture for block in blocks}.values())
 
-    def wanted(self) -> list[str]:
-        """Return the tracks that a reader may want to hear, the most telling first."""
-        label_issues = self.label_issues.table["track_id"] if self.label_issues else ()
-        return list(dict.fromkeys([*label_issues, *(track for panel in self.panels for track in panel.wanted())]))
+    def candidates(self) -> list[str]:
+        """Return the tracks that excerpts are cut of, the most informative first."""
+        suspects = self.label_issues.table["track_id"] if self.label_issues else ()
+        return list(dict.fromkeys([*suspects, *(track for panel in self.panels for track in panel.candidates())]))
 
 
 @dataclass(frozen=True)
 class Media:
-    """Where a page finds what it shows: URLs of pictures and of tables (CSV) by name, and excerpts by track id."""
+    """URLs of a page's pictures and tables (CSV) by name, and its excerpts by track id."""
 
     pictures: Mapping[str, str]
     excerpts: Mapping[str, Excerpt] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
-
-
-def render(study: Study, media: Media) -> str:
-    """Return the page as HTML; the same study and media give the same text."""
-    library = study.library.table if study.library else None
-    return template("page.html").render(
-        title=study.title,
-        sentences=study.headline.sentences,
-        facts=_facts(study.headline),
-        sections=[_marked(section, study.standin) for section in _sections(study) if section.blocks],
-        pictures=media.pictures,
-        links=media.tables,
-        data=page_data(study.panels, library, study.titles, media.excerpts),
-        style=asset("page.css"),
-        script=asset("page.js"),
-    )
-
-
-def template(name: str):
-    """Return a template, in which all that is filled in is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=lambda value: sanitize(value) if type(value) is str else value,  # not of what is markup already
-    )
-    environment.filters["printable"] = printable
-    environment.filters["digest"] = _digest
-    return environment.get_template(name)
-
-
-def asset(name: str) -> str:
-    """Return the text of a style or script."""
-    return (_TEMPLATES / name).read_text(encoding="utf-8")
-
-
-def _digest(text: str) -> str:
-    """Return the digest by which a policy (CSP) allows a script or style."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 @dataclass(frozen=True)
@@ -206,16 +255,59 @@ class _Fact:
 class _Section:
     anchor: str
     title: str
-    blocks: list[Any]
+    blocks: list[Block]
+
+
+def render(study: Study, media: Media) -> str:
+    """Return the page as HTML, which depends on the arguments only."""
+    library = study.library.table if study.library else None
+    return template("page.html").render(
+        title=study.title,
+        sentences=study.headline.sentences,
+        facts=_facts(study.headline),
+        sections=[_marked(section, study.standin) for section in _sections(study) if section.blocks],
+        pictures=media.pictures,
+        links=media.tables,
+        data=page_data(study.panels, library, study.titles, media.excerpts),
+        style=asset("page.css"),
+        script=asset("page.js"),
+    )
+
+
+def template(name: str) -> Template:
+    """Return a template that escapes all values."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=lambda value: sanitize(value) if type(value) is str else value,  # Markup is a subclass of str
+    )
+    environment.filters["printable"] = printable
+    environment.filters["digest"] = _digest
+    environment.filters["count"] = count
+    return environment.get_template(name)
+
+
+def asset(name: str) -> str:
+    """Return the text of a style or script."""
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    """Return the digest with which a content security policy allows a script or style."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _marked(section: _Section, standin: bool) -> _Section:
-    """Return a section whose tables say so where the music is a stand-in."""
+    """Return a section whose table captions mention synthetic music."""
     if not standin:
         return section
     blocks = [
-        replace(block, table=replace(block.table, caption=block.table.caption + STANDIN))
-        if isinstance(block, Shown | Folded)
+        replace(block, table=replace(block.table, caption=block.table.caption + SYNTHETIC))
+        if isinstance(block, TableBlock)
         else block
         for block in section.blocks
     ]
@@ -223,245 +315,247 @@ def _marked(section: _Section, standin: bool) -> _Section:
 
 
 def _facts(headline: Headline) -> list[_Fact]:
-    """Return the facts in the order in which they must be read: the accuracy comes after what it rests on."""
+    """Return the facts in reading order: an accuracy comes after its basis."""
     share = headline.quarantined / headline.files if headline.files else 0.0
-    classes = "" if headline.classes is None else f"in {headline.classes:,} classes"
-    groups = "" if headline.groups is None else f"from {headline.groups:,} groups (artists or albums)"
+    classes = "" if headline.classes is None else f"in {count(headline.classes, 'class', 'classes')}"
+    groups = "" if headline.groups is None else f"from {count(headline.groups, 'group')} (artists or albums)"
+    files, tracks = count(headline.files, "file"), count(headline.tracks, "track")
     facts = [
-        _Fact("Tracks", tables.count(headline.tracks), f"{classes} {groups}".strip()),
-        _Fact("Quarantined", f"{tables.percent(share)} %", f"{headline.quarantined:,} of {headline.files:,} files"),
-        _Fact("Slices", tables.count(headline.slices), f"from {headline.tracks:,} tracks"),
+        _Fact("Tracks", whole(headline.tracks), f"{classes} {groups}".strip()),
+        _Fact("Quarantined", f"{percent(share)} %", f"{headline.quarantined:,} of {files}"),
+        _Fact("Slices", whole(headline.slices), f"from {tracks}"),
     ]
     if headline.baseline is not None:
-        facts.append(_Fact("Majority baseline", f"{tables.percent(headline.baseline)} %", "always the commonest class"))
+        facts.append(_Fact("Majority baseline", f"{percent(headline.baseline)} %", "always the most common class"))
     if headline.accuracy is not None:
-        note = f"95 % interval over tracks: {tables.percent(headline.low)} to {tables.percent(headline.high)} %"
+        note = f"95 % interval over tracks: {percent(headline.low)} to {percent(headline.high)} %"
         label = f"{headline.level.capitalize()} accuracy"
-        facts.append(_Fact(label, f"{tables.percent(headline.accuracy)} %", note, strong=True))
+        facts.append(_Fact(label, f"{percent(headline.accuracy)} %", note, strong=True))
     return facts
 
 
-def _sections(study: Study) -> Iterable[_Section]:
-    yield _Section("data", "Data audit", _data(study))
-    yield _Section("leakage", "Leakage audit", _leakage(study))
-    yield _Section("analysis", "What the dataset is like", _pictures(study.analysis))
-    yield _Section("results", "Results", _results(study))
-    yield _Section("experiments", "Experiments", _experiments(study))
-    yield _Section("calibration", "Calibration", _pictures(study.calibration))
-    yield _Section("confusion", "Confusion", _confusion(study))
-    yield _Section("holdout", "Holdout", _holdout(study))
-    yield _Section("label_issues", "Suspects", _suspects(study.label_issues))
-    yield _Section("map", "Map of the library", _mapped(study.library))
-    yield _Section("slices", "What the network sees", _pictures(study.slices))
-    yield _Section("architecture", "Architecture", _pictures(study.architecture))
-    yield _Section("methods", "Methods", _methods(study))
-    yield _Section("cost", "Cost", _cost(study))
+def _sections(study: Study) -> Iterator[_Section]:
+    for anchor, title, blocks in (
+        ("data", "Data audit", _data(study)),
+        ("leakage", "Leakage audit", _leakage(study)),
+        ("analysis", "Dataset analysis", _figures(study.analysis)),
+        ("results", "Results", _results(study)),
+        ("experiments", "Experiments", _experiments(study)),
+        ("calibration", "Calibration", _figures(study.calibration)),
+        ("confusion", "Confusion", _confusion(study)),
+        ("holdout", "Holdout", _holdout(study)),
+        ("label_issues", "Label issues", _label_issues(study.label_issues)),
+        ("map", "Map of the library", _map(study.library)),
+        ("slices", "Network inputs", _figures(study.slices)),
+        ("architecture", "Architecture", _figures(study.architecture)),
+        ("methods", "Methods", _methods(study)),
+        ("cost", "Cost", _cost(study)),
+    ):
+        others = [each.name for each in TABLES.values() if each.section == title and each.name not in _PLACED]
+        yield _Section(anchor, title, [*blocks, *(block for name in others for block in _table(study, name))])
 
 
-def _data(study: Study) -> list[Any]:
-    blocks: list[Any] = []
-    if _some(study.audit):
-        blocks.append(
-            _by_class(tables.table(study.audit, columns.AUDIT, caption="Tracks, groups and slices of each class"))
-        )
-    if _some(study.quarantine):
-        caption = f"Quarantined files ({len(study.quarantine):,}), and why"
-        blocks.append(Folded(tables.table(study.quarantine, columns.QUARANTINE, caption=caption)))
+def _table(study: Study, name: str, *, title: str = "", fold: bool | None = None) -> list[Block]:
+    """Return a registered table as a block; nothing if it has no rows or no columns on the page.
+
+    A table is folded if it is registered so, or has more than `style.MOST_ROWS` rows; `fold` overrides this.
+    """
+    frame, entry = study.tables.get(name), TABLES[name]
+    if frame is None or frame.empty or not entry.shown:
+        return []
+    return [_block(frame, entry.shown, title or entry.title, True if entry.folded else fold, counted=entry.folded)]
+
+
+def _block(
+    frame: pd.DataFrame, columns: Sequence[Column], title: str, fold: bool | None = None, *, counted: bool = False
+) -> TableBlock:
+    """Return a table as a block; `counted` adds the number of rows to its title."""
+    if fold is None:
+        fold = len(frame) > style.MOST_ROWS
+    caption = f"{title} ({len(frame):,})" if counted else title
+    return TableBlock(tables.table(frame, columns, caption=caption), folded=fold)
+
+
+def _data(study: Study) -> list[Block]:
+    blocks = _table(study, "audit")
+    if _has_rows(study.quarantine):
+        blocks.append(_block(study.quarantine, QUARANTINE, "Quarantined files", True, counted=True))
     else:
         blocks.append(Text("No file was quarantined."))
-    if _some(study.warnings):
-        blocks.append(
-            Shown(
-                tables.table(study.warnings, columns.WARNINGS, caption="Doubts and notes on the tracks that are used")
-            )
-        )
-    if _some(study.warned):
-        caption = f"Every track in doubt ({len(study.warned):,})"
-        blocks.append(Folded(tables.table(study.warned, columns.WARNED, caption=caption)))
-    if _some(study.copies):
-        caption = f"Tracks that are there more than once ({len(study.copies):,}, of {_recordings(study)} recordings)"
-        blocks.append(Folded(tables.table(study.copies, columns.COPIES, caption=caption)))
+    blocks += _table(study, "warnings", fold=False)
+    if _has_rows(study.warned):
+        blocks.append(_block(study.warned, WARNED, "All tracks in doubt", True, counted=True))
+    copies = study.tables.get("copies")
+    if _has_rows(copies):
+        recordings = count(copies["recording"].nunique(), "recording")
+        blocks += _table(study, "copies", title=f"Copies of {recordings}")
     if study.notices:
-        blocks += [Heading("The dataset as it was found"), *(Text(notice) for notice in study.notices)]
+        blocks += [Heading("Notes on the dataset"), *(Text(notice) for notice in study.notices)]
     if study.thresholds:
-        blocks.append(Folded(tables.pairs(study.thresholds, caption="Thresholds by which tracks were judged")))
+        blocks.append(TableBlock(tables.pairs(study.thresholds, caption="Quality thresholds"), folded=True))
     return blocks
 
 
-def _recordings(study: Study) -> str:
-    return tables.count(study.copies["recording"].nunique())
-
-
-def _leakage(study: Study) -> list[Any]:
-    if not _some(study.leakage):
+def _leakage(study: Study) -> list[Block]:
+    if not _has_rows(study.leakage):
         return []
-    leaks = int((study.leakage["verdict"] == "leak").sum())
-    verdict = (
-        f"{leaks:,} checks found a leak: accuracies are too high by an unknown amount."
-        if leaks
-        else "Nothing that a model was trained on is, by these checks, also in its test."
-    )
-    found = study.leakage
-    telling = found[(found["verdict"] != "ok") | (found["check"] == "encoding")]
-    caption = f"Every check in every fold ({len(found):,})"
-    blocks: list[Any] = [Text(verdict)]
-    blocks.append(Shown(tables.table(telling, columns.LEAKAGE, caption="What is worth knowing")))
-    blocks.append(Folded(tables.table(found, columns.LEAKAGE, caption=caption)))
-    if _some(study.bandwidth):
-        caption = "Bandwidth of each class (kHz): where classes differ, a model may learn the codec and not the music"
-        blocks.append(_by_class(tables.table(study.bandwidth, columns.BANDWIDTH, caption=caption)))
+    checks = study.leakage
+    leaks = int((checks["verdict"] == "leak").sum())
+    verdict = "No check found a leak between training and test tracks."
+    if leaks:
+        verdict = f"{count(leaks, 'check')} found a leak: accuracies are too high by an unknown amount."
+    notable = checks[(checks["verdict"] != "ok") | (checks["check"] == "encoding")]
+    blocks: list[Block] = [Text(verdict), _block(notable, LEAKAGE, "Notable checks", False)]
+    blocks.append(_block(checks, LEAKAGE, "All checks in all folds", True, counted=True))
+    if _has_rows(study.bandwidth):
+        title = "Bandwidth of each class: if classes differ, a model may learn the codec instead of the music"
+        blocks.append(_block(study.bandwidth, BANDWIDTH, title))
     return blocks
 
 
-def _results(study: Study) -> list[Any]:
-    if not _some(study.runs):
-        return [Text("No model has been trained: this study prepares data only.")]
-    blocks: list[Any] = []
-    diverged = int((study.runs.status == "diverged").sum())
-    if diverged == len(study.runs):
-        blocks.append(Text(f"All {diverged:,} runs diverged: there are no results to show."))
+def _results(study: Study) -> list[Block]:
+    runs, settings = study.tables.get("runs"), study.tables.get("settings")
+    if not _has_rows(runs):
+        return [Text("No model was trained: this study prepares data only.")]
+    blocks: list[Block] = []
+    diverged = int((runs["status"] == "diverged").sum())
+    if diverged == len(runs):
+        runs_diverged = "The only run" if diverged == 1 else f"All {diverged:,} runs"
+        blocks.append(Text(f"{runs_diverged} diverged: there are no results to show."))
     elif diverged:
-        blocks.append(Text(f"{diverged:,} of {len(study.runs):,} runs diverged; they count in no mean."))
-    if _some(study.settings):
-        settings = _beside_published(study.settings, study.experiments)
-        caption = "Accuracy of each setting over all folds (%), with 95 % intervals over tracks"
-        blocks.append(Shown(tables.table(settings, columns.SETTINGS, caption=caption)))
-        blocks.append(Folded(tables.table(settings, columns.MEASURES, caption="More measures of each setting (%)")))
-    if _some(study.tags):
-        blocks.append(
-            _by_class(tables.table(study.tags, columns.TAGS, caption="Areas under the curves of each tag (%)"))
-        )
-    if _some(study.scores):
-        blocks.append(Folded(tables.table(study.scores, columns.SCORES, caption="Every metric of the main setting")))
-    blocks.append(Folded(tables.table(study.runs, columns.RUNS, caption=f"All runs ({len(study.runs):,})")))
-    return blocks + _pictures(study.training)
+        verb = "is" if diverged == 1 else "are"
+        blocks.append(Text(f"{diverged:,} of {count(len(runs), 'run')} diverged and {verb} excluded from all means."))
+    if _has_rows(settings):
+        beside = _beside_published(settings, study.tables.get("experiments"))
+        blocks.append(_block(beside, TABLES["settings"].shown, TABLES["settings"].title, False))
+        blocks.append(_block(settings, MEASURES, "More measures of each setting", True))
+    blocks += _table(study, "tags")
+    blocks += _table(study, "scores", title="All metrics of the main setting")
+    blocks += _table(study, "runs")
+    return blocks + _figures(study.training)
 
 
-def _experiments(study: Study) -> list[Any]:
-    if not _some(study.experiments):
+def _experiments(study: Study) -> list[Block]:
+    experiments, comparisons = study.tables.get("experiments"), study.tables.get("comparisons")
+    if not _has_rows(experiments):
         return []
-    blocks: list[Any] = []
-    for name, rows in study.experiments.groupby("experiment", sort=False):
+    blocks: list[Block] = []
+    for name, rows in experiments.groupby("experiment", sort=False):
         blocks.append(Heading(rows["title"].iloc[0]))
-        blocks += _pictures(study.experiment_pictures.get(name, ()))
-        blocks += _compared(study.compared.get(name))
-        published = rows.filter(like="published").notna().any(axis=None)
-        caption = "Ours beside the published numbers (%)" if published else "The values compared (%)"
-        blocks.append(Shown(tables.table(rows, columns.EXPERIMENT, caption=caption)))
-        if _some(study.comparisons):
-            pairs = study.comparisons[study.comparisons["experiment"] == name]
+        blocks += _figures(study.experiment_pictures.get(str(name), ()))
+        blocks += _compared(study.compared.get(str(name)))
+        is_published = rows.filter(like="published").notna().any(axis=None)
+        title = "Our results and the published numbers" if is_published else TABLES["experiments"].title
+        blocks.append(_block(rows, TABLES["experiments"].shown, title, False))
+        if _has_rows(comparisons):
+            pairs = comparisons[comparisons["experiment"] == name]
             blocks += [Text(sentence) for sentence in pairs["verdict"].head(_VERDICTS)]
             if len(pairs):
-                caption = f"All pairs ({len(pairs):,}), differences in percentage points"
-                blocks.append(Folded(tables.table(pairs, columns.COMPARISONS, caption=caption)))
+                entry = TABLES["comparisons"]
+                blocks.append(_block(pairs, entry.shown, entry.title, True, counted=True))
     return blocks
 
 
-def _compared(settings: pd.DataFrame | None) -> list[Any]:
-    """Return what the settings of an experiment differ in, and behind it what they share."""
-    if not _some(settings):
+def _compared(settings: pd.DataFrame | None) -> list[Block]:
+    """Return the options that differ between the settings of an experiment, and those that they share."""
+    if not _has_rows(settings):
         return []
     differs, same = differing(settings)
-    blocks: list[Any] = []
+    blocks: list[Block] = []
     if differs.shape[1] == 1:
-        blocks.append(Text(f"The settings differ in {differs.columns[0]} alone."))
+        blocks.append(Text(f"The settings differ only in {differs.columns[0]}."))
     elif differs.shape[1]:
         frame = differs.rename_axis("value").reset_index()
-        blocks.append(Shown(tables.plain(frame, caption="Only what differs between the settings")))
-    return [*blocks, Folded(tables.pairs(same, caption=f"What is the same in all of them ({len(same):,})"))]
+        blocks.append(TableBlock(tables.plain(frame, caption="Options that differ between the settings")))
+    shared = tables.pairs(same, caption=f"Options that all settings share ({len(same):,})")
+    return [*blocks, TableBlock(shared, folded=True)]
 
 
-def _confusion(study: Study) -> list[Any]:
-    blocks: list[Any] = [ConfusionPanel(study.confusion_browser, 0, study.standin)] if study.confusion_browser else []
-    blocks += _pictures(study.confusion)
-    if _some(study.classes):
-        for level, rows in study.classes.groupby("level", sort=False):
-            caption = f"Precision, recall and F1 of each class, {level} level"
-            kind = _by_class if level == "track" else Folded
-            blocks.append(kind(tables.table(rows, columns.CLASSES, caption=caption)))
-    if _some(study.tracks):
-        wrong = study.tracks[~study.tracks.correct.astype(bool)]
-        caption = f"Misclassified tracks ({len(wrong):,} of {len(study.tracks):,})"
-        blocks.append(Folded(tables.table(wrong, columns.TRACKS, caption=caption)))
+def _confusion(study: Study) -> list[Block]:
+    blocks: list[Block] = []
+    if study.confusion_browser:
+        blocks.append(ConfusionPanel(study.confusion_browser, 0, study.standin))
+    blocks += _figures(study.confusion)
+    classes, tracks = study.tables.get("classes"), study.tables.get("tracks")
+    if _has_rows(classes):
+        for level, rows in classes.groupby("level", sort=False):
+            title = f"{TABLES['classes'].title}, {level} level"
+            blocks.append(_block(rows, TABLES["classes"].shown, title, None if level == "track" else True))
+    if _has_rows(tracks):
+        wrong = tracks[~tracks["correct"].astype(bool)]
+        title = f"Misclassified tracks ({len(wrong):,} of {len(tracks):,})"
+        blocks.append(_block(wrong, TABLES["tracks"].shown, title, True))
     return blocks
 
 
-def _holdout(study: Study) -> list[Any]:
+def _holdout(study: Study) -> list[Block]:
     holdout = study.holdout
     if holdout is None:
         return []
-    blocks: list[Any] = [Text(sentence) for sentence in holdout.sentences]
+    blocks: list[Block] = [Text(sentence) for sentence in holdout.sentences]
     if holdout.confusion_browser:
         blocks.append(ConfusionPanel(holdout.confusion_browser, len(study.panels) - 1, study.standin))
-    blocks += _pictures(holdout.pictures)
-    if _some(holdout.tracks):
-        blocks.append(Folded(tables.table(holdout.tracks, columns.TRACKS, caption="Every track of the holdout")))
-    return blocks
+    return [*blocks, *_figures(holdout.pictures), *_table(study, "holdout")]
 
 
-def _suspects(label_issues: Told | None) -> list[Any]:
-    if label_issues is None:
+def _label_issues(issues: Introduced | None) -> list[Block]:
+    if issues is None:
         return []
-    blocks: list[Any] = [Text(sentence) for sentence in label_issues.sentences]
-    for kind, caption in _SUSPECTS.items():
-        found = label_issues.table[label_issues.table["kind"] == kind]
-        if len(found):
-            shown = tables.table(found, columns.SUSPECTS[kind], caption=f"{caption} ({len(found):,})")
-            blocks.append(Shown(shown) if len(found) <= _FEW else Folded(shown))
+    blocks: list[Block] = [Text(sentence) for sentence in issues.sentences]
+    for kind, (title, columns) in _LABEL_ISSUES.items():
+        rows = issues.table[issues.table["kind"] == kind]
+        if len(rows):
+            blocks.append(_block(rows, columns, title, len(rows) > _FEW, counted=True))
     return blocks
 
 
-def _mapped(library: Told | None) -> list[Any]:
-    if library is None or not _some(library.table):
+def _map(library: Introduced | None) -> list[Block]:
+    if library is None or not _has_rows(library.table):
         return []
     shown, tracks = len(mapped(library.table)), len(library.table)
-    chosen = [f"The map shows {shown:,} of {tracks:,} tracks, drawn by chance."] if shown < tracks else []
-    return [Mapped(shown, [*library.sentences, *chosen])]
+    sample = [f"The map shows a random sample of {shown:,} of {tracks:,} tracks."] if shown < tracks else []
+    return [LibraryMap(count(shown, "track"), [*library.sentences, *sample])]
 
 
-def _methods(study: Study) -> list[Any]:
-    blocks: list[Any] = [*(Text(paragraph) for paragraph in study.methods), *_pictures(study.diagrams)]
+def _methods(study: Study) -> list[Block]:
+    blocks: list[Block] = [*(Text(paragraph) for paragraph in study.methods), *_figures(study.diagrams)]
     if study.identity:
-        blocks += [Heading("What makes it reproducible"), Pairs(study.identity)]
+        blocks += [Heading("Reproducibility"), Pairs(study.identity)]
     if study.citation:
-        blocks += [Heading("To cite"), *(Text(entry) for entry in study.citation)]
+        blocks += [Heading("Citation"), *(Text(entry) for entry in study.citation)]
     return blocks
 
 
-def _cost(study: Study) -> list[Any]:
-    blocks: list[Any] = []
+def _cost(study: Study) -> list[Block]:
+    blocks: list[Block] = []
     if study.cost is not None:
         blocks += [Text(sentence) for sentence in study.cost.sentences]
-        if _some(study.cost.table):
-            blocks.append(Shown(tables.table(study.cost.table, columns.STAGES, caption="Time of each stage")))
-    if _some(study.runs):
-        by = study.runs.groupby(["model", "setting", "device"], sort=False, dropna=False).seconds
-        cost = by.agg(runs="size", median="median", longest="max", total="sum").reset_index()
-        blocks.append(Folded(tables.table(cost, columns.COST, caption="Time of a run")))
+        if _has_rows(study.cost.table):
+            blocks.append(_block(study.cost.table, STAGES, "Time of each stage", False))
+    runs = study.tables.get("runs")
+    if _has_rows(runs):
+        seconds = runs.groupby(["model", "setting", "device"], sort=False, dropna=False)["seconds"]
+        times = seconds.agg(runs="size", median="median", longest="max", total="sum").reset_index()
+        blocks.append(_block(times, RUN_TIMES, "Training time of each setting", True))
     return blocks
 
 
-def _pictures(pictures: Iterable[Picture]) -> list[Any]:
+def _figures(pictures: Iterable[Picture]) -> list[Block]:
     return [
-        Drawn(
+        FigureBlock(
             picture,
-            tables.plain(picture.table, caption="The table behind the figure") if _some(picture.table) else None,
+            tables.plain(picture.table, caption="Values of the figure") if _has_rows(picture.table) else None,
         )
         for picture in pictures
     ]
 
 
 def _beside_published(settings: pd.DataFrame, experiments: pd.DataFrame | None) -> pd.DataFrame:
-    if not _some(experiments):
+    if not _has_rows(experiments):
         return settings
     published = experiments[["model", "setting", "published_mean", "published_sd", "difference"]]
     return settings.merge(published.drop_duplicates(["model", "setting"]), on=["model", "setting"], how="left")
 
 
-def _by_class(table: tables.Table) -> Shown | Folded:
-    """Return a table with a row a class or tag: folded where there are many."""
-    return Folded(table) if len(table.rows) > style.MOST_ROWS else Shown(table)
-
-
-def _some(frame: pd.DataFrame | None) -> bool:
+def _has_rows(frame: pd.DataFrame | None) -> TypeGuard[pd.DataFrame]:
     return frame is not None and len(frame) > 0

@@ -1,4 +1,4 @@
-"""From the files of a study to its page: which words, numbers and pictures go where."""
+"""The page of a study from its files: which tables, figures and texts it shows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from genreflow.datasets.index import facts_of, read_index
 from genreflow.evaluation import cost
 from genreflow.evaluation.headline import read_headline
 from genreflow.evaluation.runs import Run
-from genreflow.evaluation.study import read_runs
+from genreflow.evaluation.study import TABLES, read_runs
 from genreflow.figures import style
 from genreflow.figures.confusion import confused
 from genreflow.figures.registry import Spec, caption_of, section_of, title_of
@@ -23,13 +23,13 @@ from genreflow.report.blocks import Picture
 from genreflow.report.clips import Clip
 from genreflow.report.confusion_browser import ConfusionBrowser, confusion_browser, excerpt_start
 from genreflow.report.methods import methods
-from genreflow.report.page import Headline, Holdout, Study, Told
+from genreflow.report.page import Headline, Holdout, Introduced, Study
 from genreflow.store.parquet import read_frame, read_header
 from genreflow.store.runs import read_run
 from genreflow.store.text import count
 
-_BY_FOLDS = "each by a model not trained on it"
-_BY_FINAL = "holdout, by the final model"
+_BY_FOLDS = "each predicted by a model not trained on it"
+_BY_FINAL = "holdout, predicted by the final model"
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -48,106 +48,98 @@ def study_page(
     folder: Path,
     key: str,
 ) -> Study:
-    """Gather what a page is made of.
+    """Return the content of a study's page.
 
     Parameters
     ----------
     study
-        What the plan tells of the study.
+        The study from the plan.
     figures
         File name of each figure and its spec; the files are ``<folder>/figures/<name>.svg``.
     table_paths, headline, indexes, quarantine
-        The study's tables, its headline, the index of each input, and the table of refused files.
+        Tables of the study, its headline, the index of each input, and the table of quarantined files.
     leakage, bandwidth
-        The audits of the folds of each protocol, which their folders are named after.
+        Audits of the folds of each protocol, which their folders are named after.
     library
-        The map of the library.
+        Map of the library.
     logs
-        The log files of each stage, beside which the time is that its jobs took.
+        Stage -> log files, beside which the times of the jobs are recorded.
     folder
-        The study's results.
+        Folder of the study's results.
     key
-        Key of the page, shown on it.
+        Key of the page, which the page shows.
     """
     frames = Tables(table_paths)
-    told = read_headline(headline, key=frames.key_in(Path(headline).parent))
-    holdout, suspected = told.pop("holdout"), told.pop("label_issues")
+    content = read_headline(headline, key=frames.key_in(Path(headline).parent))
+    holdout_text, issues_text = content.pop("holdout"), content.pop("label_issues")
     pictures = {name: _picture(name, spec, frames, study, folder) for name, spec in figures.items()}
     sections: dict[str, list[Picture]] = {}
     for name, spec in figures.items():
         sections.setdefault(section_of(spec), []).append(pictures[name])
     refused = read_frame(quarantine, "quarantine")
     facts = _run_facts(study, folder)
-    main = {name: _of_headline(frames[name], study) for name in ("classes", "tracks")}
-    runs, final = _judging_runs(study, folder)
+    runs, final = _headline_runs(study, folder)
     times = cost.cost_table(logs, frames["runs"])
+    holdout = None
+    if holdout_text:
+        browser = confusion_browser(final, _BY_FINAL) if final else None
+        holdout = Holdout(holdout_text, sections.get("Holdout", []), browser)
     return Study(
         title=study["title"],
         standin=study["standin"],
-        headline=Headline(**told),
-        audit=frames["audit"],
+        headline=Headline(**content),
+        tables={
+            name: _of_headline(frames[name], study) if table.of_headline else frames[name]
+            for name, table in TABLES.items()
+            if table.shown
+        },
         quarantine=refused[refused["dataset"] == study["dataset"]],
-        warnings=frames["warnings"],
         warned=_warned(indexes),
-        copies=frames["copies"],
         notices=[*facts_of(indexes[0])["notices"], *_padded(indexes)],
         thresholds={name.replace("_", " "): value for name, value in study["thresholds"].items()},
         leakage=_by_protocol(leakage, "leakage", study),
         bandwidth=_by_protocol(bandwidth, "bandwidth", study),
-        settings=frames["settings"],
-        runs=frames["runs"],
         training=sections.get("Results", []),
-        experiments=frames["experiments"],
         experiment_pictures={
             experiment: [pictures[name] for name, spec in figures.items() if spec.get("experiment") == experiment]
             for experiment in study["experiments"]
         },
-        analysis=sections.get("What the dataset is like", []),
+        analysis=sections.get("Dataset analysis", []),
         calibration=sections.get("Calibration", []),
         diagrams=[_diagram(name) for name in study["diagrams"]],
         compared=_compared(study),
-        comparisons=frames["comparisons"],
-        scores=_of_headline(frames["scores"], study),
-        tags=_of_headline(frames["tags"], study),
         confusion=sections.get("Confusion", []),
         confusion_browser=confusion_browser(runs, _BY_FOLDS) if runs else None,
-        classes=main["classes"],
-        tracks=main["tracks"],
-        holdout=Holdout(
-            holdout,
-            sections.get("Holdout", []),
-            frames["holdout"],
-            confusion_browser(final, _BY_FINAL) if final else None,
-        )
-        if holdout
-        else None,
-        label_issues=Told(frames["label_issues"], suspected),
-        library=Told(read_frame(library, "map"), read_header(library, "map").facts["sentences"]),
+        holdout=holdout,
+        label_issues=Introduced(frames["label_issues"], issues_text),
+        library=Introduced(read_frame(library, "map"), read_header(library, "map").facts["sentences"]),
         titles=_titles(study),
-        slices=sections.get("What the network sees", []),
+        slices=sections.get("Network inputs", []),
         architecture=sections.get("Architecture", []),
         methods=methods(study, facts),
         identity=_identity(facts, key),
         citation=[study["citation"]] if study["citation"] else [],
-        cost=Told(times, cost.sentences(times, frames["runs"])),
+        cost=Introduced(times, cost.sentences(times, frames["runs"])),
     )
 
 
 def excerpts(page: Study, study: Mapping[str, Any], settings: ReportSettings) -> dict[str, Clip]:
-    """Return the excerpts that a page needs, by track id, the most telling first; as many as it may have."""
+    """Return the excerpts of a page by track id, the most informative first, up to the number in `settings`."""
     index = read_index(study["main_index"]).set_index("track_id")
-    audio = Path(AUDIO_FOLDER.format(dataset=_main_dataset(study)))
+    chosen = study["headline"]
+    dataset = study["dataset"] if chosen is None else study["protocols"][chosen["protocol"]]["dataset"]
+    audio = Path(AUDIO_FOLDER.format(dataset=dataset))
     panel_of = {track: panel for panel in page.panels for track in panel.answers}
     clips = {}
-    for track in page.wanted()[: settings.excerpts]:
+    for track in page.candidates()[: settings.excerpts]:
         row, seconds = index.loc[track], settings.excerpt_seconds
-        begin = _telling_place(panel_of.get(track), track, seconds, row["seconds"])
-        clips[track] = Clip(audio / row["ogg"], begin, min(seconds, row["seconds"]))
+        start = _excerpt_start(panel_of.get(track), track, seconds, row["seconds"])
+        clips[track] = Clip(audio / row["ogg"], start, min(seconds, row["seconds"]))
     return clips
 
 
-def _telling_place(panel: ConfusionBrowser | None, track: str, seconds: float, whole: float) -> float:
-    """Return where slices speak loudest for the answer, s; of tracks that were not judged the middle."""
+def _excerpt_start(panel: ConfusionBrowser | None, track: str, seconds: float, whole: float) -> float:
+    """Return where the predicted class is most probable (s); the middle of tracks without predictions."""
     if panel is None:
         return excerpt_start((), None, seconds, whole)
     answer = panel.answers[track]
@@ -155,19 +147,19 @@ def _telling_place(panel: ConfusionBrowser | None, track: str, seconds: float, w
     return excerpt_start(answer.slices, predicted, seconds, whole)
 
 
-def _judging_runs(study: Mapping[str, Any], folder: Path) -> tuple[list[Run], list[Run]]:
-    """Return the runs of the headline's setting: those of its folds, and the final one."""
+def _headline_runs(study: Mapping[str, Any], folder: Path) -> tuple[list[Run], list[Run]]:
+    """Return the cross-validated runs of the headline's setting, and the final run."""
     chosen = study["headline"]
     if chosen is None:
         return [], []
-    mine = [run for run in study["runs"] if (run["model"], run["setting"]) == (chosen["model"], chosen["setting"])]
+    setting = (chosen["model"], chosen["setting"])
+    folds = [run for run in study["runs"] if (run["model"], run["setting"]) == setting and run["fold"] != FINAL]
     final = [run for run in study["runs"] if run["fold"] == FINAL]
-    folds = [run for run in mine if run["fold"] != FINAL]
-    return tuple(read_runs(folder, {**study, "runs": part}) for part in (folds, final))
+    return read_runs(folder, {**study, "runs": folds}), read_runs(folder, {**study, "runs": final})
 
 
 def _compared(study: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
-    """Return what the settings of each experiment consist of, a row a compared value."""
+    """Return the options of each experiment's settings, a row per compared value."""
     values = {(each["model"], each["setting"]): {"model": each["model"]} | each["values"] for each in study["settings"]}
     return {
         name: pd.DataFrame(
@@ -176,11 +168,6 @@ def _compared(study: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
         )
         for name, experiment in study["experiments"].items()
     }
-
-
-def _main_dataset(study: Mapping[str, Any]) -> str:
-    chosen = study["headline"]
-    return study["dataset"] if chosen is None else study["protocols"][chosen["protocol"]]["dataset"]
 
 
 def _titles(study: Mapping[str, Any]) -> dict[str, str]:
@@ -196,18 +183,11 @@ def _picture(
     if spec["kind"] == "confusion":
         rows = frames["confusion"]
         rows = rows[rows["level"] == spec["level"]]
-        if spec["level"] != "holdout":  # which is of the final model, the only one there
+        if spec["level"] != "holdout":  # the holdout has rows of the final model only
             rows = _of_headline(rows, study)
-        table = _cells_behind(rows) if len(rows) else None
+        table = _confusion_values(rows) if len(rows) else None
     svg = (folder / "figures" / f"{name}.svg").read_bytes()
     return Picture(name, title=title, caption=caption, alt=f"{title}. {caption}", svg=svg, table=table)
-
-
-def _cells_behind(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return confusion rows as a square or, of many classes, the most confused pairs; the CSV has every cell."""
-    if rows["true"].nunique() <= style.MOST_CLASSES:
-        return tables.matrix(rows)
-    return confused(rows, most=len(rows))[["true", "predicted", "count", "share"]]
 
 
 def _diagram(name: str) -> Picture:
@@ -217,8 +197,15 @@ def _diagram(name: str) -> Picture:
     return Picture(f"diagram-{name}", title=title, caption=caption, alt=f"{title}. {caption}", svg=svg)
 
 
+def _confusion_values(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return confusion rows as a square or, for many classes, the most confused pairs; the CSV file has all cells."""
+    if rows["true"].nunique() <= style.MOST_CLASSES:
+        return tables.matrix(rows)
+    return confused(rows, most=len(rows))[["true", "predicted", "count", "share"]]
+
+
 def _of_headline(frame: pd.DataFrame, study: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the rows of the setting that the page is about."""
+    """Return the rows of the headline's setting."""
     chosen = study["headline"]
     if chosen is None:
         return frame
@@ -226,27 +213,27 @@ def _of_headline(frame: pd.DataFrame, study: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _by_protocol(paths: Sequence[str], kind: str, study: Mapping[str, Any]) -> pd.DataFrame | None:
-    """Return tables of all protocols, each row with the title of its own."""
+    """Return the tables of all protocols as one, with the title of each protocol."""
     parts = [
         read_frame(path, kind).assign(protocol=study["protocols"][Path(path).parent.name]["title"]) for path in paths
     ]
     return pd.concat(parts, ignore_index=True) if parts else None
 
 
-def _padded(indexes: Sequence[Path | str]) -> Iterator[str]:
-    """Yield a sentence on each input of which some tracks are a little too short for their last slice."""
+def _padded(indexes: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence on each input with tracks that are a little too short for their last slice."""
     for path in indexes:
         padded = facts_of(path)["padded"]
         if padded["tracks"]:
             yield (
-                f"{Path(path).parent.name}: zeros complete the last slice of {count(padded['tracks'], 'track')}, "
-                f"{padded['longest']:.3g} s of it at most."
+                f"{Path(path).parent.name}: the last slice of {count(padded['tracks'], 'track')} is padded with zeros, "
+                f"at most {padded['longest']:.3g} s."
             )
 
 
 def _warned(indexes: Sequence[str]) -> pd.DataFrame:
-    """Return every track that is used and in doubt in one of the inputs."""
-    index = pd.concat([read_index(path) for path in indexes], ignore_index=True)
+    """Return all tracks that are used in doubt in any input."""
+    index = pd.concat([read_index(Path(path)) for path in indexes], ignore_index=True)
     warned = index.loc[index["verdict"] == "warn", ["title", "reason", "message"]]
     return warned.drop_duplicates().sort_values("title", ignore_index=True)
 
@@ -264,7 +251,7 @@ def _identity(facts: Mapping[str, Any] | None, key: str) -> dict[str, str]:
     identity = {"Key of this page": key}
     if facts is not None:
         identity |= {
-            "Key of the main setting's runs": facts["key"],
+            "Key of the runs of the main setting": facts["key"],
             "Digest of its training tracks": facts["dataset"]["training_tracks"],
             "Seed": str(facts["training"]["seed"]),
             "Versions": ", ".join(f"{name} {version}" for name, version in facts["versions"].items()),

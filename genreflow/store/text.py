@@ -6,7 +6,7 @@ Names and titles come from strangers' files, and a terminal obeys the control se
 import io
 import unicodedata
 from collections.abc import Iterable
-from typing import TextIO
+from typing import SupportsIndex, TextIO
 
 # They join letters of Persian and parts of emoji, and do nothing to a terminal.
 _JOINERS = "\u200c\u200d"
@@ -34,9 +34,9 @@ def printable(text: object) -> str:
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(text))
 
 
-def count(n: int, noun: str, plural: str = "") -> str:
+def count(n: SupportsIndex, noun: str, plural: str = "") -> str:
     """Return a number with its noun: ``1 track``, ``30,000 tracks``; give `plural` where adding an s is wrong."""
-    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+    return f"{int(n):,} {noun if int(n) == 1 else plural or noun + 's'}"
 
 
 def listing(names: Iterable[object], most: int = 5) -> str:

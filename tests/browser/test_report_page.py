@@ -24,7 +24,7 @@ def written(tmp_path_factory):
         write_ogg(folder / "track.ogg", sound, RATE, quality=3, serial=1)
         (folder / "tracks.csv").write_text("title\n")
         made = study(names)
-        clips = {track: Clip(folder / "track.ogg", 0.1 * n, 2.0) for n, track in enumerate(made.wanted())}
+        clips = {track: Clip(folder / "track.ogg", 0.1 * n, 2.0) for n, track in enumerate(made.candidates())}
         page = folder / "made/report/index.html"
         write_report(
             made, page, folder / "made/report.html", clips=clips, tables=[folder / "tracks.csv"], within=len(clips)

@@ -8,8 +8,7 @@ import pytest
 
 from genreflow.audio.verdict import UNSETTLED, WARNINGS, WarningKind, verdict_of
 from genreflow.evaluation.dataset_tables import audit_table, warnings_table
-from genreflow.report.columns import AUDIT
-from genreflow.report.columns import WARNINGS as SHOWN
+from genreflow.evaluation.study import TABLES
 from genreflow.run_summary import fates
 
 HOME = Path(__file__).parents[2]
@@ -69,7 +68,7 @@ def index():
 def test_the_audit_counts_what_is_sound_as_accepted(index):
     [row] = audit_table(index, {}).to_dict("records")
     assert (row["tracks"], row["accepted"], row["warned"], row["quarantined"]) == (6, 3, 2, 1)
-    assert [column.heading for column in AUDIT if column.keys[0] in ("accepted", "warned")] == [
+    assert [column.heading for column in TABLES["audit"].shown if column.keys[0] in ("accepted", "warned")] == [
         "Accepted",
         "Used, in doubt",
     ]
@@ -81,7 +80,7 @@ def test_doubts_come_before_notes_and_say_that_they_are(index):
         ["W_GAP", WarningKind.DOUBT, 2],
         ["W_PEAK_LIMITED", WarningKind.NOTE, 3],
     ]
-    assert "kind" in [column.keys[0] for column in SHOWN]
+    assert "kind" in [column.keys[0] for column in TABLES["warnings"].shown]
 
 
 def test_a_run_closes_with_what_became_of_the_tracks(index):

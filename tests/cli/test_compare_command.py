@@ -56,7 +56,7 @@ def test_the_difference_and_its_verdict_are_those_of_the_evaluation(results, cap
 def test_too_little_to_tell_is_said(results, capsys):
     write_setting("results/one", results, setting="nearly", wrong=[3])
     [pair] = compared(capsys, GOOD, "results/one/runs/cnn/nearly")["pairs"]
-    assert "cannot be told apart" in pair["verdict"] and not pair["is_significant"]
+    assert "do not differ significantly" in pair["verdict"] and not pair["is_significant"]
 
 
 def test_tracks_with_different_answers_are_listed_by_title(results, capsys):

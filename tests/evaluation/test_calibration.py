@@ -136,5 +136,5 @@ class TestEvaluate:
 
     def test_a_temperature_fitted_to_what_it_is_judged_by_is_refused(self):
         said = noisy(np.random.default_rng(6))
-        with pytest.raises(UserError, match="600 slices in common, the first being slice 0 of track t00000"):
+        with pytest.raises(UserError, match="600 slices in common, the first is slice 0 of track t00000"):
             calibration.evaluate(said, said)

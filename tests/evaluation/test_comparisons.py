@@ -209,7 +209,7 @@ class TestPairsTable:
         assert table.loc[0, "fold_p"] == fold_difference(folds.iloc[:5], folds.iloc[5:10])["fold_p"]
         assert table.is_significant.tolist() == [True, True, False]
         assert table.verdict[0].startswith("dropout 0.2 is better than 0.5 on 900 tracks (difference")
-        assert table.verdict[2].startswith("dropout 0.5 and 0.8 cannot be told apart on 900 tracks (difference")
+        assert table.verdict[2].startswith("dropout 0.5 and 0.8 do not differ significantly on 900 tracks (difference")
 
     def test_without_folds_those_columns_are_unknown(self):
         table = pairs_table(pd.concat([judged("cnn", [1, 0, 1]), judged("rnn", [0, 0, 1])]))
@@ -224,13 +224,17 @@ class TestPairsTable:
         a, b = np.arange(925) < 288, np.arange(925) >= 925 - 337
         row = pairs_table(pd.concat([judged("a", a), judged("b", b)])).iloc[0]
         assert row.p_holm < 0.05 and row.low < 0 < row.high and not row.is_significant
-        assert "cannot be told apart" in row.verdict
+        assert "do not differ significantly" in row.verdict
 
     def test_everything_wrong_is_told_at_once(self):
         items = pd.concat([judged("cnn", [1, 0]), judged("rnn", [1, 0], group=["g", "g"])])
         with pytest.raises(UserError) as told:
             pairs_table(items.drop(columns="correct"), folds_of("cnn", [0.5]).drop(columns=["train", "test"]))
-        for part in ("items have no column correct", "folds have no column train, test", "of one group in one row"):
+        for part in (
+            "items have no column correct",
+            "folds have no column train, test",
+            "a track has different groups",
+        ):
             assert part in str(told.value)
 
 
@@ -243,26 +247,27 @@ PAIR = {
 class TestVerdict:
     def test_cannot_be_told_apart(self):
         assert verdict(PAIR, axis="dropout", pairs=3) == (
-            "dropout 0.2 and 0.5 cannot be told apart on 920 tracks (difference 1.2 points, 95 % interval -0.9 to 3.1)."
+            "dropout 0.2 and 0.5 do not differ significantly on 920 tracks "
+            "(difference 1.2 points, 95 % interval -0.9 to 3.1)."
         )
 
     def test_the_better_one_is_named_first_and_groups_are_told(self):
         told = PAIR | {"a": "net_stft", "b": "net_music", "difference": -0.04, "low": -0.061, "high": -0.02}
         assert verdict(told | {"is_significant": True, "groups": 210}) == (
-            "net_music is better than net_stft on 920 tracks of 210 groups "
+            "net_music is better than net_stft on 920 tracks in 210 groups "
             "(difference 4.0 points, 95 % interval 2.0 to 6.1)."
         )
 
     def test_an_interval_without_0_that_does_not_suffice_is_explained(self):
         told = PAIR | {"low": 0.001, "p": 0.04, "p_holm": 0.12}
         assert verdict(told, axis="dropout", pairs=3).endswith(
-            "(difference 1.2 points, 95 % interval 0.1 to 3.1, but p 0.12 corrected for 3 pairs)."
+            "(difference 1.2 points, 95 % interval 0.1 to 3.1, p = 0.12 corrected for 3 pairs)."
         )
-        assert verdict(told, pairs=1).endswith("0.1 to 3.1, but p 0.12).")
+        assert verdict(told, pairs=1).endswith("0.1 to 3.1, p = 0.12).")
 
     def test_nothing_to_compare_on(self):
         told = PAIR | {"p": np.nan}
-        assert verdict(told) == "0.2 and 0.5 cannot be compared: they judged fewer than two groups of tracks together."
+        assert verdict(told) == "0.2 and 0.5 cannot be compared: they share fewer than two groups of test tracks."
 
 
 class TestSimulations:

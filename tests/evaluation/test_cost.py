@@ -41,8 +41,8 @@ def test_a_stage_is_the_sum_of_the_last_jobs_of_its_products(tmp_path):
         ]
     ]
     told = sentences(table, NOTHING)
-    assert told[0].endswith("take 6 s.") and told[1] == "No GPU was used."
-    assert "With jobs that were repeated, failed or interrupted, 18 s were spent." in told
+    assert told[0].startswith("The jobs behind these results take 6 s") and told[1] == "No GPU was used."
+    assert "Including repeated, failed and interrupted jobs, it took 18 s." in told
 
 
 def test_runs_tell_what_they_took_themselves_and_fusions_took_nothing(tmp_path):
@@ -55,8 +55,8 @@ def test_runs_tell_what_they_took_themselves_and_fusions_took_nothing(tmp_path):
     again = {"train": [record(tmp_path / "fold-1.log", (20_000.0, False), (10_000.0, True))]}
     assert cost_table(again, runs)["spent"].iloc[0] == 30_860
     told = sentences(cost_table(gone, runs), runs)
-    assert told[1] == "Runs held a GPU (NVIDIA H100) for 3.0 h."
-    assert "1 of the runs were resumed: what they took before that is not in their time." in told
+    assert told[1] == "Runs used a GPU (NVIDIA H100) for 3.0 h."
+    assert "1 run resumed after an interruption; the time before it is not included." in told
 
 
 def test_what_is_not_on_record_is_said_and_not_made_up(tmp_path):
@@ -71,7 +71,7 @@ def test_what_is_not_on_record_is_said_and_not_made_up(tmp_path):
     assert np.isnan(table.loc["draw figures", "seconds"]) and table.loc["draw figures", "spent"] == 9
     assert table.loc["all", ["seconds", "spent"]].tolist() == [2, 11]
     told = sentences(table.reset_index(), NOTHING)
-    assert "Of 3 of 4 jobs no time is on record (index, evaluate, draw figures)." in told
+    assert "The time of 3 of 4 jobs is not on record (index, evaluate, draw figures)." in told
 
 
 def test_without_any_record_there_is_nothing_to_say(tmp_path):

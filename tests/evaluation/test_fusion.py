@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from genreflow.errors import UserError
 from genreflow.evaluation.fusion import mean_fusion, stacking
+from genreflow.evaluation.tags import TagPredictions
 from genreflow.evaluation.votes import majority, mean_probability
 
 
@@ -76,14 +77,14 @@ class TestWhatDoesNotAgree:
         }
         with pytest.raises(UserError) as told:
             mean_fusion(models)
-        assert "2 slices are of cnn alone and not of rnn, the first being slice 0 of track t00000" in str(told.value)
-        assert "4 slices are of rnn alone and not of cnn, the first being slice 0 of track t00002" in str(told.value)
+        assert "2 slices of cnn missing in rnn, the first is slice 0 of track t00000" in str(told.value)
+        assert "4 slices of rnn missing in cnn, the first is slice 0 of track t00002" in str(told.value)
 
     def test_labels(self):
         said = noisy(np.random.default_rng(0), tracks=4, slices=2)
         other = dataclasses.replace(said, label=np.where(said.track_id == "t00003", 1, said.label))
         with pytest.raises(
-            UserError, match=r"2 slices have another label in cnn than in rnn, .* slice 0 of track t00003"
+            UserError, match=r"2 slices with another label in cnn than in rnn, .* slice 0 of track t00003"
         ):
             mean_fusion({"cnn": said, "rnn": other})
 
@@ -142,7 +143,7 @@ class TestStacking:
 
     def test_what_it_is_judged_by_must_not_be_what_it_learned_from(self):
         validation, _ = halves(two_models(6, slices=2))
-        with pytest.raises(UserError, match="test of net_music have 40 slices in common, the first being slice 0"):
+        with pytest.raises(UserError, match="test of net_music have 40 slices in common, the first is slice 0"):
             stacking(validation, validation)
 
     def test_other_slices_of_the_same_tracks_may_judge_where_slices_are_what_is_divided(self):
@@ -159,6 +160,53 @@ class TestStacking:
         validation, test = halves(two_models(6, slices=2))
         with pytest.raises(UserError, match="fewer than two classes"):
             stacking({name: take_tracks(said, ["t00000"]) for name, said in validation.items()}, test)
+
+
+class TestTags:
+    def models(self, seed):
+        """Three tags of 60 tracks: one model ranks well, the other at random."""
+        rng = np.random.default_rng(seed)
+        has = rng.random((60, 3)) < 0.4
+        ids = np.array([f"t{number:05d}" for number in range(60)], object)
+        good, random = (
+            TagPredictions(ids, np.zeros(60, int), has, proba, ("a", "b", "c"))
+            for proba in (np.where(has, 0.8, 0.3) + rng.uniform(-0.1, 0.1, has.shape), rng.random(has.shape))
+        )
+        return {"good": good, "random": random}
+
+    def sides(self, seed):
+        models = self.models(seed)
+        return ({name: take_tags(part, slice(start, None, 2)) for name, part in models.items()} for start in (0, 1))
+
+    def test_mean_is_that_of_each_tag(self):
+        models = self.models(0)
+        wanted = (models["good"].proba + models["random"].proba) / 2
+        np.testing.assert_allclose(mean_fusion(models).proba, wanted)
+
+    def test_stacking_learns_which_model_to_trust(self):
+        validation, test = self.sides(1)
+        stacked = stacking(validation, test)
+        truth = test["good"].tags
+        assert ((stacked.proba > 0.5) == truth).mean() > 0.9 > ((mean_fusion(test).proba > 0.5) == truth).mean()
+
+    def test_a_tag_without_examples_gets_the_mean(self):
+        validation, test = self.sides(2)
+        absent = {
+            name: dataclasses.replace(part, tags=part.tags & [True, True, False]) for name, part in validation.items()
+        }
+        np.testing.assert_allclose(stacking(absent, test).proba[:, 2], mean_fusion(test).proba[:, 2])
+
+    def test_other_tags_of_a_slice_are_named(self):
+        models = self.models(3)
+        other = dataclasses.replace(models["random"], tags=~models["random"].tags)
+        with pytest.raises(UserError, match="60 slices with another label in good than in random"):
+            mean_fusion(models | {"random": other})
+
+
+def take_tags(part, rows):
+    """Return some rows of predictions of tags."""
+    arrays = {name: getattr(part, name)[rows] for name in ("track_id", "segment", "tags", "proba")}
+    return dataclasses.replace(part, **arrays)
 
 
 def _index(said):

@@ -25,10 +25,10 @@ def words(**changes):
 
 def test_says_the_level_the_interval_the_baseline_the_tracks_and_the_quarantined():
     said = words()
-    assert "By majority vote of its slices, a track gets the right one of 2 classes" in said
-    assert "75.0 % (95 % interval 60.0 to 86.0 %) of 40 tracks" in said
-    assert "commonest class would be right for 50.0 %; the whole interval lies above" in said
-    assert "65.0 % (95 % interval 55.0 to 74.0 %) are right (400 slices from 40 tracks)" in said
+    assert "The track accuracy by majority vote is 75.0 % (95 % interval 60.0 to 86.0 %)" in said
+    assert "for 40 tracks in 2 classes" in said
+    assert "most common class gives 50.0 %; the whole interval lies above" in said
+    assert "slice accuracy is 65.0 % (95 % interval 55.0 to 74.0 %), for 400 slices of these tracks" in said
     assert "14 groups" in said
     assert "2 of 42 files (4.8 %) are quarantined" in said
     assert "diverged" not in said
@@ -39,10 +39,10 @@ def test_says_the_level_the_interval_the_baseline_the_tracks_and_the_quarantined
     [
         ({"track_majority_low": 0.45}, "do not show that the model has learned anything"),
         ({"track_majority_low": 0.5}, "do not show"),
-        ({"track_majority_low": 0.2, "track_majority_high": 0.4}, "worse than no model"),
-        ({"track_majority_low": np.nan, "track_majority_high": np.nan}, "too few tracks to say"),
-        ({"diverged": 1}, "1 of 5 folds diverged and is left out"),
-        ({"groups": 40}, "accuracy is too high"),
+        ({"track_majority_low": 0.2, "track_majority_high": 0.4}, "worse than this baseline"),
+        ({"track_majority_low": np.nan, "track_majority_high": np.nan}, "too few tracks to decide"),
+        ({"diverged": 1}, "1 of 5 folds diverged and is excluded"),
+        ({"groups": 40}, "too optimistic"),
     ],
 )
 def test_does_not_claim_more_than_the_numbers_show(changes, wanted):
@@ -81,6 +81,6 @@ def test_the_holdout_is_told_in_tracks_beside_the_published():
         "mean_correct": 44, "mean": 44 / 51, "mean_low": 0.737, "mean_high": 0.943,
     }  # fmt: skip
     said = holdout_sentences(row)
-    assert "43 of 51 holdout tracks right: 84.3 % (95 % interval 71.4 to 93.0 %)" in said[0] and len(said) == 2
+    assert "43 of 51 holdout tracks correctly: 84.3 % (95 % interval 71.4 to 93.0 %)" in said[0] and len(said) == 2
     row |= {"published": 43 / 51, "published_correct": 43, "published_tracks": 51}
     assert "The study reports 43 of 51 (84.3 %)" in holdout_sentences(row)[2]

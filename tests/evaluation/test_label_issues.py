@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 
 from genreflow.evaluation import score_tables, tables
-from genreflow.evaluation.label_issues import LEAST_SCORE, SUSPECTS, find_label_issues, label_issues_table
+from genreflow.evaluation.label_issues import LABEL_ISSUES, MIN_SCORE, find_label_issues, label_issues_table
 from genreflow.evaluation.out_of_fold import out_of_fold
 from genreflow.folds.roles import FINAL, HOLDOUT, TEST, VALIDATION
 
@@ -102,7 +102,7 @@ def test_a_doubt_is_one_and_does_not_depend_on_the_order(seed, classes, items):
     proba, label = rng.dirichlet(np.full(classes, 0.3), items), rng.integers(0, classes, items)
     found = find_label_issues(proba, label)
     assert (found["suggested"] != label[found["item"]]).all()
-    assert found["score"].between(LEAST_SCORE, 1).all() and found["right"].between(0, 1).all()
+    assert found["score"].between(MIN_SCORE, 1).all() and found["right"].between(0, 1).all()
     order = rng.permutation(items)
     again = find_label_issues(proba[order], label[order])
     again["item"] = order[again["item"]]
@@ -123,7 +123,7 @@ def test_suspects_are_told_in_a_sentence_the_surest_first():
     label = np.repeat([0, 1], 20)
     proba[3], proba[25] = [0.01, 0.99], [0.97, 0.03]
     found, told = suspected([run_of(proba[::2], label[::2]), run_of(proba[1::2], label[1::2], fold="2", first=20)])
-    assert tuple(found.columns) == SUSPECTS
+    assert tuple(found.columns) == LABEL_ISSUES
     assert found["track_id"].tolist() == ["t00021", "t00032"] and found["title"].tolist() == [
         "t00021.wav",
         "t00032.wav",
@@ -132,16 +132,16 @@ def test_suspects_are_told_in_a_sentence_the_surest_first():
     assert found["score"].is_monotonic_decreasing
     row = found.iloc[0]
     assert f"gives {100 * row.probability:.0f} % to 'c1' and {100 * row.label_probability:.0f} % to its" in row.reason
-    assert row.reason.endswith("labelled 'c1', of all tracks 50 %.") and row.settings == 0
-    assert told[0].startswith("Of 40 tracks, each judged by a model that was not trained on it, 2 have a label")
+    assert row.reason.endswith("labelled 'c1', and 50 % of all tracks.") and row.settings == 0
+    assert told[0].startswith("2 of 40 tracks have a suspect label, by a model that was not trained on the track.")
 
 
 def test_a_model_that_is_no_better_than_the_commonest_class_doubts_nothing():
     rng = np.random.default_rng(0)
     proba = np.eye(2)[rng.integers(0, 2, 60)] * 0.98 + 0.01
     found, told = suspected([run_of(proba, rng.integers(0, 2, 60))])
-    assert found.empty and tuple(found.columns) == SUSPECTS
-    assert "not shown to be better than always answering the commonest class" in told[0]
+    assert found.empty and tuple(found.columns) == LABEL_ISSUES
+    assert "not shown to be better than always predicting the most common class" in told[0]
 
 
 @pytest.mark.parametrize("case", ["nothing trained", "diverged", "segments divided"])
@@ -153,14 +153,14 @@ def test_without_a_word_of_a_model_that_did_not_know_the_track_nothing_is_doubte
         study, run = study_of(headline=None), run
     found, told = suspected([run], study=study)
     assert found.empty
-    assert told[0].startswith("No model" if case == "nothing trained" else "No track was judged by a model that knew")
+    assert told[0].startswith("No model" if case == "nothing trained" else "No track has out-of-fold predictions")
 
 
 def test_the_holdout_is_doubted_by_the_final_model():
     proba, label = np.eye(2)[[0] * 20 + [1] * 20] * 0.98 + 0.01, np.repeat([0, 1], 20)
     final = run_of([[0.01, 0.99]], [0], fold=FINAL, role=HOLDOUT, first=500)
     found, told = suspected([final, run_of(proba, label)])
-    assert found["track_id"].tolist() == ["t00500"] and told[0].startswith("Of 41 tracks")
+    assert found["track_id"].tolist() == ["t00500"] and told[0].startswith("1 of 41 tracks has a suspect label")
 
 
 def test_other_settings_are_asked_whether_they_agree():
@@ -212,7 +212,7 @@ def test_of_tags_presence_and_absence_are_doubted_one_by_one():
     found, told = suspected([run_of(proba, lacking, tags=True)])
     said = {tuple(row) for row in found[["track_id", "label", "suggested"]].to_numpy()}
     assert said == {("t00006", "not c0", "c0"), ("t00001", "c1", "not c1")}
-    assert "It was asked about 2 of 3 tags" in told[0]
+    assert told[0].startswith("2 of 60 tracks have a suspect tag") and "checked 2 of 3 tags" in told[1]
 
 
 def test_copies_of_different_classes_come_before_doubts_and_these_before_other_copies():
@@ -238,7 +238,7 @@ def test_copies_of_different_classes_come_before_doubts_and_these_before_other_c
     )
     assert copy.reason == "It has the same bytes as t00002.wav. Both are used, always on one side of a fold."
     assert other.reason.endswith("Only one of them is used.") and other.suggested == ""
-    assert told[-1] == "3 pairs of tracks are one recording, 1 of them with different labels."
+    assert told[-1] == "3 pairs of tracks are the same recording, 1 with different labels."
     parted, _ = suspected([run_of(proba, label)], pairs=pairs, labels=labels, study=study_of(group=False))
     assert parted["reason"].iloc[-1].endswith("Both are used, not always on one side of a fold.")
 

@@ -9,7 +9,6 @@ from made_up import PUBLISHED, noisy, predictions
 from sklearn import metrics as sklearn_metrics
 
 from genreflow.evaluation import metrics
-from genreflow.evaluation.batches import batch_accuracies
 from genreflow.evaluation.predictions import from_frame
 
 
@@ -67,28 +66,28 @@ def test_nothing_is_not_an_error():
     found = metrics.evaluate(nothing)
     assert (found["tracks"], found["slices"]) == (0, 0)
     assert np.isnan([value for name, value in found.items() if name not in ("tracks", "slices")]).all()
-    assert len(batch_accuracies(nothing)) == 0
+    assert len(metrics.batch_accuracies(nothing)) == 0
 
 
 class TestBatches:
     def test_every_track_of_a_balanced_set_is_in_one_batch(self):
         said = noisy(np.random.default_rng(0), tracks=60)
-        found = batch_accuracies(said)
+        found = metrics.batch_accuracies(said)
         assert len(found) == 20
         assert found.mean() == pytest.approx(said.correct.mean())
 
     def test_there_are_as_many_batches_as_tracks_of_the_smallest_class(self):
         sure = np.eye(3)
         slices = [(f"{label}{i}", label, sure[label]) for label, n in enumerate([5, 2, 9]) for i in range(n)]
-        assert batch_accuracies(predictions(slices)).tolist() == [1.0, 1.0]
+        assert metrics.batch_accuracies(predictions(slices)).tolist() == [1.0, 1.0]
 
     def test_the_spread_is_that_of_means_of_one_track_a_class(self):
         """Whole tracks right or wrong: SD of a batch of K is sqrt(p (1 - p) / K), not that of its slices."""
         said = noisy(np.random.default_rng(1), tracks=6000, slices=5, skill=0.5)
         p = said.correct.mean()
-        assert batch_accuracies(said).std() == pytest.approx(np.sqrt(p * (1 - p) / 3), rel=0.05)
+        assert metrics.batch_accuracies(said).std() == pytest.approx(np.sqrt(p * (1 - p) / 3), rel=0.05)
 
     def test_the_deal_depends_on_the_seed_alone(self):
         said = noisy(np.random.default_rng(0), tracks=60)
-        assert batch_accuracies(said, seed=1).tolist() == batch_accuracies(said, seed=1).tolist()
-        assert batch_accuracies(said, seed=1).tolist() != batch_accuracies(said, seed=2).tolist()
+        assert metrics.batch_accuracies(said, seed=1).tolist() == metrics.batch_accuracies(said, seed=1).tolist()
+        assert metrics.batch_accuracies(said, seed=1).tolist() != metrics.batch_accuracies(said, seed=2).tolist()

@@ -28,10 +28,10 @@ def test_labels_become_numbers_in_the_order_of_the_classes():
     ("column", "values", "complaint"),
     [
         ("p0", [0.4, 0.1, 0.9], "do not sum to 1"),
-        ("p0", [0.4, 0.1, np.nan], "no numbers"),
-        ("p0", [0.4, 0.1, np.inf], "no numbers"),
+        ("p0", [0.4, 0.1, np.nan], "negative or not finite"),
+        ("p0", [0.4, 0.1, np.inf], "negative or not finite"),
         ("p0", [-0.4, 0.1, 1], "negative"),
-        ("label", ["b", "b", "z"], "1 slices have a label that is none of a, b"),
+        ("label", ["b", "b", "z"], "1 label not among the classes a, b"),
         ("label", ["b", "a", "a"], "different labels"),
         ("slice", [1, 1, 0], "slice 1 of track x"),
     ],

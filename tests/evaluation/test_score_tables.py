@@ -6,7 +6,7 @@ import pytest
 from made_up import CLASSES, PUBLISHED
 
 from genreflow.evaluation import score_tables, tables
-from genreflow.evaluation.fused_runs import fused_runs
+from genreflow.evaluation.fusion import fused_runs
 from genreflow.evaluation.published import published_metrics
 
 FOLDS = ("1", "2", "3")
@@ -149,6 +149,16 @@ class TestFusion:
         assert set(fused[0]["predictions"].role) == {"test"}
         proba = fused[0]["predictions"][["p0", "p1", "p2"]].to_numpy()
         np.testing.assert_allclose(proba.sum(axis=1), 1)
+
+    @pytest.mark.parametrize("rule", ["mean", "stacking"])
+    def test_works_for_tags(self, runs, folds, rule):
+        tagged_runs = [tagged(watched(run, folds)) for run in runs]
+        fused = fused_runs(tagged_runs, [FUSION | {"rule": rule}])
+        first = fused[0]["predictions"]
+        assert first["tags"].str.len().between(1, 2).all() and first[["p0", "p1", "p2"]].to_numpy().max() <= 1
+        row = tables.settings_table([*tagged_runs, *fused], folds).set_index("model").loc["both"]
+        assert row.tracks == 34 and 0.5 < row.roc_auc <= 1
+        assert set(score_tables.tags_table(fused, folds, resamples=0)["model"]) == {"both"}
 
 
 def test_repeats_are_averaged_and_their_spread_is_told(make_run, folds):

@@ -60,10 +60,10 @@ class TestAtTheDoor:
     @pytest.mark.parametrize(
         ("column", "values", "complaint"),
         [
-            ("p0", [1.1, 0.5, 0.2], "1 slices have probabilities that are not numbers from 0 to 1"),
+            ("p0", [1.1, 0.5, 0.2], "1 slice with probabilities that are not numbers from 0 to 1"),
             ("p0", [-0.1, 0.5, np.nan], "2 slices"),
-            ("tags", [["vocal"], ["guitar"], []], "one track have different tags, the first being x"),
-            ("tags", [["flute"], ["flute", "harp"], []], "does not know: flute, harp"),
+            ("tags", [["vocal"], ["guitar"], []], "one track have different tags, the first is x"),
+            ("tags", [["flute"], ["flute", "harp"], []], "was not trained on: flute, harp"),
             ("slice", [1, 1, 0], "slice 1 of track x"),
         ],
     )

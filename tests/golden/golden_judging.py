@@ -21,7 +21,8 @@ from genreflow.datasets.duplicates import PAIRS
 from genreflow.datasets.layouts.folders import Folders
 from genreflow.datasets.quarantine import quarantine_table
 from genreflow.datasets.scan import refresh
-from genreflow.evaluation.study import study_tables as tables_of
+from genreflow.evaluation.study import StudyResults
+from genreflow.evaluation.study import study_tables as study_tables_of
 from genreflow.features.shapes import segment_shape
 from genreflow.figures import calibration, confusion, curves, scores, tagging
 from genreflow.folds.assign import assign, select
@@ -217,7 +218,7 @@ def _evaluated(is_tagged):
     }  # fmt: skip
     pairs = pd.DataFrame([(index["track_id"][0], index["track_id"][9], "recording", 0.95, 0.0)], columns=PAIR)
     titles = index.set_index("track_id")["title"]
-    built, headline = tables_of(study, runs, folds, index, titles, {"a": 1}, {}, pairs)
+    built, headline = study_tables_of(StudyResults(study, runs, folds, index, titles, {"a": 1}, {}, pairs))
     numbers = {name: value for name, value in headline.items() if isinstance(value, int | float)}
     return {"headline": list(numbers.values())} | {
         name: values

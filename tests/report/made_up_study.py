@@ -34,7 +34,7 @@ def study(names: list[str]) -> page.Study:
             for track, name in zip(ids, names, strict=True)
         ]
     )
-    heard = confusion_browser(names, ids)
+    browser = confusion_browser(names, ids)
     places = {f"{method}_{axis}": [float(i) for i in range(len(ids))] for method in ("pca", "tsne") for axis in "xy"}
     label_issues = tracks[["track_id", "title"]].assign(
         kind="label", label=one, suggested=two, score=0.9, other_title=names, reason=names
@@ -43,15 +43,29 @@ def study(names: list[str]) -> page.Study:
     return page.Study(
         title=one,
         headline=page.Headline(names, 926, 6, 920, 27_600, 5, 212, 0.2, "slice", 0.694, 0.66, 0.72),
-        audit=pd.DataFrame([{"class": name, "tracks": 184, "groups": 40, "slices": 5520} for name in names]),
+        tables={
+            "audit": pd.DataFrame([{"class": name, "tracks": 184, "groups": 40, "slices": 5520} for name in names]),
+            "warnings": pd.DataFrame({"reason": "W_LONG", "tracks": 2, "share": 0.1, "title": names, "message": names}),
+            "copies": pd.DataFrame(
+                {"recording": "0f", "title": names, "class": names, "verdict": "warn", "message": names},
+            ),
+            "settings": pd.DataFrame([key | accuracy | {"baseline": 0.2, "folds": 5, "diverged": 0}]),
+            "runs": pd.DataFrame(
+                [key | accuracy | {"fold": "1", "status": "finished", "seconds": 290.0, "device": one}]
+            ),
+            "experiments": pd.DataFrame(
+                [key | accuracy | published | {"experiment": one, "title": one, "axis": two, "value": two}]
+            ),
+            "classes": pd.DataFrame(
+                [key | {"level": "slice", "class": name, "f1": 0.7, "support": 9} for name in names]
+            ),
+            "tracks": tracks,
+            "holdout": tracks,
+        },
         quarantine=pd.DataFrame(
             [{"dataset": one, "title": name, "reason": "Q_EMPTY", "message": name} for name in names]
         ),
-        warnings=pd.DataFrame({"reason": "W_LONG", "tracks": 2, "share": 0.1, "title": names, "message": names}),
         warned=pd.DataFrame({"title": names, "reason": "W_LONG", "message": names}),
-        copies=pd.DataFrame(
-            {"recording": "0f", "title": names, "class": names, "verdict": "warn", "message": names},
-        ),
         notices=names,
         thresholds={one: 1.5},
         leakage=pd.DataFrame(
@@ -68,28 +82,21 @@ def study(names: list[str]) -> page.Study:
         bandwidth=pd.DataFrame(
             {"class": names, "tracks": 9, "p10": 15_000.0, "median": 16_000.0, "p90": 20_000.0, "codecs": names}
         ),
-        settings=pd.DataFrame([key | accuracy | {"baseline": 0.2, "folds": 5, "diverged": 0}]),
-        runs=pd.DataFrame([key | accuracy | {"fold": "1", "status": "finished", "seconds": 290.0, "device": one}]),
         training=[picture],
-        experiments=pd.DataFrame(
-            [key | accuracy | published | {"experiment": one, "title": one, "axis": two, "value": two}]
-        ),
         experiment_pictures={one: [picture]},
         compared={one: pd.DataFrame({"dropout": [0.2, 0.5], "pool": names[:2], "batch": 300}, index=names[:2])},
         confusion=[picture],
-        confusion_browser=heard,
-        classes=pd.DataFrame([key | {"level": "slice", "class": name, "f1": 0.7, "support": 9} for name in names]),
-        tracks=tracks,
-        holdout=page.Holdout(names, [picture], tracks, confusion_browser(names, ids[:3])),
-        label_issues=page.Told(label_issues, names),
-        library=page.Told(pd.DataFrame({"track_id": ids, "title": names, "label": names, **places}), names),
+        confusion_browser=browser,
+        holdout=page.Holdout(names, [picture], confusion_browser(names, ids[:3])),
+        label_issues=page.Introduced(label_issues, names),
+        library=page.Introduced(pd.DataFrame({"track_id": ids, "title": names, "label": names, **places}), names),
         titles=dict(zip(ids, names, strict=True)),
         slices=[picture],
         architecture=[picture],
         methods=names,
         identity=dict(zip(names, names, strict=True)),
         citation=names,
-        cost=page.Told(pd.DataFrame({"stage": names, "jobs": 3, "seconds": 290.0}), names),
+        cost=page.Introduced(pd.DataFrame({"stage": names, "jobs": 3, "seconds": 290.0}), names),
     )
 
 
@@ -117,7 +124,7 @@ def media(made: page.Study) -> page.Media:
     """Return places of all that the page shows."""
     return page.Media(
         {picture.name: f"media/{picture.name}.svg" for picture in made.pictures},
-        {track: Excerpt(f"media/{track}.ogg", 3.0) for track in made.wanted()},
+        {track: Excerpt(f"media/{track}.ogg", 3.0) for track in made.candidates()},
         {"tracks": "data/tracks.csv"},
     )
 

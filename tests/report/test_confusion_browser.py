@@ -48,7 +48,7 @@ def test_a_track_is_in_the_cell_of_its_class_and_its_vote_the_surest_first():
 
 def test_mistakes_are_wanted_before_what_is_right():
     heard = confusion_browser([run_of(pd.concat(TRACKS))], "caption")
-    assert list(heard.wanted()) == ["t2", "t1", "t0"]
+    assert list(heard.candidates()) == ["t2", "t1", "t0"]
 
 
 def test_runs_that_diverged_and_later_rounds_are_left_out():
@@ -61,13 +61,13 @@ def test_a_cell_lists_so_many_tracks_and_counts_all():
     many = pd.concat([slices(f"t{number:03d}", "a", [SURE]) for number in range(LISTED + 20)])
     heard = confusion_browser([run_of(many)], "caption")
     assert len(heard.cells[0, 0]) == LISTED + 20
-    assert len(list(heard.wanted())) == LISTED
+    assert len(list(heard.candidates())) == LISTED
 
 
 def test_tags_are_found_missed_or_wrongly_given():
     rows = pd.concat([tagged("t0", ["a", "b"], [0.9, 0.2, 0.7]), tagged("t1", [], [0.1, 0.2, 0.3])])
     heard = confusion_browser([run_of(rows, tags=True)], "caption")
-    assert heard.rows == CLASSES and heard.columns == ["found", "missed", "wrongly given"]
+    assert heard.rows == CLASSES and heard.columns == ["true positive", "missed", "false positive"]
     assert heard.cells == {(0, 0): [("t0", 0.9)], (1, 1): [("t0", 0.2)], (2, 2): [("t0", 0.7)]}
     assert (heard.answers["t0"].true, heard.answers["t0"].predicted) == ("a, b", "a, c")
     assert heard.answers["t1"].true == "none"

@@ -141,7 +141,11 @@ def test_every_figure_has_alt_text_a_caption_and_its_table():
 
 
 def test_data_preparation_alone_makes_a_page():
-    bare = page.Study("Data", page.Headline(["No model was trained."], 10, 1, 9, 270, 2), audit=study(TAME).audit)
+    bare = page.Study(
+        "Data",
+        page.Headline(["No model was trained."], 10, 1, 9, 270, 2),
+        tables={"audit": study(TAME).tables["audit"]},
+    )
     html = html_of(bare)
     assert anchors(html) == ["data", "results"]
     assert "this study prepares data only" in html
@@ -150,7 +154,12 @@ def test_data_preparation_alone_makes_a_page():
 
 @pytest.mark.parametrize("missing", ["experiments", "holdout", "tracks", "classes", "settings", "audit", "quarantine"])
 def test_a_missing_part_leaves_the_others(missing):
-    html = html_of(dataclasses.replace(study(TAME), **{missing: None}))
+    whole = study(TAME)
+    if missing in whole.tables:
+        part = {"tables": {name: frame for name, frame in whole.tables.items() if name != missing}}
+    else:
+        part = {missing: None}
+    html = html_of(dataclasses.replace(whole, **part))
     assert set(anchors(html_of(study(TAME)))) - set(anchors(html)) <= {missing}
     assert Outline(html).open == []
 
@@ -158,7 +167,7 @@ def test_a_missing_part_leaves_the_others(missing):
 def test_an_experiment_without_a_figure_keeps_its_table():
     html = html_of(dataclasses.replace(study(TAME), experiment_pictures={}))
     assert "<h3><bdi>name 0</bdi></h3>" in html
-    assert "Ours beside the published numbers" in html
+    assert "Our results and the published numbers" in html
 
 
 def test_empty_tables_count_as_missing():
@@ -169,18 +178,18 @@ def test_empty_tables_count_as_missing():
 @pytest.mark.parametrize(("diverged", "words"), [(2, "All 2 runs diverged"), (1, "1 of 2 runs diverged")])
 def test_diverged_runs_are_said(diverged, words):
     whole = study(TAME)
-    runs = pd.concat([whole.runs] * 2, ignore_index=True)
+    runs = pd.concat([whole.tables["runs"]] * 2, ignore_index=True)
     runs["status"] = ["diverged"] * diverged + ["finished"] * (2 - diverged)
     runs["slice_accuracy"] = np.nan
-    assert words in html_of(dataclasses.replace(whole, runs=runs))
+    assert words in html_of(dataclasses.replace(whole, tables={**whole.tables, "runs": runs}))
 
 
 def test_what_settings_share_waits_behind_what_they_differ_in():
     told = text(html_of(study(TAME)))
-    assert "Only what differs between the settings" in told
-    assert "What is the same in all of them (1)" in told
+    assert "Options that differ between the settings" in told
+    assert "Options that all settings share (1)" in told
     alone = {"name 0": pd.DataFrame({"dropout": [0.2, 0.5], "batch": 300}, index=["a", "b"])}
-    assert "The settings differ in dropout alone." in text(html_of(dataclasses.replace(study(TAME), compared=alone)))
+    assert "The settings differ only in dropout." in text(html_of(dataclasses.replace(study(TAME), compared=alone)))
 
 
 def test_the_same_study_gives_the_same_page():

@@ -26,7 +26,7 @@ def written(tmp_path):
 
     def write(made=None, *, within=1, tables=("tracks.csv",)) -> Path:
         made = made or study(TAME)
-        clips = {track: Clip(tmp_path / "track.ogg", 0.1 * n, 2.0) for n, track in enumerate(made.wanted()[:3])}
+        clips = {track: Clip(tmp_path / "track.ogg", 0.1 * n, 2.0) for n, track in enumerate(made.candidates()[:3])}
         page = tmp_path / "results/made/report/index.html"
         tables = [tmp_path / name for name in tables]
         write_report(made, page, page.parents[1] / "report.html", clips=clips, tables=tables, within=within)
@@ -77,4 +77,4 @@ def test_one_page_leads_to_all_studies(written, names):
     assert re.findall(r'href="([^"]+)"', html) == ["made/report/index.html", "made/report.html"]
     assert "<b>69.4 %</b><span>95 % interval 66.0 to 72.0 %</span>" in html
     assert "<script" not in html and "<img" not in html
-    assert "No study has a report yet." in overview([], results)
+    assert "There are no reports yet." in overview([], results)

@@ -4,26 +4,29 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from genreflow.evaluation import registry
+from genreflow.evaluation.registry import Column
 from genreflow.report import tables
 
 
 @pytest.mark.parametrize(
     ("written", "wanted"),
     [
-        (tables.percent(0.69421), "69.4"),
-        (tables.interval(0.694, 0.661, 0.725), "69.4 [66.1, 72.5]"),
-        (tables.plus_minus(0.6942, 0.1241), "69.4 ± 12.4"),
-        (tables.points(-0.004), "−0.4"),
-        (tables.points(0.021), "+2.1"),
-        (tables.count(27600), "27,600"),
-        (tables.duration(12.34), "12.3 s"),
-        (tables.duration(245), "4 min 05 s"),
-        (tables.duration(3720), "1 h 02 min"),
-        (tables.duration(59.97), "1 min 00 s"),
-        (tables.percent(np.nan), "–"),
-        (tables.interval(np.nan, np.nan, np.nan), "–"),
-        (tables.text(None), "–"),
-        (tables.text("a\x1b[0m\u202e"), "a\ufffd[0m\ufffd"),
+        (registry.percent(0.69421), "69.4"),
+        (registry.interval(0.694, 0.661, 0.725), "69.4 [66.1, 72.5]"),
+        (registry.plus_minus(0.6942, 0.1241), "69.4 ± 12.4"),
+        (registry.points(-0.004), "−0.4"),
+        (registry.points(0.021), "+2.1"),
+        (registry.whole(27600), "27,600"),
+        (registry.duration(12.34), "12.3 s"),
+        (registry.duration(245), "4 min 05 s"),
+        (registry.duration(3720), "1 h 02 min"),
+        (registry.duration(59.97), "1 min 00 s"),
+        (registry.hours(4 / 60), "4 min 00 s"),
+        (registry.percent(np.nan), "–"),
+        (registry.interval(np.nan, np.nan, np.nan), "–"),
+        (registry.text(None), "–"),
+        (registry.text("a\x1b[0m\u202e"), "a\ufffd[0m\ufffd"),
     ],
 )
 def test_formats(written, wanted):
@@ -32,9 +35,9 @@ def test_formats(written, wanted):
 
 def test_columns_that_are_missing_or_silent_are_left_out():
     columns = [
-        tables.Column("A", ("a",), tables.count),
-        tables.Column("B", ("b",), tables.count),
-        tables.Column("C", ("c",), tables.count),
+        Column("A", ("a",), registry.whole),
+        Column("B", ("b",), registry.whole),
+        Column("C", ("c",), registry.whole),
     ]
     table = tables.table(pd.DataFrame({"a": [1, 2], "b": [np.nan, np.nan]}), columns, caption="t")
     assert table.headings == ["A"]

@@ -3,13 +3,15 @@ import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 HOME = Path(workflow.basedir)
 sys.path.insert(0, str(HOME))
 
 from genreflow.cli.exits import guarded
-from genreflow.cli.snakemake_call import process_executes_jobs
+from genreflow.cli.snakemake_call import process_executes_jobs, process_writes_report
 from genreflow.config.layers import load_config
+from genreflow.evaluation.study import TABLES
 from genreflow.figures.registry import section_of, title_of
 from genreflow.inference.files import stamps
 from genreflow.job import let_jobs_import_from
@@ -19,7 +21,6 @@ from genreflow.plan.staleness import REBUILD_STALE, force_stale
 from genreflow.plan.unsettled import retry_unsettled
 from genreflow.project import layout
 from genreflow.project.layout import LOG
-from genreflow.report.captions import TABLES as CAPTIONED
 from genreflow.report.captions import label_of, rst_of
 from genreflow.run_summary import run_summary
 from genreflow.shutdown import IGNORE_INTERRUPTS, signals_passed_on
@@ -135,17 +136,30 @@ def figure_label(wildcards):
     return {"result": label_of(title_of(figure_of(wildcards), facts), facts)}
 
 
-def in_report(file, table):
-    """Return a table as Snakemake's own report shows it; tables that are only drawn are not shown."""
-    if table not in CAPTIONED:
+# Snakemake's report reads captions from files only, so they are written while it is made.
+CAPTIONS = TemporaryDirectory() if process_writes_report() else None
+
+
+def caption_file(table):
+    """Return a file with the caption of a table; None where no report is made."""
+    if CAPTIONS is None:
+        return None
+    file = Path(CAPTIONS.name, f"{table.name}.rst")
+    file.write_text(table.caption, encoding="utf-8")
+    return str(file)
+
+
+def in_report(table):
+    """Return the CSV file of a table as Snakemake's own report shows it; tables for figures only are not shown."""
+    file = f"{layout.TABLES}/{table.name}.csv"
+    if not table.title:
         return file
-    section, title = CAPTIONED[table]
     return report(
         file,
-        caption=f"../report/tables/{table}.rst",
+        caption=caption_file(table),
         category="{study}",
-        subcategory=section,
+        subcategory=table.section,
         labels=lambda wildcards: {
-            "result": label_of(title, study_of(wildcards).page_facts)
+            "result": label_of(table.title, study_of(wildcards).page_facts)
         },
     )

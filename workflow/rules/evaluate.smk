@@ -4,7 +4,7 @@ rule tables:
         expand(
             f"{layout.TABLES}/{{table}}.{{format}}",
             study=PLAN.studies,
-            table=layout.STUDY_TABLES,
+            table=TABLES,
             format=["csv", "parquet"],
         ),
         expand(layout.HEADLINE, study=PLAN.studies),
@@ -23,11 +23,8 @@ rule evaluate_study:
         ),
         published=lambda wildcards: list(study_of(wildcards).published),
     output:
-        csv=[
-            in_report(f"{layout.TABLES}/{table}.csv", table)
-            for table in layout.STUDY_TABLES
-        ],
-        parquet=[f"{layout.TABLES}/{table}.parquet" for table in layout.STUDY_TABLES],
+        csv=[in_report(table) for table in TABLES.values()],
+        parquet=[f"{layout.TABLES}/{table}.parquet" for table in TABLES],
         headline=layout.HEADLINE,
     log:
         LOG["evaluate_study"],

@@ -9,7 +9,7 @@ rule figures:
 
 rule draw_figure:
     input:
-        tables=[f"{layout.TABLES}/{table}.parquet" for table in layout.STUDY_TABLES],
+        tables=[f"{layout.TABLES}/{table}.parquet" for table in TABLES],
         inspected=lambda wildcards: study_files.inspected_files(study_of(wildcards)),
         index=lambda wildcards: study_of(wildcards).main_input.index,
         indexes=lambda wildcards: study_of(wildcards).indexes,

@@ -7,8 +7,12 @@ rule report:
 
 rule write_report:
     input:
-        tables=[f"{layout.TABLES}/{table}.parquet" for table in layout.STUDY_TABLES],
-        csv=[f"{layout.TABLES}/{table}.csv" for table in CAPTIONED],
+        tables=[f"{layout.TABLES}/{table}.parquet" for table in TABLES],
+        csv=[
+            f"{layout.TABLES}/{name}.csv"
+            for name, table in TABLES.items()
+            if table.title
+        ],
         headline=layout.HEADLINE,
         library=layout.MAP,
         indexes=lambda wildcards: study_of(wildcards).indexes,

@@ -5,7 +5,7 @@ import pandas as pd
 from genreflow.datasets.duplicates import PAIRS
 from genreflow.datasets.index import facts_of, read_index
 from genreflow.evaluation.headline import write_headline
-from genreflow.evaluation.study import read_folds, read_published, read_runs, study_tables
+from genreflow.evaluation.study import StudyResults, read_folds, read_published, read_runs, study_tables
 from genreflow.job import job
 from genreflow.project.layout import STUDY
 from genreflow.store.csvs import write_csv
@@ -14,7 +14,7 @@ from genreflow.store.parquet import Header, read_frame, write_table
 with job(snakemake.log[0]):
     study, output = snakemake.params.study, snakemake.output
     indexes = pd.concat([read_index(path) for path in snakemake.input.indexes], ignore_index=True)
-    tables, headline = study_tables(
+    results = StudyResults(
         study,
         read_runs(Path(STUDY.format(study=study["name"])), study),
         read_folds(snakemake.input.get("folds", [])),
@@ -24,6 +24,7 @@ with job(snakemake.log[0]):
         read_published(snakemake.input.get("published", []), study["published"]),
         read_frame(snakemake.input.duplicates, PAIRS),
     )
+    tables, headline = study_tables(results)
     for csv, parquet in zip(output.csv, output.parquet, strict=True):
         table = tables[Path(csv).stem]
         write_csv(csv, table)

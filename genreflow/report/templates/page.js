@@ -3,7 +3,7 @@
   const data = JSON.parse(document.getElementById("page-data").textContent);
   const tracks = data.tracks;
 
-  /** Return a new element with properties and children; text is never taken for markup. */
+  /** Return a new element with properties and children; text is never parsed as markup. */
   function make(tag, properties = {}, ...children) {
     const element = Object.assign(document.createElement(tag), properties);
     element.append(...children);
@@ -15,12 +15,12 @@
     return element;
   }
 
-  // ---- The player: one for the whole page, at its lower edge.
+  // ---- The player of the page, at its lower edge.
 
   const player = document.getElementById("player");
   const audio = document.getElementById("audio");
   const playing = document.getElementById("playing");
-  let heard = null;
+  let loaded = null;
 
   function hasClip(id) {
     return id in data.clips;
@@ -30,39 +30,43 @@
     return tracks[id] ? tracks[id].title : data.titles[id] || id;
   }
 
-  function answerOf(told) {
-    return told.wrong ? `${told.true}, taken for ${told.predicted}` : `${told.true}, rightly`;
+  function answerOf(track) {
+    return track.wrong ? `${track.true}, predicted as ${track.predicted}` : `${track.true}, predicted correctly`;
+  }
+
+  function counted(number, noun) {
+    return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
   }
 
   function play(id) {
-    if (heard === id && !audio.paused) {
+    if (loaded === id && !audio.paused) {
       audio.pause();
       return;
     }
-    if (heard !== id) {
-      heard = id;
+    if (loaded !== id) {
+      loaded = id;
       audio.src = data.clips[id].url;
-      const told = tracks[id];
-      playing.textContent = told ? `${told.title}: ${answerOf(told)}` : titleOf(id);
+      const track = tracks[id];
+      playing.textContent = track ? `${track.title}: ${answerOf(track)}` : titleOf(id);
       player.hidden = false;
       document.body.classList.add("playing");
     }
     audio.play().catch((error) => {
-      if (error.name !== "AbortError") playing.textContent = `${titleOf(id)}: this browser cannot play it (${error.name}).`;
+      if (error.name !== "AbortError") playing.textContent = `${titleOf(id)}: this browser cannot play the excerpt (${error.name}).`;
     });
   }
 
   function showState() {
     for (const button of document.querySelectorAll("button.play")) {
-      const on = button.dataset.track === heard && !audio.paused;
+      const on = button.dataset.track === loaded && !audio.paused;
       button.setAttribute("aria-pressed", String(on));
     }
   }
 
   function showPlace() {
-    const second = heard === null ? -1 : data.clips[heard].begin + audio.currentTime;
+    const second = loaded === null ? -1 : data.clips[loaded].begin + audio.currentTime;
     for (const bar of document.querySelectorAll(".strip")) {
-      const slices = bar.dataset.track === heard ? [...bar.children] : [];
+      const slices = bar.dataset.track === loaded ? [...bar.children] : [];
       let now = -1;
       slices.forEach((slice, number) => { if (Number(slice.dataset.begin) <= second) now = number; });
       [...bar.children].forEach((slice, number) => slice.classList.toggle("now", number === now && !audio.paused));
@@ -75,7 +79,7 @@
     audio.pause();
     player.hidden = true;
     document.body.classList.remove("playing");
-    const button = [...document.querySelectorAll("button.play")].find((each) => each.dataset.track === heard);
+    const button = [...document.querySelectorAll("button.play")].find((each) => each.dataset.track === loaded);
     if (button) button.focus();
   });
   document.addEventListener("click", (event) => {
@@ -93,39 +97,39 @@
     if (hasClip(place.dataset.playable)) place.append(playButton(place.dataset.playable));
   }
 
-  // ---- Cells of confusion matrices, and the tracks in them.
+  // ---- Cells of confusion matrices, and their tracks.
 
-  function strip(id, told) {
+  function strip(id, track) {
     const bar = make("span", { className: "strip" });
     bar.dataset.track = id;
-    setAttributes(bar, { role: "img", "aria-label": stripInWords(told) });
-    for (const [begin, predicted, percent] of told.slices) {
+    setAttributes(bar, { role: "img", "aria-label": stripInWords(track) });
+    for (const [begin, predicted, percent] of track.slices) {
       const name = data.classes[predicted];
       const slice = make("i", { title: `from ${begin.toFixed(1)} s: ${name}, ${percent} %` });
       slice.dataset.begin = begin;
-      slice.className = name === told.true ? "right" : name === told.predicted ? "wrong" : "other";
+      slice.className = name === track.true ? "right" : name === track.predicted ? "wrong" : "other";
       slice.style.opacity = String(0.3 + 0.7 * percent / 100);
       bar.append(slice);
     }
     return bar;
   }
 
-  function stripInWords(told) {
+  function stripInWords(track) {
     const counts = new Map();
-    for (const [, predicted] of told.slices) {
+    for (const [, predicted] of track.slices) {
       counts.set(data.classes[predicted], (counts.get(data.classes[predicted]) || 0) + 1);
     }
     const parts = [...counts].sort((a, b) => b[1] - a[1]).map(([name, count]) => `${count} ${name}`);
-    return `Of ${told.slices.length} slices: ${parts.join(", ")}`;
+    return `${counted(track.slices.length, "slice")}: ${parts.join(", ")}`;
   }
 
   function entry(id, percent) {
-    const told = tracks[id];
+    const track = tracks[id];
     const item = make("li", {}, hasClip(id) ? playButton(id) : make("span", { className: "mute" }));
-    const words = make("div", {}, make("bdi", { className: "title", textContent: told.title }));
-    words.append(make("span", { className: "told", textContent: `${told.true} → ${told.predicted}, ${percent} %` }));
-    if (told.slices.length) {
-      words.append(strip(id, told), make("span", { className: "told", textContent: stripInWords(told) }));
+    const words = make("div", {}, make("bdi", { className: "title", textContent: track.title }));
+    words.append(make("span", { className: "told", textContent: `${track.true} → ${track.predicted}, ${percent} %` }));
+    if (track.slices.length) {
+      words.append(strip(id, track), make("span", { className: "told", textContent: stripInWords(track) }));
     }
     item.append(words);
     return item;
@@ -148,11 +152,11 @@
     const more = cell.count - cell.tracks.length;
     if (more > 0) place.append(make("p", { className: "note", textContent: `… and ${more} more, in tracks.csv.` }));
     const silent = cell.tracks.filter(([id]) => !hasClip(id)).length;
-    if (silent) place.append(make("p", { className: "note", textContent: `${silent} without an excerpt: there are ${Object.keys(data.clips).length} in this report.` }));
+    if (silent) place.append(make("p", { className: "note", textContent: `${counted(silent, "track")} without an excerpt; this report has ${counted(Object.keys(data.clips).length, "excerpt")}.` }));
     showState();
   }
 
-  /** Let the reader of a large matrix choose a row, whose cells then stand in the place of the largest mistakes. */
+  /** Add a menu of rows to a large matrix; the cells of the selected row replace the largest mistakes. */
   function chooser(table) {
     const number = table.dataset.panel;
     const panel = data.panels[number];
@@ -230,17 +234,17 @@
     });
   }
 
-  // ---- Tables: in any order, and long ones by what is typed.
+  // ---- Tables: sorting, and filtering of long ones.
 
   const UNITS = { h: 3600, min: 60, s: 1 };
 
   function sortable(text) {
-    const told = text.trim().replace(/,/g, "").replace(/\u2212/g, "-");
-    if (told === "–" || told === "") return [2, 0];
-    const durations = [...told.matchAll(/([\d.]+) (h|min|s)\b/g)];
+    const value = text.trim().replace(/,/g, "").replace(/\u2212/g, "-");
+    if (value === "–" || value === "") return [2, 0];
+    const durations = [...value.matchAll(/([\d.]+) (h|min|s)\b/g)];
     if (durations.length) return [0, durations.reduce((sum, [, value, unit]) => sum + value * UNITS[unit], 0)];
-    const number = parseFloat(told);
-    return Number.isNaN(number) ? [1, told.toLowerCase()] : [0, number];
+    const number = parseFloat(value);
+    return Number.isNaN(number) ? [1, value.toLowerCase()] : [0, number];
   }
 
   function order(table, column, heading) {
@@ -303,7 +307,7 @@
     const map = data.map;
     const canvas = place.querySelector("canvas");
     const said = place.querySelector(".said");
-    // Of many classes the commonest, which come first, have a look of their own; the others are one group.
+    // The most common classes come first and have their own color and shape; the others are one group.
     const named = map.classes.length > LOOKS ? LOOKS - 1 : map.classes.length;
     const groupOf = (label) => Math.min(label, named);
     const groups = map.classes.slice(0, named);
@@ -347,8 +351,7 @@
         const place = [14 + x[number] / 1000 * (width - 28), 14 + (1 - y[number] / 1000) * (height - 28)];
         points.push([number, ...place]);
         mark(pen, groupOf(label), ...place, radius);
-        const told = tracks[id];
-        if (told && told.wrong) {
+        if (tracks[id] && tracks[id].wrong) {
           pen.strokeStyle = colour("--ink");
           pen.lineWidth = 1.2;
           pen.stroke();
@@ -369,8 +372,7 @@
       paint();
       if (number < 0) return;
       const id = map.tracks[number];
-      const told = tracks[id];
-      const answer = told ? answerOf(told) : map.classes[map.labels[number]];
+      const answer = tracks[id] ? answerOf(tracks[id]) : map.classes[map.labels[number]];
       said.textContent = `${titleOf(id)}: ${answer}${hasClip(id) ? "" : " (no excerpt)"}`;
     }
 
