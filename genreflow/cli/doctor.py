@@ -1,4 +1,4 @@
-"""`genreflow doctor`: whether this machine has all that a run needs. Nothing that it writes stays."""
+"""`genreflow doctor`: check that this machine has everything a run needs; nothing it writes remains."""
 
 import argparse
 import errno
@@ -33,17 +33,17 @@ _GB = 1e9
 _PYTHON, _SNAKEMAKE = (3, 11), 9
 _LITTLE_DISK, _SOME_DISK, _LITTLE_MEMORY, _SOME_MEMORY = 1 * _GB, 20 * _GB, 2 * _GB, 8 * _GB
 _FEW_FILES, _SLOW_S = 1_024, 1.0
-_CLOCKS_S = 5.0  # by which a file's time and the machine's may differ before Snakemake takes the old for the new
-# What is decoded besides what libsndfile can write for a test: names of FFmpeg's decoders.
+_CLOCKS_S = 5.0  # difference between the clocks of disk and machine from which Snakemake confuses old and new
+# FFmpeg's decoders of formats that libsndfile cannot write for a test.
 _DECODERS = ("aac", "alac", "flac", "mp3float", "vorbis", "opus", "pcm_s16le")
 _FORMATS = (("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("AIFF", "PCM_16"), ("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III"))
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: what was looked at, how it is, a sentence, and what to do if it is not well.
+    """The result of a check: its name, state, a sentence, and advice for a problem.
 
-    `is_machine`: a problem of disk or permissions, which has an exit code of its own.
+    `is_machine` marks a problem of disk or permissions, which has an exit code of its own.
     """
 
     what: str
@@ -55,12 +55,12 @@ class Finding:
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.description = "Looks at packages, codecs, cores, memory, GPU, disk, file system, clock and locale."
+    parser.description = "Check packages, codecs, cores, memory, GPU, disk, file system, clock and locale."
     shared.json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Look and tell; return 0 if there is no problem, 5 for one of disk or permissions, 2 for any other."""
+    """Run all checks; return 0 without a problem, 5 for one of disk or permissions, 2 for any other."""
     findings = list(examine())
     if options.json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
@@ -68,14 +68,14 @@ def run(options: argparse.Namespace) -> int:
         print("\n".join(_line(finding) for finding in findings))
     problems = [finding for finding in findings if finding.state == PROBLEM]
     if not problems:
-        print_result("Nothing stands in the way of a run.", following="genreflow check")
+        print_result("No problems found.", following="genreflow check")
         return Exit.OK
-    print_result(f"{len(problems)} of {len(findings)} checks found a problem; what to do is said above.")
+    print_result(f"{len(problems)} of {len(findings)} checks found a problem, see above.")
     return Exit.MACHINE if any(problem.is_machine for problem in problems) else Exit.INPUT
 
 
 def examine() -> Iterator[Finding]:
-    """Yield what there is to say of this machine, and of the folder that one is in; no check ends another."""
+    """Yield the findings of all checks; an error in one does not end the others."""
     for check in CHECKS:
         try:
             yield from check()
@@ -105,7 +105,7 @@ def _python() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    """Compare what is installed with what envs/ locks, and with what genreflow itself uses."""
+    """Compare the installed packages with those locked in envs/ and with those that genreflow imports."""
     home = SNAKEFILE.parent / "envs"
     try:
         locks = "".join((home / name).read_text() for name in ("requirements.lock", "torch.lock"))
@@ -120,7 +120,7 @@ def _packages() -> Iterator[Finding]:
     if missing := [name for name in used if installed.get(name) is None]:
         yield Finding("packages", PROBLEM, f"Not installed: {', '.join(missing)}.", "Run `make install`.")
     if missing := [name for name in extra if installed.get(name) is None]:
-        told = f"Not installed: {', '.join(missing)}, without which `explain` and `export` can do less."
+        told = f"Not installed: {', '.join(missing)}, which parts of `explain` and `export` need."
         yield Finding("packages", NOTE, told, f"pip install {' '.join(missing)}")
     other = [
         f"{name} {installed[name]} (locked: {locked[name]})"
@@ -130,11 +130,11 @@ def _packages() -> Iterator[Finding]:
     if other:
         yield Finding("packages", NOTE, f"Other versions than those tested: {', '.join(other)}.", "Run `make install`.")
     elif all(installed.get(name) for name in used):
-        yield Finding("packages", OK, f"All {len(used)} packages that it uses have the versions they are locked at.")
+        yield Finding("packages", OK, f"All {len(used)} required packages have their locked versions.")
 
 
 def _direct(text: str) -> tuple[list[str], list[str]]:
-    """Return the packages that genreflow uses, and those that it can do without, as requirements.in lists them."""
+    """Return the required and the optional packages of requirements.in."""
     sections = [re.findall(r"^([\w.-]+)", part, re.M) for part in re.split(r"^#.*\n", text, flags=re.M) if part.strip()]
     return sections[0], sections[1]
 
@@ -156,7 +156,7 @@ def _snakemake() -> Iterator[Finding]:
 
 
 def _codecs() -> Iterator[Finding]:
-    """Write a second of sound in each format that can be written, and decode it as a track is decoded."""
+    """Write a second of sound in each format that can be written, and decode it like a track."""
     import numpy as np
     import soundfile
 
@@ -170,7 +170,7 @@ def _codecs() -> Iterator[Finding]:
     rate, thresholds = settings.sample_rate, settings.thresholds
     time_s = np.arange(rate) / rate
     sound = (0.3 * np.sin(2 * np.pi * 440 * time_s) + 0.1 * np.sin(2 * np.pi * 3_000 * time_s)).astype(np.float32)
-    advice = "Run `make install`; with conda, take the environments in envs/."
+    advice = "Run `make install`; with conda, use the environments in envs/."
     missing = [name for name in _DECODERS if name not in decode.av.codecs_available]
     unread = []
     with tempfile.TemporaryDirectory(prefix="genreflow-", dir=temporary_folder()) as folder:
@@ -178,9 +178,9 @@ def _codecs() -> Iterator[Finding]:
             path = Path(folder, f"sound.{form.lower()}")
             try:
                 soundfile.write(path, sound, rate, format=form, subtype=subtype)
-                heard = decode.decode(str(path), max_seconds=2.0, thresholds=thresholds)
-                if abs(heard.seconds - 1) > 0.1:
-                    unread.append(f"{form} (it came back as {heard.seconds:.2f} s)")
+                decoded = decode.decode(str(path), max_seconds=2.0, thresholds=thresholds)
+                if abs(decoded.seconds - 1) > 0.1:
+                    unread.append(f"{form} (decoded to {decoded.seconds:.2f} s)")
             except (RejectedTrack, soundfile.SoundFileError, ValueError) as error:
                 unread.append(f"{form} ({error})")
     if missing or unread:
@@ -195,7 +195,7 @@ def _codecs() -> Iterator[Finding]:
         yield Finding("ogg", PROBLEM, refused.message, advice)
     else:
         library = soundfile.__libsndfile_version__
-        yield Finding("ogg", OK, f"A second of sound came back from Ogg Vorbis as it was (libsndfile {library}).")
+        yield Finding("ogg", OK, f"A second of sound was encoded as Ogg Vorbis and decoded (libsndfile {library}).")
 
 
 def _cores() -> Iterator[Finding]:
@@ -215,7 +215,7 @@ def _memory() -> Iterator[Finding]:
     )
     told = f"{free / _GB:.1f} GB of {of} are free."
     if free < _LITTLE_MEMORY:
-        yield Finding("memory", PROBLEM, told, "Close other programs, or ask for more memory.", is_machine=True)
+        yield Finding("memory", PROBLEM, told, "Close other programs, or request more memory.", is_machine=True)
     elif free < _SOME_MEMORY:
         yield Finding("memory", NOTE, told, "Use few --cores: decoding a track may take limits.track_memory_gb.")
     else:
@@ -271,10 +271,10 @@ def _one_gpu(number: int) -> Finding:
         square.matmul(square).sum().item()
     except (RuntimeError, AssertionError) as error:  # the latter where torch was built without CUDA
         told = f"{name} cannot compute: {str(error).splitlines()[0]}"
-        return Finding("gpu", PROBLEM, told, "Set limits.device: cpu, or mend the driver.")
+        return Finding("gpu", PROBLEM, told, "Set limits.device: cpu, or repair the driver.")
     told = f"{name}, {free / _GB:.0f} GB of {total / _GB:.0f} GB free, torch {torch.__version__}."
     if free < total / 2:
-        return Finding("gpu", NOTE, told, "Another program uses it; trainings may not fit beside that.")
+        return Finding("gpu", NOTE, told, "Another program uses it; trainings may not fit into the rest.")
     return Finding("gpu", OK, told)
 
 
@@ -290,13 +290,13 @@ def _disk() -> Iterator[Finding]:
         if free < _LITTLE_DISK:
             yield Finding(f"disk for {what}", PROBLEM, told, "Make room.", is_machine=True)
         elif free < _SOME_DISK and what == "results":
-            yield Finding(f"disk for {what}", NOTE, told, "`genreflow check` tells how much a run takes.")
+            yield Finding(f"disk for {what}", NOTE, told, "`genreflow check` estimates the disk space of a run.")
         else:
             yield Finding(f"disk for {what}", OK, told)
 
 
 def _caches() -> Iterator[Finding]:
-    """Look at the folders of the user that libraries write to, as every command does before it begins."""
+    """Check the folders of the user that libraries write to."""
     kept = [place for place in writable.places() if place.obstacle]  # for which no temporary folder could be made
     for place in writable.replaced:
         told = f"{place.users} cannot write there: {place.obstacle}. A temporary folder takes its place."
@@ -305,11 +305,11 @@ def _caches() -> Iterator[Finding]:
         told = f"{place.users} cannot write there: {place.obstacle}."
         yield Finding(place.variable, PROBLEM, told, f"Set {place.variable} to a folder of yours.", is_machine=True)
     if not (writable.replaced or kept):
-        yield Finding("caches", OK, "Libraries can write to the folders that they keep caches in.")
+        yield Finding("caches", OK, "Libraries can write to their cache folders.")
 
 
 def _file_system() -> Iterator[Finding]:
-    """Try in a folder of its own what results do."""
+    """Try the file operations of results in a temporary folder."""
     home = _results_home()
     try:
         with tempfile.TemporaryDirectory(prefix=".genreflow-doctor-", dir=home) as folder:
@@ -318,7 +318,7 @@ def _file_system() -> Iterator[Finding]:
             yield _clock(Path(folder))
     except OSError as error:
         told = f"Nothing can be written safely in {home}: {error.strerror}."
-        yield Finding("writing", PROBLEM, told, "Start in a folder that is yours, on a local disk.", is_machine=True)
+        yield Finding("writing", PROBLEM, told, "Work in a folder of yours on a local disk.", is_machine=True)
 
 
 def _writing(folder: Path) -> Finding:
@@ -328,7 +328,7 @@ def _writing(folder: Path) -> Finding:
         temporary.write_bytes(bytes(2**20))
     took = time.perf_counter() - began
     if (folder / "written").stat().st_size != 2**20:
-        raise OSError(errno.EIO, "a file is not as it was written", str(folder))
+        raise OSError(errno.EIO, "a file differs from what was written", str(folder))
     with open(folder / "locked", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     told = f"A file was written, flushed, renamed and locked in {folder.parent}, in {1000 * took:.0f} ms."
@@ -338,11 +338,11 @@ def _writing(folder: Path) -> Finding:
 
 
 def _names(folder: Path) -> Finding:
-    """Try names that music collections and settings have."""
+    """Try file names of music collections and settings."""
     odd = []
     (folder / "Case").touch()
     if (folder / "case").exists():
-        odd.append("names that differ in case alone are one file")
+        odd.append("names that differ only in case are one file")
     tried = {"of 255 bytes": b"n" * 255, "that are no UTF-8": b"\xff\xfe", "with = , : ?": b"a=1,b:2?"}
     for kind, name in tried.items():
         try:
@@ -350,16 +350,18 @@ def _names(folder: Path) -> Finding:
         except OSError:
             odd.append(f"names {kind} are refused")
     if odd:
-        return Finding("names", NOTE, f"In {folder.parent} {'; '.join(odd)}.", "Another file system takes any name.")
-    return Finding("names", OK, "The file system takes any name, and tells upper from lower case.")
+        return Finding(
+            "names", NOTE, f"In {folder.parent} {'; '.join(odd)}.", "Use a file system that accepts any name."
+        )
+    return Finding("names", OK, "The file system accepts any name and is case-sensitive.")
 
 
 def _clock(folder: Path) -> Finding:
     (folder / "now").touch()
     differ = (folder / "now").stat().st_mtime - time.time()
     if abs(differ) > _CLOCKS_S:
-        told = f"The clock of the disk is {differ:+.0f} s from that of this machine, and Snakemake goes by file times."
-        return Finding("clock", NOTE, told, "Let both follow the same time server.")
+        told = f"The clock of the disk is {differ:+.0f} s from that of this machine, and Snakemake compares file times."
+        return Finding("clock", NOTE, told, "Synchronize both with one time server.")
     if time.time() < Path(__file__).stat().st_mtime - _CLOCKS_S:
         return Finding("clock", NOTE, "The clock is behind: genreflow itself is from the future.", "Set the clock.")
     return Finding("clock", OK, f"It is {time.strftime('%Y-%m-%d %H:%M %Z')}, for the disk as well.")

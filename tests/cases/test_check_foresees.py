@@ -184,7 +184,7 @@ def test_a_folder_is_not_good_without_one_of_its_classes(music, capsys):
     for path in (music / "c").iterdir():
         path.write_text("<html>")
     assert main(["check", "music"]) == 2
-    assert "Every file will be refused of c" in capsys.readouterr().err
+    assert "Every file of c will be refused" in capsys.readouterr().err
 
 
 def _too_short(music):
