@@ -350,9 +350,7 @@ def _names(folder: Path) -> Finding:
         except OSError:
             odd.append(f"names {kind} are refused")
     if odd:
-        return Finding(
-            "names", NOTE, f"In {folder.parent} {'; '.join(odd)}.", "Use a file system that accepts any name."
-        )
+        return Finding("names", NOTE, f"In {folder.parent} {'; '.join(odd)}.", "Use another file system.")
     return Finding("names", OK, "The file system accepts any name and is case-sensitive.")
 
 

@@ -70,42 +70,42 @@ def build(
         When a track of the catalogue is in no shard, or in several.
     """
     tracks = read(catalogue).drop(["bytes", "mtime_ns", "ctime_ns", "sha256"]).to_pandas()
-    audio = pd.concat(
+    decoded = pd.concat(
         [read_frame(path, "audio", HEARD).assign(shard=shard) for shard, path in zip(shards, audio, strict=True)],
         ignore_index=True,
     )
-    _same_tracks(tracks["track_id"], audio["track_id"], catalogue)
+    _same_tracks(tracks["track_id"], decoded["track_id"], catalogue)
     cut = _fates(slices)
-    _same_tracks(audio.loc[audio["verdict"] != "quarantine", "track_id"], cut["track_id"], catalogue)
-    return join(tracks, audio, cut, read_frame(duplicates, PAIRS), across_classes=across_classes)
+    _same_tracks(decoded.loc[decoded["verdict"] != "quarantine", "track_id"], cut["track_id"], catalogue)
+    return join(tracks, decoded, cut, read_frame(duplicates, PAIRS), across_classes=across_classes)
 
 
 def join(
-    tracks: pd.DataFrame, audio: pd.DataFrame, cut: pd.DataFrame, pairs: pd.DataFrame, *, across_classes: str
+    tracks: pd.DataFrame, decoded: pd.DataFrame, cut: pd.DataFrame, pairs: pd.DataFrame, *, across_classes: str
 ) -> pd.DataFrame:
     """Return the index from tables in memory, see `build`.
 
     Parameters
     ----------
     tracks
-        A row a track of the catalogue, `SCHEMA` of that but for stamps and hashes.
-    audio
-        A row a track of the audio shards, `HEARD` and ``shard``.
+        A row per track of the catalogue, `SCHEMA` of that but for stamps and hashes.
+    decoded
+        A row per track of the audio shards, `HEARD` and ``shard``.
     cut
-        A row a track that was cut, ``track_id, slices, padded_s, verdict, reason, message``.
+        A row per track that was cut, ``track_id, slices, padded_s, verdict, reason, message``.
     pairs
         Equal recordings.
     """
     tracks = tracks.assign(title=[printable(path) for path in tracks["path"]])
-    usable = audio.loc[audio["verdict"] != "quarantine", "track_id"]
+    usable = decoded.loc[decoded["verdict"] != "quarantine", "track_id"]
     copies = resolve(tracks[tracks["track_id"].isin(usable)], pairs, across_classes)
-    index = tracks.merge(audio.drop(columns=["reason", "message"]), on="track_id")
+    index = tracks.merge(decoded.drop(columns=["reason", "message"]), on="track_id")
     index = index.merge(cut[["track_id", "slices", "padded_s"]], on="track_id", how="left")
     joined = copies.set_index("track_id")
     merged = index["track_id"].map(joined["group"]).astype(object)
     index["group"] = merged.where(merged.notna(), index["group"].astype(object))
     index["recording"] = index["track_id"].map(joined["recording"])
-    index["reason"], index["message"] = _judgement(index["track_id"], [tracks, audio, copies, cut])
+    index["reason"], index["message"] = _judgement(index["track_id"], [tracks, decoded, copies, cut])
     refused = index["reason"].str.startswith("Q_")
     index["verdict"] = index["reason"].map(verdict_of)
     index["slices"] = index["slices"].fillna(0).astype(int).where(~refused, 0)

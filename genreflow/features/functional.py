@@ -10,13 +10,12 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from genreflow.config.base import Settings
-from genreflow.config.inputs import Descriptors, LogMel, MusicMaps, Stft
+from genreflow.config.inputs import Descriptors, FrontEndSettings, LogMel, MusicMaps, Stft
 from genreflow.config.load import settings_from
 from genreflow.errors import UserError
-from genreflow.features import descriptor_sets, maps, mel, spectrogram
+from genreflow.features.front_end import FrontEnd
 
-S = TypeVar("S", bound=Settings)
+S = TypeVar("S", bound=FrontEndSettings)
 
 
 def logmel(y: np.ndarray, *, sr: int = 44_100, **settings: Any) -> np.ndarray:
@@ -49,8 +48,7 @@ def logmel(y: np.ndarray, *, sr: int = 44_100, **settings: Any) -> np.ndarray:
     >>> gf.features.logmel(y, sr=22_050, n_mels=64, hop=512).shape
     (64, 44)
     """
-    front_end = _settings(LogMel, sr, settings)
-    return mel.log_mel(_samples(y, 1), front_end)
+    return _transformed(y, _front_end(LogMel, sr, settings))
 
 
 def stft(y: np.ndarray, *, sr: int = 22_050, **settings: Any) -> np.ndarray:
@@ -75,8 +73,7 @@ def stft(y: np.ndarray, *, sr: int = 22_050, **settings: Any) -> np.ndarray:
     >>> gf.features.stft(np.ones(66_048, np.float32), sr=22_050).shape
     (513, 128)
     """
-    front_end = _settings(Stft, sr, settings)
-    return spectrogram.stft_magnitude(_samples(y, 1 if front_end.centred else front_end.n_fft), front_end)
+    return _transformed(y, _front_end(Stft, sr, settings))
 
 
 def music_maps(y: np.ndarray, *, sr: int = 22_050, **settings: Any) -> pd.DataFrame:
@@ -102,9 +99,8 @@ def music_maps(y: np.ndarray, *, sr: int = 22_050, **settings: Any) -> pd.DataFr
     >>> list(gf.features.music_maps(np.random.default_rng(0).normal(size=22_050)))[:2]
     ['short-term energy', 'zero-crossing rate']
     """
-    front_end = _settings(MusicMaps, sr, settings)
-    values = maps.music_maps(_samples(y, front_end.n_fft), front_end)
-    return pd.DataFrame(values.T, columns=list(maps.units(front_end)))
+    front_end = _front_end(MusicMaps, sr, settings)
+    return pd.DataFrame(_transformed(y, front_end).T, columns=front_end.rows())
 
 
 def descriptors(y: np.ndarray, *, sr: int = 22_050, **settings: Any) -> pd.Series:
@@ -130,18 +126,16 @@ def descriptors(y: np.ndarray, *, sr: int = 22_050, **settings: Any) -> pd.Serie
     >>> len(gf.features.descriptors(np.random.default_rng(0).normal(size=66_150), set="means25"))
     25
     """
-    front_end = _settings(Descriptors, sr, settings)
-    return pd.Series(
-        descriptor_sets.describe(_samples(y, front_end.n_fft), front_end), index=descriptor_sets.names(front_end)
-    )
+    front_end = _front_end(Descriptors, sr, settings)
+    return pd.Series(_transformed(y, front_end), index=front_end.rows())
 
 
-def _settings(kind: type[S], sr: int, settings: dict[str, Any]) -> S:
-    return settings_from(kind, {"sample_rate": sr, **settings}, f"features.{kind.__name__}")
+def _front_end(kind: type[S], sr: int, settings: dict[str, Any]) -> FrontEnd[S]:
+    return FrontEnd.of(settings_from(kind, {"sample_rate": sr, **settings}, f"features.{kind.__name__}"))
 
 
-def _samples(y: np.ndarray, least: int) -> np.ndarray:
-    samples = np.asarray(y, np.float32)
+def _transformed(y: np.ndarray, front_end: FrontEnd[Any]) -> np.ndarray:
+    samples, least = np.asarray(y, np.float32), max(1, front_end.n_fft - 2 * front_end.margin)
     if samples.ndim != 1 or len(samples) < least or not np.isfinite(samples).all():
         raise UserError(f"y: {least:,} or more finite samples in one dimension are needed, not shape {samples.shape}.")
-    return samples
+    return front_end.transform(samples)
