@@ -1,7 +1,7 @@
-"""Finding products that are not as they were written, and putting them aside so that they are made again.
+"""Find damaged products and set them aside, so that they are remade.
 
-A damaged product is renamed, not deleted: a hidden name keeps the time at which it was written. Made again from the
-same sources it is the same, so that time is given back to it, and nothing that was made from it runs again.
+A damaged product is renamed to a hidden name, which keeps its modification time. Remade from the same sources it has
+the same content, so the time is restored, and nothing made from it runs again.
 """
 
 import os
@@ -27,32 +27,31 @@ _OF_A_RUN = (MODEL, HISTORY, PREDICTIONS)
 
 @dataclass(frozen=True)
 class Finding:
-    """A product that is missing or damaged, and how that shows."""
+    """A missing or damaged product, and the evidence."""
 
     path: Path
     problem: str
 
 
 def products(results: Path) -> list[Path]:
-    """Return the files below a results folder that carry checksums, in order."""
+    """Return the files with checksums below a results folder, sorted."""
     return sorted(path for path in files_below(results) if path.suffix in _CHECKED and not path.name.startswith("."))
 
 
 def find_damage(files: Sequence[Path]) -> Iterator[Finding | None]:
-    """Check products in order, reading all of each; yield what is wrong, None for a sound one.
+    """Read every product in full, in order; yield a finding for each, None for an intact one.
 
-    Tables and shards have a checksum a page or chunk, normalised tracks one a page, JSON files a seal; the files of a
-    run have the SHA-256 that their ``run.json`` holds. A normalised track that a table names and that is not there is
-    damage of that table.
+    Tables have a checksum per page, shards per chunk, normalised tracks per page; JSON files have a seal, and the files
+    of a run are bound by the SHA-256 in ``run.json``. A table that names a missing track counts as damaged.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield from pool.map(_check, files)
 
 
 def set_aside_damaged(path: Path) -> list[Path]:
-    """Rename a damaged product, so that it is made again; return the products that are missing now.
+    """Rename a damaged product, so that it is remade; return the products that are now missing.
 
-    A normalised track is made with its shard's table, a recording beside a page with the page; so these go with it.
+    A normalised track is made by the job of its shard's table, an excerpt by that of its page: these are set aside too.
     """
     gone = [path, *(_made_with(path) if path.suffix == ".ogg" else [])]
     for product in gone:
@@ -62,9 +61,9 @@ def set_aside_damaged(path: Path) -> list[Path]:
 
 
 def missing_stages(results: Path) -> list[list[Path]]:
-    """Return the products that were put aside and not made since, stage by stage; each is made of those before it.
+    """Return the products that were set aside and not yet remade, by stage, in the order in which they are made.
 
-    Recordings are not among them: each is made with its table or page.
+    Audio files are left out: they are made with their table or page.
     """
     products = map(_product, _set_aside(results))
     missing = sorted(
@@ -76,7 +75,7 @@ def missing_stages(results: Path) -> list[list[Path]]:
 
 
 def restore_mtimes(products: Iterable[Path]) -> None:
-    """Give products that were put aside and made again the times of the damaged ones, which are deleted."""
+    """Give remade products the times of the damaged ones, and delete these."""
     for product in products:
         if product.exists():
             stamp = _aside(product).stat()
@@ -85,9 +84,9 @@ def restore_mtimes(products: Iterable[Path]) -> None:
 
 
 def sweep(results: Path) -> None:
-    """Delete damaged products that were made again; of the others nothing is lost.
+    """Delete the set-aside files of products that were remade; keep the others.
 
-    A recording is made with its table or page, or no longer needed by it.
+    A set-aside audio file was remade with its table or page, or is no longer needed.
     """
     asides = _set_aside(results)
     made = [aside for aside in asides if _product(aside).exists()]
@@ -98,7 +97,7 @@ def sweep(results: Path) -> None:
 
 
 def put_back(results: Path) -> None:
-    """Give damaged products that could not be made again their names back, so that they are found as damaged."""
+    """Rename damaged products that could not be remade back, so that they are reported again."""
     for aside in _set_aside(results):
         if not _product(aside).exists():
             aside.rename(_product(aside))
@@ -137,19 +136,19 @@ def _check_table(path: Path) -> None:
 
 
 def _check_run(path: Path) -> None:
-    """Raise Damaged if the facts of a run are not as they were written, or name a file that is missing."""
+    """Raise Damaged if ``run.json`` is not as it was written, or names a missing file."""
     missing = [name for name in read_run(path.parent)[FILES] if not path.with_name(name).exists()]
     if missing:
         raise Damaged(path, f"{missing[0]}, which belongs to it, is missing")
 
 
 def _check_run_of(path: Path) -> None:
-    """Raise Damaged if a file of a run is not the one that its facts were written with."""
+    """Raise Damaged if a file of a run is not the one that ``run.json`` binds."""
     if path.name in _OF_A_RUN and path.parent.name.startswith(FOLD_PREFIX) and not path.with_name(RUN).exists():
         raise Damaged(path, f"{RUN}, which belongs to it, is missing")
     try:
         facts = read_run(path.parent)
-    except UserError as error:  # which is found as damage of the facts themselves, if they are there
+    except UserError as error:  # reported as damage of run.json, if it exists
         if path.name == MODEL:
             raise UserError(f"{path} cannot be checked, as {error}") from error
         return
@@ -158,13 +157,13 @@ def _check_run_of(path: Path) -> None:
 
 
 def _check_track(path: Path) -> None:
-    from genreflow.audio.vorbis import check_pages  # which a damaged table or shard is found without
+    from genreflow.audio.vorbis import check_pages  # not needed for tables and shards
 
     check_pages(path)
 
 
 def _made_with(ogg: Path) -> list[Path]:
-    """Return the products that rules name and with which a recording is made."""
+    """Return the products with whose jobs an audio file is made."""
     if ogg.parent.name == "media":
         return [ogg.parents[1] / "index.html"]
     folder = ogg.parents[2]

@@ -1,4 +1,4 @@
-"""The last lines of a run: what happened, where the result is, what to do next."""
+"""The closing lines of a run: its results, where they are, and what to do next."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

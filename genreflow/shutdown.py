@@ -1,4 +1,4 @@
-"""Stopping jobs: SIGTERM and Ctrl-C reach the jobs of a live run, which write their checkpoints."""
+"""Stop jobs: SIGTERM and Ctrl-C are passed on to the jobs of a run, which write their checkpoints."""
 
 import _thread
 import os
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import psutil
 
-# Put before each job's command. Ctrl-C goes to all processes of a terminal; jobs are sent SIGTERM instead.
+# Prefix of each job's command: Ctrl-C reaches all processes of a terminal, but jobs are to get SIGTERM instead.
 IGNORE_INTERRUPTS = "trap '' INT; "
-# Time that a job has to write its checkpoint, and snakemake to end after its jobs.
+# Time for a job to write its checkpoint, and for Snakemake to end after its jobs.
 PATIENCE_S, _END_S = 6.0, 2.0
 _STOPS = {signal.SIGINT, signal.SIGTERM}
 _watched: list[int] | None = None
@@ -20,11 +20,11 @@ _watched: list[int] | None = None
 
 @contextmanager
 def signals_passed_on() -> Iterator[list[int]]:
-    """Pass SIGTERM and SIGINT on to the jobs of this process; yield the list of the signals that have come so far.
+    """Pass SIGTERM and SIGINT on to the jobs of this process; yield the list of signals received so far.
 
-    Snakemake sets handlers of its own, so signals are noted where Python notes all of them. Snakemake lets running
-    jobs end at SIGTERM, and waits for them at SIGINT; both end as soon as the jobs have. A second signal ends them at
-    once. Outside the main thread nothing is passed on.
+    Snakemake installs handlers of its own, so signals are read from Python's wakeup file descriptor. Snakemake waits
+    for running jobs at either signal, and ends as soon as they have. A second signal kills the jobs at once. Outside
+    the main thread nothing is passed on.
     """
     global _watched
     if _watched is not None or threading.current_thread() is not threading.main_thread():
@@ -49,7 +49,7 @@ def signals_passed_on() -> Iterator[list[int]]:
 
 
 def is_job(process: psutil.Process) -> bool:
-    """Tell whether a process runs a script of the pipeline; the shell around it does not count."""
+    """Return whether a process runs a script of the pipeline; the shell around it does not count."""
     try:
         words = process.cmdline()
     except psutil.Error:
@@ -59,9 +59,9 @@ def is_job(process: psutil.Process) -> bool:
 
 
 def stop(jobs: Iterable[psutil.Process], patience: float = PATIENCE_S) -> None:
-    """Send jobs SIGTERM; kill those that have not ended after so many seconds, and what any has started.
+    """Send SIGTERM to jobs; after `patience` seconds kill those that still run, and the workers of all.
 
-    The workers of a job are not sent SIGTERM: it would take the death of one for a fault of a track.
+    Workers get no SIGTERM: their job would blame the track that a dead worker was decoding.
     """
     families = {job: _below(job) for job in jobs}
     workers = {worker for family in families.values() for worker in family}
@@ -83,7 +83,7 @@ def _below(process: psutil.Process) -> list[psutil.Process]:
 
 
 def _after_fork() -> None:
-    """Leave signals of a forked worker to itself: it would write them into the pipe of its parent."""
+    """Stop passing signals on in a forked worker, which would write them into the pipe of its parent."""
     global _watched
     if _watched is not None:
         _watched = None
@@ -95,13 +95,13 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 def _end(*_: object) -> None:
-    """End before any job runs; snakemake sets another handler then."""
+    """End the process; Snakemake replaces this handler before any job runs."""
     stop(filter(is_job, _below(psutil.Process())))
     raise SystemExit(128 + signal.SIGTERM)
 
 
 def _watch(reader: int, noted: list[int]) -> None:
-    """Note signals until the other end of the pipe is closed."""
+    """Record signals until the other end of the pipe is closed."""
     while numbers := os.read(reader, 64):
         for number in numbers:
             is_first = not _STOPS & set(noted)
@@ -114,7 +114,7 @@ def _watch(reader: int, noted: list[int]) -> None:
 def _pass_on(is_first: bool) -> None:
     stop(filter(is_job, _below(psutil.Process())), PATIENCE_S if is_first else 0.0)
     if is_first and signal.SIGTERM in (_watched or []):
-        # Jobs that run elsewhere are waited for at SIGTERM, and canceled at SIGINT.
+        # At SIGTERM Snakemake waits for cluster jobs; at SIGINT it cancels them.
         end = threading.Event()
         end.wait(_END_S)
         if _watched is not None:

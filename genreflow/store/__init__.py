@@ -1,1 +1,1 @@
-"""Files: atomic writes, digests, and Parquet tables whose schema and origin travel inside them."""
+"""Files: atomic writes, digests, sealed JSON, and Parquet and HDF5 files with checksums and a header."""

@@ -1,4 +1,4 @@
-"""Writing a file so that it is either wholly there or not there at all."""
+"""Atomic writes: a file is there in full or not at all."""
 
 import os
 import tempfile
@@ -7,17 +7,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 TEMPORARY_SUFFIX = ".tmp"
-# Beginning of the names of what is only there to be mapped into memory, and made again when it is missing.
+# Prefix of files that are only memory-mapped, and remade when they are missing.
 MAPPED = ".mapped-"
 
 
 @contextmanager
 def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
-    """Yield a temporary path in the folder of `path`; rename it to `path` once the block has ended well.
+    """Yield a temporary path in the folder of `path`; rename it to `path` when the block succeeds.
 
-    The file is flushed to disk before the rename and the folder after it, so that a crash at any moment
-    leaves the old file or the new one. Two processes that write the same path do not disturb each other:
-    the last rename wins.
+    The file is flushed to disk before the rename and the folder after it, so a crash at any moment leaves the old file
+    or the new one. If two processes write the same path, the last rename wins.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,12 +48,12 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
 
 
 def waiting_place(folder: Path) -> Path:
-    """Return the hidden folder in which files wait until all are there that belong into `folder`."""
+    """Return the hidden folder in which files wait until all files of `folder` are there."""
     return folder.with_name(f".{folder.name}")
 
 
 def _make_like_a_plain_file(path: Path) -> None:
-    # mkstemp makes files private; a shared results folder wants the modes that open() would have given.
+    # mkstemp makes files private; in a shared results folder they need the mode that open() would set.
     umask = os.umask(0)
     os.umask(umask)
     path.chmod(0o666 & ~umask)

@@ -1,4 +1,4 @@
-"""CSV files that open safely in a spreadsheet."""
+"""CSV files that are safe to open in a spreadsheet."""
 
 import os
 from typing import Any
@@ -8,16 +8,16 @@ import pandas as pd
 from genreflow.store.atomic import atomic_write
 from genreflow.store.text import sanitize
 
-# A spreadsheet takes text that starts so for a formula (CWE-1236).
+# Text that begins so is a formula to a spreadsheet (CWE-1236).
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def write_csv(path: str | os.PathLike, frame: pd.DataFrame) -> None:
-    """Write `frame` as UTF-8 CSV (RFC 4180), atomically; its index is left out.
+    """Write `frame` as UTF-8 CSV (RFC 4180) without its index, atomically.
 
-    Text that a spreadsheet would run as a formula gets an apostrophe in front (a class named ``-core`` becomes
-    ``'-core``), and what would steer a terminal is escaped; Parquet tables keep both as they are. Numbers stay numbers,
-    to ten digits, and missing values are empty.
+    Text that a spreadsheet would take for a formula is prefixed with an apostrophe (the class ``-core`` becomes
+    ``'-core``), and control characters are escaped; Parquet tables keep both. Numbers have ten digits, and missing
+    values are empty.
     """
     safe = frame.rename(columns=_defuse).copy()
     for place, kind in enumerate(frame.dtypes):

@@ -1,4 +1,4 @@
-"""Digests: the names of contents, settings and code."""
+"""Digests of files and of settings."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def digest(*parts: Any, length: int = 16) -> str:
-    """Return `length` hex digits that name JSON-like `parts`; the order of keys in mappings is irrelevant."""
+    """Return `length` hex digits of the SHA-256 of JSON-like `parts`; the order of keys in mappings is irrelevant."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 

@@ -1,9 +1,9 @@
-"""Shards of arrays as HDF5 files: written once, chunked by segment, checksummed throughout.
+"""Shards of arrays as HDF5 files, chunked by segment, with checksums throughout.
 
-HDF5 returns flipped bits silently unless data is written with Fletcher-32 checksums; what describes the data has
-checksums in the newer file formats alone, so only these are written. Text of variable length and long attributes
-would lie outside both: text is stored at a fixed length, and facts as an array. HDF5 renews these checksums when a
-file is edited, so the file also has a seal: a checksum of its header and of the checksums of all chunks.
+HDF5 returns flipped bits silently unless data has Fletcher-32 checksums, and checks metadata only in its newer file
+formats, so both are used. Neither covers text of variable length and long attributes: text has a fixed length, and the
+header is an array. HDF5 updates these checksums when a file is edited, so the file also has a seal: a checksum of its
+header and of the checksums of all chunks.
 """
 
 import json
@@ -32,12 +32,12 @@ _FLETCHER = 4  # bytes of its checksum
 def write_shard(path: str | os.PathLike, arrays: Mapping[str, np.ndarray], header: Header) -> None:
     """Write arrays with the same number of rows, ``[n, ...]``, and their header, atomically.
 
-    The same arrays and header are the same bytes. Text is an array of NumPy's `str_`.
+    The same arrays and header give the same bytes. Text is an array of NumPy's `str_`.
 
     Raises
     ------
     ValueError
-        When the numbers of rows differ.
+        If the numbers of rows differ.
     """
     if len({len(array) for array in arrays.values()}) > 1:
         raise ValueError(f"rows differ: { ({name: len(array) for name, array in arrays.items()}) }")
@@ -45,8 +45,8 @@ def write_shard(path: str | os.PathLike, arrays: Mapping[str, np.ndarray], heade
         atomic_write(path) as temporary,
         h5py.File(temporary, "w", libver=("v110", "v110"), locking=False) as file,
     ):
-        said = json.dumps(asdict(header) | {"name": Path(path).name}).encode()
-        file.create_dataset(_HEADER, data=np.frombuffer(said, np.uint8), chunks=(len(said),), fletcher32=True)
+        content = json.dumps(asdict(header) | {"name": Path(path).name}).encode()
+        file.create_dataset(_HEADER, data=np.frombuffer(content, np.uint8), chunks=(len(content),), fletcher32=True)
         group = file.create_group(_ARRAYS)
         for name, array in arrays.items():
             _write(group, name, array)
@@ -69,16 +69,16 @@ def read_shard(
     kind
         As in its header.
     names
-        Of the arrays; all of them if not given.
+        Names of the arrays, by default all.
     rows
-        A slice, or row numbers in any order; all rows if not given.
+        A slice, or row numbers in any order; by default all rows.
 
     Raises
     ------
     Damaged
-        When the file is not as it was written, or is another shard than belongs there.
+        If the file is not as it was written, or another shard has its name.
     UserError
-        When there is no such file, or it has no such array.
+        If there is no such file or array.
     """
     with _opened(path, kind) as file:
         group = file[_ARRAYS]
@@ -89,7 +89,7 @@ def read_shard(
 
 
 def read_header(path: str | os.PathLike, kind: str | None = None) -> Header:
-    """Read what a shard says of itself; with `kind`, refuse a shard of another kind."""
+    """Read the header of a shard; with `kind`, refuse a shard of another kind."""
     with _opened(path, kind) as file:
         return _header(path, file, kind)
 
@@ -99,9 +99,9 @@ def _header(path: str | os.PathLike, file: h5py.File, kind: str | None) -> Heade
 
 
 def _seal(file: h5py.File, path: str | os.PathLike) -> int:
-    """Return a checksum of the names, types and shapes of all datasets, and of the checksum that each chunk ends with.
+    """Return a checksum of the names, types and shapes of all datasets, and of the checksum at the end of each chunk.
 
-    A chunk that is read is then verified by its own checksum, and chunks that are not need not be read.
+    Reading a chunk verifies its own checksum, so the seal need not read chunks.
     """
     checksum = 0
     with open(path, "rb") as raw:
@@ -124,7 +124,7 @@ def _write(group: h5py.Group, name: str, array: np.ndarray) -> None:
     if array.dtype.kind == "U":
         array = np.char.encode(array, "utf-8")
         array = array.astype(h5py.string_dtype("utf-8", max(1, array.dtype.itemsize)))
-    if array.size == 0:  # which has no chunks, nor anything to damage
+    if array.size == 0:  # HDF5 does not chunk empty datasets
         group.create_dataset(name, data=array)
         return
     row_bytes = int(np.prod(array.shape[1:])) * array.dtype.itemsize
@@ -134,28 +134,28 @@ def _write(group: h5py.Group, name: str, array: np.ndarray) -> None:
 
 def _read(dataset: h5py.Dataset, rows: slice | np.ndarray | None) -> np.ndarray:
     if rows is None or isinstance(rows, slice):
-        found = dataset[rows or slice(None)]
+        array = dataset[rows or slice(None)]
     else:
-        found = _rows(dataset, np.asarray(rows, np.int64))
-    return np.char.decode(found, "utf-8") if h5py.check_string_dtype(dataset.dtype) else found
+        array = _rows(dataset, np.asarray(rows, np.int64))
+    return np.char.decode(array, "utf-8") if h5py.check_string_dtype(dataset.dtype) else array
 
 
 def _rows(dataset: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
-    """Read rows by number: each run of neighbours at once, as HDF5's own selection of scattered rows is slow."""
-    wanted, places = np.unique(rows, return_inverse=True)
-    if len(wanted) and not 0 <= wanted[0] <= wanted[-1] < len(dataset):
-        raise IndexError(f"rows {wanted[0]} to {wanted[-1]} of {len(dataset)}")
-    found = np.empty((len(wanted), *dataset.shape[1:]), dataset.dtype)
-    bounds = [0, *(np.flatnonzero(np.diff(wanted) > 1) + 1), len(wanted)]
+    """Read rows by number, consecutive ones at once: HDF5's own selection of scattered rows is slow."""
+    numbers, inverse = np.unique(rows, return_inverse=True)
+    if len(numbers) and not 0 <= numbers[0] <= numbers[-1] < len(dataset):
+        raise IndexError(f"rows {numbers[0]} to {numbers[-1]} of {len(dataset)}")
+    array = np.empty((len(numbers), *dataset.shape[1:]), dataset.dtype)
+    bounds = [0, *(np.flatnonzero(np.diff(numbers) > 1) + 1), len(numbers)]
     for begin, end in pairwise(bounds):
         if end > begin:
-            found[begin:end] = dataset[wanted[begin] : wanted[end - 1] + 1]
-    return found[places]
+            array[begin:end] = dataset[numbers[begin] : numbers[end - 1] + 1]
+    return array[inverse]
 
 
 @contextmanager
 def _opened(path: str | os.PathLike, kind: str | None) -> Iterator[h5py.File]:
-    """Open a shard for reading; whatever HDF5 stumbles over is damage."""
+    """Open a shard for reading; any error of HDF5 counts as damage."""
     try:
         with h5py.File(path, "r", locking=False) as file:
             if _HEADER not in file or _SEAL not in file.attrs:

@@ -1,9 +1,8 @@
-"""Parquet tables with page checksums, and a header that says what they are and which key made them.
+"""Parquet tables with page checksums and a header: their kind, key, schema version and facts.
 
-Snappy, zstd and plain Parquet all return flipped bits silently unless page checksums are written *and*
-verified, so both are always on. The footer, which holds the header and says where columns lie, has no checksum of
-its own: it is sealed with one that is kept within it. The header names the file, so that two that changed places are
-noticed.
+Parquet returns flipped bits silently, whatever the compression, unless page checksums are written *and* verified, so
+both are always on. The footer, which holds the header and the places of columns, has no checksum of its own: it
+contains one, computed with zeros in its place. The header names the file, so that swapped files are noticed.
 """
 
 import json
@@ -23,14 +22,13 @@ from genreflow.errors import Damaged, UserError
 from genreflow.store.atomic import atomic_write
 
 _HEADER = b"genreflow"
-# A footer's checksum stands in the footer, and is that of the footer with zeros in its place.
 _SEAL, _NO_SEAL = re.compile(rb"footer crc32 ([0-9a-f]{8})"), b"footer crc32 00000000"
-_TAIL = 8  # bytes at the end of a file: the length of the footer, and the format's name
+_TAIL = 8  # bytes at the end of a file: the length of the footer, and the magic number
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a table is: its kind, the version of that kind's schema, the key that made it, and free facts."""
+    """The header of a file: its kind, its key, the version of the kind's schema, and facts."""
 
     kind: str
     key: str = ""
@@ -70,9 +68,9 @@ def read_table(path: str | os.PathLike, kind: str, columns: list[str] | None = N
     Raises
     ------
     Damaged
-        When the file is not as it was written, or is another table than belongs there.
+        If the file is not as it was written, or another table has its name.
     UserError
-        When there is no such file.
+        If there is no such file.
     """
     read_header(path, kind)
     try:
@@ -87,7 +85,7 @@ def read_frame(path: str | os.PathLike, kind: str, columns: list[str] | None = N
 
 
 def read_header(path: str | os.PathLike, kind: str | None = None) -> Header:
-    """Read what a table says of itself; errors as for `read_table`."""
+    """Read the header of a table; raises as `read_table`."""
     try:
         seal = _is_sealed(_footer(path)[0])
         if seal is False:
@@ -104,19 +102,19 @@ def read_header(path: str | os.PathLike, kind: str | None = None) -> Header:
     return checked_header(path, json.loads(metadata[_HEADER]), kind)
 
 
-def checked_header(path: str | os.PathLike, said: dict[str, Any], kind: str | None) -> Header:
-    """Return the header in which a file says its ``name, kind, key, version, facts``; Damaged if it is another one."""
-    name = said.pop("name", None)
+def checked_header(path: str | os.PathLike, fields: dict[str, Any], kind: str | None) -> Header:
+    """Return a header from its fields ``name, kind, key, version, facts``; raise Damaged if name or kind differ."""
+    name = fields.pop("name", None)
     if name != Path(path).name:
-        raise Damaged(path, f"it was written as {name}" if name else "it does not say how it was named")
-    header = Header(**said)
+        raise Damaged(path, f"it was written as {name}" if name else "its header has no name")
+    header = Header(**fields)
     if kind is not None and header.kind != kind:
         raise Damaged(path, f"it holds {header.kind!r}, where {kind!r} belongs")
     return header
 
 
 def array_column(arrays: np.ndarray) -> pa.Array:
-    """Return `arrays` [n, ...] as a column of n fixed-size binaries; shape and dtype belong into the header."""
+    """Return `arrays` [n, ...] as a column of n fixed-size binaries; the header is to hold shape and dtype."""
     arrays = np.ascontiguousarray(arrays)
     width = int(np.prod(arrays.shape[1:])) * arrays.dtype.itemsize
     return pa.FixedSizeBinaryArray.from_buffers(
@@ -137,7 +135,7 @@ def column_arrays(column: pa.ChunkedArray, shape: tuple[int, ...], dtype: str) -
 
 
 def _footer(path: str | os.PathLike) -> tuple[bytes, int]:
-    """Return the footer of a file, and where it begins."""
+    """Return the footer of a file, and its offset."""
     with open(path, "rb") as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(0, end - _TAIL))
@@ -156,7 +154,7 @@ def _seal(path: str | os.PathLike) -> None:
 
 
 def _is_sealed(footer: bytes) -> bool | None:
-    """Tell whether a footer is as it was written; None if it has no seal."""
+    """Return whether the checksum of a footer is right; None if it has none."""
     seal = _SEAL.search(footer)
     if seal is None:
         return None

@@ -1,6 +1,6 @@
-"""Files that people name: only regular ones are opened, and no more of them is read than such a file can have.
+"""Open files that users name: only regular ones, up to a maximal size.
 
-Opening a pipe waits for somebody who writes into it, and a device such as ``/dev/zero`` never ends.
+Opening a pipe blocks until there is a writer, and a device such as ``/dev/zero`` never ends.
 """
 
 import os
@@ -20,11 +20,11 @@ _KINDS = {
 
 
 def expand_home(path: str | os.PathLike) -> Path:
-    """Return a path with ``~`` at its beginning replaced by the home of the user; UserError where none is known."""
+    """Return a path with a leading ``~`` replaced by the user's home; UserError if that is unknown."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
-        raise UserError(f"{path}: it is not known which folder ~ is. Set HOME, or write the whole path.") from None
+        raise UserError(f"{path}: the home folder ~ is unknown. Set HOME, or write the whole path.") from None
 
 
 def open_regular(path: str | bytes | os.PathLike, *, most: int, wanted: str = "a file") -> BinaryIO:
@@ -33,23 +33,23 @@ def open_regular(path: str | bytes | os.PathLike, *, most: int, wanted: str = "a
     Parameters
     ----------
     wanted
-        What the file should be, with its article, for the message.
+        The expected kind of file with its article, for the message.
 
     Raises
     ------
     UserError
-        When it is a folder, a pipe, a socket or a device, or too large.
+        If it is a folder, a pipe, a socket or a device, or too large.
     OSError
         As `open`.
     """
-    # Without O_NONBLOCK opening a pipe waits; for a regular file it means nothing.
+    # Without O_NONBLOCK opening a pipe blocks; for a regular file it has no effect.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     file = None
     try:
         status, name = os.fstat(descriptor), os.fsdecode(path)
         if not stat.S_ISREG(status.st_mode):
             kind = _KINDS.get(stat.S_IFMT(status.st_mode), "no regular file")
-            raise UserError(f"{name} is {kind}, and {wanted} is wanted. Name a regular file.")
+            raise UserError(f"{name} is {kind}, but {wanted} is needed. Name a regular file.")
         if status.st_size > most:
             raise UserError(
                 f"{name} has {_size(status.st_size)}, and {wanted} has {_size(most)} at most. Is it the right file?"
@@ -64,7 +64,7 @@ def open_regular(path: str | bytes | os.PathLike, *, most: int, wanted: str = "a
 def read_regular(path: str | bytes | os.PathLike, *, most: int, wanted: str = "a file") -> bytes:
     """Return the content of a regular file of at most `most` bytes; raises as `open_regular`."""
     with open_regular(path, most=most, wanted=wanted) as file:
-        content = file.read(most + 1)  # files below /proc claim no bytes, and have some
+        content = file.read(most + 1)  # files below /proc report a size of 0
     if len(content) > most:
         raise UserError(f"{os.fsdecode(path)} goes on after {_size(most)}: it is not {wanted}. Is it the right file?")
     return content

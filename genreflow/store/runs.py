@@ -1,4 +1,4 @@
-"""The files of a run, which belong together: its facts hold the SHA-256 of its weights, history and predictions."""
+"""The files of a run. ``run.json`` holds its facts, and the SHA-256 of its weights, history and predictions."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ FOLD_PREFIX = "fold-"
 
 
 def write_run(folder: str | os.PathLike, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the facts of a run, the last of its files; return them as they will be read."""
+    """Write ``run.json``, the last file of a run; return its content."""
     whole = {"kind": "run", "version": RUN_VERSION, "name": run_name(folder)} | dict(facts)
     return write_sealed(Path(folder, RUN), whole, files=(MODEL, HISTORY, PREDICTIONS))
 
@@ -25,35 +25,34 @@ def read_run(folder: str | os.PathLike, *, files: Iterable[str] = (), key: str |
     Parameters
     ----------
     folder
-        Of the run.
+        Folder of the run.
     files
-        Those of its files that are about to be read.
+        Files of the run to verify: those that are about to be read.
     key
-        The key that the run must have; any if not given.
+        The key that the run must have; any if None.
 
     Raises
     ------
     Damaged
-        When the facts or one of the files is not as it was written, or they are of another run than the one that
-        belongs there.
+        If ``run.json`` or one of the files is not as it was written, or belongs to another run.
     UserError
-        When they were written by another version, or there are none.
+        If there is no ``run.json``, or another version wrote it.
     """
     path = Path(folder, RUN)
     facts = read_sealed(path, files=files)
     if facts.get("kind") != "run":
-        raise Damaged(path, "it does not describe a run")
+        raise Damaged(path, "it is not that of a run")
     check_version(path, facts)
     name = run_name(folder)
     if name.startswith(FOLD_PREFIX) and facts.get("name", "").startswith(FOLD_PREFIX) and facts["name"] != name:
         raise Damaged(path, f"it is that of {facts['name']}")
     if key is not None and facts.get("key") != key:
-        raise Damaged(path, "it is of another setting, other tracks or other code than belong there")
+        raise Damaged(path, "its key is that of other settings, tracks or code")
     return facts
 
 
 def check_version(path: Path, facts: Mapping[str, Any]) -> None:
-    """Raise UserError if facts of a run, or of an exported one, are of another version than is read here."""
+    """Raise UserError if another version wrote the facts of a run or of an exported model."""
     if facts.get("version") != RUN_VERSION:
         raise UserError(
             f"{path} was written by another version of genreflow (version {facts.get('version')} of such files; this"
@@ -63,5 +62,5 @@ def check_version(path: Path, facts: Mapping[str, Any]) -> None:
 
 
 def run_name(folder: str | os.PathLike) -> str:
-    """Return the name of a run's folder, ``fold-2r3``; that in which it waits for others has a dot before it."""
+    """Return the name of a run's folder, ``fold-2r3``, without the dot of a folder in which it waits for others."""
     return Path(folder).resolve().name.removeprefix(".")

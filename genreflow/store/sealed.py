@@ -1,7 +1,7 @@
-"""JSON files with a seal: a digest of all else in the file, which shows any change, and digests of files beside it.
+"""JSON files with a seal: a digest of the rest of the file, and digests of files beside it.
 
-A seal is no signature: whoever wants to forge one can work it out anew. It shows damage, edits by hand, and files that
-do not belong together.
+A seal reveals damage, manual edits, and files that do not belong together. It is not a signature: anyone can compute
+it.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from genreflow.store.digest import digest, file_sha256
 from genreflow.store.regular import read_regular
 
 SEAL, FILES = "seal", "files"
-_MOST = 64 * 2**20  # bytes; more would only fill the memory
+_MOST = 64 * 2**20  # bytes; larger files are refused
 
 
 def seal(facts: Mapping[str, Any]) -> str:
@@ -33,36 +33,36 @@ def write_sealed(path: str | os.PathLike, facts: Mapping[str, Any], *, files: It
     path
         The file.
     facts
-        What JSON can hold.
+        Values that JSON can hold.
     files
-        Names of files beside it, which have been written before. ``files`` of the facts is then their SHA-256.
+        Names of files beside it that are already written; their SHA-256 is stored in ``files``.
     """
     path = Path(path)
     bound = {name: file_sha256(path.with_name(name)) for name in files}
     bare = json.loads(json.dumps({**facts, FILES: bound} if bound else dict(facts)))
     whole = bare | {SEAL: seal(bare)}
     text = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
-    # Titles of strangers may hold halves of surrogate pairs, which UTF-8 has not and JSON can escape.
+    # Titles may hold lone surrogates, which JSON can escape and UTF-8 cannot encode.
     write_text(path, text.encode("utf-8", "backslashreplace").decode())
     return whole
 
 
 def read_sealed(path: str | os.PathLike, *, files: Iterable[str] = (), remedy: str = "") -> dict[str, Any]:
-    """Read facts, verifying their seal and the named files beside them.
+    """Read facts; verify their seal and the named files beside them.
 
     Parameters
     ----------
     path, files
-        As in `write_sealed`; only the files named here are read.
+        As in `write_sealed`; only these files are verified.
     remedy
-        What to do about damage, if the pipeline does not make the file again.
+        What to do about damage, if the pipeline does not make the file.
 
     Raises
     ------
     Damaged
-        When it is no JSON object, its seal is missing or broken, or a file is not the one that it was written with.
+        If it is no JSON object, its seal is missing or broken, or a file has another SHA-256.
     UserError
-        When there is no such file.
+        If there is no such file.
     """
     path = Path(path)
     try:
@@ -83,16 +83,16 @@ def read_sealed(path: str | os.PathLike, *, files: Iterable[str] = (), remedy: s
 
 
 def check_bound(path: Path, facts: Mapping[str, Any], *, content: bytes | None = None, remedy: str = "") -> None:
-    """Raise Damaged if a file is not the one that sealed facts beside it were written with.
+    """Raise Damaged if a file has another SHA-256 than sealed facts beside it hold.
 
     Parameters
     ----------
     path
         The file.
     facts
-        What `read_sealed` returns.
+        The result of `read_sealed`.
     content
-        Of the file, if it has been read.
+        Its content, if already read.
     remedy
         As in `read_sealed`.
 
@@ -102,8 +102,8 @@ def check_bound(path: Path, facts: Mapping[str, Any], *, content: bytes | None =
         When there is no such file.
     """
     try:
-        found = file_sha256(path) if content is None else hashlib.sha256(content).hexdigest()
+        sha256 = file_sha256(path) if content is None else hashlib.sha256(content).hexdigest()
     except FileNotFoundError:
-        raise UserError(f"{path} is missing. `genreflow run` makes it again.") from None
-    if found != facts.get(FILES, {}).get(path.name):
+        raise UserError(f"{path} is missing. `genreflow run` remakes it.") from None
+    if sha256 != facts.get(FILES, {}).get(path.name):
         raise Damaged(path, "it is not the file that was written with the facts beside it", remedy)

@@ -1,7 +1,4 @@
-"""The segments of a shard's tracks on disk: in Parquet what is small, in HDF5 waveforms and maps.
-
-Whoever reads a shard need not know which.
-"""
+"""The segments of a shard's tracks: small arrays in Parquet, waveforms and maps in HDF5; readers handle both."""
 
 import os
 from collections.abc import Sequence
@@ -17,14 +14,14 @@ from genreflow.store import hdf5, parquet
 from genreflow.store.parquet import Header
 
 KIND = "slices"
-FULL_SCALE = 32_767  # of waveforms, which are stored as whole numbers
+FULL_SCALE = 32_767  # of waveforms, which are stored as int16
 _COLUMNS = {"track_id": "U16", "slice": np.int32, "start_s": np.float64}
 COLUMNS = list(_COLUMNS)
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Segments with a row each: ``track_id, slice, start_s``, and their array ``[n, *shape]`` of ``facts["dtype"]``."""
+    """Segments: one row each (``track_id, slice, start_s``), and an array ``[n, *shape]`` of ``facts["dtype"]``."""
 
     rows: pd.DataFrame
     array: np.ndarray
@@ -41,7 +38,7 @@ class Shard:
 
 
 def write_shard(path: str | os.PathLike, shard: Shard) -> None:
-    """Write a shard, atomically, in the format that its suffix names."""
+    """Write a shard in the format of its suffix, atomically."""
     rows = shard.rows
     if Path(path).suffix == ".h5":
         columns = {name: rows[name].to_numpy(dtype) for name, dtype in _COLUMNS.items()}
@@ -59,19 +56,19 @@ def write_shard(path: str | os.PathLike, shard: Shard) -> None:
 
 
 def read_header(path: str | os.PathLike) -> Header:
-    """Return what a shard says of itself."""
+    """Return the header of a shard."""
     return hdf5.read_header(path, KIND) if Path(path).suffix == ".h5" else parquet.read_header(path, KIND)
 
 
 def read_rows(path: str | os.PathLike) -> pd.DataFrame:
-    """Return a row a segment: ``track_id, slice, start_s``."""
+    """Return one row per segment: ``track_id, slice, start_s``."""
     if Path(path).suffix == ".h5":
         return pd.DataFrame(hdf5.read_shard(path, KIND, COLUMNS))
     return parquet.read_frame(path, KIND, COLUMNS)
 
 
 def read_arrays(path: str | os.PathLike, rows: np.ndarray) -> np.ndarray:
-    """Return the segments in these rows (int64, ascending), ``[n, *shape]``, as they are stored."""
+    """Return the segments of some rows (int64, ascending) as stored, ``[n, *shape]``."""
     if Path(path).suffix == ".h5":
         return hdf5.read_shard(path, KIND, ["array"], rows=rows)["array"]
     facts = read_header(path).facts
@@ -80,5 +77,5 @@ def read_arrays(path: str | os.PathLike, rows: np.ndarray) -> np.ndarray:
 
 
 def as_fed(stored: np.ndarray) -> np.ndarray:
-    """Return stored slices as models see them, float32; waveforms are stored as whole numbers."""
+    """Return stored slices as float32, waveforms scaled to [-1, 1], as models are fed them."""
     return stored.astype(np.float32) / FULL_SCALE if stored.dtype == np.int16 else stored.astype(np.float32)

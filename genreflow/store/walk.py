@@ -1,4 +1,4 @@
-"""Walking through a folder of products, parts of which may be links to other disks."""
+"""Walk through a folder of products, parts of which may be links to other disks."""
 
 import os
 from collections.abc import Iterator
@@ -8,15 +8,15 @@ from genreflow.errors import NoFolder
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Yield the files below a folder, in the order of their names, whether the folders between are links or not.
+    """Yield the files below a folder, sorted by name; links to folders are followed.
 
-    Each real folder is entered once, and by a link only if it lies outside of `folder` and does not hold it: so loops
-    end, and nothing is reached that the folder is merely a part of. A folder that is not there has no files.
+    Each real folder is entered once, and through a link only if it lies outside of `folder` and does not contain it, so
+    that loops end. A missing folder has no files.
 
     Raises
     ------
     NoFolder
-        When the folder, or a link below it, leads nowhere; or the folder is a file.
+        If the folder is a file, or it or a link below it leads nowhere.
     """
     check_folder(folder)
     if folder.exists():
@@ -25,7 +25,7 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 def check_folder(path: Path) -> None:
-    """Raise NoFolder if something is at a path that is no folder; one that is not there yet will be made."""
+    """Raise NoFolder if a path exists and is not a folder."""
     _check_link(path)
     if path.exists() and not path.is_dir():
         raise NoFolder(f"{path} is a file, where a folder is needed. Move it away, or start in another folder.")
@@ -40,7 +40,7 @@ def _files(folder: Path, top: Path, entered: set[tuple[int, int]]) -> Iterator[P
     try:
         with os.scandir(folder) as listing:
             entries = sorted(listing, key=lambda entry: entry.name)
-    except FileNotFoundError:  # a job that goes on has just moved it
+    except FileNotFoundError:  # a running job has just moved it
         return
     for entry in entries:
         path = folder / entry.name

@@ -1,8 +1,7 @@
-"""Whether folders can be written, and what stands in for those that libraries write to and cannot.
+"""Check whether folders are writable, and replace cache folders of libraries that are not.
 
-Snakemake keeps copies of rules, matplotlib a list of fonts and numba compiled code in folders of the user. None of
-them is needed for longer than a command runs, so where one cannot be written a private temporary folder takes its
-place, by the variable of the environment that names it.
+Snakemake caches rules, matplotlib a list of fonts and numba compiled code in folders of the user. A command needs them
+only while it runs, so an unwritable one is replaced by a private temporary folder through its environment variable.
 """
 
 import os
@@ -16,7 +15,7 @@ from genreflow.errors import MachineError
 
 _TMPDIR, _CACHE, _CONFIG = "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"
 _MATPLOTLIB, _NUMBA, _TORCH = "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR"
-# Folders that cannot be written and have been replaced, and what took their place for as long as this process lives.
+# Unwritable folders that have been replaced, and the temporary folders that this process uses instead.
 replaced: list["Place"] = []
 _private: list[tempfile.TemporaryDirectory] = []
 
@@ -28,11 +27,11 @@ class Place:
     Attributes
     ----------
     variable
-        The variable of the environment that names it.
+        The environment variable that names it.
     folder
-        Where it is; a relative path is none.
+        Its path; a relative one is unusable.
     users
-        Who writes there.
+        Programs that write there.
     """
 
     variable: str
@@ -41,42 +40,39 @@ class Place:
 
     @property
     def obstacle(self) -> str | None:
-        """Why nothing can be written there; None if something can."""
-        return obstacle(self.folder) if self.folder.is_absolute() else "it is not known where it is"
+        """The reason why it is not writable; None if it is."""
+        return obstacle(self.folder) if self.folder.is_absolute() else "its path is unknown"
 
 
 def obstacle(folder: Path) -> str | None:
-    """Return why no file can be written into a folder, which need not be there yet; None if one can.
-
-    Nothing is written to find out.
-    """
+    """Return why a folder, which may not exist yet, is not writable; None if it is. Nothing is written."""
     try:
         while not os.path.lexists(folder) and folder != folder.parent:
             folder = folder.parent
         if not folder.is_dir():
-            return f"{folder} is no folder"
+            return f"{folder} is not a folder"
         if not os.access(folder, os.W_OK | os.X_OK):
-            return f"{folder} may not be written to"
+            return f"{folder} is not writable"
         room = os.statvfs(folder)
     except OSError as error:
-        return f"{folder} cannot be looked at ({error.strerror})"
-    # File systems without such numbers report 0 of 0.
+        return f"{folder} cannot be examined ({error.strerror})"
+    # Some file systems report 0 of 0.
     if (room.f_blocks and not room.f_bavail) or (room.f_files and not room.f_favail):
         return f"the disk of {folder} is full"
     return None
 
 
 def places() -> Iterator[Place]:
-    """Yield the folders of the user that libraries write to, as the environment names them."""
+    """Yield the user's folders that libraries write to, by the environment."""
     try:
         home = Path.home()
-    except RuntimeError:  # neither HOME nor the list of users knows one
+    except RuntimeError:  # neither HOME nor the user database has one
         home = Path("~")
     yield Place(_CACHE, Path(os.environ.get(_CACHE) or home / ".cache"), "Snakemake and lists of fonts")
     config = Path(os.environ.get(_CONFIG) or home / ".config")
     yield Place(_MATPLOTLIB, Path(os.environ.get(_MATPLOTLIB) or config / "matplotlib"), "matplotlib")
     for name, users in {_NUMBA: "numba", _TORCH: "PyTorch"}.items():
-        if os.environ.get(name):  # without it they find a place by themselves
+        if os.environ.get(name):  # without it they choose a folder themselves
             yield Place(name, Path(os.environ[name]), users)
 
 
@@ -86,28 +82,28 @@ def temporary_folder() -> Path:
     Raises
     ------
     MachineError
-        When there is none that can be written.
+        If none is writable.
     """
     try:
         return Path(tempfile.gettempdir())
     except FileNotFoundError:
-        raise MachineError("No folder for temporary files can be written. Set TMPDIR to one that can.") from None
+        raise MachineError("No folder for temporary files is writable. Set TMPDIR to one that is.") from None
 
 
 def stand_in() -> None:
-    """Name a private temporary folder in place of each that cannot be written, and note the latter in `replaced`.
+    """Replace each unwritable folder by a private temporary one, and record it in `replaced`.
 
-    Where not even a temporary folder can be written nothing else is changed: whoever needs one will say so.
+    Without a writable temporary folder nothing is replaced; what needs a folder raises an error.
     """
     try:
         temporary_folder()
     except MachineError:
-        # PyTorch wants the name of a folder that exists as it is loaded; only compiled networks would be kept there.
+        # PyTorch needs an existing folder when it is imported; it would only keep compiled networks there.
         os.environ[_TORCH] = os.sep
         return
     with suppress(OSError):
         given = os.environ.get(_TMPDIR)
-        if given and obstacle(Path(given)):  # Python passes over it, others might not
+        if given and obstacle(Path(given)):  # Python ignores it, other programs may not
             replaced.append(Place(_TMPDIR, Path(given), "Programs"))
             os.environ[_TMPDIR] = str(temporary_folder())
         for place in [place for place in places() if place.obstacle]:

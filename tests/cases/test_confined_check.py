@@ -145,7 +145,7 @@ def odd_files(tmp_path):
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
 def test_only_regular_files_are_read(odd_files, kind):
-    with pytest.raises(UserError, match=f"is a {kind}, and a playlist is wanted"):
+    with pytest.raises(UserError, match=f"is a {kind}, but a playlist is needed"):
         read_regular(odd_files[kind], most=10, wanted="a playlist")
 
 

@@ -217,7 +217,7 @@ def test_whole_runs_that_changed_places_are_noticed(here, capsys):
     assert "it is that of fold-2" in refused(capsys, "compare", GOOD, POOR)
     study = study_of("good", key="0123456789abcdef")
     reseal(here / POOR / "fold-1", key="fedcba9876543210")
-    with pytest.raises(Damaged, match="of another setting, other tracks or other code"):
+    with pytest.raises(Damaged, match="its key is that of other settings"):
         read_runs(Path("results/one"), study | {"runs": study_of("poor", key="0123456789abcdef")["runs"]})
 
 
@@ -398,5 +398,5 @@ def test_json_is_read_in_few_places_all_of_which_verify_it_or_hold_no_results():
 
 def test_a_missing_file_of_a_run_is_the_users_to_make_again(here):
     (here / GOOD / "fold-1" / PREDICTIONS).unlink()
-    with pytest.raises(UserError, match=r"predictions\.parquet is missing. `genreflow run` makes it again"):
+    with pytest.raises(UserError, match=r"predictions\.parquet is missing. `genreflow run` remakes it"):
         read_run(here / GOOD / "fold-1", files=[PREDICTIONS])

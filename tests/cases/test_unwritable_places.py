@@ -182,7 +182,7 @@ def test_a_private_folder_takes_the_place_of_each_that_cannot_be_written(clean, 
     told = {found.what: found for found in doctor._caches()}
     assert set(told) == {"XDG_CACHE_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR"}
     assert all(found.state == doctor.NOTE for found in told.values())
-    assert "/dev/null is no folder" in told["XDG_CACHE_HOME"].told
+    assert "/dev/null is not a folder" in told["XDG_CACHE_HOME"].told
     assert str(full) in told["MPLCONFIGDIR"].told
 
 
@@ -200,7 +200,7 @@ def test_where_no_temporary_file_can_be_written_that_is_said(clean, monkeypatch,
     monkeypatch.setenv("HOME", NOWHERE)
     monkeypatch.chdir(project)
     monkeypatch.setattr(sys, "argv", ["genreflow"])
-    told = "No folder for temporary files can be written. Set TMPDIR to one that can."
+    told = "No folder for temporary files is writable. Set TMPDIR to one that is."
     assert main(["run", "--cores", "1", "--configfile", "my.yaml"]) == 5
     assert capsys.readouterr().err.endswith(f"genreflow: {told}\n")
     assert main(["models", "psytrance_cnn"]) == 0
@@ -211,7 +211,7 @@ def test_where_no_temporary_file_can_be_written_that_is_said(clean, monkeypatch,
 
 @pytest.mark.parametrize(
     ("folder", "why"),
-    [(NOWHERE, "/dev/null is no folder"), ("/proc/nowhere/x", "/proc may not be written to"), ("~", "not known")],
+    [(NOWHERE, "/dev/null is not a folder"), ("/proc/nowhere/x", "/proc is not writable"), ("~", "unknown")],
 )
 def test_why_a_place_cannot_be_written(folder, why):
     place = writable.Place("HOME", Path(folder), "all")
@@ -222,12 +222,12 @@ def test_why_a_place_cannot_be_written(folder, why):
 
 def test_where_no_home_is_known_a_path_that_begins_there_is_refused(monkeypatch):
     monkeypatch.setattr(Path, "expanduser", lambda _: (_ for _ in ()).throw(RuntimeError("no home")))
-    with pytest.raises(UserError, match=r"^~/music: it is not known which folder ~ is\. Set HOME"):
+    with pytest.raises(UserError, match=r"^~/music: the home folder ~ is unknown\. Set HOME"):
         expand_home("~/music")
 
 
 def test_a_disk_that_is_full_or_read_only_is_told(full):
-    assert re.search(r"is full|is no folder", writable.obstacle(full / "below"))
+    assert re.search(r"is full|is not a folder", writable.obstacle(full / "below"))
 
 
 _CACHES = {"HOME": "", "XDG_CACHE_HOME": NOWHERE, "TMPDIR": NOWHERE}

@@ -91,7 +91,7 @@ def refused(capsys, *arguments, code=2):
         # Settings and music.
         ("status --configfile nothing.yaml", "nothing.yaml does not exist."),
         ("status --configfile", "argument --configfile: expected at least one argument."),
-        ("check --configfile empty", "empty is a folder, and a settings file is wanted."),
+        ("check --configfile empty", "empty is a folder, but a settings file is needed."),
         ("check nothing", "nothing does not exist."),
         ("check empty", "'empty' holds no tracks in class folders."),
         ("check list.csv", "the column 'path' is missing."),
@@ -145,7 +145,7 @@ def test_a_run_of_another_version_or_kind(here, capsys):
     assert "was written by another version of genreflow (version 0 of such files" in told
     reseal(RUN + "/fold-1", version=RUN_VERSION, kind="recipe")
     told = refused(capsys, "compare", RUN, "results/one/runs/cnn/poor", code=5)
-    assert "run.json is damaged (it does not describe a run)" in told
+    assert "run.json is damaged (it is not that of a run)" in told
     reseal(RUN + "/fold-1", kind="run")
     told = refused(capsys, "predict", f"{RUN}/fold-1", "music", code=5)
     assert "run.json is damaged (it lacks input_shape, audio)" in told
@@ -157,7 +157,7 @@ def test_a_run_of_which_a_table_is_missing_or_damaged(here, capsys):
     assert "verify --repair" in refused(capsys, "compare", RUN, "results/one/runs/cnn/poor", code=5)
     table.unlink()
     told = refused(capsys, "compare", RUN, "results/one/runs/cnn/poor")
-    assert "predictions.parquet is missing. `genreflow run` makes it again." in told
+    assert "predictions.parquet is missing. `genreflow run` remakes it." in told
 
 
 def test_a_run_that_has_been_moved(here, capsys):

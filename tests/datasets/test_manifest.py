@@ -112,7 +112,7 @@ def test_a_file_too_large_to_be_a_manifest_is_not_read(root, monkeypatch):
 def test_what_is_not_there_is_a_sentence(root):
     with pytest.raises(UserError, match=r"manifest '/nowhere.csv' does not exist"):
         find(Manifest(layout="manifest", path="/nowhere.csv"))
-    with pytest.raises(UserError, match="is a folder, and a manifest is wanted"):
+    with pytest.raises(UserError, match="is a folder, but a manifest is needed"):
         find(Manifest(layout="manifest", path=str(root)))
     with pytest.raises(UserError, match="Set `root` to where the files are"):
         found_in(root, sheet_of("a.mp3,x"), root=str(root / "nowhere"))

@@ -90,7 +90,7 @@ def test_missing_files_are_named(folder):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kind": "recipe"}, "does not describe a run"),
+        ({"kind": "recipe"}, "it is not that of a run"),
         ({"version": 99}, "version 99"),
         ({"classes": ["a", "b"]}, "does not hold a 'tiny'"),
         ({"model": "tinny"}, "Did you mean 'tiny'"),
