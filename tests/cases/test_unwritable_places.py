@@ -215,7 +215,7 @@ def test_where_no_temporary_file_can_be_written_that_is_said(clean, monkeypatch,
 )
 def test_why_a_place_cannot_be_written(folder, why):
     place = writable.Place("HOME", Path(folder), "all")
-    if os.geteuid() == 0 and why.endswith("written to"):  # whom permission bits of /proc do not bind
+    if os.geteuid() == 0 and why.endswith("not writable"):  # whom permission bits of /proc do not bind
         why = None
     assert place.obstacle is None if why is None else why in place.obstacle
 
