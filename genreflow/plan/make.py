@@ -14,7 +14,6 @@ from genreflow.config.pipeline import Dataset, PipelineSettings
 from genreflow.config.study import DEFAULT_PROTOCOL, StudySettings
 from genreflow.datasets import scan
 from genreflow.datasets.layouts.folders import Folders
-from genreflow.datasets.layouts.synthetic import Synthetic
 from genreflow.errors import Gathering, UserError
 from genreflow.folds import feasibility
 from genreflow.folds.roles import FINAL
@@ -185,16 +184,17 @@ def _plan(validated: Validated, listed: Mapping[str, pa.Table], home: Path) -> P
 
 def _check_place(name: str, settings: Dataset) -> None:
     """Refuse music below results/, and a folder of classes in which results/ would be taken for a class."""
-    if isinstance(settings, Synthetic):
+    given = getattr(settings, "path", None)
+    if given is None:  # the pipeline makes the music
         return
-    results, music = Path(layout.RESULTS).resolve(), expand_home(settings.path).resolve()
+    results, music = Path(layout.RESULTS).resolve(), expand_home(given).resolve()
     if music.is_relative_to(results):
         raise UserError(
-            f"datasets.{name}.path: {settings.path!r} is inside results/, where the pipeline writes. Move the music."
+            f"datasets.{name}.path: {given!r} is inside results/, where the pipeline writes. Move the music."
         )
     if isinstance(settings, Folders) and results.is_relative_to(music):
         raise UserError(
-            f"datasets.{name}.path: {settings.path!r} holds the results folder, which would be taken for a class. "
+            f"datasets.{name}.path: {given!r} holds the results folder, which would be taken for a class. "
             "Start in another folder, or move the music into one of its own."
         )
 

@@ -86,8 +86,8 @@ class _Checks:
             if model.protocol is not None:
                 yield from self._missing(f"models.{key}.protocol", model.protocol, "protocols")
         for key, fusion in study.fusions.items():
-            for model in fusion.models:
-                yield from self._missing(f"fusions.{key}.models", model, "models")
+            for member in fusion.models:
+                yield from self._missing(f"fusions.{key}.models", member, "models")
 
     def models(self) -> Iterator[str]:
         """Check networks, their options, training settings and inputs."""

@@ -55,18 +55,19 @@ def study_facts(study: StudyPlan) -> StudyFacts:
 def page_facts(study: StudyPlan) -> PageFacts:
     """Return what the page needs: the facts of tables and figures, with titles and descriptions."""
     facts, settings, dataset = study.facts, study.settings, study.dataset
-    titled = {name: facts["protocols"][name] | {"title": plan.title} for name, plan in study.protocols.items()}
-    page: dict[str, Any] = dict(facts) | {
+    return {
+        **facts,
         "title": (settings.title or study.name) + (" (stand-in music)" if dataset.is_synthetic else ""),
         "standin": dataset.is_synthetic,
         "description": settings.description,
         "citation": settings.citation,
-        "diagrams": settings.diagrams,
         "dataset": dataset.name,
+        "diagrams": list(settings.diagrams),
         "thresholds": dataset.audio.thresholds.model_dump(),
-        "protocols": titled,
+        "protocols": {
+            name: {**facts["protocols"][name], "title": plan.title} for name, plan in study.protocols.items()
+        },
     }
-    return PageFacts(**page)
 
 
 def _run_facts(study: StudyPlan, run: RunId) -> RunFacts:

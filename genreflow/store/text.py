@@ -77,7 +77,7 @@ class Sanitized(io.TextIOBase):
         return self._stream.isatty()
 
     @property
-    def encoding(self) -> str:
+    def encoding(self) -> str:  # type: ignore[override]  # read-only in io.TextIOBase as well; typeshed differs
         """Its encoding."""
         return self._stream.encoding
 
