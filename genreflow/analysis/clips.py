@@ -1,4 +1,4 @@
-"""The clips of an input, one after another: whatever a dataset's size, no more than a part of a shard is in memory."""
+"""Read the clips of an input one by one; no more than a part of a shard is in memory."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Clip:
 
     @property
     def middle(self) -> int:
-        """Which slice stands for the track where one must."""
+        """Index of the slice that represents the track."""
         return len(self.stored) // 2
 
 
@@ -77,18 +77,18 @@ class Source:
             yield from _clips_of_shard(shard, by_shard.get(shard.stem, []))
 
 
-class Listener(Protocol):
-    """What hears every clip of an input once, and then tells what it has found."""
+class Collector(Protocol):
+    """Collects statistics from every clip of an input, once each, and returns them as tables."""
 
     def add(self, clip: Clip) -> None:
-        """Take note of a clip."""
+        """Add a clip to the statistics."""
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return tidy tables by name."""
 
 
 def drawn(track_ids: Collection[str], most: int, seed: int) -> list[str]:
-    """Return at most so many tracks at random; those that stay are the same when others come or go."""
+    """Return at most `most` tracks at random; adding or removing tracks changes none of the others' draws."""
     return sorted(track_ids, key=lambda track_id: digest(seed, track_id))[:most]
 
 
@@ -104,7 +104,8 @@ def _clips_of_shard(shard: Path, wanted: Collection[str]) -> Iterator[Clip]:
 
 def _blocks(slices: pd.Series, slice_bytes: int) -> Iterator[list[str]]:
     """Yield tracks whose slices are read together; `slices` counts those of each track."""
-    block, size = [], 0
+    block: list[str] = []
+    size = 0
     for track_id, count in slices.items():
         if block and size + count * slice_bytes > _BLOCK_BYTES:
             yield block

@@ -1,4 +1,4 @@
-"""All tables of a dataset at once; the shards of each input are read a single time."""
+"""All tables that describe a dataset; the shards of each input are read once."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from genreflow.analysis import examples, importance, projections, signals, tags
-from genreflow.analysis.clips import Listener, Source
+from genreflow.analysis.clips import Collector, Source
 
 # Raise it when any table of the analysis would change.
 STAGE_VERSION = 2
@@ -43,7 +43,7 @@ def describe(
     Parameters
     ----------
     index
-        The tracks that are spoken of, a row each, with the columns of `genreflow.datasets.index`. Counts and
+        The tracks, a row each, with the columns of `genreflow.datasets.index`. Counts and
         correlations are of all of them; everything else of those that have slices.
     inputs
         The ``index.parquet`` of each input, beside which its shards lie. Waveforms give variances, envelopes and
@@ -72,7 +72,7 @@ def describe(
     chosen = _chosen(index, marked, names)
     for name, path in inputs.items():
         source = Source.of(name, path)
-        for table, rows in (_heard(source, index, chosen, seed) if source else {}).items():
+        for table, rows in (_collected(source, index, chosen, seed) if source else {}).items():
             parts[table].append(rows)
     return {name: _joined(parts[name], columns) for name, columns in TABLES.items()}
 
@@ -85,16 +85,16 @@ def _chosen(index: pd.DataFrame, marked: pd.DataFrame, names: Sequence[str] | No
     return marked.loc[list(usable)].reindex(columns=list(names), fill_value=False)
 
 
-def _heard(source: Source, index: pd.DataFrame, marked: pd.DataFrame, seed: int) -> dict[str, pd.DataFrame]:
-    """Return what all listeners to an input have to say."""
-    listeners = _listeners(source, index, marked, seed)
-    for clip in source.clips(marked.index) if listeners else ():
-        for listener in listeners:
-            listener.add(clip)
-    return {name: rows for listener in listeners for name, rows in listener.tables().items()}
+def _collected(source: Source, index: pd.DataFrame, marked: pd.DataFrame, seed: int) -> dict[str, pd.DataFrame]:
+    """Return the tables of all collectors of an input."""
+    collectors = _collectors(source, index, marked, seed)
+    for clip in source.clips(marked.index) if collectors else ():
+        for collector in collectors:
+            collector.add(clip)
+    return {name: rows for collector in collectors for name, rows in collector.tables().items()}
 
 
-def _listeners(source: Source, index: pd.DataFrame, marked: pd.DataFrame, seed: int) -> list[Listener]:
+def _collectors(source: Source, index: pd.DataFrame, marked: pd.DataFrame, seed: int) -> list[Collector]:
     typical = examples.typical_tracks(marked, seed=seed)
     projected = projections.Projections(source, projections.shown_with(marked, seed=seed), seed=seed)
     match source.axes:

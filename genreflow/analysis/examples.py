@@ -44,7 +44,7 @@ class Envelopes:
         self.parts: dict[str, pd.DataFrame] = {}
 
     def add(self, clip: Clip) -> None:
-        """Take note of a clip."""
+        """Add a clip to the statistics."""
         for tag in _tags_of(clip, self.tracks):
             samples = clip.array[clip.middle]
             starts = _starts(len(samples), _POINTS)
@@ -65,7 +65,7 @@ class Spectrograms:
         self.parts: dict[str, pd.DataFrame] = {}
 
     def add(self, clip: Clip) -> None:
-        """Take note of a clip."""
+        """Add a clip to the statistics."""
         front_end = self.source.front_end
         for tag in _tags_of(clip, self.tracks):
             levels = clip.array[clip.middle]
@@ -86,10 +86,10 @@ def _tags_of(clip: Clip, tracks: Mapping[str, str]) -> list[str]:
     return [tag for tag, track_id in tracks.items() if track_id == clip.track_id]
 
 
-def _joined(name: str, heard: Envelopes | Spectrograms, columns: list[str]) -> dict[str, pd.DataFrame]:
-    """Return what was heard in the order of the tags."""
-    parts = [heard.parts[tag] for tag in heard.tracks if tag in heard.parts]
-    return {name: pd.concat(parts, ignore_index=True).assign(input=heard.source.name)[columns]} if parts else {}
+def _joined(name: str, collector: Envelopes | Spectrograms, columns: list[str]) -> dict[str, pd.DataFrame]:
+    """Return the rows in the order of the tags."""
+    parts = [collector.parts[tag] for tag in collector.tracks if tag in collector.parts]
+    return {name: pd.concat(parts, ignore_index=True).assign(input=collector.source.name)[columns]} if parts else {}
 
 
 def _starts(size: int, most: int) -> np.ndarray:

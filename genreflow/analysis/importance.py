@@ -1,4 +1,4 @@
-"""Which features of the music tell whether a clip bears a tag: loudness, tempo, pitch and timbre.
+"""Features that predict the tags of a clip: loudness, tempo, pitch and timbre.
 
 The tagging study took these from the Echo Nest features that come with MagnaTagATune, and judged them by the
 coefficients of linear regressions. Here they are computed from the audio: loudness is that of the recording (EBU R128,
@@ -34,7 +34,7 @@ TREES, LEAF, SHUFFLES = 100, 5, 5
 
 
 class Importances:
-    """Features of each clip, and what they tell of each tag.
+    """Features of each clip, and their weight for each tag.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Importances:
         self.rows: dict[str, np.ndarray] = {}
 
     def add(self, clip: Clip) -> None:
-        """Take note of a clip."""
+        """Add a clip to the statistics."""
         self.rows[clip.track_id] = clip.array.mean(axis=0, dtype=np.float64)[list(self.columns.values())]
 
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -140,10 +140,10 @@ def regression(values: np.ndarray, targets: np.ndarray) -> Regression:
         predictors = ((values - values.mean(axis=0)) / deviations)[:, varies]
         wanted = (targets - targets.mean(axis=0)) / np.where(spreads > 0, spreads, np.nan)
     inverse = np.linalg.pinv(predictors.T @ predictors, hermitian=True)
-    found = inverse @ (predictors.T @ wanted)
-    residue = np.square(wanted - predictors @ found).sum(axis=0)
+    coefficients = inverse @ (predictors.T @ wanted)
+    residue = np.square(wanted - predictors @ coefficients).sum(axis=0)
     standardised, error = nothing.copy(), nothing.copy()
-    standardised[varies] = found
+    standardised[varies] = coefficients
     error[varies] = np.sqrt(np.outer(np.diag(inverse), residue / degrees))
     with np.errstate(invalid="ignore", divide="ignore"):
         raw = standardised * spreads / deviations[:, np.newaxis]

@@ -44,7 +44,7 @@ _NOTHING = 1e-6  # a deviation so small beside the mean is rounding
 
 
 def library_map(index_path: str | Path, *, seed: int = 0) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the map of an input's tracks, and what there is to say of it.
+    """Return the map of an input's tracks, and facts about it.
 
     Parameters
     ----------
@@ -67,17 +67,18 @@ def library_map(index_path: str | Path, *, seed: int = 0) -> tuple[pd.DataFrame,
     Damaged
         When a shard is damaged.
     """
+    index_path = Path(index_path)
     index = read_index(index_path)
     index = index[index["slices"] > 0].reset_index(drop=True)
-    source = Source.of(Path(index_path).parent.name, Path(index_path))
-    heard = {} if source is None else summaries(source.clips(index["track_id"]), source.front_end)
+    source = Source.of(index_path.parent.name, index_path)
+    summaries_of = {} if source is None else summaries(source.clips(index["track_id"]), source.front_end)
     points = index[["track_id", "title"]].assign(label=_labels(index, seed))
-    components, explained = principal_components(np.array([heard[track] for track in points["track_id"]]))
+    components, explained = principal_components(np.array([summaries_of[track] for track in points["track_id"]]))
     points["pca_x"], points["pca_y"] = components[:, 0], components[:, 1]
     facts = {
-        "input": Path(index_path).parent.name,
+        "input": index_path.parent.name,
         "front_end": source.front_end.settings.kind if source else "",
-        "features": len(next(iter(heard.values()), ())),
+        "features": len(next(iter(summaries_of.values()), ())),
         "tracks": len(points),
         "explained": [float(share) for share in explained[:2]],
     }
@@ -132,7 +133,7 @@ def _labels(index: pd.DataFrame, seed: int) -> pd.Series:
 
 
 def _neighbours(points: pd.DataFrame, components: np.ndarray, seed: int) -> dict[str, Any]:
-    """Fill in where t-SNE and UMAP put the tracks, and return what there is to say of it."""
+    """Add the coordinates of t-SNE and UMAP to `points`, and return facts about them."""
     methods = {"tsne": _tsne} | ({"umap": _umap} if find_spec("umap") else {})
     for method in methods:
         points[f"{method}_x"] = points[f"{method}_y"] = np.nan
@@ -142,9 +143,9 @@ def _neighbours(points: pd.DataFrame, components: np.ndarray, seed: int) -> dict
     rows = np.flatnonzero(points["track_id"].isin(drawn(points["track_id"], MOST_DRAWN, seed)))
     near = components[rows] / components[rows, 0].std()
     for method, project in methods.items():
-        plane, told = project(near, seed)
+        plane, measures = project(near, seed)
         points.loc[rows, [f"{method}_x", f"{method}_y"]] = plane
-        facts |= told
+        facts |= measures
     return facts | {"drawn": len(rows), "methods": ["pca", *methods]}
 
 
@@ -160,20 +161,20 @@ def _umap(near: np.ndarray, seed: int) -> tuple[np.ndarray, dict[str, float]]:
 
 
 def _sentences(facts: Mapping[str, Any]) -> list[str]:
-    """Return what belongs under the map."""
+    """Return the caption of the map, a sentence each."""
     if not facts["features"]:
         return ["No track can be used, so there is no map."]
     what = "descriptor" if facts["front_end"] == "descriptors" else "band"
     what = {"maps": "music map", "waveform": "band of the log-mel spectrogram"}.get(facts["front_end"], what)
     first, second = (f"{100 * share:.0f} %" for share in facts["explained"])
-    said = [
+    sentences = [
         f"A point is one of {facts['tracks']:,} tracks, by the mean and the deviation of each {what} "
         f"({facts['features']:,} numbers, standardised).",
         f"The two principal components keep {first} and {second} of the variance.",
     ]
     others = " and ".join(TITLES[method] for method in facts["methods"][1:])
     if facts["drawn"] < facts["tracks"] and others:
-        said.append(f"{others}: {facts['drawn']:,} tracks, drawn by chance.")
+        sentences.append(f"{others}: {facts['drawn']:,} tracks, drawn by chance.")
     if others:
-        said.append(f"{others}: neighbours are alike; distances between groups, and their sizes, say nothing.")
-    return said
+        sentences.append(f"{others}: neighbours are alike; distances between groups, and their sizes, say nothing.")
+    return sentences

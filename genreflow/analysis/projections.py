@@ -49,7 +49,7 @@ class Projections:
         self.arrays: dict[str, np.ndarray] = {}
 
     def add(self, clip: Clip) -> None:
-        """Take note of a clip."""
+        """Add a clip to the statistics."""
         if clip.track_id in self.tags:
             array = clip.stored[clip.middle]
             steps = MOST_BYTES // (array[..., 0].size * array.itemsize)

@@ -1,4 +1,4 @@
-"""How the clips of a tag sound on average: the spread of their samples, and their spectrum.
+"""Variance of the samples, and mean spectrum, of the clips of each tag.
 
 Sources: tagging study, Figures 3.1.6 and 3.1.8. Every clip counts the same, however many slices it has.
 """
@@ -37,7 +37,7 @@ class Variances:
         self.variances: dict[str, float] = {}
 
     def add(self, clip: Clip) -> None:
-        """Take note of a clip."""
+        """Add a clip to the statistics."""
         self.variances[clip.track_id] = float(clip.array.var(dtype=np.float64))
 
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -73,7 +73,7 @@ class Spectra:
         self.moments = Moments(len(marked.columns), len(self.hertz))
 
     def add(self, clip: Clip) -> None:
-        """Take note of a clip."""
+        """Add a clip to the statistics."""
         spectrum = clip.array.mean(axis=(0, 2), dtype=np.float64)
         self.moments.add(spectrum, self.marked.loc[clip.track_id].to_numpy())
 

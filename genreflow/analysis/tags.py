@@ -1,4 +1,4 @@
-"""How often tags, or classes, are given, and which of them go together (tagging study, Figures 3.1.1 to 3.1.4).
+"""Frequency and correlation of tags, or of classes (tagging study, Figures 3.1.1 to 3.1.4).
 
 In all tables of this room a `tag` is a tag, or the class of a track where a dataset has classes.
 """
@@ -13,12 +13,12 @@ PAIRS = ["first", "second", "tracks_first", "tracks_second", "both", "phi", "pub
 
 
 def is_tagged(index: pd.DataFrame) -> bool:
-    """Tell whether tracks have any number of tags; if not, each has one class."""
+    """Return whether tracks have any number of tags; if not, each has one class."""
     return bool(index["tags"].notna().any())
 
 
 def membership(index: pd.DataFrame) -> pd.DataFrame:
-    """Return which track bears which tag.
+    """Return the tags of each track as a table of booleans.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def correlated_pairs(
     pairs["published_phi"] = pd.Series([known.get(key) for key in keys], dtype=float)
     kept = pairs[(pairs.index < most) | pairs["published_phi"].notna()]
     unseen = [key not in set(keys) for key in known]
-    if any(unseen):
+    if published is not None and any(unseen):
         missing = published.loc[unseen, ["first", "second", "phi"]].rename(columns={"phi": "published_phi"})
         kept = pd.concat([kept, missing], ignore_index=True)
     for side in ("first", "second"):

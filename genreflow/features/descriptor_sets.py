@@ -170,11 +170,19 @@ class ShortTime:
         from librosa import cqt
 
         tuning = estimate_tuning(self.magnitude, self.bin_hz, BINS_PER_OCTAVE)
-        bins = {"n_bins": OCTAVES * BINS_PER_OCTAVE, "bins_per_octave": BINS_PER_OCTAVE}
         with warnings.catch_warnings():
             # The longest wavelets of a short segment reach beyond its ends, as frames do.
             warnings.filterwarnings("ignore", message="n_fft=", category=UserWarning)
-            return np.abs(cqt(self.samples, sr=self.rate, hop_length=self.hop, tuning=tuning, **bins))
+            return np.abs(
+                cqt(
+                    self.samples,
+                    sr=self.rate,
+                    hop_length=self.hop,
+                    n_bins=OCTAVES * BINS_PER_OCTAVE,
+                    bins_per_octave=BINS_PER_OCTAVE,
+                    tuning=tuning,
+                )
+            )
 
     def tempo(self) -> float:
         """Return the tempo, beats a minute; 0 where there are no onsets."""

@@ -108,10 +108,10 @@ class FrontEnd(ABC, Generic[S]):
 
     def transform(self, samples: np.ndarray) -> np.ndarray:
         """Return the array of an excerpt by itself, padded at its ends, float32: ``shape(frame_count(n))``."""
-        return self.compute(np.pad(samples, self.margin, mode=self.pad_mode))  # type: ignore[call-overload]
+        return self.compute(np.pad(samples, self.margin, mode=self.pad_mode))
 
     @property
-    def pad_mode(self) -> str:
+    def pad_mode(self) -> Literal["constant", "reflect"]:
         """Mode of `numpy.pad` beyond the ends of an excerpt."""
         return "constant"
 
@@ -130,12 +130,12 @@ class FrontEnd(ABC, Generic[S]):
     @property
     def hop(self) -> int:
         """Samples from one time step to the next."""
-        return self.settings.hop
+        return self.settings.hop  # type: ignore[union-attr]  # waveforms override it
 
     @property
     def n_fft(self) -> int:
         """Samples of a time step."""
-        return self.settings.n_fft
+        return self.settings.n_fft  # type: ignore[union-attr]  # waveforms override it
 
     @property
     def margin(self) -> int:
@@ -207,7 +207,8 @@ class FrontEnd(ABC, Generic[S]):
 
     def display(self, array: np.ndarray) -> Display:
         """Return how a slice is shown."""
-        return Display(array, self.hop / self.sample_rate, self.unit)
+        axis = "Band, center frequency (Hz)" if "band" in self.settings.axes else ""
+        return Display(array, self.hop / self.sample_rate, self.unit, axis)
 
     # ---- augmentation -----------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ Shapes: samples ``[n]``, spectrograms ``[n_mels, n_frames]``. Frame `f` is centr
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -51,9 +51,9 @@ class LogMelFrontEnd(FrontEnd[LogMel]):
         return self.settings.n_fft // 2
 
     @property
-    def pad_mode(self) -> str:
+    def pad_mode(self) -> Literal["constant", "reflect"]:
         """Zeros, or the samples mirrored."""
-        return {"zeros": "constant", "reflect": "reflect"}[self.settings.padding]
+        return "reflect" if self.settings.padding == "reflect" else "constant"
 
     @property
     def dtype(self) -> np.dtype:

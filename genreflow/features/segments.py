@@ -131,7 +131,7 @@ def peak_normalised(samples: np.ndarray) -> np.ndarray:
 # ---------------------------------------------------------------------------------------------------------------
 
 
-def midpoint(n_frames: int, settings: Midpoint | Beats | AvoidBreaks) -> np.ndarray:
+def midpoint(n_frames: int, settings: InFrames) -> np.ndarray:
     """Return the first frames of consecutive segments around the middle of a track.
 
     A track too short for ``settings.count`` segments gives as many whole ones as it has, perhaps none.

@@ -20,7 +20,7 @@ def segment_shape(settings: InputSettings) -> tuple[int, ...]:
 
 def segment_samples(settings: InputSettings) -> int:
     """Return the samples of a segment in seconds."""
-    return round(settings.segments.seconds * settings.front_end.sample_rate)
+    return round(needed_seconds(settings) * settings.front_end.sample_rate)
 
 
 def segment_frames(settings: InputSettings) -> int:

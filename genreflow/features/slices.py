@@ -151,7 +151,7 @@ def slice_shard(tracks: pd.DataFrame, *, audio_folder: str | os.PathLike, settin
 
 def _frames_cut(track: Track, starts: np.ndarray, settings: InputSettings) -> tuple[np.ndarray, np.ndarray]:
     """Return segments that are runs of frames of the track's spectrogram, and their levels."""
-    front_end, length = FrontEnd.of(settings.front_end), settings.segments.frames
+    front_end, length = FrontEnd.of(settings.front_end), segment_frames(settings)
     first, count = int(starts[0]), int(starts[-1] - starts[0]) + length
     begin, end = front_end.frame_span(first, count)
     excerpt = _padded(track, begin, end, front_end)
