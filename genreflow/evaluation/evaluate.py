@@ -46,7 +46,7 @@ def evaluate(
     -------
     pd.DataFrame
         A row per metric, named with its level; columns ``value, low, high``, the ends of the 95 % interval. They are
-        NaN for a metric without an interval. ``track_baseline`` is the accuracy of the commonest class.
+        NaN for a metric without an interval. ``track_baseline`` is the accuracy of predicting the most common class.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def _numbered(frame: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
 
 
 def _tested(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that judge a model: tested ones, or those of the holdout where none was tested."""
+    """Return the rows that evaluate a model: test rows, or holdout rows if there are none."""
     if "role" not in frame:
         return frame.reset_index(drop=True)
     roles = [role for role in (TEST, HOLDOUT) if (frame["role"] == role).any()]

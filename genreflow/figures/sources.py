@@ -73,7 +73,7 @@ class Sources:
         """Return a title, marked where the music of a protocol (by default the main one) is synthetic."""
         known = self.study["protocols"]
         is_synthetic = any(known[name]["standin"] for name in protocols or list(known)[:1])
-        return f"{text} (stand-in music)" if is_synthetic else text
+        return f"{text} (synthetic music)" if is_synthetic else text
 
     def experiment(self, name: str, *, heading: str = "{title}", number: int | None = None) -> ExperimentSources:
         """Return what the figures of an experiment are drawn from; of one value where its `number` is given."""

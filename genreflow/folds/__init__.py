@@ -1,1 +1,1 @@
-"""Tracks to roles: feasibility before, assignment, leakage audit after."""
+"""Assignment of tracks to folds, with a feasibility check before and a leakage audit after."""

@@ -1,4 +1,4 @@
-"""Tracks to folds: stratified by class, at random, or as given; whole groups; and a holdout."""
+"""Assignment of tracks to folds: stratified by class, random, or given; with whole groups and a holdout."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ _COLUMNS = ["track_id", "fold", "role", "label", "group"]
 
 
 def assign(tracks: pd.DataFrame, settings: FoldSettings) -> pd.DataFrame:
-    """Give every track, or every segment, a role in every fold.
+    """Return the role of every track, or every segment, in every fold.
 
     The result depends on the tracks and the settings, not on the order of rows.
 
@@ -39,21 +39,21 @@ def assign(tracks: pd.DataFrame, settings: FoldSettings) -> pd.DataFrame:
     ----------
     tracks
         Columns `track_id, label, group` and, if known, `tags` (lists; the label is empty then), `split` (where it is
-        `holdout`, the dataset's own holdout is used instead of a drawn one) and `slices`, which only segments need.
+        `holdout`, the dataset's own holdout replaces a random one) and `slices`, which only segments need.
     settings
-        Scheme, unit, number of folds, seed, size of the holdout, whether groups count.
+        Scheme, unit, number of folds, seed, size of the holdout, and whether groups are kept together.
 
     Returns
     -------
     DataFrame
-        `track_id, fold, role, label, group`, and `slice` where segments are divided; folds `1`..`n` with roles train,
-        validation, test, holdout, and `final`, which tests nothing. A track without a group is its own group, as is
-        every track if groups do not count.
+        `track_id, fold, role, label, group`, and `slice` if segments are divided. Folds `1`..`n` have the roles train,
+        validation, test and holdout; `final` has no test tracks. A track without a group is its own group, as is every
+        track if groups are not kept together.
 
     Raises
     ------
     UserError
-        When the tracks cannot be divided as asked.
+        When the tracks cannot be divided as the settings require.
     """
     check(tracks, settings)
     tracks = in_use(tracks, settings)
@@ -81,15 +81,15 @@ def select(tracks: pd.DataFrame, *, classes: Sequence[str] | None = None, most: 
     tracks
         Columns `track_id, label` and, if known, `tags`.
     classes
-        Keep tracks of these classes; of tags, tracks that have any of them, and of their tags only these.
+        Classes to keep. For tags, tracks with any of them are kept, and of their tags only these.
     most
-        Keep at most so many, an equal number of each class, and of these the first by a digest of their id: more
-        tracks of a protocol are the fewer and others. Where there are tags, the first of all.
+        Maximum number of tracks: an equal number of each class, the first by id, which is a digest. With tags, the
+        first of all tracks.
 
     Raises
     ------
     UserError
-        When no track has one of the classes.
+        When a class has no usable track.
     """
     tagged = is_tagged(tracks)
     if classes is not None:
@@ -112,14 +112,14 @@ def select(tracks: pd.DataFrame, *, classes: Sequence[str] | None = None, most: 
 
 
 def _random_folds(tracks: pd.DataFrame, aside: np.ndarray, settings: FoldSettings) -> pd.DataFrame:
-    """Return draws of test and validation shares, in which the holdout has no part."""
+    """Return random test and validation shares of the tracks outside the holdout."""
     if settings.holdout and not aside.any():
         aside = _draw_holdout(tracks, settings)
-    # In the order of classes, as a collection is read folder by folder: with it, western8's split is the study's.
+    # Sorted by class, as a collection is read folder by folder; this reproduces the split of the western8 study.
     tracks = tracks.assign(aside=aside).sort_values(["label", "track_id"], ignore_index=True)
     if settings.unit == "segment":
         if (tracks["slices"] == 0).any():
-            raise UserError("Segments can be divided only where every input cuts as many of a track.")
+            raise UserError("Segments can be divided only if every input cuts the same number from a track.")
         tracks = tracks.loc[tracks.index.repeat(tracks["slices"])].reset_index(drop=True)
         tracks["slice"] = tracks.groupby("track_id").cumcount()
         drawn = pd.Series(np.arange(len(tracks)))
@@ -136,7 +136,7 @@ def _random_folds(tracks: pd.DataFrame, aside: np.ndarray, settings: FoldSetting
 
 
 def _random_roles(drawn: pd.Series, settings: FoldSettings, seed: int) -> np.ndarray:
-    """Return the role of each item, of which those with the same value of `drawn` stay together."""
+    """Return the role of each item; items with the same value of `drawn` stay together."""
     number, units = pd.factorize(drawn)
     order = np.random.RandomState(seed).permutation(len(units))
     n_test, n_valid = (math.ceil(round(share * len(units), 6)) for share in (settings.test, settings.valid))
@@ -147,7 +147,7 @@ def _random_roles(drawn: pd.Series, settings: FoldSettings, seed: int) -> np.nda
 
 
 def _rotated(tested_in: np.ndarray, settings: FoldSettings) -> Iterator[np.ndarray]:
-    """Yield the roles of each fold: it tests its tracks and, with validation, watches those that the next one tests.
+    """Yield the roles of each fold; with validation, its validation tracks are the test tracks of the next fold.
 
     `tested_in` is the fold that tests each track, 0 for the holdout.
     """
@@ -161,7 +161,7 @@ def _rotated(tested_in: np.ndarray, settings: FoldSettings) -> Iterator[np.ndarr
 
 
 def _fold_table(tracks: pd.DataFrame, roles: Sequence[np.ndarray]) -> pd.DataFrame:
-    """Return the table of these folds, and of the final one, which trains on what the first one tests."""
+    """Return the table of these folds and the final one, which also trains on the test tracks of the first fold."""
     columns = [*_COLUMNS, *(["slice"] if "slice" in tracks else [])]
     final = np.where(roles[0] == TEST, TRAIN, roles[0])
     return pd.concat(
@@ -179,9 +179,9 @@ def _divide(tracks: pd.DataFrame, settings: FoldSettings) -> np.ndarray:
     if not tagged and not grouped:
         splitter = StratifiedKFold(settings.count, shuffle=True, random_state=_seed(settings.seed, 0))
         return _tested_in(splitter, tracks, groups=None)
-    # StratifiedGroupKFold is greedy and hardly varies with its seed: where groups span classes, a class may be
-    # absent from each of its answers although it has groups enough. Plain shuffles then find one by luck.
-    # Tags overlap, so there is nothing to stratify by; of plain shuffles the most even one is taken.
+    # StratifiedGroupKFold is greedy and hardly varies with its seed: if groups span classes, all of its divisions may
+    # lack a class in some fold although a valid division exists. Random shuffles find one then.
+    # Tags overlap, so stratification is impossible; the most even of several random shuffles is used.
     splitters = [(GroupKFold if grouped else KFold, 64)] if tagged else [(StratifiedGroupKFold, 32), (GroupKFold, 500)]
     for splitter, attempts in splitters:
         seeds = (_seed(settings.seed, attempt) for attempt in range(attempts))
@@ -207,9 +207,9 @@ def _tested_in(splitter: BaseCrossValidator, tracks: pd.DataFrame, groups: pd.Se
 def _most_even(
     divisions: Iterator[np.ndarray], has: np.ndarray, count: int, *, must_be_full: bool
 ) -> np.ndarray | None:
-    """Return the division whose classes are spread best over the folds, if there is one.
+    """Return the division with the most even classes; None if there is none.
 
-    `has` [n, K] says which tracks are of which class. If it `must_be_full`, every class is in every fold.
+    `has` [n, K] marks the classes of tracks. With `must_be_full`, every fold must have every class.
     """
     enough = max(1, 0.001 * len(has))
     best, least = None, np.inf
@@ -224,7 +224,7 @@ def _most_even(
 
 
 def _draw_holdout(tracks: pd.DataFrame, settings: FoldSettings) -> np.ndarray:
-    """Return which tracks are put aside: even shares of the classes, or as near to them as whole groups allow."""
+    """Return the tracks of the holdout, bool [n]: equal shares of the classes, as closely as whole groups allow."""
     wanted = even_shares(settings.holdout, spare_tracks(tracks, settings.count))
     sizes = pd.crosstab(tracks["group"], tracks["label"])[wanted.index]
     rng = np.random.default_rng(settings.seed)
@@ -245,9 +245,10 @@ def _draw_holdout(tracks: pd.DataFrame, settings: FoldSettings) -> np.ndarray:
 
 
 def _fill(sizes: np.ndarray, wanted: np.ndarray, folds: int, order: np.ndarray) -> tuple[list[int], np.ndarray]:
-    """Take groups in `order` while they bring the holdout nearer to `wanted` and leave `folds` groups a class.
+    """Return groups for the holdout, and the tracks still missing from each class.
 
-    `sizes` [groups, classes] and `wanted` [classes] count tracks. Returns the groups and what is still missing.
+    Groups are taken in `order` if they bring the holdout closer to `wanted` and leave `folds` groups of each class.
+    `sizes` [groups, classes] and `wanted` [classes] count tracks.
     """
     missing, left, chosen = wanted.copy(), (sizes > 0).sum(axis=0), []
     for group in order:

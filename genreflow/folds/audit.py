@@ -1,4 +1,4 @@
-"""Proof, after the fact, that a fold table leaks nothing and tests everything once."""
+"""Verification of a fold table: no group is on both sides, and every track is tested once."""
 
 import pandas as pd
 
@@ -9,23 +9,23 @@ from genreflow.store.text import listing
 
 
 def verify(folds: pd.DataFrame, settings: FoldSettings | None = None) -> None:
-    """Check that a fold table keeps its promises.
+    """Verify the invariants of a fold table.
 
-    No track (or segment) has two roles in a fold. No group is trained on and tested (or held out) in one fold. Every
-    class is in the training part of every fold and, of stratified folds, in every test part; with these, every track
-    outside the holdout is tested in exactly one fold. The holdout is one for all folds.
+    No track (or segment) has two roles in a fold. No group is both trained on and tested (or held out) in a fold. The
+    training part of every fold has every class. All folds have the same holdout. In stratified folds, every test part
+    has every class, and every track outside the holdout is tested in exactly one fold.
 
     Parameters
     ----------
     folds
-        Columns `track_id, fold, role, label, group` and, where segments are divided, `slice`.
+        Columns `track_id, fold, role, label, group` and, if segments are divided, `slice`.
     settings
-        How they were made; stratified by default.
+        Settings of the folds; stratified by default.
 
     Raises
     ------
     Problems
-        Naming the tracks, groups, classes and folds that break a promise.
+        With all tracks, groups, classes and folds that violate an invariant.
     """
     settings = FoldSettings() if settings is None else settings
     problems = [
@@ -50,7 +50,7 @@ def _groups_on_both_sides(folds: pd.DataFrame) -> list[str]:
         trained = rows["role"] == TRAIN
         both = sorted(set(rows.loc[trained, "group"]) & set(rows.loc[~trained, "group"]))
         if both:
-            problems.append(f"fold {fold}: trained on and also tested or held out: group {listing(both)}")
+            problems.append(f"fold {fold}: on both sides: group {listing(both)}")
     return problems
 
 

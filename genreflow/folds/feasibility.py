@@ -1,4 +1,4 @@
-"""Whether a set of tracks can be divided as asked, before anything is computed from it."""
+"""Feasibility of folds: whether tracks can be divided as the settings require, before anything is computed."""
 
 import numpy as np
 import pandas as pd
@@ -6,11 +6,11 @@ import pandas as pd
 from genreflow.config.folds import FoldSettings
 from genreflow.errors import UserError
 from genreflow.folds.roles import HOLDOUT
-from genreflow.store.text import listing
+from genreflow.store.text import count, listing
 
 _WITHOUT_GROUPS = (
-    " Or set folds.group to false: there are tracks enough, but those of one album or artist (a group) then come on "
-    "both sides of a fold, so that a model may learn the album in place of the class, and accuracies are too high."
+    " Or set folds.group to false: there are enough tracks. But tracks of one album or artist (a group) may then be on "
+    "both sides of a fold, so a model may learn the album instead of the class, and accuracies are too high."
 )
 
 
@@ -20,14 +20,14 @@ def is_tagged(tracks: pd.DataFrame) -> bool:
 
 
 def classes_of(tracks: pd.DataFrame) -> list[str]:
-    """Return all classes, or tags, of some tracks, in alphabetical order."""
+    """Return all classes or tags of tracks, in alphabetical order."""
     if is_tagged(tracks):
         return sorted({tag for tags in tracks["tags"] for tag in tags})
     return sorted(tracks["label"].unique())
 
 
 def indicators(tracks: pd.DataFrame) -> np.ndarray:
-    """Return which tracks are of which class, or have which tag, bool [n, K], classes in alphabetical order."""
+    """Return the classes or tags of each track, bool [n, K], in alphabetical order."""
     classes = classes_of(tracks)
     if is_tagged(tracks):
         return np.array([[name in tags for name in classes] for tags in tracks["tags"]])
@@ -35,7 +35,7 @@ def indicators(tracks: pd.DataFrame) -> np.ndarray:
 
 
 def feasibility(tracks: pd.DataFrame) -> pd.DataFrame:
-    """Count tracks and groups of each class.
+    """Return the numbers of tracks and groups of each class.
 
     Parameters
     ----------
@@ -56,33 +56,33 @@ def feasibility(tracks: pd.DataFrame) -> pd.DataFrame:
 
 
 def check(tracks: pd.DataFrame, settings: FoldSettings) -> None:
-    """Refuse tracks that cannot be divided as `settings` ask.
+    """Refuse tracks that cannot be divided as the settings require.
 
-    Of stratified folds, a class needs as many groups as there are folds, or some test fold lacks it. Tracks whose
-    `split` is `holdout` do not count.
+    With stratified folds, each class needs at least as many groups as there are folds. Tracks whose `split` is
+    `holdout` do not count.
 
     Raises
     ------
     UserError
-        With the table class x (tracks, groups), and what to do.
+        With the numbers of tracks and groups of each class, and possible remedies.
     """
     if tracks.empty:
-        raise UserError("There are no tracks to make folds of. Was every file quarantined? See quarantine.csv.")
+        raise UserError("There are no tracks for the folds. Was every file quarantined? See quarantine.csv.")
     if tracks["track_id"].duplicated().any():
         names = tracks.loc[tracks["track_id"].duplicated(), "track_id"].unique()
-        raise UserError(f"Tracks are listed more than once: {listing(names)}. Keep one row a track.")
+        raise UserError(f"Tracks are listed more than once: {listing(names)}. Keep one row per track.")
     tagged = is_tagged(tracks)
     unlabelled = tracks.loc[tracks["tags"].isna() if tagged else is_missing(tracks["label"]), "track_id"]
     if len(unlabelled):
         raise UserError(
-            f"{len(unlabelled)} tracks have no label: {listing(unlabelled)}. Give each a class, or take it out."
+            f"{count(len(unlabelled), 'track')} without a label: {listing(unlabelled)}. Add labels or remove them."
         )
     used = in_use(tracks, settings)
     rest = used[~held_out(used)]
     if shared := set(used.loc[held_out(used), "group"]) & set(rest["group"]):
         raise UserError(
-            f"The dataset's own holdout parts these groups: {listing(sorted(shared))}. Mark all tracks of a group "
-            "as holdout or none, or set folds.group to false."
+            f"The dataset's own holdout splits these groups: {listing(sorted(shared))}. Mark all tracks of a group "
+            "as holdout or none of them, or set folds.group to false."
         )
     if settings.scheme == "given":
         _check_given(rest)
@@ -95,13 +95,13 @@ def check(tracks: pd.DataFrame, settings: FoldSettings) -> None:
 
 
 def spare_tracks(tracks: pd.DataFrame, folds: int) -> pd.Series:
-    """Return how many tracks of each class may be put aside at most while `folds` groups of it remain."""
+    """Return the maximum number of holdout tracks of each class that leaves `folds` groups of it."""
     sizes = tracks.assign(group=groups_of(tracks)).groupby(["label", "group"]).size()
     return sizes.groupby("label").apply(lambda groups: int(groups.sort_values().iloc[folds:].sum()))
 
 
 def even_shares(total: int, most: pd.Series) -> pd.Series:
-    """Split `total` over classes as evenly as possible, giving none more than its `most` [classes]."""
+    """Return `total` divided over classes as evenly as possible, with at most `most` [classes] for each."""
     shares = np.zeros(len(most), int)
     limits = most.to_numpy()
     for _ in range(min(total, int(limits.sum()))):
@@ -111,7 +111,7 @@ def even_shares(total: int, most: pd.Series) -> pd.Series:
 
 
 def in_use(tracks: pd.DataFrame, settings: FoldSettings) -> pd.DataFrame:
-    """Return the tracks sorted by id, with the groups that `settings` want respected and none missing."""
+    """Return the tracks sorted by id, each with a group: its own id if groups are not kept together."""
     tracks = tracks.sort_values("track_id", ignore_index=True)
     return tracks.assign(group=groups_of(tracks) if settings.group else tracks["track_id"])
 
@@ -122,14 +122,14 @@ def groups_of(tracks: pd.DataFrame) -> pd.Series:
 
 
 def held_out(tracks: pd.DataFrame) -> pd.Series:
-    """Return which tracks the dataset itself marks as holdout; other values of `split` mean nothing here."""
+    """Return which tracks the dataset marks as holdout in the column `split`."""
     if "split" not in tracks:
         return pd.Series(False, index=tracks.index)
     return tracks["split"].eq(HOLDOUT).fillna(False).astype(bool)
 
 
 def is_missing(column: pd.Series) -> pd.Series:
-    """Return which cells are null or empty text."""
+    """Return which values are null or empty text."""
     return column.isna() | column.eq("").fillna(False).astype(bool)
 
 
@@ -137,7 +137,7 @@ def _check_classes(tracks: pd.DataFrame, labels: list[str], settings: FoldSettin
     table = feasibility(tracks).set_index("label").reindex(labels, fill_value=0)
     if len(table) < 2:
         raise UserError(
-            f"All tracks are of one class, {labels[0]!r}: there is nothing to tell apart. "
+            f"All tracks are of one class, {labels[0]!r}, so there is nothing to classify. "
             f"Add tracks of a second class.\n{_plain(table)}"
         )
     unit = "groups" if settings.group and (table["groups"] < table["tracks"]).any() else "tracks"
@@ -149,13 +149,13 @@ def _check_classes(tracks: pd.DataFrame, labels: list[str], settings: FoldSettin
         fewer = f"set folds.count to {fewest} or less, " if fewest >= 2 else ""
         raise UserError(
             f"{settings.count} folds need at least {settings.count} {unit} of every class, "
-            f"and there are fewer of: {listing(small, 20)}.\n{_plain(table)}\n"
-            f"Either {fewer}add {unit} to these classes, or drop them.{_way_out(table, small, settings)}"
+            f"and these have fewer: {listing(small, 20)}.\n{_plain(table)}\n"
+            f"Either {fewer}add {unit} to these classes, or drop them.{_group_hint(table, small, settings)}"
         )
 
 
-def _way_out(table: pd.DataFrame, small: pd.Index, settings: FoldSettings) -> str:
-    """Return the way out where only groups are too few, as where a class is one album."""
+def _group_hint(table: pd.DataFrame, small: pd.Index, settings: FoldSettings) -> str:
+    """Return the remedy for classes with enough tracks in too few groups, such as a class of one album."""
     if not settings.group or (table.loc[small, "tracks"] < settings.count).any():
         return ""
     return _WITHOUT_GROUPS
@@ -166,25 +166,25 @@ def _check_given(tracks: pd.DataFrame) -> None:
     missing = [part for part in ("train", "test") if not counts.get(part, 0)]
     if missing:
         raise UserError(
-            f"The dataset comes with no split that can be used: no track is in the part {' or '.join(missing)}. "
-            "Set folds.scheme to stratified or random, or give the dataset a split."
+            f"The dataset has no usable split: no track is in the part {' or '.join(missing)}. "
+            "Set folds.scheme to stratified or random, or add a split to the dataset."
         )
 
 
 def _check_count(tracks: pd.DataFrame, settings: FoldSettings) -> None:
-    """Refuse tracks with tags that are too few for the folds."""
+    """Refuse too few groups of tracks with tags."""
     groups = tracks["group"].nunique()
     needed = settings.count if settings.scheme == "stratified" else 3
     if groups < needed:
         hint = _WITHOUT_GROUPS if settings.group and len(tracks) >= needed else ""
-        raise UserError(f"{needed} groups of tracks are needed to divide them, and there are {groups}.{hint}")
+        raise UserError(f"The folds need {needed} groups of tracks, and there are {groups}.{hint}")
 
 
 def _check_holdout(tracks: pd.DataFrame, settings: FoldSettings) -> None:
     spare = int(spare_tracks(tracks, settings.count).sum())
     if settings.holdout > spare:
         raise UserError(
-            f"A holdout of {settings.holdout} tracks is wanted, but {settings.count} folds leave {spare} at most.\n"
+            f"The holdout has {settings.holdout} tracks, but {settings.count} folds leave at most {spare}.\n"
             f"{_plain(feasibility(tracks).set_index('label'))}\n"
             f"Either set folds.holdout to {spare} or less, use fewer folds, or add tracks."
         )

@@ -1,4 +1,4 @@
-"""What a network could know of the tracks it is tested on without hearing what it should: copies, artists, codecs."""
+"""Leakage audit: copies, groups, artists and file properties that reveal the classes of test tracks."""
 
 from collections.abc import Iterator
 
@@ -21,18 +21,18 @@ ALL_FOLDS = "all"
 
 _KINDS = {"bytes": "the same bytes", "samples": "the same samples", "recording": "the same recording"}
 _PROPERTIES = {"bandwidth_hz": "bandwidth", "codec": "codec", "source_rate": "sample rate", "channels": "channel count"}
-_FEW_ARTISTS = 0.05  # share of the tested tracks with an artist who is trained on, below which it is only noted
-_HALFWAY = 0.5  # of the way from the commonest class to certainty, from which on a property betrays the class
+_FEW_ARTISTS = 0.05  # share of test tracks with a training artist below which it is only noted
+_HALFWAY = 0.5  # share of the way from the most common class to certainty from which a property reveals the class
 _STANDARD_ERRORS = 3
 
 
 def leakage(folds: pd.DataFrame, index: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Look for ways in which the training tracks of a fold betray the classes of the others.
+    """Return the checks for leaks from the training tracks of each fold to its other tracks.
 
     Parameters
     ----------
     folds
-        Columns `track_id, fold, role, label`, and `slice` where segments are divided.
+        Columns `track_id, fold, role, label`, and `slice` if segments are divided.
     index
         Columns `track_id, title, group, artist, container, codec, source_rate, channels, bandwidth_hz`.
     pairs
@@ -41,32 +41,32 @@ def leakage(folds: pd.DataFrame, index: pd.DataFrame, pairs: pd.DataFrame) -> pd
     Returns
     -------
     DataFrame
-        `check, fold, what, tracks, share, verdict, message`. Checks `tracks` (where segments are divided),
-        `duplicates` (what: the kind of copy), `groups` and `artists` have a row for each fold: how many tracks outside
-        the training set have something in common with one in it, and their share. Check `encoding` has a row for each
-        property (what) of the files: how many tested tracks it alone classifies rightly over all folds, and their
-        share. Verdict is `ok`, `note` or `leak`.
+        `check, fold, what, tracks, share, verdict, message`. The checks `tracks` (if segments are divided),
+        `duplicates` (`what` is the kind of copy), `groups` and `artists` have a row per fold: the number and share of
+        tracks outside the training set that have something in common with a training track. The check `encoding` has
+        a row per file property (`what`): the number and share of test tracks that it alone classifies correctly over
+        all folds. The verdict is `ok`, `note` or `leak`.
     """
     known = index.set_index("track_id").assign(artist=[artist_key(artist) for artist in index["artist"]])
     rows = [row for fold, tracks in folds.groupby("fold", sort=False) for row in _shared(fold, tracks, known, pairs)]
-    if "slice" not in folds:  # else a track betrays itself, and what its file tells is no news
+    if "slice" not in folds:  # otherwise a track reveals itself, so its file properties add nothing
         rows += _encoding(folds, known)
     return pd.DataFrame(rows, columns=COLUMNS).astype({"tracks": int, "share": float})
 
 
 def bandwidth_by_class(index: pd.DataFrame) -> pd.DataFrame:
-    """Show how the files of the classes differ.
+    """Return the bandwidths and codecs of each class.
 
     Parameters
     ----------
     index
-        Columns `label, tags, verdict, codec, bandwidth_hz`. A track with tags counts for each of them.
+        Columns `label, tags, verdict, codec, bandwidth_hz`. A track with tags counts for each tag.
 
     Returns
     -------
     DataFrame
-        `class, tracks, p10, median, p90, codecs`: percentiles of the bandwidth, Hz, and how many tracks each codec has,
-        as text. Refused tracks do not count.
+        `class, tracks, p10, median, p90, codecs`: percentiles of the bandwidth (Hz), and the number of tracks of each
+        codec as text. Quarantined tracks do not count.
     """
     used = index[index["verdict"] != "quarantine"]
     classes = [
@@ -82,12 +82,12 @@ def bandwidth_by_class(index: pd.DataFrame) -> pd.DataFrame:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# What tracks on both sides have in common
+# What training and other tracks have in common
 # ---------------------------------------------------------------------------------------------------------------
 
 
 def _shared(fold: str, tracks: pd.DataFrame, known: pd.DataFrame, pairs: pd.DataFrame) -> Iterator[tuple]:
-    """Yield the rows of the checks `duplicates`, `groups` and `artists` of one fold; none where nothing is tested."""
+    """Yield the rows of the checks of one fold, except `encoding`; none if the fold tests nothing."""
     if (tracks["role"] == TRAIN).all():
         return
     is_divided = "slice" in tracks
@@ -95,7 +95,7 @@ def _shared(fold: str, tracks: pd.DataFrame, known: pd.DataFrame, pairs: pd.Data
     if is_divided:
         own = tracks.assign(common=tracks["track_id"])
         yield _verdict("tracks", fold, "track", own, "other segments of themselves among the training segments")
-    # Where segments are divided, a track may be on several sides.
+    # If segments are divided, a track may have several roles.
     every = tracks["track_id"].drop_duplicates()
     for kind, words in _KINDS.items():
         recording = dict(zip(every, recordings(every, pairs[pairs["kind"] == kind]), strict=True))
@@ -108,7 +108,7 @@ def _shared(fold: str, tracks: pd.DataFrame, known: pd.DataFrame, pairs: pd.Data
 
 
 def _verdict(check: str, fold: str, what: str, tracks: pd.DataFrame, words: str, *, name_common: bool = False) -> tuple:
-    """Return the row of a check that asks whether tracks on both sides have the same value in column `common`."""
+    """Return the row of a check for equal values of the column `common` in training and other tracks."""
     trained = tracks["role"] == TRAIN
     others = tracks[~trained]
     seen = others[others["common"].notna() & others["common"].isin(tracks.loc[trained, "common"])]
@@ -126,12 +126,12 @@ def _verdict(check: str, fold: str, what: str, tracks: pd.DataFrame, words: str,
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# What the encoding of the files tells
+# File properties
 # ---------------------------------------------------------------------------------------------------------------
 
 
 def _encoding(folds: pd.DataFrame, known: pd.DataFrame) -> Iterator[tuple]:
-    """Yield the rows of the check `encoding`; none where tracks have no classes, or nothing is tested."""
+    """Yield the rows of the check `encoding`; none if tracks have no classes or nothing is tested."""
     tracks = folds.loc[~is_missing(folds["label"]), ["track_id", "fold", "role", "label"]].drop_duplicates()
     tracks = tracks[tracks["fold"].isin(tracks.loc[tracks["role"] == TEST, "fold"])]
     if tracks["label"].nunique() < 2:
@@ -145,7 +145,7 @@ def _encoding(folds: pd.DataFrame, known: pd.DataFrame) -> Iterator[tuple]:
 
 
 def _predicted(tracks: pd.DataFrame, inputs: pd.DataFrame, what: str, name: str) -> tuple:
-    """Return the row that says how many tested tracks a small tree classifies rightly by `inputs` alone."""
+    """Return the row on the test tracks that a small decision tree classifies correctly from `inputs` alone."""
     right = tested = 0
     for _, rows in tracks.groupby("fold"):
         train, test = rows[rows["role"] == TRAIN], rows[rows["role"] == TEST]
@@ -155,11 +155,11 @@ def _predicted(tracks: pd.DataFrame, inputs: pd.DataFrame, what: str, name: str)
         tested += len(test)
     commonest = tracks.loc[tracks["role"] == TEST, "label"].value_counts(normalize=True).iloc[0]
     share = right / tested
-    message = f"The {name} alone predicts the class with {share:.2f} where the commonest class gives {commonest:.2f}"
+    message = f"The {name} alone predicts the class with {share:.2f} where the most common class gives {commonest:.2f}"
     if share <= commonest + _STANDARD_ERRORS * np.sqrt(commonest * (1 - commonest) / tested):
         return "encoding", ALL_FOLDS, what, right, share, OK, f"{message}."
     verdict = LEAK if share >= commonest + _HALFWAY * (1 - commonest) else NOTE
-    return "encoding", ALL_FOLDS, what, right, share, verdict, f"{message}: the model may have learnt the {name}."
+    return "encoding", ALL_FOLDS, what, right, share, verdict, f"{message}: the model may have learned the {name}."
 
 
 def _is_list(tags: object) -> bool:

@@ -1,4 +1,4 @@
-"""The words of a fold table."""
+"""The roles of tracks in a fold table."""
 
 TRAIN = "train"
 VALIDATION = "validation"
@@ -6,4 +6,4 @@ TEST = "test"
 HOLDOUT = "holdout"
 
 FINAL = "final"
-"""The fold of the final model: trained on every track but the holdout."""
+"""The fold of the final model, which is trained on all tracks except the holdout."""

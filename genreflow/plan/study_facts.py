@@ -57,7 +57,7 @@ def page_facts(study: StudyPlan) -> PageFacts:
     facts, settings, dataset = study.facts, study.settings, study.dataset
     return {
         **facts,
-        "title": (settings.title or study.name) + (" (stand-in music)" if dataset.is_synthetic else ""),
+        "title": (settings.title or study.name) + (" (synthetic music)" if dataset.is_synthetic else ""),
         "standin": dataset.is_synthetic,
         "description": settings.description,
         "citation": settings.citation,

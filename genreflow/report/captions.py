@@ -16,7 +16,7 @@ def label_of(title: str, study: Mapping[str, Any]) -> str:
     That report writes labels into a script as they are, and takes braces for wildcards: brackets stand for both.
     """
     title = sanitize_name(title).translate(_HARMLESS)
-    return f"{title} (stand-in music)" if study["standin"] else title
+    return f"{title} (synthetic music)" if study["standin"] else title
 
 
 def rst_of(spec: Spec, study: Mapping[str, Any]) -> dict[str, str]:

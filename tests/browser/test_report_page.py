@@ -98,7 +98,7 @@ def test_the_map_tells_what_is_pointed_at_and_plays_it(written, visit):
     canvas.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowUp")
-    assert said.inner_text().startswith("name 2: name 2, taken for name 3")
+    assert said.inner_text().startswith("name 2: name 2, predicted as name 3")
     page.keyboard.press("Enter")
     page.wait_for_function("() => document.getElementById('audio').currentTime > 0")
     box = canvas.bounding_box()

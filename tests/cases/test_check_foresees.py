@@ -91,7 +91,7 @@ def test_what_is_padded_is_told(music, check):
 
 def test_all_clips_are_too_short_for_one_input(music, check):
     code, outlook, _ = check(seconds=10)
-    assert code == 2 and "no tracks to make folds of" in problems(outlook)
+    assert code == 2 and "no tracks for the folds" in problems(outlook)
     assert outlook["studies"][0]["inputs"][1]["too_short"] == 12
     assert check(seconds=10, most=0.05)[0] == 4  # as the run, which looks at the limits first
 

@@ -168,8 +168,8 @@ class TestEncoding:
         row = finding(found, "encoding", "codec", "all")
         assert (row.verdict, row.tracks, row.share) == ("leak", 60, 1.0)
         assert row.message == (
-            "The codec alone predicts the class with 1.00 where the commonest class gives 0.33: "
-            "the model may have learnt the codec."
+            "The codec alone predicts the class with 1.00 where the most common class gives 0.33: "
+            "the model may have learned the codec."
         )
         assert finding(found, "encoding", "bandwidth_hz", "all").verdict == "ok"
 

@@ -77,7 +77,7 @@ def test_the_protocol_is_told_of_what_is_of_one_and_a_stand_in_of_what_is():
     assert "Protocol: albums apart." in html("figure.rst", **rst_of({"kind": "reliability"}, STUDY))
     assert "Protocol" not in html("figure.rst", **rst_of({"kind": "filters"}, STUDY))
     assert label_of("Runs", STUDY) == "Runs"
-    assert label_of("Runs", STUDY | {"standin": True}) == "Runs (stand-in music)"
+    assert label_of("Runs", STUDY | {"standin": True}) == "Runs (synthetic music)"
 
 
 def test_names_stay_text():
