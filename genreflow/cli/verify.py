@@ -96,10 +96,10 @@ def run(options: argparse.Namespace) -> int:
     if verified.music or (again.problem and (options.repair or not verified.damaged)):
         print_result("The damage listed above cannot be repaired from here.")
         return Exit.MACHINE
-    number = f"{len(verified.damaged) + len(again.findings):,} products"
+    number = count(len(verified.damaged) + len(again.findings), "damaged product")
     if not options.repair:
         words = ["genreflow", "verify", *(["--deep"] if options.deep else []), "--repair", *options.rest]
-        print_result(f"{number} are damaged.", following=shlex.join(words))
+        print_result(f"Found {number}.", following=shlex.join(words))
         return Exit.MACHINE
     print_result(f"Made {number} again: {results}.")
     return Exit.OK
