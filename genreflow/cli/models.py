@@ -49,7 +49,7 @@ def table() -> str:
 def card(entry: ModelEntry) -> str:
     """Return description, input, options and assumptions of a model, and its lines in a study file."""
     facts = _facts(entry)
-    lines = [f"{entry.name}: {entry.title}", "", f"source      {entry.source}", f"input       {entry.wanted}"]
+    lines = [f"{entry.name}: {entry.title}", "", f"source      {entry.source}", f"input       {entry.expected_input}"]
     if facts["parameters"] is not None:
         lines.append(f"parameters  {facts['parameters']:,} with {entry.n_outputs} outputs, {facts['gmac']:.3g} GMAC")
     if entry.options:

@@ -126,7 +126,7 @@ def _figures() -> str:
 def _models() -> str:
     lines = ["## Models and their options", ""]
     for name, entry in MODELS.items():
-        lines += [f"### `{name}`", "", f"{entry.source}. Input: {entry.wanted}.", ""]
+        lines += [f"### `{name}`", "", f"{entry.source}. Input: {entry.expected_input}.", ""]
         if not entry.options:
             continue
         lines += ["| option | value | default | meaning |", "|---|---|---|---|"]

@@ -1,1 +1,1 @@
-"""Networks behind one registry; each states the input it wants."""
+"""Networks and estimators behind one registry; each entry states the input that the model takes."""

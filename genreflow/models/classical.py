@@ -48,25 +48,25 @@ ENTRIES = (
         title="random forest",
         builder="RandomForest",
         options={
-            "trees": Count(100, 1, 10_000, "Trees."),
-            "depth": Count(26, 1, 100, "Most decisions one after another."),
+            "trees": Count(100, 1, 10_000, "Number of trees."),
+            "depth": Count(26, 1, 100, "Maximum depth of a tree."),
         },
         is_estimator=True,
         source="Giamatti and Smith (2020), appendix 4.2: 100 trees of depth 26 at most, bootstrap",
         assumptions=(
-            "all else as in scikit-learn: Gini impurity, square root of the descriptors tried a node",
+            "otherwise scikit-learn's defaults: Gini impurity, √n of n descriptors tried at each node",
             _UNWEIGHTED,
         ),
     ),
     _entry(
         name="svm",
         binding=("standardise",),
-        title="support vector machines with a Gaussian kernel, one a class",
+        title="support vector machines with a Gaussian kernel, one per class",
         builder="SupportVectorMachine",
         options={
             "C": Number(10.0, 1e-3, 1e6, "Weight of errors against the width of the margin."),
             "gamma": Number(
-                0.0, 0, 1e3, "Of the kernel exp(-gamma distance²); 0 for 1 / (descriptors × their variance)."
+                0.0, 0, 1e3, "Of the kernel exp(-gamma distance²); 0 for 1 / (number of descriptors × their variance)."
             ),
         },
         is_estimator=True,

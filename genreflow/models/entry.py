@@ -64,8 +64,9 @@ class Count:
 
     def problem(self, value: Any) -> str | None:
         """Return the problem with `value`; None if it is valid."""
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        return None if whole and self.low <= value <= self.high else f"{value!r} is not a whole number {self.values}."
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        is_valid = is_whole and self.low <= value <= self.high
+        return None if is_valid else f"{value!r} is not a whole number {self.values}."
 
     @property
     def values(self) -> str:
@@ -73,10 +74,7 @@ class Count:
         return f"from {self.low} to {self.high}"
 
 
-DROPOUT = Number(0.0, 0, 1, "Share of units dropped.")
-
-
-def dropout(default: float, help: str = DROPOUT.help) -> Number:
+def dropout(default: float, help: str = "Share of units dropped.") -> Number:
     """Return the option of a dropout rate."""
     return Number(default, 0, 1, help)
 
@@ -156,21 +154,21 @@ class ModelEntry:
         """Yield the reasons why an input, or crops of it along the last axis, do not suit the model."""
         kind = settings.front_end.kind
         if kind != self.input_kind:
-            yield f"it wants {self.wanted}, and is fed {kind}: front_end.kind: {self.input_kind}"
+            yield f"it takes {self.expected_input}, not {kind} (set front_end.kind to {self.input_kind})"
             return
         shape = segment_shape(settings)
         if crop is not None:
             yield from _crop_problems(settings, shape[-1], crop)
             shape = (*shape[:-1], crop)
         if not self.takes_shape(shape):
-            yield f"it wants {self.wanted}, and is fed {shape_text(shape)}"
+            yield f"it takes {self.expected_input}, not {shape_text(shape)}"
         for name in self.binding:
             own, other = (attrgetter(name)(each) for each in (self.input_settings, settings))
             if own != other:
-                yield f"it wants {name}: {own}, and is fed {other}"
+                yield f"it takes {name}: {own}, not {other}"
 
     @property
-    def wanted(self) -> str:
+    def expected_input(self) -> str:
         """Text for the input: ``logmel of 128 x (at least 32, in the study 1292)``."""
         sizes = (
             f"(at least {self.variable_axes[axis]}, in the study {size})" if axis in self.variable_axes else str(size)

@@ -35,14 +35,14 @@ _CONFLICT = {
 }
 
 _CELL = {"cell": Choice("lstm", ("lstm", "gru"), "Recurrent layers; the study has both.")}
-_LEAST_SAMPLES = 1_325  # Of which the three convolutions and their poolings leave four values, and so one step.
+_LEAST_SAMPLES = 1_325  # leave one step after the convolutions and poolings
 
 _CHOSEN = (
     "sizes: the study's figures of its networks are lost, and its text states kinds of layers",
     "input: the study states mel spectrograms, normalised, of 3 s; rate, bands, frames and standardisation are chosen",
 )
 _RUNNING = "running statistics: the plain average of the first 100 batches, then Keras's"
-_TWO_BIASES = "cell: recurrent layers have torch's two biases; in sum they are what Keras has"
+_TWO_BIASES = "cell: recurrent layers have torch's two biases, whose sum is Keras's single one"
 
 ENTRIES = (
     ModelEntry(
@@ -119,9 +119,9 @@ ENTRIES = (
         source="Rajan, Brutti and Cavallaro (2019), ConflictNET; layers as in its published code",
         assumptions=(
             _RUNNING,
-            "thresholds: sigmoids, where Keras 2.2 has straight lines near to them",
+            "gates: sigmoids, where Keras 2.2 has hard sigmoids",
             "attention: starts from Glorot uniform weights, the original's Glorot normal ones have the same variance",
-            "RMS of 1: each segment's samples are brought to it in the network, where the original did so beforehand",
+            "RMS of 1: the network scales each segment; the original did so beforehand",
         ),
     ),
 )
@@ -282,7 +282,7 @@ class ConflictNET(_EndToEnd):
     ================  ============================  =============  =================================
 
     420,418 parameters with one output, as Keras prints: its LSTM has one bias. Source: Rajan, Brutti and Cavallaro
-    2019, and their code. Chosen: gates are sigmoids, where Keras 2.2 has straight lines near to them.
+    2019, and their code. Chosen: gates are sigmoids, where Keras 2.2 has hard sigmoids.
     """
 
     def __init__(self, *, n_outputs: int, input_shape: tuple[int]) -> None:

@@ -69,7 +69,7 @@ ENTRIES = (
     ModelEntry(
         name="gg12",
         study="psytrance",
-        title="five convolutions over time, skip to the last, global pooling, two dense layers; what the study adapts",
+        title="five convolutions over time, skip to the last, global pooling, two dense layers; which the study adapts",
         module=__name__,
         builder="GG12",
         input=_CHALLENGE,
@@ -79,10 +79,10 @@ ENTRIES = (
         options={"pool": _POOL, "dropout": dropout(0.2, "Share of units dropped before each dense layer.")},
         source="Chumbalov and Pushnyakov, code of a finalist of the WWW 2018 musical genre challenge (CrowdAI)",
         assumptions=(
-            "input: the Hann window is periodic and not symmetric, and the first frame sees zeros before the window of "
-            "3 s and not its samples mirrored",
-            "input: a clip that ends within the last of its 19 windows gives 18; there it was filled up with zeros",
-            "pool: the others than maxmean are not of the challenge",
+            "input: the Hann window is periodic, not symmetric, and the window of 3 s is padded with zeros, not with "
+            "its samples mirrored",
+            "input: a clip that ends within the last of its 19 windows gives 18; the challenge padded it with zeros",
+            "pool: the challenge has maxmean only",
         ),
     ),
     ModelEntry(

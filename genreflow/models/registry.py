@@ -122,6 +122,6 @@ def build(name: str, n_outputs: int, *, input_shape: tuple[int, ...] | None = No
         raise UserError(f"Model {name!r} needs at least 1 output, not {n_outputs}.")
     shape = entry.input_shape if input_shape is None else tuple(input_shape)
     if not entry.takes_shape(shape):
-        raise UserError(f"Model {name!r} wants segments of {entry.wanted}, not {shape_text(shape)}.")
+        raise UserError(f"Model {name!r} takes segments of {entry.expected_input}, not {shape_text(shape)}.")
     builder = getattr(import_module(entry.module), entry.builder)
     return builder(n_outputs=n_outputs, input_shape=shape, **merged)

@@ -31,7 +31,7 @@ ENTRIES = (
         parameters=1_869_874,
         source="Lee, Park, Kim and Nam (2017), as in the published code of Won et al. (2020)",
         assumptions=(
-            "twice the length and more: the dense layer takes all steps that are left",
+            "twice the length and more: the dense layer takes all remaining steps",
             "initial weights: torch's own, as in the published code",
         ),
     ),
@@ -44,7 +44,7 @@ ENTRIES = (
         parameters=6_951_858,
         source="Kim, Lee and Nam (2018), as in the published code of Won et al. (2020)",
         assumptions=(
-            "twice the length and more: the first dense layer takes all steps that are left",
+            "twice the length and more: the first dense layer takes all remaining steps",
             "initial weights: torch's own, as in the published code",
         ),
     ),

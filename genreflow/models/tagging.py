@@ -46,7 +46,7 @@ _CHOSEN = (
 _CLIPS = "input: the first 29 s, at the 16 kHz that the clips have"
 _CELL_CHOSEN = (
     "cell: GRU, with which the study's results are best",
-    "cell: LSTM and plain layers have torch's two biases; in sum they are what Keras has",
+    "cell: LSTM and plain layers have torch's two biases, whose sum is Keras's single one",
 )
 
 ENTRIES = (
@@ -277,7 +277,7 @@ class SpectrogramRNN(nn.Module):
 
 
 class MelCNN(nn.Module):
-    """Log-mel spectrograms [batch, n_mels, frames] to logits [batch, n_outputs]: what the study's conclusion proposes.
+    """Log-mel spectrograms [batch, n_mels, frames] to logits [batch, n_outputs]: the study's proposal.
 
     ================  ==============================  ===========  ============================
     layer             what it is                      output       note

@@ -55,7 +55,7 @@ ENTRIES = (
         n_outputs=8,
         parameters=805_640,
         options={
-            "padding": Choice(0, (0, 1), "Zeros around what is convolved; with 1 a map keeps its size."),
+            "padding": Choice(0, (0, 1), "Zero padding of the convolutions; with 1 a map keeps its size."),
             "dense": Choice(
                 "conv",
                 ("conv", "dense", "pooled"),
@@ -66,7 +66,7 @@ ENTRIES = (
         },
         source="Giamatti and Smith (2020), section 2.5, layer list",
         assumptions=(
-            "padding: none; the study does not say",
+            "padding: none; the study does not state it",
             "dropout 0.25 before the output, the rate of Roberts, whom the study follows; it gives neither rate nor "
             "place",
             "input: decibels below the loudest; the study says mel spectrogram, and that the sound was normalised, "
@@ -106,7 +106,7 @@ ENTRIES = (
         source="Roberts (2019), Musical genre classification with convolutional neural networks; its published code",
         assumptions=(
             "segments of 30.625 s are 660 frames; GTZAN's clips of 30.0 s are 646, which the network takes as well, "
-            "and nothing is filled up (the published code's resize wraps the rows of shorter clips, a slip)",
+            "without padding (the published code's resize wraps the rows of shorter clips, a bug)",
         ),
     ),
 )

@@ -22,7 +22,7 @@ from genreflow.models.spectrogram import HarmonicSpectrogram, LogMelSpectrogram
 _MELS = Choice(96, (96, 128), "Mel bands; the literature table has both.")
 _INITIAL = "initial weights: torch's own, as in the published code"
 _WHOLE = (
-    "one segment of 29 s a track: the published code averages 16 that start some 6 ms apart, all but the same music"
+    "one segment of 29 s per track: the published code averages 16 that start about 6 ms apart, almost the same music"
 )
 
 
@@ -50,7 +50,7 @@ ENTRIES = (
         options={"n_mels": _MELS},
         parameters=447_732,
         source="Choi, Fazekas and Sandler (2016), as in the published code of Won et al. (2020)",
-        assumptions=(_WHOLE, "clips of more than 41 s: the dense layer takes all that is left", _INITIAL),
+        assumptions=(_WHOLE, "clips of more than 41 s: the dense layer takes all remaining steps", _INITIAL),
     ),
     _entry(
         name="musicnn",

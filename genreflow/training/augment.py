@@ -1,4 +1,4 @@
-"""Slices as they might have been: shifted, louder, noisy, in part hidden, mixed."""
+"""Augmentation of slices: shift in time, gain, noise, masks and mixup."""
 
 import numpy as np
 import torch
@@ -16,23 +16,23 @@ STAGE_VERSION = 1
 
 
 class Augment:
-    """The augmentation that the settings ask for, to be applied to batches on their device.
+    """Augments batches on their device, as set in the training settings.
 
-    What is done to a slice follows from seed, epoch and slice number alone: not from the batch that it is in, nor
-    from the device. Two things do depend on the batch: the values of the noise (not its level), which also differ
-    between a CPU and a GPU; and which slices are mixed, as the partner is another one of the batch.
+    The augmentation of a slice depends on seed, epoch and slice number alone, neither on the rest of the batch nor on
+    the device. There are two exceptions: the values of the noise (not its level) depend on the batch and differ between
+    CPU and GPU; and a slice is mixed with another one of its batch.
 
     Parameters
     ----------
     settings
-        `shift`, `gain`, `noise`, `mask_time`, `mask_bands` and `mixup`; what is 0 is left out.
+        `shift`, `gain`, `noise`, `mask_time`, `mask_bands` and `mixup`; those that are 0 are off.
     front_end
-        The front-end of the slices; a kind stands for that front-end with its defaults.
+        Front-end of the slices; a kind stands for that front-end with its defaults.
 
     Raises
     ------
     Problems
-        When an option, or `crop`, makes no sense for slices of this kind.
+        When an option, or `crop`, does not suit this front-end.
     """
 
     def __init__(self, settings: TrainingSettings, front_end: FrontEndSettings | str) -> None:
@@ -54,16 +54,16 @@ class Augment:
         epoch: int,
         repeats: np.ndarray | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the batch and its targets, changed; the tensors given are left as they are.
+        """Return the augmented batch and its targets; the arguments are not modified.
 
         Parameters
         ----------
         inputs
-            Float32 [b, *shape].
+            Float32 [batch, *shape].
         targets
-            Probabilities of the outputs, float32 [b, K]; `mixup` mixes them as it does the slices.
+            Probabilities of the outputs, float32 [batch, K]; `mixup` mixes them like the slices.
         slices
-            Slice numbers, int64 [b].
+            Slice numbers, int64 [batch].
         epoch
             Counted from 0.
         repeats
@@ -89,105 +89,105 @@ class Augment:
 
 
 def shift(inputs: torch.Tensor, share: float, numbers: np.ndarray) -> torch.Tensor:
-    """Shift each slice in time by up to `share` of its length, either way; what leaves at one end enters at the other.
+    """Roll each slice along time by up to `share` of its length in either direction.
 
-    All of the music stays, with one seam. Repeating the value at the edge instead would hold a tone, in a waveform a
-    constant, which is in no music.
+    All of the music is kept, with one seam. Padding with the edge value instead would hold a tone or, in a waveform, a
+    constant, which does not occur in music.
 
     Parameters
     ----------
     inputs
-        [b, ..., n].
+        [batch, ..., n].
     numbers
-        Between 0 and 1, float64 [4, b]; the first of each slice is used.
+        Random numbers in (0, 1), float64 [4, batch]; the first of each slice is used.
     """
     n = inputs.shape[-1]
     most = int(share * n)
-    by = _on_device(_whole(numbers[0], 2 * most + 1) - most, inputs)
-    return take_along_time(inputs, (torch.arange(n, device=inputs.device) - by[:, None]) % n)
+    offsets = _on_device(_integers(numbers[0], 2 * most + 1) - most, inputs)
+    return take_along_time(inputs, (torch.arange(n, device=inputs.device) - offsets[:, None]) % n)
 
 
 def gain(inputs: torch.Tensor, decibels: float, numbers: np.ndarray, front_end: FrontEnd) -> torch.Tensor:
-    """Change the level of each slice by up to so many dB, up or down, as its values express it.
+    """Change the level of each slice by up to so many dB, up or down.
 
-    Waveforms, magnitudes and powers are multiplied, decibels are added to; of `double_log` decibels, twice as many. The
-    lowest values of a spectrogram in decibels, where its range was cut off, move along.
+    Waveforms, magnitudes and powers are scaled; decibels are shifted, `double_log` decibels by twice as much. The lower
+    end of a limited range of decibels moves along.
     """
     change = (2 * numbers[0] - 1) * decibels
     match front_end.level:
         case "decibels":
-            return inputs + _each(change, inputs)
+            return inputs + _per_slice(change, inputs)
         case "double_decibels":
-            return inputs + _each(2 * change, inputs)
+            return inputs + _per_slice(2 * change, inputs)
         case "power":
-            return inputs * _each(10 ** (change / 10), inputs)
+            return inputs * _per_slice(10 ** (change / 10), inputs)
         case "log1p":
-            return torch.log1p(torch.expm1(inputs) * _each(10 ** (change / 20), inputs))
-    return inputs * _each(10 ** (change / 20), inputs)
+            return torch.log1p(torch.expm1(inputs) * _per_slice(10 ** (change / 20), inputs))
+    return inputs * _per_slice(10 ** (change / 20), inputs)
 
 
 def noise(inputs: torch.Tensor, share: float, numbers: np.ndarray, front_end: FrontEnd, *, seed: int) -> torch.Tensor:
-    """Add normal noise to each slice, its deviation up to `share` of that of the slice; of music maps, of each map.
+    """Add normal noise with a deviation of up to `share` of that of the slice; of music maps, of each map.
 
-    What cannot be negative, such as a magnitude, is kept from becoming so.
+    Values that cannot be negative, such as magnitudes, are clipped at 0.
     """
     generator = torch.Generator(inputs.device).manual_seed(seed)
     drawn = torch.randn(inputs.shape, generator=generator, device=inputs.device)
-    deviation = inputs.std(dim=_alike(inputs, front_end), correction=0, keepdim=True)
-    noisy = inputs + drawn * deviation * _each(share * numbers[0], inputs)
+    deviation = inputs.std(dim=_axes_of_quantity(inputs, front_end), correction=0, keepdim=True)
+    noisy = inputs + drawn * deviation * _per_slice(share * numbers[0], inputs)
     return noisy.clamp_min(0) if front_end.is_nonnegative else noisy
 
 
 def mask(inputs: torch.Tensor, share: float, numbers: np.ndarray, front_end: FrontEnd, *, axis: int) -> torch.Tensor:
-    """Put the mean of the slice, of music maps that of each map, in place of up to `share` of its frames or bands.
+    """Replace up to `share` of the frames or bands with the mean of the slice; of music maps, of each map.
 
-    They lie side by side; how many and where is drawn evenly (SpecAugment: Park et al. 2019).
+    Width and position of the block are uniformly distributed (SpecAugment: Park et al. 2019).
 
     Parameters
     ----------
     inputs
-        [b, *shape].
+        [batch, *shape].
     numbers
-        Between 0 and 1, float64 [4, b]; two of each slice are used.
+        Random numbers in (0, 1), float64 [4, batch]; the first two of each slice are used.
     axis
-        Of frames or bands in `inputs`.
+        Axis of frames or bands in `inputs`.
     """
     n = inputs.shape[axis]
-    width = _whole(numbers[0], int(share * n) + 1)
-    start = _whole(numbers[1], n - width + 1)
+    width = _integers(numbers[0], int(share * n) + 1)
+    start = _integers(numbers[1], n - width + 1)
     first, end = (_on_device(each, inputs)[:, None] for each in (start, start + width))
-    place = torch.arange(n, device=inputs.device)
+    position = torch.arange(n, device=inputs.device)
     sizes = [len(inputs)] + [1] * (inputs.dim() - 1)
     sizes[axis] = n
-    is_hidden = ((place >= first) & (place < end)).view(sizes)
-    return torch.where(is_hidden, inputs.mean(dim=_alike(inputs, front_end), keepdim=True), inputs)
+    is_masked = ((position >= first) & (position < end)).view(sizes)
+    return torch.where(is_masked, inputs.mean(dim=_axes_of_quantity(inputs, front_end), keepdim=True), inputs)
 
 
 def mixup(
     inputs: torch.Tensor, targets: torch.Tensor, alpha: float, numbers: np.ndarray
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mix each slice with another of the batch, by a share from the distribution Beta(alpha, alpha).
+    """Mix each slice with another one of the batch, with a weight from Beta(alpha, alpha) (Zhang et al. 2018).
 
-    Every slice is the partner of one other: they form a ring in random order. Source: Zhang et al. (2018).
+    Every slice is the partner of one other: they form a ring in random order.
 
     Parameters
     ----------
     inputs, targets
-        [b, *shape]; float32 [b, K].
+        [batch, *shape]; float32 [batch, K].
     numbers
-        Between 0 and 1, float64 [4, b]; two of each slice are used.
+        Random numbers in (0, 1), float64 [4, batch]; the first two of each slice are used.
     """
     own = betaincinv(alpha, alpha, numbers[0])
     ring = np.argsort(numbers[1], kind="stable")
     partner = np.empty_like(ring)
     partner[ring] = np.roll(ring, -1)
     other = _on_device(partner, inputs)
-    mixed_inputs, mixed_targets = (torch.lerp(each[other], each, _each(own, each)) for each in (inputs, targets))
+    mixed_inputs, mixed_targets = (torch.lerp(each[other], each, _per_slice(own, each)) for each in (inputs, targets))
     return mixed_inputs, mixed_targets
 
 
-def _whole(numbers: np.ndarray, count: int | np.ndarray) -> np.ndarray:
-    """Return whole numbers 0 .. count - 1, int64, from numbers between 0 and 1."""
+def _integers(numbers: np.ndarray, count: int | np.ndarray) -> np.ndarray:
+    """Return integers 0 .. count - 1, int64, from numbers in (0, 1)."""
     return np.floor(numbers * count).astype(np.int64)
 
 
@@ -195,11 +195,11 @@ def _on_device(values: np.ndarray, like: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(values).to(like.device)
 
 
-def _each(values: np.ndarray, like: torch.Tensor) -> torch.Tensor:
-    """Return one number a slice, float32 [b, 1, ...], to go with a batch."""
+def _per_slice(values: np.ndarray, like: torch.Tensor) -> torch.Tensor:
+    """Return one number per slice, float32 [batch, 1, ...], which broadcasts with a batch."""
     return _on_device(values.astype(np.float32), like).view(-1, *(1,) * (like.dim() - 1))
 
 
-def _alike(inputs: torch.Tensor, front_end: FrontEnd) -> tuple[int, ...]:
-    """Return the axes along which a slice's values are of one quantity."""
+def _axes_of_quantity(inputs: torch.Tensor, front_end: FrontEnd) -> tuple[int, ...]:
+    """Return the axes along which the values of a slice are of one quantity."""
     return (-1,) if "quantity" in front_end.settings.axes else tuple(range(1, inputs.dim()))

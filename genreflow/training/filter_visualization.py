@@ -53,17 +53,14 @@ class Ascent:
         Share of the distance from the mean that each step removes. Inputs end about ``step / decay`` from the mean.
     blur
         Share of each value that each step replaces with the mean of its 3 x 3 neighbours.
-    jitter
-        Before each step the input is rolled along time by up to so many frames.
     seed
-        Seed of the noise and of the jitter.
+        Seed of the noise.
     """
 
     steps: int = 100
     step: float = 0.1
     decay: float = 0.05
     blur: float = 0.1
-    jitter: int = 0
     seed: int = 0
 
 
@@ -231,15 +228,13 @@ def _ascend(
     def activation(deviations: torch.Tensor) -> torch.Tensor:
         return mean_activations(network, [layer], statistics.inputs(deviations))[layer][own_channels]
 
-    generator = torch.Generator().manual_seed(ascent.seed)
-    shifts = torch.randint(-ascent.jitter, ascent.jitter + 1, (ascent.steps,), generator=generator)
     deviations = noise.clamp(statistics.low, statistics.high).repeat(len(channels), 1, 1)
     before = activation(deviations)
-    for shift in shifts.tolist():
+    for _ in range(ascent.steps):
         with torch.enable_grad():
             deviations.requires_grad_()
             # Each activation depends on its own input alone, so the gradient of the sum is that of each.
-            [gradient] = torch.autograd.grad(activation(deviations.roll(shift, dims=2)).sum(), deviations)
+            [gradient] = torch.autograd.grad(activation(deviations).sum(), deviations)
         length = gradient.square().mean(dim=(1, 2), keepdim=True).sqrt().clamp(min=1e-12)
         deviations = (1 - ascent.decay) * deviations + ascent.step * gradient / length
         blurred = functional.avg_pool2d(deviations, 3, stride=1, padding=1, count_include_pad=False)

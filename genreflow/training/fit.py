@@ -4,7 +4,6 @@ import time
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import nn
 
 from genreflow.models.estimator import Estimator
@@ -41,7 +40,7 @@ def fit(model: nn.Module, data: SliceSet, *, seed: int, threads: int) -> Trained
 
 
 def _training_metrics(model: nn.Module, data: SliceSet) -> dict[str, float]:
-    probabilities = predict_proba(model, data.arrays, device=torch.device("cpu"), rows=data.rows)
+    probabilities = predict_proba(model, data.arrays, rows=data.rows)
     of_labels = probabilities[np.arange(len(data)), data.targets]
     return {
         "loss": float(-np.log(of_labels).mean(dtype=np.float64)),

@@ -35,6 +35,9 @@ class SliceLoader:
         if self.is_resident:
             self._arrays = self._arrays.to(device)
 
+    def __len__(self) -> int:
+        return len(self._arrays)
+
     @property
     def slice_size(self) -> int:
         """Number of values in a slice."""

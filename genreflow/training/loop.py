@@ -21,7 +21,7 @@ from genreflow.training.data import SliceSet
 from genreflow.training.loader import SliceLoader, random_crops
 from genreflow.training.objective import objective
 from genreflow.training.optimizers import Schedule
-from genreflow.training.predict import predict_loaded
+from genreflow.training.predict import predict_proba
 from genreflow.training.sampling import epoch_batches, repeats
 
 HISTORY = [
@@ -108,9 +108,11 @@ def train(
         When there is nothing to train on, a batch is too small for batch normalization, or two slices do not fit into
         memory.
     """
-    trainer = _Trainer(model, data, validation, settings, front_end, device, precision)
+    trainer = _Trainer(
+        model, data, validation, settings, front_end, device, precision, checkpoints, callbacks, should_stop
+    )
     try:
-        return trainer.run(checkpoints, callbacks, should_stop)
+        return trainer.run()
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
             raise
@@ -159,12 +161,16 @@ class _Trainer:
         front_end: FrontEndSettings | str,
         device: torch.device,
         precision: torch.dtype,
+        checkpoints: Checkpoints | None,
+        callbacks: Sequence[Callback],
+        should_stop: Callable[[], bool],
     ) -> None:
         self.begin = time.perf_counter()
         self.first_step_seconds = math.nan
         self.model = model.to(device).train()
         self.data, self.validation = data, validation
         self.settings, self.device, self.precision = settings, device, precision
+        self.checkpoints, self.callbacks, self.should_stop = checkpoints, callbacks, should_stop
         self.loader = SliceLoader(data.arrays, device)
         self.objective = objective(data.targets, len(data.classes))
         self.targets = self.objective.targets(torch.from_numpy(data.targets)).to(device)
@@ -175,13 +181,11 @@ class _Trainer:
         self.best = _copy(model)
         self.steps_here = 0
 
-    def run(
-        self, checkpoints: Checkpoints | None, callbacks: Sequence[Callback], should_stop: Callable[[], bool]
-    ) -> Trained:
+    def run(self) -> Trained:
         """Train to the end, from the last checkpoint if there is one."""
-        if checkpoints is not None and (saved := checkpoints.load()) is not None:
+        if self.checkpoints is not None and (saved := self.checkpoints.load()) is not None:
             self._resume(saved)
-        status = self._epochs(checkpoints, callbacks, should_stop)
+        status = self._epochs()
         is_restored = self.settings.restore_best or status == "diverged"
         if is_restored:
             self.model.load_state_dict(self.best)
@@ -195,23 +199,19 @@ class _Trainer:
             resumed=state.resumed,
         )
 
-    def _epochs(
-        self, checkpoints: Checkpoints | None, callbacks: Sequence[Callback], should_stop: Callable[[], bool]
-    ) -> Literal["finished", "stopped", "diverged"]:
+    def _epochs(self) -> Literal["finished", "stopped", "diverged"]:
         patience = self.settings.early_stopping_patience
         while self.state.epoch < self.settings.epochs:
-            if not self._epoch(checkpoints, callbacks, should_stop):
+            if not self._epoch():
                 return "diverged"
             self._end_epoch()
-            for callback in callbacks:
+            for callback in self.callbacks:
                 callback.on_epoch_end(self.state.rows[-1])
             if patience is not None and self.state.epochs_without_improvement >= patience:
                 return "stopped"
         return "finished"
 
-    def _epoch(
-        self, checkpoints: Checkpoints | None, callbacks: Sequence[Callback], should_stop: Callable[[], bool]
-    ) -> bool:
+    def _epoch(self) -> bool:
         """Train one epoch, or the rest of it; return whether loss and weights are finite."""
         state, begin = self.state, time.perf_counter()
         if state.step == 0 and self.schedule.begin_epoch(state.epoch):
@@ -238,14 +238,14 @@ class _Trainer:
             # A sum stays non-finite once it is.
             if state.step % CHECK_EVERY == 0 and not torch.isfinite(loss):
                 return False
-            for callback in callbacks:
+            for callback in self.callbacks:
                 callback.on_step_end(state.epoch + 1, state.step)
-            is_stopping = should_stop()
-            if checkpoints is not None and (is_stopping or checkpoints.is_due):
+            is_stopping = self.should_stop()
+            if self.checkpoints is not None and (is_stopping or self.checkpoints.is_due):
                 state.loss, state.hits = loss.item(), hits.item()
                 state.seconds += time.perf_counter() - begin
                 begin = time.perf_counter()
-                checkpoints.save(self._state_dict())
+                self.checkpoints.save(self._state_dict())
             if is_stopping:
                 raise Interrupted
         # The last step's loss was computed before its update, so the weights are checked as well.
@@ -279,10 +279,10 @@ class _Trainer:
     def _validate(self) -> dict[str, float]:
         if self.validation is None:
             return {"validation_loss": math.nan, "validation_accuracy": math.nan}
-        probabilities = predict_loaded(
+        probabilities = predict_proba(
             self.model,
             self.loader,
-            self.validation.rows,
+            rows=self.validation.rows,
             crop=self.settings.crop,
             windows=self.settings.crop_windows,
             tags=self.objective.tags,

@@ -1,32 +1,9 @@
-"""Training objectives: one of several classes, or any number of tags."""
-
-from typing import Protocol
+"""Training objectives: loss and accuracy for one of several classes, or for any number of tags."""
 
 import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 from torch.nn import functional
-
-
-class Objective(Protocol):
-    """Loss and accuracy of logits."""
-
-    tags: bool
-
-    def targets(self, stored: torch.Tensor) -> torch.Tensor:
-        """Return the targets as probabilities, float32 [n, K], which can be mixed."""
-
-    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Return the mean loss of float32 logits."""
-
-    def hits(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Return the number of correct slices; of tags, the sum over slices of the share that is correct."""
-
-    def loss_of(self, probabilities: np.ndarray, targets: np.ndarray) -> float:
-        """Return the mean loss of predictions."""
-
-    def accuracy(self, probabilities: np.ndarray, targets: np.ndarray) -> float:
-        """Return the accuracy of predictions, 0 to 1."""
 
 
 class SingleLabel:
@@ -38,11 +15,11 @@ class SingleLabel:
         self._n_outputs = n_outputs
 
     def targets(self, stored: torch.Tensor) -> torch.Tensor:
-        """Return one-hot targets."""
+        """Return one-hot targets, float32 [n, K], which can be mixed."""
         return functional.one_hot(stored, self._n_outputs).float()
 
     def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Return the cross-entropy."""
+        """Return the mean cross-entropy of float32 logits."""
         return functional.cross_entropy(logits, targets)
 
     def hits(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -50,8 +27,8 @@ class SingleLabel:
         return (logits.argmax(dim=1) == targets.argmax(dim=1)).sum()
 
     def loss_of(self, probabilities: np.ndarray, targets: np.ndarray) -> float:
-        """Return the cross-entropy."""
-        return float(-np.log(_positive(probabilities[np.arange(len(targets)), targets])).mean())
+        """Return the mean cross-entropy of predictions."""
+        return _mean_negative_log(probabilities[np.arange(len(targets)), targets])
 
     def accuracy(self, probabilities: np.ndarray, targets: np.ndarray) -> float:
         """Return the share of slices whose likeliest class is theirs."""
@@ -64,11 +41,11 @@ class MultiLabel:
     tags = True
 
     def targets(self, stored: torch.Tensor) -> torch.Tensor:
-        """Return the tags as numbers."""
+        """Return the tags as numbers, float32 [n, K], which can be mixed."""
         return stored.float()
 
     def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Return the mean binary cross-entropy over slices and tags."""
+        """Return the mean binary cross-entropy of float32 logits, over slices and tags."""
         return functional.binary_cross_entropy_with_logits(logits, targets)
 
     def hits(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -76,8 +53,8 @@ class MultiLabel:
         return ((logits > 0) == (targets > 0.5)).float().mean(dim=1).sum()
 
     def loss_of(self, probabilities: np.ndarray, targets: np.ndarray) -> float:
-        """Return the binary cross-entropy."""
-        return float(-np.log(_positive(np.where(targets, probabilities, 1 - probabilities))).mean())
+        """Return the mean binary cross-entropy of predictions."""
+        return _mean_negative_log(np.where(targets, probabilities, 1 - probabilities))
 
     def accuracy(self, probabilities: np.ndarray, targets: np.ndarray) -> float:
         """Return the mean ROC AUC over the tags that some slices have and some lack; 0.5 if there are none."""
@@ -87,10 +64,10 @@ class MultiLabel:
         return float(roc_auc_score(targets[:, mixed], probabilities[:, mixed], average="macro"))
 
 
-def objective(targets: np.ndarray, n_outputs: int) -> Objective:
+def objective(targets: np.ndarray, n_outputs: int) -> SingleLabel | MultiLabel:
     """Return the objective for targets int64 [n], classes, or bool [n, K], tags."""
     return SingleLabel(n_outputs) if targets.ndim == 1 else MultiLabel()
 
 
-def _positive(probabilities: np.ndarray) -> np.ndarray:
-    return np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny)
+def _mean_negative_log(probabilities: np.ndarray) -> float:
+    return float(-np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny)).mean())

@@ -2,9 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from torch import nn, optim
 
@@ -20,8 +18,6 @@ OPTIMIZERS: dict[str, tuple[Callable[..., optim.Optimizer], dict[str, Any]]] = {
     "sgd": (optim.SGD, {"lr": 1e-2, "momentum": 0.0}),
 }
 
-Decayed = Literal["weights", "all"]
-
 
 def make_optimizer(
     name: str,
@@ -30,7 +26,7 @@ def make_optimizer(
     learning_rate: float | None = None,
     momentum: float = 0.0,
     weight_decay: float = 0.0,
-    decayed: Decayed = "weights",
+    decayed: Literal["weights", "all"] = "weights",
     epsilon: float | None = None,
 ) -> optim.Optimizer:
     """Return the optimizer `name`.
@@ -61,12 +57,7 @@ def make_optimizer(
     return kind(_groups(parameters, weight_decay, decayed), weight_decay=0.0, **chosen)
 
 
-def default_learning_rate(name: str) -> float:
-    """Return the learning rate of the optimizer `name` where none is set."""
-    return OPTIMIZERS[name][1]["lr"]
-
-
-def _groups(parameters: Iterable[nn.Parameter], weight_decay: float, decayed: Decayed) -> list[dict[str, Any]]:
+def _groups(parameters: Iterable[nn.Parameter], weight_decay: float, decayed: str) -> list[dict[str, Any]]:
     """Return the parameters in groups of equal weight decay."""
     parameters = list(parameters)
     if not weight_decay or decayed == "all":
@@ -77,40 +68,24 @@ def _groups(parameters: Iterable[nn.Parameter], weight_decay: float, decayed: De
     return [group for group in groups if group["params"]]
 
 
-@dataclass(frozen=True)
-class Phase:
-    """Epochs with one optimizer and one set of its settings.
-
-    Attributes
-    ----------
-    end
-        First epoch after it, counted from 0.
-    optimizer, learning_rate, momentum, weight_decay, decayed, epsilon
-        See `make_optimizer`.
-    """
+class Phase(NamedTuple):
+    """Epochs up to, but without, `end` that share an optimizer and its options (see `make_optimizer`)."""
 
     end: int
     optimizer: str
-    learning_rate: float
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-    decayed: Decayed = "weights"
-    epsilon: float | None = None
+    options: dict[str, Any]
 
 
 def phases(settings: TrainingSettings) -> list[Phase]:
     """Return the phases of a training, the last of which ends with its last epoch."""
     if settings.schedule == "won2020":
         return _won2020(settings.epochs)
-    return [
-        Phase(
-            end=settings.epochs,
-            optimizer=settings.optimizer,
-            learning_rate=settings.learning_rate or default_learning_rate(settings.optimizer),
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
-        )
-    ]
+    options = {
+        "learning_rate": settings.learning_rate or OPTIMIZERS[settings.optimizer][1]["lr"],
+        "momentum": settings.momentum,
+        "weight_decay": settings.weight_decay,
+    }
+    return [Phase(settings.epochs, settings.optimizer, options)]
 
 
 def _won2020(epochs: int) -> list[Phase]:
@@ -120,12 +95,12 @@ def _won2020(epochs: int) -> list[Phase]:
     parameters, are torch's, which they used.
     """
     end_40, end_50, end_60 = (-(-tenths * epochs // 10) for tenths in (4, 5, 6))
-    phase = partial(Phase, weight_decay=1e-4, decayed="all")
+    decay = {"weight_decay": 1e-4, "decayed": "all"}
     return [
-        phase(end_40, "adam", 1e-4, epsilon=1e-8),
-        phase(end_50, "sgd", 1e-3, momentum=0.9),
-        phase(end_60, "sgd", 1e-4, momentum=0.9),
-        phase(epochs, "sgd", 1e-5, momentum=0.9),
+        Phase(end_40, "adam", {"learning_rate": 1e-4, "epsilon": 1e-8, **decay}),
+        Phase(end_50, "sgd", {"learning_rate": 1e-3, "momentum": 0.9, **decay}),
+        Phase(end_60, "sgd", {"learning_rate": 1e-4, "momentum": 0.9, **decay}),
+        Phase(epochs, "sgd", {"learning_rate": 1e-5, "momentum": 0.9, **decay}),
     ]
 
 
@@ -143,6 +118,8 @@ class Schedule:
     steps
         Steps per epoch.
     """
+
+    _COUNTERS = ("_phase", "_epoch", "_step", "_best", "_waited", "_reductions")
 
     def __init__(self, settings: TrainingSettings, model: nn.Module, *, steps: int) -> None:
         self._settings, self._model, self._steps = settings, model, steps
@@ -197,38 +174,22 @@ class Schedule:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state to resume from: numbers, and the optimizer's tensors, which are not copied."""
-        return {
-            "phase": self._phase,
-            "epoch": self._epoch,
-            "step": self._step,
-            "best": self._best,
-            "waited": self._waited,
-            "reductions": self._reductions,
-            "optimizer": self.optimizer.state_dict(),
-        }
+        return {name: getattr(self, name) for name in self._COUNTERS} | {"optimizer": self.optimizer.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a state that `state_dict` returned."""
-        self._phase, self._epoch, self._step = state["phase"], state["epoch"], state["step"]
-        self._best, self._waited, self._reductions = state["best"], state["waited"], state["reductions"]
+        for name in self._COUNTERS:
+            setattr(self, name, state[name])
         self.optimizer = self._make_optimizer()
         self.optimizer.load_state_dict(state["optimizer"])
 
     def _make_optimizer(self) -> optim.Optimizer:
         phase = self._phases[self._phase]
-        return make_optimizer(
-            phase.optimizer,
-            self._model.parameters(),
-            learning_rate=phase.learning_rate,
-            momentum=phase.momentum,
-            weight_decay=phase.weight_decay,
-            decayed=phase.decayed,
-            epsilon=phase.epsilon,
-        )
+        return make_optimizer(phase.optimizer, self._model.parameters(), **phase.options)
 
     def _set_learning_rate(self) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = self._phases[self._phase].learning_rate * self._factor()
+            group["lr"] = self._phases[self._phase].options["learning_rate"] * self._factor()
 
     def _factor(self) -> float:
         match self._settings.schedule:

@@ -12,9 +12,9 @@ _BATCH, _VALUES = 256, 2**22
 
 def predict_proba(
     model: nn.Module,
-    arrays: np.ndarray,
+    slices: np.ndarray | SliceLoader,
     *,
-    device: torch.device,
+    device: torch.device | None = None,
     rows: np.ndarray | None = None,
     crop: int | None = None,
     windows: int = 1,
@@ -25,10 +25,12 @@ def predict_proba(
 
     Parameters
     ----------
-    arrays
-        Slices as stored, [N, *shape].
+    slices
+        Slices as stored, [N, *shape], or a loader of them.
+    device
+        Where to compute; the device of the loader, or the CPU, if not given.
     rows
-        Rows of `arrays` to predict, int64 [n]; all if not given.
+        Rows of `slices` to predict, int64 [n]; all if not given.
     crop, windows
         Length along the last axis that the model takes; the probabilities are the mean over so many windows
         (`genreflow.training.loader.window_starts`).
@@ -37,23 +39,9 @@ def predict_proba(
     batch
         Slices per batch; it bounds the memory and changes nothing else.
     """
-    loader = SliceLoader(arrays, device)
-    rows = np.arange(len(arrays)) if rows is None else rows
-    return predict_loaded(model, loader, rows, crop=crop, windows=windows, tags=tags, batch=batch)
-
-
-def predict_loaded(
-    model: nn.Module,
-    loader: SliceLoader,
-    rows: np.ndarray,
-    *,
-    crop: int | None = None,
-    windows: int = 1,
-    tags: bool = False,
-    batch: int | None = None,
-) -> np.ndarray:
-    """Return the probabilities of slices of a loader; see `predict_proba`."""
+    loader = slices if isinstance(slices, SliceLoader) else SliceLoader(slices, device or torch.device("cpu"))
     model = model.to(loader.device).eval()
+    rows = np.arange(len(loader)) if rows is None else rows
     batch = batch or max(1, min(_BATCH, _VALUES // max(1, loader.slice_size)))
     # One batch at least, so that no slices give an empty result of the right width.
     batches = [rows[start : start + batch] for start in range(0, max(len(rows), 1), batch)]

@@ -83,7 +83,6 @@ def predict_snippets(
         probabilities = predict_proba(
             bundle.model,
             to_stored(arrays, settings),
-            device=torch.device("cpu"),
             crop=training["crop"],
             windows=training["crop_windows"],
             tags=bundle.run["tags"],

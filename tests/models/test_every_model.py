@@ -94,5 +94,5 @@ class TestNetwork:
 
 @pytest.mark.parametrize("name", registry.MODELS)
 def test_a_segment_of_another_kind_is_refused_with_both_shapes(name):
-    with pytest.raises(UserError, match=r"wants segments of .*, not 1 x 2 x 3"):
+    with pytest.raises(UserError, match=r"takes segments of .*, not 1 x 2 x 3"):
         registry.build(name, 2, input_shape=(1, 2, 3))

@@ -127,7 +127,7 @@ class TestOptions:
             assert network(torch.rand(1, rows, frames)).shape == (1, 10)
         with pytest.raises(RuntimeError):
             network(torch.rand(1, rows, least - 1))
-        with pytest.raises(UserError, match="wants segments"):
+        with pytest.raises(UserError, match="takes segments"):
             registry.build(name, 10, input_shape=(rows, least - 1))
 
     def test_initial_weights_are_glorot_uniform(self, name):

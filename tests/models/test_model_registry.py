@@ -45,7 +45,7 @@ def test_dropout_must_be_a_number_in_range(value):
 
 def test_an_input_that_does_not_suit_is_named_with_what_would():
     given = InputSettings.model_validate({"front_end": {"kind": "stft"}, "segments": {"kind": "sliding"}})
-    with pytest.raises(UserError, match="wants logmel of 128 x 128, and is fed stft"):
+    with pytest.raises(UserError, match="takes logmel of 128 x 128, not stft"):
         registry.check_input("psytrance_cnn", given)
 
 

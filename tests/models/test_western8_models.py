@@ -95,7 +95,7 @@ class TestWestern8FFNN:
     def test_descriptors_as_they_are_do_not_suit_it(self):
         entry = registry.describe("western8_ffnn")
         raw = InputSettings.model_validate({**entry.input, "standardise": "none"})
-        assert list(entry.input_problems(raw)) == ["it wants standardise: element, and is fed none"]
+        assert list(entry.input_problems(raw)) == ["it takes standardise: element, not none"]
 
 
 class TestRobertsCNN:
@@ -121,8 +121,8 @@ class TestRobertsCNN:
         other = {**entry.input, "front_end": {**entry.input["front_end"], "top_db": None, "reference": "one"}}
         problems = list(entry.input_problems(InputSettings.model_validate(other)))
         assert problems == [
-            "it wants front_end.reference: max, and is fed one",
-            "it wants front_end.top_db: 80.0, and is fed None",
+            "it takes front_end.reference: max, not one",
+            "it takes front_end.top_db: 80.0, not None",
         ]
 
     def test_the_shortest_segment_that_its_entry_admits_leaves_a_single_frame(self):

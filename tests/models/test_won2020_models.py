@@ -306,7 +306,7 @@ class TestInput:
         entry = registry.describe(name)
         given = {**entry.input, "front_end": {"kind": "waveform", "sample_rate": 22_050}}
         problems = list(entry.input_problems(InputSettings.model_validate(given)))
-        expected = [] if name in WITHOUT_SPECTROGRAM else ["it wants front_end.sample_rate: 16000, and is fed 22050"]
+        expected = [] if name in WITHOUT_SPECTROGRAM else ["it takes front_end.sample_rate: 16000, not 22050"]
         assert problems == expected
 
     @pytest.mark.parametrize("name", sorted(set(NAMES) - WITHOUT_SPECTROGRAM))

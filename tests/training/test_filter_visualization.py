@@ -50,7 +50,7 @@ def slices():
     return (-10 - 3 * bands + (1 + bands) * noise).astype(np.float32)
 
 
-@pytest.mark.parametrize("ascent", [Ascent(), Ascent(blur=0), Ascent(jitter=3)], ids=["usual", "sharp", "turned"])
+@pytest.mark.parametrize("ascent", [Ascent(), Ascent(blur=0)], ids=["usual", "sharp"])
 def test_channels_are_activated_more_than_to_any_random_input(slices, ascent):
     model = network()
     rows, arrays = maximize_activations(model, slices, ascent=ascent)

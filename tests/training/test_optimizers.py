@@ -6,7 +6,7 @@ from torch import nn
 
 from genreflow.config.training import Optimizer
 from genreflow.errors import UserError
-from genreflow.training.optimizers import OPTIMIZERS, default_learning_rate, make_optimizer
+from genreflow.training.optimizers import OPTIMIZERS, make_optimizer
 
 # Keras 2.2, documentation of its optimizers.
 KERAS = {
@@ -27,7 +27,7 @@ def only_group(name, **settings):
 @pytest.mark.parametrize("name", ALL)
 def test_defaults_are_those_of_keras(name):
     assert only_group(name) == ALL[name]
-    assert default_learning_rate(name) == ALL[name]["lr"]
+    assert OPTIMIZERS[name][1]["lr"] == ALL[name]["lr"]
 
 
 @pytest.mark.parametrize("name", ALL)
