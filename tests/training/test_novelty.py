@@ -25,7 +25,7 @@ def sha256(number):
     return hashlib.sha256(bytes([number % 256, number // 256])).hexdigest()
 
 
-def known_of(arrays, slices=2, groups=None, settings=MEL):
+def profile_of(arrays, slices=2, groups=None, settings=MEL):
     n = len(arrays) // slices
     names = [f"{number:016x}" for number in range(n)]
     data = SliceSet(arrays, pd.DataFrame({"track_id": np.repeat(names, slices)}), ("a", "b"))
@@ -37,44 +37,44 @@ def known_of(arrays, slices=2, groups=None, settings=MEL):
 
 def test_training_tracks_are_known_again_by_file_and_by_sound():
     arrays = tracks(30)
-    known = known_of(arrays)
+    profile = profile_of(arrays)
     new = tracks(1, seed=9)
-    assert known.was_trained_on(sha256(3), new)
-    assert known.was_trained_on(sha256(99), arrays[6:8])
-    assert not known.was_trained_on(sha256(99), new)
-    assert not known.was_trained_on(sha256(99), arrays[7:8])  # the second slice: only the first of each track is kept
+    assert profile.was_trained_on(sha256(3), new)
+    assert profile.was_trained_on(sha256(99), arrays[6:8])
+    assert not profile.was_trained_on(sha256(99), new)
+    assert not profile.was_trained_on(sha256(99), arrays[7:8])  # the second slice: only the first of each track is kept
 
 
 def test_few_tracks_alike_are_found_foreign_and_all_unlike_are():
-    known = known_of(tracks(200))
+    profile = profile_of(tracks(200))
     alike, unlike = tracks(300, seed=1), tracks(50, seed=2, shift=80)
     distances = [
-        np.array([known.distance(each, MEL) for each in arrays.reshape(-1, 2, 40, 6)]) for arrays in (alike, unlike)
+        np.array([profile.distance(each, MEL) for each in arrays.reshape(-1, 2, 40, 6)]) for arrays in (alike, unlike)
     ]
-    assert (distances[0] > known.limit).mean() < 0.05
-    assert (distances[1] > known.limit).all()
+    assert (distances[0] > profile.limit).mean() < 0.05
+    assert (distances[1] > profile.limit).all()
 
 
 def test_an_odd_relation_of_bands_is_foreign_though_every_band_is_usual():
     arrays = tracks(200)
-    known = known_of(arrays)
+    profile = profile_of(arrays)
     odd = arrays[:2].copy()
     odd[:, ::2], odd[:, 1::2] = -38, -22  # each is where other tracks have been, and all know of their neighbours
     means = arrays.astype(float).mean(axis=2)
     assert (means.min(axis=0) < -38).all() and (means.max(axis=0) > -22).all()
-    assert known.distance(odd, MEL) > known.limit
+    assert profile.distance(odd, MEL) > profile.limit
 
 
 def test_tracks_of_one_group_do_not_vouch_for_each_other():
     albums = np.repeat(np.arange(20), 5)
     sound = np.random.default_rng(0).normal(size=(20, 40, 1))[albums] * 6
     arrays = tracks(100, slices=1) + sound.astype(np.float16)
-    by_album, by_track = (known_of(arrays, slices=1, groups=groups) for groups in (albums.astype(str), None))
+    by_album, by_track = (profile_of(arrays, slices=1, groups=groups) for groups in (albums.astype(str), None))
     assert by_album.limit > by_track.limit * 1.05
 
 
 def test_of_few_tracks_nothing_is_said():
-    assert known_of(tracks(novelty.MIN_TRACKS - 1)).limit is None
+    assert profile_of(tracks(novelty.MIN_TRACKS - 1)).limit is None
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_every_kind_of_input_can_be_judged(input, shape, dtype):
     rng = np.random.default_rng(0)
     scale = 3_000 if dtype == np.int16 else 0.1
     usual, loud = (np.abs(rng.normal(size=(40, *shape))) * scale * factor for factor in (1, 9))
-    known = known_of(usual.astype(dtype), slices=1, settings=settings)
-    assert known.distance(loud[:1].astype(dtype), settings) > known.limit
-    assert known.distance(usual[:1].astype(dtype), settings) < known.limit
+    profile = profile_of(usual.astype(dtype), slices=1, settings=settings)
+    assert profile.distance(loud[:1].astype(dtype), settings) > profile.limit
+    assert profile.distance(usual[:1].astype(dtype), settings) < profile.limit
 
 
 def test_thousands_of_tracks_take_few_bytes():

@@ -1,4 +1,4 @@
-"""What is told of a run while it goes on."""
+"""Progress of a run: its file, the bar and the lines of the log."""
 
 import errno
 import io
@@ -16,19 +16,19 @@ from genreflow.training.callbacks import Progress
 
 
 class Terminal(io.StringIO):
-    """A terminal as far as a bar can tell."""
+    """A stream that is a terminal for the bar."""
 
     def isatty(self):
         return True
 
     @property
     def lines(self):
-        """What its line has been, one after another."""
+        """The successive texts of its line."""
         return self.getvalue().replace("\x1b[K", "").split("\r")[:-1]
 
 
 class Clock:
-    """Time that passes when told to."""
+    """A clock that tests set."""
 
     def __init__(self):
         self.now = 1_000.0
@@ -66,11 +66,11 @@ def row(epoch, **values):
 
 def test_the_file_is_there_from_the_beginning_and_gone_after_the_end(file):
     with report(file):
-        told = json.loads(file.read_text())
-    assert (told["epoch"], told["epochs"], told["step"], told["steps"]) == (1, 4, 0, 10)
-    assert told["loss"] is told["watched"] is told["left"] is None
-    assert (told["pid"], told["host"]) == (os.getpid(), socket.gethostname())
-    assert told["started_at"] == pytest.approx(time.time(), abs=60)
+        status = json.loads(file.read_text())
+    assert (status["epoch"], status["epochs"], status["step"], status["steps"]) == (1, 4, 0, 10)
+    assert status["loss"] is status["watched"] is status["left"] is None
+    assert (status["pid"], status["host"]) == (os.getpid(), socket.gethostname())
+    assert status["started_at"] == pytest.approx(time.time(), abs=60)
     assert list(file.parent.iterdir()) == []
 
 
@@ -80,18 +80,18 @@ def test_the_file_is_gone_when_the_run_fails(file):
     assert not file.exists()
 
 
-def test_the_file_tells_the_last_epoch_and_the_step(file, clock, capsys):
+def test_the_file_has_the_last_epoch_and_the_step(file, clock, capsys):
     progress = report(file, monitor="validation_accuracy")
     go(progress, clock, 1, 10, 2.0)
     progress.on_epoch_end(row(1, loss=np.float32(0.25), validation_accuracy=0.5))
     go(progress, clock, 2, 6, 2.0)
-    told = json.loads(file.read_text())
-    assert (told["epoch"], told["step"], told["loss"]) == (2, 6, 0.25)
-    assert (told["watching"], told["watched"]) == ("validation_accuracy", 0.5)
-    assert told["seconds"] == 32
+    status = json.loads(file.read_text())
+    assert (status["epoch"], status["step"], status["loss"]) == (2, 6, 0.25)
+    assert (status["watching"], status["watched"]) == ("validation_accuracy", 0.5)
+    assert status["seconds"] == 32
 
 
-def test_a_complete_epoch_is_told_at_once(file, clock, capsys):
+def test_a_complete_epoch_is_reported_at_once(file, clock, capsys):
     terminal = Terminal()
     progress = report(file, terminal)
     progress.on_epoch_end(row(1))
@@ -119,7 +119,7 @@ def test_a_disk_that_fills_up_leaves_the_last_whole_file(file, clock, monkeypatc
     assert json.loads(file.read_text())["step"] == 0
 
 
-def test_what_is_left_goes_by_the_pace_after_the_first_step(clock):
+def test_the_time_left_is_estimated_by_the_pace_after_the_first_step(clock):
     progress = report(epochs=2)
     clock.now += 100  # in which the network was compiled
     progress.on_step_end(1, 1)
@@ -130,7 +130,7 @@ def test_what_is_left_goes_by_the_pace_after_the_first_step(clock):
     assert progress.seconds_left == pytest.approx(15 * 3)
 
 
-def test_a_run_that_goes_on_from_a_later_epoch_is_measured_from_there(clock):
+def test_the_pace_of_a_resumed_run_is_measured_from_there(clock):
     progress = report(epochs=10)
     go(progress, clock, 6, 10, 2.0)
     assert progress.seconds_left == pytest.approx(40 * 2)
@@ -148,12 +148,12 @@ def test_an_epoch_is_a_line_of_the_log(clock, capsys):
     ]
 
 
-def test_what_is_fitted_at_once_has_a_line_as_well(capsys):
+def test_an_estimator_has_a_line_as_well(capsys):
     report(epochs=1, steps=1).on_epoch_end(row(1))
     assert capsys.readouterr().out == "epoch 1 of 1: loss 0.5000, accuracy 0.7500, 12.3 s\n"
 
 
-def test_what_was_not_measured_is_not_told(file, capsys):
+def test_missing_values_are_left_out(file, capsys):
     report(file).on_epoch_end(row(1, loss=float("nan"), accuracy=None))
     assert capsys.readouterr().out == "epoch 1 of 4: 12.3 s\n"
     assert json.loads(file.read_text())["loss"] is None
