@@ -86,7 +86,7 @@ ENTRIES = (
         options={"C": Number(1.0, 1e-6, 1e6, "Inverse of the weight of the squared weights (L2).")},
         is_estimator=True,
         source=_NAMED,
-        assumptions=("L2 regularisation with C 1, one softmax over all classes", _UNWEIGHTED),
+        assumptions=("L2 regularization with C 1, one softmax over all classes", _UNWEIGHTED),
     ),
     _entry(
         name="ann",

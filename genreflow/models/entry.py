@@ -183,7 +183,7 @@ def _crop_problems(settings: InputSettings, length: int, crop: int) -> Iterator[
     elif crop > length:
         yield f"crop: {crop} is longer than a segment of {length}"
     elif settings.standardise == "element":
-        yield "crop: values cannot be standardised one by one (standardise: element) where parts are taken at random"
+        yield "crop: values cannot be standardized one by one (standardise: element) where parts are taken at random"
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

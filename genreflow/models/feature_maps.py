@@ -27,7 +27,7 @@ _MUSIC = {"front_end": {"kind": "maps", **_FRAMES}, "segments": _SEGMENTS}
 _OPTIONS: dict[str, Choice | Number] = {
     "pool": Choice("maxmean", ("max", "mean", "maxmean"), "Global pooling after the convolutions."),
     "dropout": dropout(0.2, "Share of units dropped, of the pooled features and of both hidden layers."),
-    "norm": Choice("none", ("none", "batch"), "batch: batch normalisation after each convolution, before its ReLU."),
+    "norm": Choice("none", ("none", "batch"), "batch: batch normalization after each convolution, before its ReLU."),
 }
 _RESIDUAL_OPTIONS = {
     **_OPTIONS,
@@ -114,7 +114,7 @@ class ResidualMapCNN(nn.Module):
     ``head``     300, 150, K           K          ReLU between, dropout before each
     ===========  ====================  =========  ===========================================
 
-    1,250,928 parameters for 513 rows and 10 classes, 733,808 for eight rows; 1,536 more with batch normalisation.
+    1,250,928 parameters for 513 rows and 10 classes, 733,808 for eight rows; 1,536 more with batch normalization.
     Source: Senac et al. (2017), section 3 and Figure 1; 256 filters from Zhang et al. (2016), nnet2. Chosen: the places
     of dropout; the shortcut is added after the third ReLU, or with ``add="before"`` before it, as in He et al. (2015);
     ``norm="batch"`` normalizes the output of each convolution before its ReLU.

@@ -39,7 +39,7 @@ _LEAST_SAMPLES = 1_325  # leave one step after the convolutions and poolings
 
 _CHOSEN = (
     "sizes: the study's figures of its networks are lost, and its text states kinds of layers",
-    "input: the study states mel spectrograms, normalised, of 3 s; rate, bands, frames and standardisation are chosen",
+    "input: the study states mel spectrograms, normalized, of 3 s; rate, bands, frames and standardization are chosen",
 )
 _RUNNING = "running statistics: the plain average of the first 100 batches, then Keras's"
 _TWO_BIASES = "cell: recurrent layers have torch's two biases, whose sum is Keras's single one"

@@ -103,7 +103,7 @@ ENTRIES = (
         source="Trostanovsky (2018), Discussion; Choi et al. (2017) for the recurrent part",
         assumptions=(
             "everything but the principle; the first three convolutions have the study's sizes",
-            "batch normalisation: of the input, as in the study; after each convolution, before its ReLU, with torch's "
+            "batch normalization: of the input, as in the study; after each convolution, before its ReLU, with torch's "
             "momentum, whose statistics settle within a few tens of steps",
             "recurrent layers: two, in one direction, read after the last step, as in Choi et al.; 128 units",
         ),

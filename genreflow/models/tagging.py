@@ -40,7 +40,7 @@ _CELL = {"cell": Choice("gru", ("rnn", "lstm", "gru"), "Recurrent layer; the stu
 
 _CHOSEN = (
     "sizes: the study states kinds of layers only",
-    "initial weights and batch normalisation: Keras's, whose names the study's loss and metric have",
+    "initial weights and batch normalization: Keras's, whose names the study's loss and metric have",
     "running statistics: the plain average of the first 100 batches, then Keras's",
 )
 _CLIPS = "input: the first 29 s, at the 16 kHz that the clips have"
@@ -111,7 +111,7 @@ ENTRIES = (
         assumptions=(
             *_CHOSEN,
             "input: spectrograms, as the study's results say; its list of models says samples",
-            "input: consecutive transforms of 1,024 samples, log(1 + magnitude), each frequency standardised",
+            "input: consecutive transforms of 1,024 samples, log(1 + magnitude), each frequency standardized",
             *_CELL_CHOSEN,
         ),
     ),
@@ -129,7 +129,7 @@ ENTRIES = (
         assumptions=(
             *_CHOSEN,
             "layers: the blocks and the head of (a); global mean and maximum over time in place of flattening",
-            "input: 128 bands of frames of 64 ms every 32 ms, at which no band is empty; each band standardised",
+            "input: 128 bands of frames of 64 ms every 32 ms, at which no band is empty; each band standardized",
         ),
     ),
 )

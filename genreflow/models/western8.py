@@ -69,7 +69,7 @@ ENTRIES = (
             "padding: none; the study does not state it",
             "dropout 0.25 before the output, the rate of Roberts, whom the study follows; it gives neither rate nor "
             "place",
-            "input: decibels below the loudest; the study says mel spectrogram, and that the sound was normalised, "
+            "input: decibels below the loudest; the study says mel spectrogram, and that the sound was normalized, "
             "which is read as a peak of 1",
             "standardise: by the training folds; the study's text suggests that test tracks had a part in it",
         ),

@@ -94,7 +94,7 @@ def shuffled_batches(n: int, *, batch: int, steps: int, epoch: int, seed: int) -
     """Draw the batches of one epoch in random order.
 
     With ceil(n / batch) steps an epoch is one pass over the data: every slice comes once, and the last batch holds the
-    rest (Won et al. 2020). A rest of one slice joins the batch before it, because batch normalisation needs two. Any
+    rest (Won et al. 2020). A rest of one slice joins the batch before it, because batch normalization needs two. Any
     other number of steps cuts full batches from an endless stream, which the next epoch continues: all slices in a
     random order, then all again in another.
 
