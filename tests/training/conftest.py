@@ -31,9 +31,9 @@ def study(tmp_path):
 
 @pytest.fixture
 def run_tiny(study, tiny):
-    """Return a function that runs the network `tiny` on a fold of the small study, into a folder of it."""
+    """Return a function that runs the network `tiny`, or another, on a fold of the small study, into a folder of it."""
 
-    def run(folder="run", **changes):
-        return run_fold(**study.arguments(tiny, folder, **changes))
+    def run(folder="run", model=tiny, **changes):
+        return run_fold(**study.arguments(model, folder, **changes))
 
     return run
