@@ -1,4 +1,4 @@
-"""The words of tables, and captions as Snakemake's own report needs them; figures have theirs in the registry."""
+"""Labels and captions for Snakemake's own report, in which no name may become markup."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _HARMLESS = str.maketrans("<>{}", "‹›()")
 def label_of(title: str, study: Mapping[str, Any]) -> str:
     """Return a title for Snakemake's report, marked where the music of the study is synthetic.
 
-    That report writes labels into a script as they are, and takes braces for wildcards: brackets stand for both.
+    That report inserts labels into a script unescaped and reads braces as wildcards, so brackets replace both.
     """
     title = sanitize_name(title).translate(_HARMLESS)
     return f"{title} (synthetic music)" if study["standin"] else title
@@ -24,7 +24,7 @@ def rst_of(spec: Spec, study: Mapping[str, Any]) -> dict[str, str]:
 
     Returns
     -------
-    ``title``, ``caption``, ``study`` and, for figures of one protocol, ``protocol``; else that is empty.
+    ``title``, ``caption``, ``study`` and ``protocol``, which is empty for figures of several protocols.
     """
     headline = study["headline"] if entry_of(spec).of_headline else None
     protocol = study["protocols"][headline["protocol"]]["title"] if headline else ""

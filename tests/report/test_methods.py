@@ -47,9 +47,9 @@ def test_the_words_for_an_input_of_each_study():
         peak=True,
         standardise="element",
     )
-    assert "One slice of 30 s of each track, from a random whole second on, was turned into" in data
+    assert "One slice of 30 s from a random second of each track was turned into" in data
     assert data.endswith(
-        "(2,048-sample Hann window, hop 512 samples at 22,050 Hz, 0 to 11,025 Hz), each brought to a peak of 1. "
+        "(2,048-sample Hann window, hop 512 samples at 22,050 Hz, 0 to 11,025 Hz), each scaled to a peak of 1. "
         "Each value was standardised by its mean and deviation in the training slices."
     )
     data, _ = told(front_end={"kind": "stft"}, segments={"kind": "sliding"})
@@ -77,11 +77,17 @@ def test_a_study_without_runs_tells_its_description_alone():
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"count": 10, "validation": True}, "into 10 folds, of which each watched the one that the next one tests, "),
-        ({"scheme": "random", "count": 1, "test": 0.1, "valid": 0.1}, "at random, 10 % to test and 10 % to choose"),
+        (
+            {"count": 10, "validation": True},
+            "kept together; the test tracks of the next fold served as validation tracks",
+        ),
+        (
+            {"scheme": "random", "count": 1, "test": 0.1, "valid": 0.1},
+            "10 % for testing and 10 % for choosing",
+        ),
         ({"scheme": "random", "unit": "segment", "group": False, "count": 1}, "Segments, not tracks"),
-        ({"scheme": "given"}, "as the dataset comes divided"),
-        ({"group": False}, "groups not considered"),
+        ({"scheme": "given"}, "by the split that comes with the dataset"),
+        ({"group": False}, "without regard to groups"),
     ],
 )
 def test_every_way_to_divide_tracks_can_be_told(asked, words):
