@@ -335,6 +335,8 @@ InFrames = Midpoint | Beats | Onsets | AvoidBreaks
 InSeconds = RandomOffset | Sliding | Split | Random | Whole | Chunks
 Segments = InFrames | InSeconds
 
+# Segmentations that look for onsets or beats first.
+INFORMED = ("beats", "onsets")
 FRONT_ENDS = {kind.model_fields["kind"].default: kind for kind in get_args(FrontEndSettings)}
 SEGMENTS = {kind.model_fields["kind"].default: kind for kind in get_args(Segments)}
 

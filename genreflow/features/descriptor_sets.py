@@ -50,6 +50,7 @@ class DescriptorsFrontEnd(FrontEnd[Descriptors]):
     """25, 36 or 518 numbers that sum up a segment."""
 
     folder = "descriptors"
+    uses_librosa = True
     dtype = np.dtype(np.float32)
 
     def compute(self, samples: np.ndarray) -> np.ndarray:

@@ -72,11 +72,14 @@ class FrontEnd(ABC, Generic[S]):
         If not, each slice is cut from the samples and transformed by itself.
     has_torch
         There is a `torch_transform`.
+    uses_librosa
+        A job that computes it needs memory for librosa and numba.
     """
 
     folder: ClassVar[str] = "slices"
     cut_after: ClassVar[bool] = False
     has_torch: ClassVar[bool] = False
+    uses_librosa: ClassVar[bool] = False
 
     def __init__(self, settings: S) -> None:
         self.settings = settings

@@ -45,6 +45,7 @@ class MusicMapsFrontEnd(FrontEnd[MusicMaps]):
     """
 
     folder = "maps"
+    uses_librosa = True
     cut_after = True  # key clarity is of 6 s, which a slice need not have
     dtype = np.dtype(np.float32)
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from genreflow.config.audio import AudioSettings
-from genreflow.config.inputs import InputSettings
+from genreflow.config.inputs import INFORMED, InputSettings
 from genreflow.config.pipeline import Dataset, Duplicates, PipelineSettings
 from genreflow.datasets import catalog, progress, scan
 from genreflow.datasets.artists import group_of
@@ -72,7 +72,7 @@ class InputPlan:
     def _versions(self) -> dict[str, int]:
         """The versions of the stages that cut it."""
         front_end, segments = self.settings.front_end.kind, self.settings.segments.kind
-        return versions("slices", "segments", front_end, *(["rhythm"] if segments in ("beats", "onsets") else []))
+        return versions("slices", "segments", front_end, *(["rhythm"] if segments in INFORMED else []))
 
     @cached_property
     def index_key(self) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from genreflow.config.inputs import InputSettings
+from genreflow.config.inputs import INFORMED, InputSettings
 from genreflow.config.pipeline import PipelineSettings
 from genreflow.config.training import MIN_STEPS_PER_EPOCH, TrainingSettings
 from genreflow.datasets.layouts.synthetic import Synthetic
+from genreflow.features.front_end import FrontEnd
 from genreflow.features.shapes import segment_shape
 from genreflow.figures import style
 from genreflow.figures.registry import Spec, entry_of
@@ -69,7 +70,9 @@ def normalising_minutes(dataset: DatasetPlan, shard: str, settings: PipelineSett
 def cutting_mb(given: InputPlan, shard: str) -> float:
     """Return the memory of cutting a shard: its longest track, and all slices."""
     longest = max(_track_minutes(given.dataset, shard), default=0)
-    return 350 + 25 * longest + 2.5 * _slices_mb(given, len(given.dataset.members[shard]))
+    uses_librosa = FrontEnd.of(given.settings.front_end).uses_librosa or given.settings.segments.kind in INFORMED
+    libraries = 550 if uses_librosa else 350
+    return libraries + 25 * longest + 2.5 * _slices_mb(given, len(given.dataset.members[shard]))
 
 
 def cutting_minutes(given: InputPlan, shard: str) -> float:
