@@ -67,5 +67,9 @@ def find_layouts() -> dict[str, type[Layout]]:
     package = import_module("genreflow.datasets.layouts")
     for module in iter_modules(package.__path__, f"{package.__name__}."):
         import_module(module.name)
-    kinds = [kind for kind in Layout.__subclasses__() if kind.__module__.startswith(package.__name__)]
+    # By module, because other imports may have loaded some layouts before.
+    kinds = sorted(
+        (kind for kind in Layout.__subclasses__() if kind.__module__.startswith(package.__name__)),
+        key=lambda kind: kind.__module__,
+    )
     return {get_args(kind.model_fields["layout"].annotation)[0]: kind for kind in kinds}
