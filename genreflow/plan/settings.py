@@ -9,7 +9,7 @@ from typing import Any
 from genreflow.config.load import settings_from
 from genreflow.config.study import Experiment, StudySettings
 from genreflow.config.training import TrainingSettings
-from genreflow.errors import Gathering, UserError, did_you_mean
+from genreflow.errors import Gathering, UserError
 from genreflow.models import registry
 from genreflow.plan.protocols import ProtocolPlan
 from genreflow.plan.study_checks import feeding_problems
@@ -126,19 +126,17 @@ class SettingResolver:
         if self._final is not None:
             model, final_values = self._final
             varied[model] |= set(final_values)
-        for model, names in varied.items():
-            for axis in names:
-                for member in self._members(model):
-                    self._section_of(axis, member)
         return {model: sorted(names) for model, names in varied.items()}
 
     def resolve(self, model: str, values: Mapping[str, Any]) -> Setting:
         """Resolve every option and training setting of a model or fusion; `values` override the study's own.
 
+        `plan.study_checks` has checked each value by itself.
+
         Raises
         ------
         UserError
-            When a value names neither an option of the model, nor a training setting, nor ``input`` or ``protocol``.
+            If values contradict each other, or do not suit the tracks.
         """
         if model in self.settings.fusions:
             return self._resolve_fusion(model, values)
@@ -154,10 +152,6 @@ class SettingResolver:
         for axis, value in values.items():
             sections[self._section_of(axis, model)][axis] = value
         data = sections["data"]
-        for kind, known in (("input", self.settings.inputs), ("protocol", self.protocols)):
-            if data[kind] not in known:
-                hint = did_you_mean(str(data[kind]), known)
-                raise UserError(f"study {self.study}: the {kind} {data[kind]!r} is not among its {kind}s.{hint}")
         options = registry.check_options(self.network(model), sections["options"])
         training = settings_from(
             TrainingSettings,
@@ -203,9 +197,6 @@ class SettingResolver:
         if not self.settings.models or self.settings.final is None:
             return None
         model = str(self.settings.final.get("model", next(iter(self.settings.models))))
-        if model not in self.settings.models:
-            hint = did_you_mean(model, self.settings.models)
-            raise UserError(f"study {self.study}: final.model {model!r} is not among its models.{hint}")
         return model, _without_model(self.settings.final)
 
     def _split(self, experiment: Experiment, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -215,21 +206,11 @@ class SettingResolver:
     def _models_of(self, experiment: Experiment) -> list[str]:
         return [str(m) for m in experiment.vary.get("model", [experiment.model or next(iter(self.settings.models))])]
 
-    def _members(self, model: str) -> list[str]:
-        return self.settings.fusions[model].models if model in self.settings.fusions else [model]
-
     def _section_of(self, axis: str, model: str) -> str:
         """Return which section an axis is in: the ``options`` of the model, ``training``, or the ``data`` it is fed."""
-        sections = {
-            "options": registry.describe(self.network(model)).options,
-            "training": TrainingSettings.model_fields,
-            "data": ["input", "protocol"],
-        }
-        for section, names in sections.items():
-            if axis in names:
-                return section
-        hint = did_you_mean(axis, [name for names in sections.values() for name in names])
-        raise UserError(f"study {self.study}: {axis!r} is no option of {model} and no training setting.{hint}")
+        if axis in registry.describe(self.network(model)).options:
+            return "options"
+        return "data" if axis in ("input", "protocol") else "training"
 
     def _check(self, model: str, input_name: str, protocol: ProtocolPlan, training: TrainingSettings) -> None:
         """Raise UserError if a model cannot take an input, or needs classes where tracks have tags."""
