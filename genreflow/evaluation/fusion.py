@@ -144,7 +144,8 @@ def _truth(predictions: AnyPredictions) -> np.ndarray:
 
 
 def _problems(models: Mapping[str, AnyPredictions]) -> Iterator[str]:
-    name, first = next(iter(models.items()))
+    name = next(iter(models))
+    first: AnyPredictions = models[name]
     slices = _slices(first)
     for other, predictions in list(models.items())[1:]:
         if predictions.classes != first.classes:
