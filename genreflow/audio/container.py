@@ -1,11 +1,11 @@
-"""What kind of file this is, by its bytes alone: where its audio begins and ends, and how long it says it is."""
+"""Probing of containers by their bytes alone: format, start and end of the audio, claimed length."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-from genreflow.audio import chunks, headers, mpeg, ogg
+from genreflow.audio import headers, mpeg, ogg
+from genreflow.audio.bytesource import ByteSource, Excerpt
 from genreflow.audio.contradictions import check_header
 from genreflow.audio.verdict import RejectedTrack, TrackWarning
 
@@ -46,7 +46,7 @@ _SUFFIXES = {
     "dsf": ("dsf",),
     "dff": ("dff",),
 }
-# How files begin that have one magic number.
+# The first bytes of files that have one magic number.
 _MAGIC = {
     b"riff": "w64",
     b".snd": "au",
@@ -63,6 +63,14 @@ _MAGIC = {
     b"MP+\x17": "mpc",
     b"DSD ": "dsf",
     b"FRM8": "dff",
+}
+_SIZE_RATIOS = {
+    "caf": headers.caf_size_ratio,
+    "au": headers.au_size_ratio,
+    "matroska": headers.matroska_size_ratio,
+    "asf": headers.asf_size_ratio,
+    "dsf": headers.dsf_size_ratio,
+    "dff": headers.dsdiff_size_ratio,
 }
 _UNKNOWN = "not a known audio file"
 FORMAT_CHANGE = TrackWarning("W_FORMAT_CHANGE", "The audio format changes midway; the first part is used.")
@@ -82,127 +90,83 @@ _NAMES = {
 }
 
 
-class Excerpt:
-    """A part of an open file that reads like a file of its own, behind a header that may be given.
-
-    It has no name, since FFmpeg would go by the suffix.
-    """
-
-    def __init__(self, file: BinaryIO, start: int, stop: int | None = None, *, header: bytes = b"") -> None:
-        self._file, self._start, self._header = file, start, header
-        self._size = len(header) + (file.seek(0, os.SEEK_END) if stop is None else stop) - start
-        self._place = 0
-
-    def read(self, size: int = -1) -> bytes:
-        """Return at most `size` bytes from here on."""
-        left = max(0, self._size - self._place)
-        if self._place < len(self._header):
-            left = len(self._header) - self._place
-        size = left if size < 0 else min(size, left)
-        if self._place < len(self._header):
-            found = self._header[self._place : self._place + size]
-        else:
-            self._file.seek(self._start + self._place - len(self._header))
-            found = self._file.read(size)
-        self._place += len(found)
-        return found
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place and return it."""
-        self._place = offset + (0, self._place, self._size)[whence]
-        return self._place
-
-    def tell(self) -> int:
-        """Return the place."""
-        return self._place
-
-
 @dataclass(frozen=True)
 class ContainerProbe:
-    """What a file says of itself.
+    """The format of a file and the extent of its audio.
 
-    Parameters
+    Attributes
     ----------
     container
         A key of `_SUFFIXES`: `wav`, `flac`, `mp3` ...
     pieces
-        What FFmpeg is to read, one behind the other: without tags and junk, or what is of another format.
+        The parts for FFmpeg to read one after the other, without tags, junk, and audio of another format.
     header_is_exact
         Whether the length that FFmpeg reads from the header is that of the audio, and no estimate.
-    stretch
-        The bytes that the file claims to have over those that are there: more than 1 if it ends too early.
-    cautions
-        What is odd about the file.
+    declared_to_decoded_ratio
+        Claimed bytes over present bytes: more than 1 if the file ends too early.
+    warnings
+        Oddities of the file.
     """
 
     container: str
     pieces: tuple[Excerpt, ...]
     header_is_exact: bool
     declared_to_decoded_ratio: float
-    cautions: tuple[TrackWarning, ...]
+    warnings: tuple[TrackWarning, ...]
 
 
-def probe_container(file: BinaryIO, *, junk_bytes: int) -> ContainerProbe:
-    """Examine an open file, whose position is changed; `junk_bytes` are searched for the start of an MPEG stream.
+def probe_container(file: ByteSource, *, junk_bytes: int) -> ContainerProbe:
+    """Probe an open file, whose position is changed; `junk_bytes` are searched for the start of an MPEG stream.
 
     Raises
     ------
-    Refused
-        `Q_NOT_AUDIO` or `Q_NO_AUDIO`, whatever the file is called; and what a header that is no good is refused with.
+    RejectedTrack
+        `Q_NOT_AUDIO` or `Q_NO_AUDIO`, whatever the name of the file; or the code of an unusable header.
     """
-    container, start, cautions = _locate(file, junk_bytes)
+    container, start, warnings = _locate(file, junk_bytes)
     audio = Excerpt(file, start)
-    pieces, header_is_exact, declared_to_decoded_ratio = (audio,), False, 1.0
+    pieces: tuple[Excerpt, ...] = (audio,)
+    header_is_exact, ratio = False, 1.0
     match container:
         case "wav":
-            chunks.check_wav(audio)
-            declared_to_decoded_ratio = chunks.wav_stretch(audio)
-            head = chunks.full_width_head(audio, chunks.wav_chunks(audio))
+            headers.check_wav(audio)
+            ratio = headers.wav_size_ratio(audio)
+            head = headers.full_width_head(audio, headers.wav_chunks(audio))
             pieces = (Excerpt(file, start + len(head), header=head),)
         case "w64":
-            declared_to_decoded_ratio = chunks.w64_stretch(audio)
-            head = chunks.full_width_head(audio, chunks.w64_chunks(audio))
+            ratio = headers.w64_size_ratio(audio)
+            head = headers.full_width_head(audio, headers.w64_chunks(audio))
             pieces = (Excerpt(file, start + len(head), header=head),)
-        case "caf":
-            declared_to_decoded_ratio = chunks.caf_stretch(audio)
         case "aiff":
-            chunks.check_aiff(audio)
-            declared_to_decoded_ratio = chunks.aiff_stretch(audio)
-        case "au":
-            declared_to_decoded_ratio = chunks.au_stretch(audio)
+            headers.check_aiff(audio)
+            ratio = headers.aiff_size_ratio(audio)
         case "mp4":
-            declared_to_decoded_ratio, header_is_exact = chunks.mp4_stretch(audio), True
-        case "matroska":
-            declared_to_decoded_ratio = headers.matroska_stretch(audio)
-        case "asf":
-            declared_to_decoded_ratio = headers.asf_stretch(audio)
-        case "dsf":
-            declared_to_decoded_ratio = headers.dsf_stretch(audio)
-        case "dff":
-            declared_to_decoded_ratio = headers.dsdiff_stretch(audio)
+            ratio, header_is_exact = headers.mp4_size_ratio(audio), True
+        case "caf" | "au" | "matroska" | "asf" | "dsf" | "dff":
+            ratio = _SIZE_RATIOS[container](audio)
         case "wv" | "tta" | "ape":
             header_is_exact = True
-        case "mpc":  # of stream version 8 FFmpeg has the length wrong
+        case "mpc":  # FFmpeg reads a wrong length from stream version 8
             header_is_exact = _read(file, start, 4) != b"MPCK"
         case "mp3":
             header_is_exact = mpeg.counts_its_frames(audio)
         case "flac":
-            header, begin = chunks.flac_audio(audio)
+            header, begin = headers.flac_audio(audio)
             pieces, header_is_exact = (Excerpt(file, start + begin, header=header),), True
         case "ogg":
             streams = ogg.scan_pages(audio)
             bounds = [start + link for link in streams.links or [0]]
             ends = [*bounds[1:], None if streams.stop is None else start + streams.stop]
             pieces = tuple(Excerpt(file, begin, end) for begin, end in zip(bounds, ends, strict=True))
-            # Where no page is missing all is there, whatever its position says.
+            # Where no page is missing, all audio is there, whatever the position of the last page.
             header_is_exact = streams.ended and streams.gaps > 0
-            cautions += _ogg_cautions(streams)
-    cautions += tuple(check_header(container, audio))
-    return ContainerProbe(container, pieces, header_is_exact, declared_to_decoded_ratio, cautions)
+            warnings += _ogg_warnings(streams)
+    warnings += tuple(check_header(container, audio))
+    return ContainerProbe(container, pieces, header_is_exact, ratio, warnings)
 
 
-def extension_caution(path: bytes | str, container: str) -> list[TrackWarning]:
-    """Return a caution where the name of a file is that of another container."""
+def extension_warning(path: bytes | str, container: str) -> list[TrackWarning]:
+    """Return a warning if the extension of a file is that of another container."""
     suffix = Path(os.fsdecode(path)).suffix[1:].lower()
     if suffix in _SUFFIXES[container]:
         return []
@@ -212,7 +176,7 @@ def extension_caution(path: bytes | str, container: str) -> list[TrackWarning]:
 
 
 def identify(head: bytes) -> str | None:
-    """Return the container whose files begin with `head`; None for no supported one."""
+    """Return the container of a file by its first bytes; None for an unsupported one."""
     form, brand = head[:4], head[8:12]
     if form in (b"RIFF", b"RF64", b"BW64") and brand == b"WAVE":
         return "wav"
@@ -226,30 +190,32 @@ def identify(head: bytes) -> str | None:
     return frame and frame[0]
 
 
-def _locate(file: BinaryIO, junk_bytes: int) -> tuple[str, int, tuple[TrackWarning, ...]]:
-    """Return the container, the place where it begins, and what is odd about what comes before."""
+def _locate(file: ByteSource, junk_bytes: int) -> tuple[str, int, tuple[TrackWarning, ...]]:
+    """Return the container, its start, and warnings about what comes before it."""
     start, head = _behind_tags(file)
     container = identify(head)
-    if container not in (None, "mp3", "aac") or mpeg.is_sequence(head, 0, is_end=len(head) < _HEAD_BYTES):
+    is_stream = container in ("mp3", "aac")
+    if container and (not is_stream or mpeg.is_sequence(head, 0, is_end=len(head) < _HEAD_BYTES)):
         return container, start, ()
-    if not start and (guess := _guess(head)) != _UNKNOWN:  # no frame is to be found in it
+    if not start and (guess := _guess(head)) != _UNKNOWN:  # it cannot hold a frame
         raise RejectedTrack("Q_NOT_AUDIO", f"By its content this is {guess}.")
-    found = mpeg.find_sequence(file, start, junk_bytes)
-    if found is None and start:  # the tag may be shorter than it says
-        found = mpeg.find_sequence(file, _TAG_HEADER, junk_bytes)
-    if found is None and start:
+    first = mpeg.find_sequence(file, start, junk_bytes)
+    if first is None and start:  # the tag may be shorter than it claims
+        first = mpeg.find_sequence(file, _TAG_HEADER, junk_bytes)
+    if first is None and start:
         raise RejectedTrack("Q_NO_AUDIO", "The file holds a tag, and no audio behind it.")
-    if found is None:
+    frame = None if first is None else mpeg.frame(_read(file, first, _HEAD_BYTES))
+    if first is None or frame is None:
         raise RejectedTrack("Q_NOT_AUDIO", f"By its content this is {_UNKNOWN}.")
     if start:
-        caution = TrackWarning("W_TAG", "The tag at the start of the file is not as long as it says.")
+        warning = TrackWarning("W_TAG", "The tag at the start of the file is not as long as it says.")
     else:
-        caution = TrackWarning("W_LEADING_JUNK", f"The first {found} bytes of the file are no audio, and are skipped.")
-    return mpeg.frame(_read(file, found, _HEAD_BYTES))[0], found, (caution,)
+        warning = TrackWarning("W_LEADING_JUNK", f"The first {first} bytes of the file are no audio, and are skipped.")
+    return frame[0], first, (warning,)
 
 
-def _behind_tags(file: BinaryIO) -> tuple[int, bytes]:
-    """Return where the ID3 tags at the start of a file end, and the bytes there."""
+def _behind_tags(file: ByteSource) -> tuple[int, bytes]:
+    """Return the end of the ID3 tags at the start of a file, and the bytes there."""
     start = 0
     for _ in range(_MOST_TAGS):
         head = _read(file, start, _HEAD_BYTES)
@@ -260,13 +226,13 @@ def _behind_tags(file: BinaryIO) -> tuple[int, bytes]:
     return start, head
 
 
-def _read(file: BinaryIO, start: int, size: int) -> bytes:
+def _read(file: ByteSource, start: int, size: int) -> bytes:
     file.seek(start)
     return file.read(size)
 
 
 def _guess(head: bytes) -> str:
-    """Return what a file that begins with `head` is, other than audio."""
+    """Return the kind of a file that is no audio, by its first bytes."""
     for magic, name in _FOREIGN.items():
         if head.startswith(magic):
             return name
@@ -277,15 +243,15 @@ def _guess(head: bytes) -> str:
     return "a text file" if all(sign >= " " or sign.isspace() for sign in text) else _UNKNOWN
 
 
-def _ogg_cautions(streams: ogg.Streams) -> tuple[TrackWarning, ...]:
-    cautions = []
+def _ogg_warnings(streams: ogg.Streams) -> tuple[TrackWarning, ...]:
+    warnings = []
     if streams.gaps:
         message = f"Pages of the Ogg stream are missing or damaged in {streams.gaps} places: audio is lost there."
-        cautions.append(TrackWarning("W_GAP", message))
+        warnings.append(TrackWarning("W_GAP", message))
     if not streams.has_audio and streams.links:
         raise RejectedTrack("Q_NO_AUDIO", "The Ogg file has no audio stream of a known kind.")
     if not streams.ended:
-        cautions.append(TrackWarning("W_NO_EOS", "The Ogg stream does not end where it should: it may be cut short."))
+        warnings.append(TrackWarning("W_NO_EOS", "The Ogg stream does not end where it should: it may be cut short."))
     if streams.stop is not None:
-        cautions.append(FORMAT_CHANGE)
-    return tuple(cautions)
+        warnings.append(FORMAT_CHANGE)
+    return tuple(warnings)

@@ -1,9 +1,9 @@
-"""Bytes to samples. The only place where FFmpeg (PyAV) is used.
+"""Decoding of audio files with FFmpeg (PyAV), which only this package uses.
 
-FFmpeg is given an open file, never a name, and white lists of formats, codecs and protocols: a playlist, an image or
-a name with a colon in it must not make it open something else.
+FFmpeg gets an open file, never a name, and allow lists of formats, codecs and protocols: a playlist, an image or a name
+with a colon in it must not make it open something else.
 
-The channels of a track are held one block at a time; what stays is their mean, and statistics of each.
+The channels of a track are held one block at a time; only their mean and the levels of each stay in memory.
 """
 
 import dataclasses
@@ -14,16 +14,17 @@ import re
 import stat
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 import av
 import numpy as np
 
+from genreflow.audio.bytesource import ByteSource
 from genreflow.audio.container import FORMAT_CHANGE, ContainerProbe, probe_container
-from genreflow.audio.lame import has_music_checksum
 from genreflow.audio.levels import LevelMeter, Levels
+from genreflow.audio.mpeg import has_music_checksum
 from genreflow.audio.verdict import RejectedTrack, TrackWarning
 from genreflow.config.audio import QualityThresholds
 
@@ -38,7 +39,7 @@ _CODECS = (
     "wma", "wavpack", "tta", "ape", "mpc7", "mpc8", "dsd_", "dst",
 )  # fmt: skip
 _BLOCK = 65_536  # frames converted at a time, about
-_PLANAR_CHANNELS = 7  # PyAV reads planar frames of eight and more channels out of bounds
+_PLANAR_CHANNELS = 7  # PyAV reads planar frames of eight and more channels beyond their bounds
 _GROWTH = 2**22  # frames
 _OTHER_MUSIC = TrackWarning(
     "W_LAME_CRC", "The audio is not the one that was encoded: the checksum in the LAME tag of the MP3 file differs."
@@ -58,34 +59,34 @@ _MP4_TAGS = {
 class Decoded:
     """The first audio stream of a file, as one channel.
 
-    Parameters
+    Attributes
     ----------
     mono
-        float32 [frames]: the mean of the channels without the low-frequency one, or the channel that was asked for.
-        Full scale is 1; not clipped.
+        float32 [frames]: the mean of the channels without the low-frequency one, or the requested channel. Full scale
+        is 1; not clipped.
     rate
         Hz, as in the file.
     channels
-        How many channels the file has.
+        Number of channels in the file.
     levels
-        Statistics of the channels.
+        Levels of the channels.
     container, codec
-        What the file is, by its content.
+        Format of the file, by its content.
     bits
         Bits of a sample as stored, where the codec is linear; else 0.
     declared_seconds
-        The length the file declares, where such a claim is exact; else None.
+        The length that the file declares, where such a claim is exact; else None.
     packets, errors
-        Packets read, and those among them (or between them) that could not be decoded. What is broken at the very
-        end is a matter of length, not of errors.
+        Packets read, and those among them (or between them) that could not be decoded. Damage at the very end counts
+        as missing length, not as errors.
     ends_early
-        Whether something is missing at the end, be it a byte.
+        Whether anything is missing at the end, be it a byte.
     cut
-        Whether the file goes on after what was wanted of it.
+        Whether the file is longer than the requested length.
     checksum
-        Whether the samples have the checksum that the file holds of them; None where it holds none.
-    cautions
-        What is odd about the file.
+        Whether the samples match the checksum in the file; None where it holds none.
+    warnings
+        Oddities of the file.
     """
 
     mono: np.ndarray
@@ -101,7 +102,7 @@ class Decoded:
     ends_early: bool
     cut: bool
     checksum: bool | None
-    cautions: tuple[TrackWarning, ...]
+    warnings: tuple[TrackWarning, ...]
 
     @property
     def seconds(self) -> float:
@@ -116,106 +117,28 @@ def decode(
 
     Raises
     ------
-    Refused
-        When there is no audio to be had; never an error of a library.
+    RejectedTrack
+        If no audio can be decoded; errors of libraries never escape.
     """
-    with _library_errors_refused(), _opened(path, thresholds) as file:
+    with rejecting_library_errors(), opened(path, thresholds) as file:
         before = _stamp(file)
-        found = probe_container(file, junk_bytes=round(1e6 * thresholds.junk_mb))
-        decoded = _decode(found, max_seconds, thresholds, channel)
-        if found.container == "mp3" and has_music_checksum(found.pieces[0]) is False:
-            decoded = dataclasses.replace(decoded, cautions=(*decoded.cautions, _OTHER_MUSIC))
+        container = probe_container(file, junk_bytes=round(1e6 * thresholds.junk_mb))
+        decoded = _decode(container, max_seconds, thresholds, channel)
+        if container.container == "mp3" and has_music_checksum(container.pieces[0]) is False:
+            decoded = dataclasses.replace(decoded, warnings=(*decoded.warnings, _OTHER_MUSIC))
         if _stamp(file) != before:
             raise RejectedTrack("Q_CHANGED", "The file changed while it was read.")
         return decoded
 
 
-def probe(path: bytes | str, *, thresholds: QualityThresholds, max_seconds: float) -> float | None:
-    """Return the length of a file, at most `max_seconds`, without decoding it; None where it cannot be found out.
-
-    The header is believed where the size of the file allows it; else the lengths of packets are summed.
-
-    Raises
-    ------
-    Refused
-        What can be seen without decoding.
-    """
-    with _library_errors_refused(), _opened(path, thresholds) as whole:
-        size, file = os.fstat(whole.fileno()).st_size, _Metered(whole, _PROBED_BYTES)
-        try:
-            found = probe_container(file, junk_bytes=round(1e6 * thresholds.junk_mb))
-            seconds = 0.0
-            for piece in found.pieces:
-                piece.seek(0)
-                with av.open(piece, options=_OPTIONS, metadata_errors="replace") as media:
-                    stream, _ = _choose_stream(media, found.container, thresholds)
-                    declared = _declared_seconds(media, stream) if len(found.pieces) == 1 else None
-                    if declared is None or not _is_plausible(declared, size, stream.codec_context):
-                        declared = _packet_seconds(media, stream, max_seconds - seconds)
-                    seconds += declared
-                if seconds >= max_seconds:
-                    return max_seconds
-            return seconds or None
-        except _ReadEnough:
-            return None
-
-
-_PROBED_BYTES = 2**28
-_FEWEST_BITS, _MOST_SAMPLE_BITS = 16_000, 64  # a second of music, and a sample of a channel, as stored
-
-
-class _ReadEnough(Exception):
-    """More of a file would have to be read than a look at it is worth."""
-
-
-class _Metered:
-    """An open file of which only so many bytes may be read: a sparse file may have any size."""
-
-    def __init__(self, file: BinaryIO, most: int) -> None:
-        self._file, self._left = file, most
-        self.seek, self.tell = file.seek, file.tell
-
-    def read(self, size: int = -1) -> bytes:
-        """Return at most `size` bytes from here on."""
-        content = self._file.read(self._left + 1 if size < 0 else size)
-        self._left -= len(content)
-        if self._left < 0:
-            raise _ReadEnough
-        return content
-
-
-def _declared_seconds(media: av.container.InputContainer, stream: av.audio.stream.AudioStream) -> float | None:
-    if stream.duration:
-        return float(stream.duration * stream.time_base)
-    return media.duration / av.time_base if media.duration else None
-
-
-def _is_plausible(seconds: float, size: int, context: av.codec.context.CodecContext) -> bool:
-    """Tell whether `size` bytes may be music of that length: neither fewer than any coder makes, nor more than raw."""
-    bits = 8 * size / seconds if seconds > 0 else 0
-    return _FEWEST_BITS <= bits <= _MOST_SAMPLE_BITS * (context.sample_rate or 1) * max(1, context.channels)
-
-
-def _packet_seconds(
-    media: av.container.InputContainer, stream: av.audio.stream.AudioStream, max_seconds: float
-) -> float:
-    seconds = 0.0
-    with suppress(av.error.FFmpegError):
-        for packet in media.demux(stream):
-            seconds += float((packet.duration or 0) * stream.time_base)
-            if seconds >= max_seconds:
-                break
-    return seconds
-
-
 @contextmanager
-def _library_errors_refused() -> Iterator[None]:
-    """Turn whatever a library says of a file into a plain refusal."""
+def rejecting_library_errors() -> Iterator[None]:
+    """Turn any error of a library into a `RejectedTrack` with a plain message."""
     try:
         yield
     except RejectedTrack:
         raise
-    except MemoryError as error:  # FFmpeg's is one, too
+    except MemoryError as error:  # FFmpeg's is a subclass
         raise RejectedTrack("Q_MEMORY", "The memory that a track may take does not suffice to decode it.") from error
     except av.error.EOFError as error:
         raise RejectedTrack("Q_NO_AUDIO", "The file ends before its audio begins.") from error
@@ -232,11 +155,11 @@ def _library_errors_refused() -> Iterator[None]:
 
 
 def regular_file_size(path: bytes | str) -> int:
-    """Return the bytes of a regular file, or refuse what is none: a pipe is never opened, since that may not return.
+    """Return the size of a regular file, bytes. Anything else is never opened: opening a pipe may not return.
 
     Raises
     ------
-    Refused
+    RejectedTrack
         `Q_NOT_FILE`, `Q_GONE`, `Q_PERMISSION` or `Q_UNREADABLE`.
     """
     try:
@@ -256,7 +179,7 @@ def regular_file_size(path: bytes | str) -> int:
 
 
 @contextmanager
-def _opened(path: bytes | str, thresholds: QualityThresholds) -> Iterator[BinaryIO]:
+def opened(path: bytes | str, thresholds: QualityThresholds) -> Iterator[BinaryIO]:
     """Open a regular file that is neither empty nor too large."""
     size = regular_file_size(path)
     if size == 0:
@@ -279,18 +202,29 @@ def _stamp(file: BinaryIO) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _decode(found: ContainerProbe, max_seconds: float, thresholds: QualityThresholds, channel: int | None) -> Decoded:
+def open_media(piece: ByteSource) -> av.container.InputContainer:
+    """Open a file for FFmpeg, which may not open any other file on its behalf."""
+    media = av.open(piece, options=_OPTIONS, metadata_errors="replace")
+    return cast("av.container.InputContainer", media)  # in mode "r"
+
+
+def stream_seconds(stream: av.audio.stream.AudioStream) -> float:
+    """Return the length that a stream declares, s; 0 if it declares none."""
+    return float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
+
+
+def _decode(
+    container: ContainerProbe, max_seconds: float, thresholds: QualityThresholds, channel: int | None
+) -> Decoded:
     reader = _Reader(max_seconds, channel)
-    cautions: tuple[TrackWarning, ...] = ()
+    warnings: tuple[TrackWarning, ...] = ()
     header_seconds: float | None = 0.0
-    for piece in found.pieces:
+    for piece in container.pieces:
         piece.seek(0)
-        with av.open(piece, options=_OPTIONS, metadata_errors="replace") as media:
-            stream, cautions = _choose_stream(media, found.container, thresholds)
-            if not stream.duration or header_seconds is None:
-                header_seconds = None
-            else:
-                header_seconds += float(stream.duration * stream.time_base)
+        with open_media(piece) as media:
+            stream, warnings = choose_stream(media, container.container, thresholds)
+            seconds = stream_seconds(stream)
+            header_seconds = header_seconds + seconds if seconds and header_seconds is not None else None
             codec, bits = stream.codec_context.name, _bits(stream.codec_context)
             reader.read(media, stream)
         if reader.is_done:
@@ -298,10 +232,10 @@ def _decode(found: ContainerProbe, max_seconds: float, thresholds: QualityThresh
     reader.finish()
     if not reader.frames:
         raise RejectedTrack("Q_NO_AUDIO", "No audio could be decoded from the file.")
-    declared = header_seconds if found.header_is_exact else None
-    if found.declared_to_decoded_ratio > 1 and not found.header_is_exact:
-        declared = found.declared_to_decoded_ratio * reader.frames / reader.rate
-    if reader.format_changed or reader.checksum():  # with its checksum all is there, whatever the header says
+    declared = header_seconds if container.header_is_exact else None
+    if container.declared_to_decoded_ratio > 1 and not container.header_is_exact:
+        declared = container.declared_to_decoded_ratio * reader.frames / reader.rate
+    if reader.format_changed or reader.checksum():  # samples that match their checksum are complete
         declared = None
     flac_is_short = codec == "flac" and declared is not None and declared * reader.rate >= reader.frames + 1
     return Decoded(
@@ -309,23 +243,23 @@ def _decode(found: ContainerProbe, max_seconds: float, thresholds: QualityThresh
         rate=reader.rate,
         channels=reader.channels,
         levels=reader.meter.read(),
-        container=found.container,
+        container=container.container,
         codec=codec,
         bits=bits,
         declared_seconds=declared,
         packets=reader.packets,
         errors=reader.errors,
-        ends_early=found.declared_to_decoded_ratio > 1 or flac_is_short,
+        ends_early=container.declared_to_decoded_ratio > 1 or flac_is_short,
         cut=reader.cut,
         checksum=reader.checksum(),
-        cautions=found.cautions + cautions + ((FORMAT_CHANGE,) if reader.format_changed else ()),
+        warnings=container.warnings + warnings + ((FORMAT_CHANGE,) if reader.format_changed else ()),
     )
 
 
-def _choose_stream(
+def choose_stream(
     media: av.container.InputContainer, container: str, thresholds: QualityThresholds
 ) -> tuple[av.audio.stream.AudioStream, tuple[TrackWarning, ...]]:
-    """Return the audio stream marked as the usual one, or else the first, ready to be decoded."""
+    """Return the default audio stream, or else the first, ready to be decoded, and warnings about it."""
     streams = media.streams.audio
     if not streams:
         raise RejectedTrack("Q_NO_AUDIO", "The file has no audio stream.")
@@ -338,47 +272,47 @@ def _choose_stream(
     if context.channels > thresholds.max_channels:
         raise RejectedTrack("Q_CONTAINER", f"The header claims {context.channels} channels; there is no such music.")
     context.thread_count = 1
-    if context.name == "flac":  # damage goes unnoticed otherwise
+    if context.name == "flac":  # which ignores damage by default
         context.options = {"err_detect": "crccheck+explode"}
-    cautions = []
+    warnings = []
     if len(streams) > 1:
         message = f"The file has {len(streams)} audio streams; number {streams.index(stream) + 1} is used."
-        cautions.append(TrackWarning("W_MULTI_STREAM", message))
+        warnings.append(TrackWarning("W_MULTI_STREAM", message))
     if container == "mp4" and context.codec_tag.strip("\0") not in _MP4_TAGS.get(context.name, (context.codec_tag,)):
-        cautions.append(TrackWarning("W_TAG", "The index of the file calls the coding of its audio by a wrong name."))
-    return stream, tuple(cautions)
+        warnings.append(TrackWarning("W_TAG", "The index of the file calls the coding of its audio by a wrong name."))
+    return stream, tuple(warnings)
 
 
 class _Reader:
-    """Reads streams up to a limit, and counts what cannot be decoded instead of stopping at it."""
+    """Reads streams up to a limit, and counts packets that cannot be decoded instead of stopping at them."""
 
     def __init__(self, max_seconds: float, channel: int | None) -> None:
         self.max_seconds, self.channel = max_seconds, channel
-        self.mono = _Growing()
+        self.mono = _GrowingArray()
         self.rate = self.channels = self.frames = 0
         self.packets = self.errors = 0
         self.cut = self.format_changed = False
-        self._pending_errors = 0  # which do not count at the very end
-        self._place: int | None = None
-        self._form: tuple | None = None
-        self._gathered = av.AudioFifo()
+        self._pending_errors = 0  # errors at the very end do not count
+        self._next_pts: int | None = None
+        self._format: tuple[Any, ...] | None = None
+        self._queue = av.AudioFifo()
         self._digest: _FlacDigest | None = None
 
     @property
     def is_done(self) -> bool:
-        """Whether no more is wanted."""
+        """Whether reading has ended before the end of the file."""
         return self.cut or self.format_changed
 
     def read(self, media: av.container.InputContainer, stream: av.audio.stream.AudioStream) -> None:
-        """Read a stream, as a continuation of those before."""
+        """Read a stream, which continues those before."""
         self._digest = _FlacDigest(stream.codec_context)
-        self._place = None
+        self._next_pts = None
         for frame in self._frames(media, stream):
-            form = frame.sample_rate, frame.layout.name, frame.format.name
-            if self._form is None:
-                self._form = form
+            frame_format = frame.sample_rate, frame.layout.name, frame.format.name
+            if self._format is None:
+                self._format = frame_format
                 self._start(frame)
-            if form != self._form:  # the queue would read out of bounds
+            if frame_format != self._format:  # the queue would read beyond its bounds
                 self.format_changed = True
                 return
             if stream.codec_context.name == "flac":
@@ -386,21 +320,21 @@ class _Reader:
             self.errors, self._pending_errors = self.errors + self._pending_errors, 0
             self._digest.add(frame)
             frame.pts = None
-            self._gathered.write(frame)
-            while self._gathered.samples >= self._block:
-                self._take(self._gathered.read(self._block))
-            if self.frames + self._gathered.samples > self._limit:
+            self._queue.write(frame)
+            while block := self._queue.read(self._block):  # None until there is a whole one
+                self._add(block)
+            if self.frames + self._queue.samples > self._limit:
                 self.cut = True
                 return
 
     def finish(self) -> None:
-        """Take what is left."""
-        if self._gathered.samples:
-            self._take(self._gathered.read())
+        """Add the samples that are left in the queue."""
+        if rest := self._queue.read():
+            self._add(rest)
 
     def checksum(self) -> bool | None:
-        """Return whether the samples are those that were encoded; None if that cannot be told."""
-        return None if self.is_done or self._digest is None else self._digest.agrees()
+        """Return whether the samples match the checksum of the file; None without one, or without all samples."""
+        return None if self.is_done or self._digest is None else self._digest.matches()
 
     def _start(self, frame: av.AudioFrame) -> None:
         self.rate, self.channels = frame.sample_rate, frame.layout.nb_channels
@@ -413,19 +347,19 @@ class _Reader:
         self._full_range = [place for place, name in enumerate(names) if name not in ("LFE", "LFE2")]
 
     def _count_dropped(self, frame: av.AudioFrame) -> None:
-        """Count the packets before a frame which the parser of FLAC has dropped without a word."""
+        """Count the packets before a frame that the parser of FLAC has silently dropped."""
         if frame.pts is not None:
-            lost = 0 if self._place is None else round((frame.pts - self._place) / frame.samples)
+            lost = 0 if self._next_pts is None else round((frame.pts - self._next_pts) / frame.samples)
             self.packets += max(0, lost - self._pending_errors)
             self._pending_errors = max(lost, self._pending_errors)
-            self._place = frame.pts
-        if self._place is not None:
-            self._place += frame.samples
+            self._next_pts = frame.pts
+        if self._next_pts is not None:
+            self._next_pts += frame.samples
 
-    def _take(self, frame: av.AudioFrame) -> None:
-        """Add a block to the downmix and to the statistics."""
+    def _add(self, frame: av.AudioFrame) -> None:
+        """Add a block to the downmix and to the levels."""
         block = _planar(frame)[:, : self._limit - self.frames]
-        mono = self.mono.more(block.shape[1])
+        mono = self.mono.extend(block.shape[1])
         if self.channel is not None:
             mono[:] = block[self.channel]
         elif len(self._full_range) == 2:
@@ -441,7 +375,7 @@ class _Reader:
     ) -> Iterator[av.AudioFrame]:
         for packet in self._packets(media, stream):
             try:
-                yield from packet.decode()
+                yield from cast("list[av.AudioFrame]", packet.decode())
             except av.error.MemoryError:
                 raise
             except av.error.FFmpegError:
@@ -458,15 +392,15 @@ class _Reader:
             self._pending_errors += 1
 
 
-class _Growing:
-    """A float32 array to which values are added; it grows where it is, so that there is never a second one."""
+class _GrowingArray:
+    """A float32 array that grows in place, so that memory never holds two copies."""
 
     def __init__(self) -> None:
         self._array = np.empty(0, np.float32)
         self._size = 0
 
-    def more(self, count: int) -> np.ndarray:
-        """Return a view of `count` new values; no earlier view may be used any more."""
+    def extend(self, count: int) -> np.ndarray:
+        """Return a view of `count` new values; earlier views become invalid."""
         end = self._size + count
         if end > len(self._array):
             self._array.resize(end + _GROWTH, refcheck=False)
@@ -480,26 +414,27 @@ class _Growing:
 
 
 class _FlacDigest:
-    """The MD5 of decoded FLAC, which its header holds (RFC 9639, 8.2)."""
+    """The MD5 of decoded FLAC, compared with the one in its header (RFC 9639, 8.2)."""
 
     def __init__(self, context: av.codec.context.CodecContext) -> None:
         self._bytes, odd_bits = divmod(_bits(context), 8)
-        wanted = bytes(context.extradata)[18:34] if context.name == "flac" and self._bytes and not odd_bits else b""
-        self._wanted = wanted if any(wanted) else b""
+        has_md5 = context.name == "flac" and self._bytes and not odd_bits
+        expected = bytes(context.extradata or b"")[18:34] if has_md5 else b""
+        self._expected = expected if any(expected) else b""
         self._md5 = hashlib.md5(usedforsecurity=False)
 
     def add(self, frame: av.AudioFrame) -> None:
-        """Take a decoded frame."""
-        if self._wanted:
+        """Add a decoded frame."""
+        if self._expected:
             width = frame.format.bytes
-            samples = memoryview(frame.planes[0])[: frame.samples * frame.layout.nb_channels * width]
+            samples = np.frombuffer(frame.planes[0], np.uint8, frame.samples * frame.layout.nb_channels * width)
             if width > self._bytes:  # the samples are in the upper bytes
-                samples = np.ascontiguousarray(np.frombuffer(samples, np.uint8).reshape(-1, width)[:, -self._bytes :])
-            self._md5.update(samples)
+                samples = samples.reshape(-1, width)[:, -self._bytes :]
+            self._md5.update(samples.tobytes())
 
-    def agrees(self) -> bool | None:
-        """Return whether it is that of the header; None if there is none."""
-        return self._md5.digest() == self._wanted if self._wanted else None
+    def matches(self) -> bool | None:
+        """Return whether both are equal; None if the header holds none."""
+        return self._md5.digest() == self._expected if self._expected else None
 
 
 def _bits(context: av.codec.context.CodecContext) -> int:

@@ -1,4 +1,4 @@
-"""Stretches of a normalised track at any sampling rate, decoding no more than they need."""
+"""Excerpts of a normalized track at any sampling rate, with as little decoding as possible."""
 
 import os
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import soxr
 from genreflow.audio.vorbis import check_pages, ogg_frames, ogg_rate, read_ogg
 from genreflow.errors import Damaged
 
-# What soxr's HQ filter looks at around a sample, in samples of the lower of both rates; more than it needs.
+# Samples (of the lower rate) around each sample that soxr's HQ filter reads, rounded up.
 _REACH = 512
 
 
@@ -25,7 +25,7 @@ def at_rate(samples: np.ndarray, stored_rate: int, rate: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Track:
-    """A normalised track as if it had been stored at another rate.
+    """A normalized track, read as if it were stored at another rate.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Track:
 
     @classmethod
     def open(cls, path: str | os.PathLike, rate: int) -> "Track":
-        """Look at a file without decoding it; Damaged if a page of it is not sound."""
+        """Open a file without decoding it; Damaged if a page of it is."""
         check_pages(path)
         return cls(path, rate, ogg_rate(path), ogg_frames(path))
 
@@ -61,8 +61,8 @@ class Track:
     def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Return the samples from `start` to before `stop` at `rate`, float32 [stop - start].
 
-        Beyond the ends of the track they are zeros. What is resampled depends on where it lies in the track and not
-        on where reading began: to about 1e-6 it is that part of the whole track resampled at once.
+        Beyond the ends of the track they are zeros. The result does not depend on the start of reading: within about
+        1e-6 it equals that part of the whole track resampled at once.
 
         Raises
         ------
@@ -77,7 +77,7 @@ class Track:
         return np.pad(samples, (inside - start, stop - end))
 
     def _resampled(self, start: int, stop: int) -> np.ndarray:
-        # Both rates have a sample in common every so often; from such a place on, phases are those of the whole.
+        # Both rates share a sample every so often; from such a position on, phases equal those of the whole track.
         common = gcd(self.rate, self.stored_rate)
         step, stored_step = self.rate // common, self.stored_rate // common
         reach = _REACH * max(1, -(-self.rate // self.stored_rate))
@@ -85,9 +85,9 @@ class Track:
         last = -(-(stop + reach) // step)
         stored = self._stored(first * stored_step, min(last * stored_step, self.stored_frames))
         resampled = soxr.resample(stored, self.stored_rate, self.rate, quality="HQ")
-        found = resampled[start - first * step : stop - first * step]
+        part = resampled[start - first * step : stop - first * step]
         # At the very end soxr may round the length down.
-        return np.pad(found, (0, stop - start - len(found)))
+        return np.pad(part, (0, stop - start - len(part)))
 
     def _stored(self, start: int, stop: int) -> np.ndarray:
         samples = read_ogg(self.path, start=start, frames=stop - start)

@@ -1,9 +1,9 @@
-"""What a recording sounds like, in a few kilobytes: a word of 32 bits for every eighth of a second.
+"""Acoustic fingerprints: a word of 32 bits for every eighth of a second of a recording.
 
 The words of two copies of a recording agree in nearly all bits, whatever their codec, level and sample rate;
-`genreflow.datasets.duplicates` compares them. The plan is that of Chromaprint (Lalinsky 2011, after Ke, Hoiem and
-Sukthankar 2005): rectangular filters over an image of pitch class against time, two bits each. The filters are others:
-a Haar wavelet of the circle of pitch classes says which notes sound in 2 s, six more say what rises and what fades.
+`genreflow.datasets.duplicates` compares them. The method is that of Chromaprint (Lalinsky 2011, after Ke, Hoiem and
+Sukthankar 2005): rectangular filters over an image of pitch class against time, two bits each. The filters differ: a
+Haar wavelet of the circle of pitch classes describes the notes of 2 s, six more describe what rises and what fades.
 """
 
 import base64
@@ -65,7 +65,7 @@ def from_text(text: str) -> np.ndarray:
 
 
 def _chroma(samples: np.ndarray) -> np.ndarray:
-    """Return how loud each pitch class is in every frame, float32 [frames, 12] of length 1, or 0 in silence."""
+    """Return the loudness of each pitch class per frame, float32 [frames, 12] of unit length, 0 in silence."""
     frames = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_HOP]
     loudness = np.empty((len(frames), 12), np.float32)
     for start in range(0, len(frames), _BATCH):
@@ -119,7 +119,7 @@ _HANN = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
 _PITCH_CLASSES = csr_array(_pitch_classes())
 _FILTERS = csr_array(_filters())
 
-# Where the four ranges of each filter meet: its quartiles over 200 tracks of the synthetic corpus (32 s, seed 7).
+# Limits of the four ranges of each filter: its quartiles over 200 tracks of the synthetic corpus (32 s, seed 7).
 _QUARTILES = np.array([
     (-0.004, 0.061, 0.119), (-0.073, -0.039, 0.002), (-0.097, -0.059, 0.001), (-0.109, -0.074, -0.034),
     (-0.041, -0.011, 0.023), (-0.044, -0.011, 0.022), (-0.013, 0.024, 0.057), (-0.039, -0.005, 0.024),

@@ -1,16 +1,16 @@
-"""One shard: its tracks normalised in worker processes, which are confined; every track gives one row."""
+"""Normalization of a shard of tracks in confined worker processes: one row per track."""
 
 import dataclasses
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from genreflow.audio.container import extension_caution
+from genreflow.audio.container import extension_warning
 from genreflow.audio.decode import decode, regular_file_size
 from genreflow.audio.normalise import normalise, stored_record
 from genreflow.audio.verdict import UNSETTLED, RejectedTrack, verdict_of
@@ -47,7 +47,7 @@ SCHEMA = pa.schema(
 
 Row = dict[str, Any]
 _SHA256_DIGITS = 64
-_FEW, _MANY = 2, 0.1  # tracks that may stay unjudged, at least, and of all: with more it is not the tracks
+_FEW, _MANY = 2, 0.1  # unsettled tracks, at least, and as a share of all: with more, the machine is the cause
 
 
 def ingest(
@@ -62,41 +62,41 @@ def ingest(
     memory_gb: float = 4.0,
     most_unsettled: int | None = None,
 ) -> pa.Table:
-    """Normalise the tracks of a shard and return their `audio` table, one row a track, in the order given.
+    """Normalize the tracks of a shard and return their `audio` table, one row per track, in the given order.
 
-    A file that an earlier run made from the same bytes under the same `stage_key` is used again.
+    A file that an earlier run made from the same bytes under the same `stage_key` is reused.
+
+    A track that times out, crashes or is killed is tried again with nothing beside it before that counts. Verdicts
+    in `UNSETTLED` are not about the bytes of a file; the owner of the table should try these tracks again.
 
     Parameters
     ----------
     tracks
-        Rows of the catalogue: `track_id`, `path` (as the file system has it), `bytes` (None if not
-        known beforehand), `sha256`; `mtime_ns` and `ctime_ns`, if a file of the same size may be another one; and
-        `reason` and `message`, if the catalogue refuses a track itself (`Q_...`).
+        Rows of the catalog: `track_id`, `path` (as in the file system), `bytes` (None if unknown), `sha256`;
+        `mtime_ns` and `ctime_ns`, if a file of the same size may be another one; and `reason` and `message`, if the
+        catalog itself rejects a track (`Q_...`).
     audio_folder
-        Receives `ogg/<kk>/<key>.ogg`, where the key is that of the source's content and of the stage.
+        Folder for `ogg/<kk>/<key>.ogg`; the key depends on the source's content and on the stage.
     stage_key
-        Names everything else that the result depends on.
+        A digest of everything else that the result depends on.
     report
-        Called with each row once it is there; the largest files come first.
+        Called with each row as it is finished; the largest files come first.
     timeout
         Processor time that a track may take, and time that its worker may wait without taking any, s. A decoder that
         hangs or crashes costs one track.
     workers
-        Tracks that are worked on side by side, each with one thread.
+        Tracks that are processed side by side, each with one thread.
     memory_gb
         Memory that a track may take, GB.
     most_unsettled
         Tracks that may stay unsettled; by default a tenth of them, and two at least.
 
-    A track that times out, crashes or is killed is tried again with nothing beside it before that counts. Verdicts
-    in `UNSETTLED` are not about the bytes of a file; whoever keeps the table is to try these tracks again.
-
     Raises
     ------
     MachineProblems
-        When so many tracks stay unsettled that the machine must be the cause.
+        If so many tracks stay unsettled that the machine must be the cause.
     OSError
-        When the results cannot be written; what is wrong with a track is said in its row instead.
+        If the results cannot be written; defects of a track appear in its row instead.
     """
     shard = _Shard(tracks, Path(audio_folder), settings, stage_key, timeout, memory_gb)
     rows: dict[int, Row] = {}
@@ -108,21 +108,21 @@ def ingest(
 
     for place, track in enumerate(tracks):
         if (track.get("reason") or "").startswith("Q_"):
-            keep(place, _refusal(track["reason"], track["message"]))
+            keep(place, _rejection(track["reason"], track["message"]))
     left = sorted(set(range(len(tracks))) - set(rows), key=lambda place: -(tracks[place]["bytes"] or 0))
     most = max(_FEW, _MANY * len(left)) if most_unsettled is None else most_unsettled
     open_places: list[int] = []
     while left:
-        label_issues = []
+        retried = []
         with closing(shard.work(left, workers)) as outcomes:
             for place, outcome in outcomes:
                 if outcome["reason"] in _TRIED_AGAIN:
-                    label_issues.append(place)
+                    retried.append(place)
                 else:
                     keep(place, outcome)
-                if len(label_issues) > most:
+                if len(retried) > most:
                     break
-        with closing(shard.work(label_issues, workers=1)) as outcomes:
+        with closing(shard.work(retried, workers=1)) as outcomes:
             for place, outcome in outcomes:
                 keep(place, outcome)
                 if outcome["reason"] in UNSETTLED:
@@ -140,7 +140,7 @@ def unsettled(table: pa.Table) -> set[str]:
 
 
 def write(path: Path, table: pa.Table, key: str) -> int:
-    """Write an `audio` table; return how many of its tracks the next run is to try again."""
+    """Write an `audio` table; return the number of its tracks for the next run to retry."""
     again = len(unsettled(table))
     write_table(path, table, Header("audio", key, facts={"unsettled": again}))
     return again
@@ -148,7 +148,7 @@ def write(path: Path, table: pa.Table, key: str) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class _Shard:
-    """What `ingest` was given."""
+    """The arguments of `ingest`, and the names of results."""
 
     tracks: Sequence[Row]
     audio_folder: Path
@@ -157,16 +157,16 @@ class _Shard:
     timeout: float
     memory_gb: float
 
-    def work(self, places: Sequence[int], workers: int) -> Iterator[tuple[int, Row]]:
-        """Yield place and outcome of some of the tracks as they are done."""
+    def work(self, places: Sequence[int], workers: int) -> Generator[tuple[int, Row], None, None]:
+        """Yield position and outcome of some of the tracks as they are done."""
         tasks = {place: (self.tracks[place], self.audio_folder / self.ogg(place), self.settings) for place in places}
-        results = run_confined(_outcome, tasks, workers=workers, timeout=self.timeout, memory_gb=self.memory_gb)
+        results = run_confined(_normalise, tasks, workers=workers, timeout=self.timeout, memory_gb=self.memory_gb)
         with closing(results):
             for place, result in results:
-                yield place, _judged(result)
+                yield place, _outcome_of(result)
 
     def ogg(self, place: int) -> str:
-        """Return the path of a normalised track below the audio folder."""
+        """Return the path of a normalized track below the audio folder."""
         key = digest(self.tracks[place]["sha256"], self.stage_key)
         return f"ogg/{key[:2]}/{key}.ogg"
 
@@ -177,27 +177,27 @@ class _Shard:
         return dict.fromkeys(SCHEMA.names) | outcome | names
 
 
-def _judged(result: Result) -> Row:
-    """Return the outcome of a track, given what came of its worker."""
+def _outcome_of(result: Result) -> Row:
+    """Return the outcome of a track from the result of its worker."""
     match result.error:
         case None:
             return result.value
         case TimedOut():
-            return _refusal(
+            return _rejection(
                 "Q_DECODER_TIMEOUT", f"It could not be decoded: its decoder was stopped after {result.error}."
             )
         case Died() as death if -death.exit_code in CRASHES:
-            return _refusal("Q_DECODER_CRASH", f"The decoder crashed on it ({_cause(death.exit_code)}).")
+            return _rejection("Q_DECODER_CRASH", f"The decoder crashed on it ({_cause(death.exit_code)}).")
         case Died() as death:
             hint = ", as the system does when memory runs out" if death.exit_code == -signal.SIGKILL else ""
-            return _refusal("Q_MACHINE", f"Its decoder was ended from outside ({_cause(death.exit_code)}{hint}).")
+            return _rejection("Q_MACHINE", f"Its decoder was ended from outside ({_cause(death.exit_code)}{hint}).")
         case OSError() | MemoryError():
             raise result.error  # the results cannot be written: no fault of the track
     name = type(result.error).__name__
-    return _refusal("Q_INTERNAL", f"An error of genreflow itself ({name}); please report it.")
+    return _rejection("Q_INTERNAL", f"An error of genreflow itself ({name}); please report it.")
 
 
-def _refusal(reason: str, message: str) -> Row:
+def _rejection(reason: str, message: str) -> Row:
     return {"verdict": "quarantine", "reason": reason, "message": message}
 
 
@@ -213,20 +213,20 @@ def _named(track: Row, row: Row) -> str:
     return f"{path}: {row['reason']} {row['message']}"
 
 
-def _outcome(track: Row, ogg: Path, settings: AudioSettings) -> Row:
-    """Return what the audio table says of a track, save its names (runs in the worker)."""
+def _normalise(track: Row, ogg: Path, settings: AudioSettings) -> Row:
+    """Normalize a track and return its row of the audio table without names (runs in the worker)."""
     try:
         _check_unchanged(track)
         _check_known(track, settings)
         record = stored_record(ogg) or normalise(track["path"], ogg, settings, serial=serial_of(ogg))
-    except RejectedTrack as refused:
-        return _refusal(refused.reason, refused.message)
+    except RejectedTrack as rejected:
+        return _rejection(rejected.reason, rejected.message)
     except MemoryError:
-        return _refusal("Q_MEMORY", "The memory that a track may take does not suffice for it.")
+        return _rejection("Q_MEMORY", "The memory that a track may take does not suffice for it.")
     outcome = dataclasses.asdict(record)
-    for caution in extension_caution(track["path"], record.container):  # of this name, not of the content
-        outcome["reason"] = f"{caution.reason} {outcome['reason']}".strip()
-        outcome["message"] = f"{caution.message} {outcome['message']}".strip()
+    for warning in extension_warning(track["path"], record.container):  # which depends on the name, not on the content
+        outcome["reason"] = f"{warning.reason} {outcome['reason']}".strip()
+        outcome["message"] = f"{warning.message} {outcome['message']}".strip()
         outcome["verdict"] = verdict_of(outcome["reason"])
     return outcome
 
@@ -244,9 +244,9 @@ def _check_unchanged(track: Row) -> None:
 
 
 def _check_known(track: Row, settings: AudioSettings) -> None:
-    """Refuse a file whose bytes are not known by their SHA-256: what is made of it could not be told from others."""
+    """Reject a file without a SHA-256: its result could not be distinguished from others."""
     if len(track["sha256"]) < _SHA256_DIGITS:
-        decode(track["path"], max_seconds=1.0, thresholds=settings.thresholds)  # says what is wrong with it
+        decode(track["path"], max_seconds=1.0, thresholds=settings.thresholds)  # rejects it for its own defect, if any
         raise RejectedTrack("Q_UNREADABLE", "It could not be read when it was catalogued; the next run tries again.")
 
 

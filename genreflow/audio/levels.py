@@ -1,32 +1,41 @@
-"""Running statistics of decoded audio, kept block by block so that the channels need not be."""
+"""Statistics of decoded audio: levels, which are gathered block by block, and bandwidth."""
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.fft import rfft, rfftfreq
 
 STEPS_PER_SECOND = 100
 _FULL_SCALE = np.float32(0.999)
 
+# Of the bandwidth.
+_WINDOW = 4096
+_WINDOWS = 48
+_KAISER = 16.0  # side lobes 120 dB down, so that a loud bass does not look like treble
+_SMOOTHING = 5  # bins
+_BELOW_ALL = -100.0  # dB: hardly any energy in a bin, relative to all bins
+_NOISE_FLOOR = -121.0  # dBFS in a bin: 10 dB above the rounding noise of 16 bits
+
 
 @dataclass(frozen=True)
 class Levels:
-    """What is known of the samples of a track; full scale is 1.
+    """Statistics of the samples of a track; full scale is 1.
 
     Parameters
     ----------
     frames
-        How many there are.
+        Number of samples per channel.
     low, high, mean, rms
-        float64 [channels]; the RMS is that around the mean, to a thousandth of the peak. Not finite where a sample
-        is not.
+        float64 [channels]; the RMS is around the mean, accurate to a thousandth of the peak. Not finite if a sample is
+        not.
     mono_rms
-        The same of the mean of the channels.
+        The RMS of the mean of the channels.
     envelope
         float32 [steps]: half the range of the samples in each 10 ms, in the channel where it is largest.
     zero
         bool [steps]: whether all samples of these 10 ms are exactly zero.
     clipped
-        Largest share of samples in a channel that are at full scale and no different from two neighbours.
+        Largest share of samples in a channel that are at full scale and equal two neighbors.
     """
 
     frames: int
@@ -51,9 +60,9 @@ class Levels:
 
 
 class LevelMeter:
-    """Takes the blocks of a track one after the other.
+    """Gathers the levels of a track block by block, so that its channels need not be held.
 
-    Blocks are whole numbers of steps long (`block_frames`), save the last.
+    The length of all blocks but the last is a multiple of a step (`block_frames`).
     """
 
     def __init__(self, channels: int, rate: int) -> None:
@@ -72,7 +81,7 @@ class LevelMeter:
         return max(1, about // self.step) * self.step
 
     def add(self, channels: np.ndarray, mono: np.ndarray) -> None:
-        """Take a block, float32 [channels, frames], and its downmix [frames]."""
+        """Add a block, float32 [channels, frames], and its downmix [frames]."""
         with np.errstate(all="ignore"):  # NaN, infinity and overflow show in the results
             whole = channels.shape[1] // self.step * self.step
             for part in (channels[:, :whole], channels[:, whole:]):
@@ -85,7 +94,7 @@ class LevelMeter:
             self._frames += len(mono)
 
     def read(self) -> Levels:
-        """Return the statistics of all blocks so far, of which there is at least one."""
+        """Return the levels of all blocks so far; there must be at least one."""
         with np.errstate(all="ignore"):
             mean, mono_mean = self._sum / self._frames, self._mono_sum / self._frames
             return Levels(
@@ -101,7 +110,7 @@ class LevelMeter:
             )
 
     def _add_steps(self, steps: np.ndarray) -> None:
-        """Take steps, float32 [channels, steps, frames]."""
+        """Add steps, float32 [channels, steps, frames]."""
         high, low = steps.max(axis=2), steps.min(axis=2)
         self._high = np.maximum(self._high, high.max(axis=1))
         self._low = np.minimum(self._low, low.min(axis=1))
@@ -113,7 +122,35 @@ class LevelMeter:
 
 
 def _in_flat_tops(steps: np.ndarray) -> int:
-    """Return how many samples of `steps` [n, frames] stand at full scale, three or more alike in a row."""
+    """Return the number of samples of `steps` [n, frames] at full scale, in runs of three or more equal ones."""
     flat = (steps[:, 1:] == steps[:, :-1]) & (np.abs(steps[:, 1:]) >= _FULL_SCALE)
     three = flat[:, 1:] & flat[:, :-1]
-    return 2 * np.count_nonzero(three[:, 1:] & ~three[:, :-1]) + 2 * np.count_nonzero(three[:, 0]) + int(three.sum())
+    runs = np.count_nonzero(three[:, 1:] & ~three[:, :-1]) + np.count_nonzero(three[:, 0])
+    return 2 * int(runs) + int(three.sum())
+
+
+def bandwidth(mono: np.ndarray, rate: int) -> float:
+    """Return the frequency above which the mean spectrum of a signal has hardly any energy, Hz.
+
+    Parameters
+    ----------
+    mono
+        float32 [n], full scale is 1; windows spread over it are used.
+    rate
+        Hz.
+    """
+    width = min(_WINDOW, len(mono))
+    starts = np.unique(np.linspace(0, len(mono) - width, _WINDOWS).astype(int))
+    window = np.kaiser(width, _KAISER).astype(np.float32)
+    windows = np.stack([mono[start : start + width] for start in starts]) * window
+    power = np.square(np.abs(rfft(windows, axis=1))).mean(axis=0, dtype=np.float64)
+    power *= 2 / (width * float(window @ window))  # so that the bins sum to the mean square
+    power[0] = 0
+    smooth = np.convolve(power, np.full(_SMOOTHING, 1 / _SMOOTHING), mode="same")
+    threshold = max(_power(_BELOW_ALL) * power.sum(), _power(_NOISE_FLOOR))
+    above = np.flatnonzero(smooth > threshold)
+    return float(rfftfreq(width, 1 / rate)[above[-1]]) if len(above) else 0.0
+
+
+def _power(decibel: float) -> float:
+    return 10 ** (decibel / 10)

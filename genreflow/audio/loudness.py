@@ -1,14 +1,14 @@
-"""How loud a signal is: integrated loudness and true peak (ITU-R BS.1770-4, EBU R 128)."""
+"""Integrated loudness and true peak (ITU-R BS.1770-4, EBU R 128)."""
 
 import numpy as np
 from scipy.signal import firwin, sosfilt
 
 ABSOLUTE_GATE = -70.0  # LUFS
-RELATIVE_GATE = -10.0  # LU below the loudness of what passes the absolute gate
+RELATIVE_GATE = -10.0  # LU, relative to the loudness of the blocks above the absolute gate
 OVERSAMPLING = 4
 
 _STEPS_PER_BLOCK = 4  # blocks of 400 ms that overlap by 75 % are four steps of 100 ms
-_STEPS_PER_CHUNK = 32  # filtered at a time, so that the work stays in the cache
+_STEPS_PER_CHUNK = 32  # filtered at a time, so that the data stays in the cache
 _TAPS = 24  # per phase of the interpolator
 _PEAK_CHUNK = 65_536
 _SHARPENING = np.float32(0.4)
@@ -21,7 +21,7 @@ def integrated_loudness(samples: np.ndarray, rate: int) -> float:
     Signals shorter than 400 ms, or below the absolute gate throughout, are -inf.
     """
     channels = samples[:, np.newaxis] if samples.ndim == 1 else samples
-    steps = sum(_step_power(channels[:, channel], rate) for channel in range(channels.shape[1]))
+    steps = np.sum([_step_power(channel, rate) for channel in channels.T], axis=0)
     if len(steps) < _STEPS_PER_BLOCK:
         return -np.inf
     blocks = np.convolve(steps, np.full(_STEPS_PER_BLOCK, 1 / _STEPS_PER_BLOCK), mode="valid")
@@ -35,8 +35,8 @@ def integrated_loudness(samples: np.ndarray, rate: int) -> float:
 def true_peak(samples: np.ndarray) -> float:
     """Return the peak of `samples` [n], four times oversampled (BS.1770-4, annex 2), in dBTP; silence is -inf.
 
-    The signal is interpolated only around samples that, sharpened, exceed the highest one. No other has a
-    higher value beside it, were it part of any sinusoid up to a third of the sampling rate.
+    The signal is interpolated only around samples that, sharpened, exceed the highest sample: no other sample of a
+    sinusoid of up to a third of the sampling rate has a higher value beside it.
     """
     highest = max(samples.max(initial=0), -samples.min(initial=0))
     if highest == 0:
@@ -92,7 +92,7 @@ def _step_power(channel: np.ndarray, rate: int) -> np.ndarray:
 
 
 def _padded(samples: np.ndarray, start: int, end: int) -> np.ndarray:
-    """Return `samples` from `start` to `end`, with zeros for what lies outside of them."""
+    """Return `samples` from `start` to `end`, with zeros beyond their ends."""
     before, behind = max(0, -start), max(0, end - len(samples))
     part = samples[max(0, start) : end]
     return np.pad(part, (before, behind)) if before or behind else part
@@ -103,7 +103,7 @@ def _power(loudness: float) -> float:
 
 
 def _interpolator() -> np.ndarray:
-    """Return the taps [_TAPS, 3] which read a signal at 1/4, 2/4 and 3/4 of the way past its middle sample."""
+    """Return the taps [_TAPS, 3] that interpolate a signal 1/4, 2/4 and 3/4 of a sample past its middle sample."""
     prototype = OVERSAMPLING * firwin(OVERSAMPLING * _TAPS + 1, 1 / OVERSAMPLING, window=("kaiser", 7.0))
     phases = [prototype[OVERSAMPLING - phase :: OVERSAMPLING][:_TAPS] for phase in range(1, OVERSAMPLING)]
     return np.stack(phases, axis=1).astype(np.float32)

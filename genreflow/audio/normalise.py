@@ -1,4 +1,4 @@
-"""One track: any audio file to mono Ogg Vorbis at one rate and one loudness."""
+"""Normalization of a track: any audio file to mono Ogg Vorbis at one rate and one loudness."""
 
 import dataclasses
 import hashlib
@@ -12,12 +12,11 @@ import soxr
 
 from genreflow.audio.decode import Decoded, decode
 from genreflow.audio.fingerprint import fingerprint, to_text
+from genreflow.audio.levels import bandwidth
 from genreflow.audio.loudness import ABSOLUTE_GATE, integrated_loudness, true_peak
 from genreflow.audio.quality import cancelled, check
-from genreflow.audio.readback import check_coded
-from genreflow.audio.spectrum import bandwidth
 from genreflow.audio.verdict import RejectedTrack, TrackWarning, verdict_of
-from genreflow.audio.vorbis import OggReader, check_pages, encode_ogg, ogg_comment, ogg_frames
+from genreflow.audio.vorbis import OggReader, check_coded, check_pages, encode_ogg, ogg_comment, ogg_frames
 from genreflow.config.audio import AudioSettings
 from genreflow.errors import UserError
 from genreflow.store.atomic import write_bytes
@@ -25,9 +24,9 @@ from genreflow.store.atomic import write_bytes
 # Raise it when the same file would be judged, decoded, leveled, encoded or fingerprinted differently.
 STAGE_VERSION = 1
 
-CODER_HEADROOM = 0.5  # dB left below the ceiling where it caps the gain: coding raises peaks by about that much
-_LARGEST_RISE = 2.0  # dB by which coding can be thought to raise the peak of a second
-_PREDICTABLE_QUALITY = 5.0  # from this Vorbis quality on, the seconds of a track are raised alike
+CODER_HEADROOM = 0.5  # dB below the ceiling where it limits the gain: coding raises peaks by about that much
+_LARGEST_RISE = 2.0  # dB by which coding raises the peak of a second at most
+_PREDICTABLE_QUALITY = 5.0  # from this Vorbis quality on, coding raises all seconds of a track alike
 _SECONDS_SEEN = 10
 _RISE_MARGIN = 0.2  # dB
 _CORRECTION_MARGIN = 0.1  # dB
@@ -36,28 +35,29 @@ _TINY = 1e-9
 
 @dataclass(frozen=True)
 class Normalised:
-    """What became of a track.
+    """The record of a normalized track.
 
-    Parameters
+    Attributes
     ----------
     verdict, reason, message
         `accept` or `warn` (if there is a doubt), with the codes of all warnings (separated by spaces) and sentences.
     container, codec, source_rate, channels
-        What the source is; Hz.
+        Format of the source; Hz.
     seconds, frames
         Length of the normalised audio.
     lufs, true_peak
         Integrated loudness (LUFS) and true peak (dBTP) of the mono signal before the gain.
     gain_db
-        The gain; add it to either for what the written file has.
+        The gain; add it to either for the value of the written file.
     peak_limited
-        Whether the true-peak ceiling kept the gain below what the loudness asked for.
+        Whether the true-peak ceiling kept the gain below the one for the target loudness.
     samples_sha256
-        Digest of the source's rate and of its mono samples as decoded: equal for equal recordings without loss.
+        Digest of the source's rate and of its mono samples as decoded: equal for lossless
+        copies of a recording.
     bandwidth_hz
         Frequency above which the source has hardly any energy, Hz.
     fingerprint
-        What it sounds like, see `genreflow.audio.fingerprint`.
+        The acoustic fingerprint, see `genreflow.audio.fingerprint`.
     """
 
     verdict: str
@@ -82,21 +82,21 @@ def normalise(path: bytes | str, ogg: str | os.PathLike, settings: AudioSettings
     """Decode, gate, downmix, resample and level the audio file `path`, and write it to `ogg`, atomically.
 
     The gain is the one that reaches `settings.loudness`, or the highest that keeps the true peak of the file as
-    decoded again at or below `settings.true_peak`, but at most that of the gates. What was encoded is decoded again
-    and compared before it is kept. The record is kept within the file too, see `stored_record`.
+    decoded again at or below `settings.true_peak`, but at most `thresholds.max_gain`. The encoded file is decoded and
+    compared before it is written. The record is also stored in the file, see `stored_record`.
 
     Raises
     ------
-    Refused
-        When the track cannot be used; nothing is written.
+    RejectedTrack
+        If the track cannot be used; nothing is written.
     """
-    samples, measured, cautions = measure(path, settings)
+    samples, measured, warnings = measure(path, settings)
     gain = gain_of(measured, settings)
     applied = 0.0
     while True:
         samples *= np.float32(10 ** ((gain - applied) / 20))
         applied = gain
-        record = _levelled(measured, gain, cautions, settings)
+        record = _levelled(measured, gain, warnings, settings)
         comment = json.dumps(dataclasses.asdict(record))
         content = encode_ogg(samples, settings.sample_rate, quality=settings.quality, serial=serial, comment=comment)
         coded = OggReader(content)
@@ -110,7 +110,7 @@ def normalise(path: bytes | str, ogg: str | os.PathLike, settings: AudioSettings
 
 
 def stored_record(ogg: str | os.PathLike) -> Normalised | None:
-    """Return the record within a file that `normalise` wrote; None where there is no such file, or no sound one."""
+    """Return the record in a file that `normalise` wrote; None if the file is missing or damaged."""
     try:
         check_pages(ogg)
         record = Normalised(**json.loads(ogg_comment(ogg)))
@@ -120,32 +120,32 @@ def stored_record(ogg: str | os.PathLike) -> Normalised | None:
 
 
 def gain_of(measured: Normalised, settings: AudioSettings) -> float:
-    """Return the gain that a measured track is to get at most, dB."""
+    """Return the largest gain for a measured track, dB."""
     headroom = settings.true_peak - CODER_HEADROOM - measured.true_peak
     return min(settings.loudness - measured.lufs, headroom, settings.thresholds.max_gain)
 
 
 def measure(path: bytes | str, settings: AudioSettings) -> tuple[np.ndarray, Normalised, list[TrackWarning]]:
-    """Decode and measure a file: all of `normalise` but the gain and what is written.
+    """Decode and measure a file: `normalise` without gain and encoding.
 
     Returns
     -------
-    samples, record, cautions
-        The mono signal at the target rate, float32 ``[frames]``, its record as if the gain were 0 dB, and cautions.
+    samples, record, warnings
+        The mono signal at the target rate, float32 ``[frames]``, its record as if the gain were 0 dB, and warnings.
 
     Raises
     ------
-    Refused
-        When the track cannot be used.
+    RejectedTrack
+        If the track cannot be used.
     """
-    decoded, cautions = _decode(path, settings)
+    decoded, warnings = _decode(path, settings)
     mono = decoded.mono
     samples_sha256 = _samples_sha256(mono, decoded.rate)
     mono -= np.float32(mono.mean(dtype=np.float64))
     bandwidth_hz = bandwidth(mono, decoded.rate)
     if bandwidth_hz < settings.thresholds.no_bandwidth:
         message = f"There is hardly anything above {bandwidth_hz:.0f} Hz: this can hardly be heard."
-        cautions.append(TrackWarning("W_NO_BANDWIDTH", message))
+        warnings.append(TrackWarning("W_NO_BANDWIDTH", message))
     if decoded.rate != settings.sample_rate:
         mono = soxr.resample(mono, decoded.rate, settings.sample_rate, quality="HQ")
     loudness = integrated_loudness(mono, settings.sample_rate)
@@ -169,73 +169,72 @@ def measure(path: bytes | str, settings: AudioSettings) -> tuple[np.ndarray, Nor
         bandwidth_hz=bandwidth_hz,
         fingerprint=to_text(fingerprint(mono, settings.sample_rate)),
     )
-    return mono, measured, cautions
+    return mono, measured, warnings
 
 
 def _decode(path: bytes | str, settings: AudioSettings) -> tuple[Decoded, list[TrackWarning]]:
-    """Return a file that has passed the gates; where its channels cancel each other, the loudest one of them."""
+    """Decode a file and check its quality; if its channels cancel each other, decode the loudest one alone."""
     thresholds, max_seconds = settings.thresholds, 60 * settings.max_minutes
     decoded = decode(path, max_seconds=max_seconds, thresholds=thresholds)
-    cautions = check(decoded, settings)
+    warnings = check(decoded, settings)
     channel = cancelled(decoded.levels, thresholds)
     if channel is None:
-        return decoded, cautions
+        return decoded, warnings
     frames = len(decoded.mono)
-    del decoded  # two of them need not fit into memory
+    del decoded  # so that memory never holds two of them
     decoded = decode(path, max_seconds=max_seconds, thresholds=thresholds, channel=channel)
     if len(decoded.mono) != frames:
         raise RejectedTrack("Q_CHANGED", "The file changed while it was read.")
     message = f"The channels cancel each other; channel {channel + 1} alone is used."
-    return decoded, [*cautions, TrackWarning("W_PHASE", message)]
+    return decoded, [*warnings, TrackWarning("W_PHASE", message)]
 
 
 def _samples_sha256(mono: np.ndarray, rate: int) -> str:
     sha256 = hashlib.sha256(rate.to_bytes(4, "little"))
-    sha256.update(mono.astype("<f4", copy=False))
+    sha256.update(mono.astype("<f4", copy=False).data)
     return sha256.hexdigest()
 
 
-def _levelled(measured: Normalised, gain: float, cautions: list[TrackWarning], settings: AudioSettings) -> Normalised:
+def _levelled(measured: Normalised, gain: float, warnings: list[TrackWarning], settings: AudioSettings) -> Normalised:
     level, limit = measured.lufs + gain, settings.thresholds.max_gain
-    wanted = settings.loudness - measured.lufs
-    peak_limited = gain < min(wanted, limit)
+    target = settings.loudness - measured.lufs
+    peak_limited = gain < min(target, limit)
     if peak_limited:
         message = f"The true-peak ceiling keeps the loudness at {level:.1f} LUFS."
-        cautions = [*cautions, TrackWarning("W_PEAK_LIMITED", message)]
-    elif gain < wanted:
+        warnings = [*warnings, TrackWarning("W_PEAK_LIMITED", message)]
+    elif gain < target:
         message = f"It is so quiet that a gain of {limit:g} dB brings it to {level:.1f} LUFS only."
-        cautions = [*cautions, TrackWarning("W_GAIN_LIMITED", message)]
+        warnings = [*warnings, TrackWarning("W_GAIN_LIMITED", message)]
     return dataclasses.replace(
         measured,
-        verdict=verdict_of(caution.reason for caution in cautions),
-        reason=" ".join(caution.reason for caution in cautions),
-        message=" ".join(caution.message for caution in cautions),
+        verdict=verdict_of(warning.reason for warning in warnings),
+        reason=" ".join(warning.reason for warning in warnings),
+        message=" ".join(warning.message for warning in warnings),
         gain_db=gain,
         peak_limited=peak_limited,
     )
 
 
 def _coded_peak(coded: OggReader, samples: np.ndarray, peak: float, settings: AudioSettings) -> float:
-    """Return the true peak (dBTP) of an encoded file as far as it can matter.
+    """Return the true peak (dBTP) of a file encoded from `samples` (true peak `peak`), as far as it can matter.
 
-    It was made from `samples`, whose true peak is `peak`.
-
-    Seconds are decoded from the loudest on, until coding cannot have raised the others to the ceiling: at
-    good quality not if it has raised them little more than any second seen, else not by `_LARGEST_RISE`.
-    A track far below the ceiling is not decoded at all.
+    Seconds are decoded from the loudest on, until coding cannot have raised the others to the ceiling: at good quality
+    assuming that it raises them hardly more than any second so far, else by `_LARGEST_RISE`. A track far below the
+    ceiling is not decoded at all.
     """
     rate = settings.sample_rate
     starts = np.arange(0, len(samples), rate)
     peaks = np.maximum(np.maximum.reduceat(samples, starts), -np.minimum.reduceat(samples, starts))
     levels = 20 * np.log10(np.maximum(peaks, _TINY))
-    levels += peak - levels.max()  # what lies between samples, about alike everywhere
-    highest, rises = -np.inf, []
+    levels += peak - levels.max()  # peaks between samples exceed samples by about the same everywhere
+    highest = -np.inf
+    rises: list[float] = []
     for second in np.argsort(-levels, kind="stable"):
         predictable = settings.quality >= _PREDICTABLE_QUALITY and len(rises) >= _SECONDS_SEEN
         rise = max(rises) + _RISE_MARGIN if predictable else _LARGEST_RISE
         if levels[second] + rise <= settings.true_peak:
             break
-        found = true_peak(coded.read(int(starts[second]), rate))
-        highest = max(highest, found)
-        rises.append(found - levels[second])
+        coded_peak = true_peak(coded.read(int(starts[second]), rate))
+        highest = max(highest, coded_peak)
+        rises.append(coded_peak - levels[second])
     return highest

@@ -1,10 +1,11 @@
-"""Ogg pages (RFC 3533): whether all are there and sound, and which streams follow each other in a file."""
+"""Ogg pages (RFC 3533): their integrity, and the streams that follow each other in a file."""
 
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+
+from genreflow.audio.bytesource import ByteSource
 
 CAPTURE = b"OggS"
 HEADER = 27  # bytes of a page header without its segment table
@@ -16,7 +17,7 @@ _BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 @dataclass(frozen=True)
 class Page:
-    """A page: where it begins, its flags, stream, number and position, and what it holds."""
+    """A page: its start in the file, flags, position, stream (serial), number and content."""
 
     start: int
     flags: int
@@ -25,25 +26,25 @@ class Page:
     number: int
     segments: bytes
     body: bytes
-    is_sound: bool
+    is_intact: bool
 
 
 @dataclass
 class Streams:
-    """What the pages of a file tell.
+    """The result of scanning the pages of a file.
 
-    Parameters
+    Attributes
     ----------
     gaps
-        Places where pages are missing or damaged.
+        Number of places where pages are missing or damaged.
     links
-        Where the pieces begin that follow each other, each with its own headers.
+        Start of each link of a chained file; a link has its own headers.
     has_audio
-        Whether any stream is one of audio.
+        Whether any stream is audio.
     ended
         Whether the first audio stream of the last link has its last page.
     stop
-        Where audio of another codec, rate or number of channels begins; None if all is alike.
+        Start of audio of another codec, rate or number of channels; None if there is none.
     """
 
     gaps: int = 0
@@ -53,27 +54,28 @@ class Streams:
     stop: int | None = None
 
 
-def scan_pages(file: BinaryIO) -> Streams:
-    """Read all pages of a file, up to where its audio turns into another kind."""
-    streams, numbers = Streams(), {}
-    kind = serial = None
+def scan_pages(file: ByteSource) -> Streams:
+    """Scan all pages of a file, up to the first link with audio of another kind."""
+    streams = Streams()
+    numbers: dict[int, int] = {}  # stream -> the next page number
+    kind, serial = None, None
     in_headers, end = False, 0
     for page in pages(file):
         if page.flags & _FIRST:
             if not in_headers:  # a new link: the streams before are over
                 numbers, serial, in_headers = {}, None, True
                 streams.links.append(page.start)
-            found = audio_kind(page.body)
-            if found and serial is None:
-                if kind not in (None, found):
+            page_kind = audio_kind(page.body)
+            if page_kind and serial is None:
+                if kind not in (None, page_kind):
                     streams.stop = streams.links.pop()
                     return streams
-                kind, serial, streams.ended, streams.has_audio = found, page.serial, False, True
+                kind, serial, streams.ended, streams.has_audio = page_kind, page.serial, False, True
         else:
             in_headers = False
         lacks_position = page.position == _NO_POSITION and any(length < 255 for length in page.segments)
         expected = numbers.get(page.serial, page.number)
-        if page.start != end or not page.is_sound or page.number != expected or lacks_position:
+        if page.start != end or not page.is_intact or page.number != expected or lacks_position:
             streams.gaps += 1
         numbers[page.serial] = page.number + 1
         end = page.start + HEADER + len(page.segments) + len(page.body)
@@ -82,8 +84,8 @@ def scan_pages(file: BinaryIO) -> Streams:
     return streams
 
 
-def pages(file: BinaryIO) -> Iterator[Page]:
-    """Yield the pages of a file that are there in whole; what lies between them is passed over."""
+def pages(file: ByteSource) -> Iterator[Page]:
+    """Yield the complete pages of a file; bytes between them are skipped."""
     start = 0
     while True:
         file.seek(start)
@@ -109,7 +111,7 @@ def pages(file: BinaryIO) -> Iterator[Page]:
 
 
 def audio_kind(packet: bytes) -> tuple[str, int, int] | None:
-    """Return codec, channels and rate which the first packet of an audio stream announces; None for other streams."""
+    """Return codec, channels and rate by the first packet of a stream; None if it is no audio."""
     if packet[:7] == b"\x01vorbis" and len(packet) >= 16:
         return "vorbis", *struct.unpack_from("<BI", packet, 11)
     if packet[:8] == b"OpusHead" and len(packet) >= 10:
@@ -123,18 +125,17 @@ def audio_kind(packet: bytes) -> tuple[str, int, int] | None:
 
 
 def page_checksum(page: bytes | bytearray) -> bytes:
-    """Return the four checksum bytes of a page, in which they are zero.
+    """Return the four checksum bytes of a page whose own checksum bytes are zero.
 
-    It is a CRC-32 with the polynomial of zlib, most significant bit first. zlib's goes from the least significant
-    bit on, with an inverted register: reversing the bits of what goes in and what comes out turns the one into the
-    other.
+    It is a CRC-32 with the polynomial of zlib, most significant bit first. zlib starts at the least significant bit,
+    with an inverted register: reversing the bits of input and output turns one into the other.
     """
     register = zlib.crc32(page.translate(_BITS_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return register.to_bytes(4, "big").translate(_BITS_REVERSED)
 
 
-def _next_capture(file: BinaryIO, start: int) -> int:
-    """Return where the next page may begin; -1 if nowhere."""
+def _next_capture(file: ByteSource, start: int) -> int:
+    """Return the next position at which a page may begin; -1 without one."""
     while True:
         file.seek(start)
         block = file.read(_SEARCH)

@@ -1,4 +1,4 @@
-"""What is said of a track: accepted, accepted with cautions, or refused. Codes are stable, messages are for people."""
+"""Verdicts on a track: accepted, accepted with warnings, or rejected. Codes are stable, messages are for people."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from enum import StrEnum
 
 
 class WarningKind(StrEnum):
-    """What a warning says of a track that is used."""
+    """The severity of a warning about a track that is used."""
 
-    DOUBT = "doubt"  # it is damaged, or not what it should be
-    NOTE = "note"  # it is sound, and was handled as planned
+    DOUBT = "doubt"  # the track is damaged, or not what it should be
+    NOTE = "note"  # the track is intact, and was handled as planned
 
 
-# Every code of a warning, wherever it is given, and its kind.
+# Every code of a warning, wherever it is raised, and its kind.
 WARNINGS = {
     "W_BANDLIMITED": WarningKind.DOUBT,
     "W_CLIPPED": WarningKind.DOUBT,
@@ -53,14 +53,14 @@ WARNINGS = {
     "W_UNSURE": WarningKind.DOUBT,
 }
 
-# Refusals that are not about the bytes of a file: another machine, more memory or another day may lift them.
+# Rejections that are not about the bytes of a file: another machine, more memory or another day may lift them.
 UNSETTLED = ("Q_DECODER_TIMEOUT", "Q_INTERNAL", "Q_MACHINE", "Q_MEMORY")
 
 
 def verdict_of(codes: str | Iterable[str]) -> str:
     """Return the verdict on a track with these codes (separated by spaces, or a sequence).
 
-    `quarantine` if it is refused; `warn` if there is a doubt; `accept` if it is sound, whatever is noted of it.
+    `quarantine` if it is rejected, `warn` if there is a doubt, else `accept`, whatever the notes.
     """
     codes = codes.split() if isinstance(codes, str) else list(codes)
     if any(code.startswith("Q_") for code in codes):
@@ -87,7 +87,7 @@ class RejectedTrack(Exception):
 
 @dataclass(frozen=True)
 class TrackWarning:
-    """Something odd about a track that is used all the same; `reason` is a stable code, `W_...`."""
+    """An oddity of a track that is used nevertheless; `reason` is a stable code, `W_...`."""
 
     reason: str
     message: str

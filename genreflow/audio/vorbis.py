@@ -1,7 +1,7 @@
-"""Ogg Vorbis files: the only writer, and a reader that can start anywhere.
+"""Ogg Vorbis files: the only writer, a reader that can start anywhere, and the comparison of both.
 
-The same samples give the same bytes in every process: libsndfile draws a random serial number for each stream,
-which is replaced by one that the caller chooses, and frames are handed over in chunks of a fixed length.
+The same samples give the same bytes in every process: the random serial number that libsndfile draws for each stream
+is replaced by one that the caller chooses, and frames are written in chunks of a fixed length.
 """
 
 import errno
@@ -15,25 +15,34 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from scipy.fft import rfft
 
 from genreflow.audio.ogg import HEADER, page_checksum, scan_pages
+from genreflow.audio.verdict import RejectedTrack
 from genreflow.errors import Damaged, UserError
 from genreflow.store.atomic import write_bytes
 
-# libvorbis keeps one write on the stack and dies of about two million frames; and where it is cut changes the
-# first samples. A new length is therefore a new version of every file.
+# libvorbis keeps one write on the stack and crashes at about two million frames (libsndfile#1095). The length of the
+# chunks changes the first samples, so another length would be a new version of every file.
 CHUNK_FRAMES = 65_536
 
-# Within the last page libsndfile seeks to a place that is off by the part of the last block that is cut away.
-# A page has at most 255 packets of at most 1024 frames; so much before the end, seeking is exact.
+# Within the last page, libsndfile seeks to a wrong position: off by the cut part of the last block. A page has at most
+# 255 packets of at most 1024 frames; before that, seeking is exact.
 _LAST_PAGE_FRAMES = 2**18
-_SERIAL_AT = 14  # of a page, and so of a file: where the serial number of its stream stands (RFC 3533)
+_SERIAL_AT, _CHECKSUM_AT = 14, 22  # bytes of a page before its serial number and its checksum (RFC 3533)
 _DIGEST = re.compile("[0-9a-f]{16}")
 _SYSTEM_ERROR = 2  # of libsndfile: the system did not let it open or read the file
 
+# Of the comparison of an encoded file with its samples.
+_EXCERPT = 8192  # frames
+_EVENLY = 4  # excerpts from start to end, beside the loudest
+_HIGHEST = 16_000.0  # Hz; what coders do to higher frequencies is hardly heard
+_QUIET = 1e-4  # -40 dB: quieter excerpts are judged as if they had this much of the power of the loudest
+_LENGTH_TOLERANCE = 0.001  # seconds
+
 
 def check_pages(path: str | os.PathLike) -> None:
-    """Raise Damaged if a page of a file is missing or not as it was written: libvorbis would pass over it.
+    """Raise Damaged if a page of a file is missing or differs from what was written; libvorbis would skip it.
 
     A file that is named by a digest must also be the one that was written under this name, see `serial_of`.
     UserError if there is no such file.
@@ -62,7 +71,7 @@ def encode_ogg(samples: np.ndarray, rate: int, *, quality: float, serial: int, c
     Parameters
     ----------
     samples
-        Full scale is 1; what is above stays above.
+        Full scale is 1; higher samples are not clipped.
     rate
         Hz.
     quality
@@ -93,10 +102,10 @@ def write_ogg(
 
 
 class OggReader:
-    """An Ogg Vorbis file, or the bytes of one, that can be read from any place on.
+    """An Ogg Vorbis file, or the bytes of one, that can be read from any frame on.
 
-    It is opened anew for each read: where libsndfile has already been within a file, it sometimes seeks to a wrong
-    place (14 of 300 random reads of a track came out shifted; after opening, none).
+    It is opened anew for each read: after a first read, libsndfile sometimes seeks to a wrong position (14 of 300
+    random reads of a track came out shifted; after opening, none).
     """
 
     def __init__(self, source: str | os.PathLike | bytes) -> None:
@@ -109,16 +118,16 @@ class OggReader:
 
         A partial read equals that slice of a full read, sample for sample.
         """
-        sure = min(start, max(0, self.frames - _LAST_PAGE_FRAMES))
+        exact = min(start, max(0, self.frames - _LAST_PAGE_FRAMES))
         with _opened(self._source) as file:
-            file.seek(sure)
-            file.read(start - sure, dtype="float32")
+            file.seek(exact)
+            file.read(start - exact, dtype="float32")
             return file.read(frames, dtype="float32")
 
 
 @contextmanager
 def _opened(source: str | os.PathLike | bytes) -> Iterator[soundfile.SoundFile]:
-    """Yield an open file; where the system does not let it be opened or read, its own error is raised."""
+    """Yield an open file; if the system does not let it be opened or read, raise the error of the system."""
     try:
         with soundfile.SoundFile(io.BytesIO(source) if isinstance(source, bytes) else source) as file:
             yield file
@@ -129,7 +138,7 @@ def _opened(source: str | os.PathLike | bytes) -> Iterator[soundfile.SoundFile]:
 
 
 def _system_error(path: str | os.PathLike) -> Exception:
-    """Return the error for which the system does not let a file be read; libsndfile does not tell."""
+    """Return the error with which the system refuses to read a file; libsndfile hides it."""
     try:
         with open(path, "rb") as file:
             file.read(1)
@@ -163,15 +172,48 @@ def ogg_comment(path: str | os.PathLike) -> str:
         return file.comment
 
 
-def with_serial(ogg: bytes | memoryview, serial: int) -> bytes:
+def with_serial(source: bytes | memoryview, serial: int) -> bytes:
     """Return an Ogg file of one stream with its serial number replaced and its page checksums renewed (RFC 3533)."""
-    ogg = bytearray(ogg)
-    start = 0
+    ogg, start = bytearray(source), 0
     while start < len(ogg):
         segments = ogg[start + 26]
         end = start + HEADER + segments + sum(ogg[start + HEADER : start + HEADER + segments])
-        struct.pack_into("<I", ogg, start + 14, serial)
-        struct.pack_into("<I", ogg, start + 22, 0)
-        ogg[start + 22 : start + 26] = page_checksum(ogg[start:end])
+        struct.pack_into("<I", ogg, start + _SERIAL_AT, serial)
+        struct.pack_into("<I", ogg, start + _CHECKSUM_AT, 0)  # the checksum is computed with zeros in its place
+        ogg[start + _CHECKSUM_AT : start + _CHECKSUM_AT + 4] = page_checksum(ogg[start:end])
         start = end
     return bytes(ogg)
+
+
+def check_coded(reader: OggReader, samples: np.ndarray, rate: int, *, snr: float) -> None:
+    """Reject an encoded file (`Q_ENCODER`) that differs from `samples`, float32 [n] at `rate` Hz, in length or sound.
+
+    Excerpts at the start, the end, the loudest point and some in between are compared below 16 kHz; in each, the
+    coding error must be `snr` dB below the signal.
+    """
+    if abs(reader.frames - len(samples)) > _LENGTH_TOLERANCE * rate:
+        raise RejectedTrack(
+            "Q_ENCODER", f"The encoder made {reader.frames} frames of {len(samples)}; nothing was written."
+        )
+    powers = np.array([_powers(samples[place], reader.read(place.start, _EXCERPT), rate) for place in _places(samples)])
+    signal, error = powers.T
+    signal = np.maximum(signal, _QUIET * signal.max())
+    worst = 10 * np.log10((signal / np.maximum(error, np.finfo(float).tiny)).min())
+    if worst < snr:
+        message = f"The coding error is {worst:.1f} dB below the signal; {snr:g} dB are needed. Nothing was written."
+        raise RejectedTrack("Q_ENCODER", message)
+
+
+def _places(samples: np.ndarray) -> list[slice]:
+    last = max(0, len(samples) - _EXCERPT)
+    starts = np.linspace(0, last, _EVENLY).astype(int).tolist()
+    loudest = min(last, max(0, int(np.argmax(samples)) - _EXCERPT // 2))
+    return [slice(start, start + _EXCERPT) for start in sorted({*starts, loudest})]
+
+
+def _powers(samples: np.ndarray, coded: np.ndarray, rate: int) -> tuple[float, float]:
+    """Return the power of a signal and that of its coding error, below 16 kHz."""
+    window = np.hanning(len(samples)).astype(np.float32)
+    highest = 1 + int(min(1.0, 2 * _HIGHEST / rate) * (len(samples) // 2))
+    signal, error = rfft(np.stack([samples, coded - samples]) * window, axis=1)[:, :highest]
+    return float(np.vdot(signal, signal).real), float(np.vdot(error, error).real)

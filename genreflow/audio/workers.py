@@ -1,8 +1,8 @@
-"""Worker processes that are confined, and limited by what they do and not by what a clock shows.
+"""Confined worker processes, with limits on memory, processor time and idle time.
 
-A limit counts the processor time of a task, which the kernel measures. A process that is suspended takes none, and a
-clock that is set does not matter. A task that waits without taking any, as for a disk that does not answer, is limited
-by the time that this process has seen it wait.
+The time limit counts the processor time of a task, which the kernel measures: a suspended process takes none, and a
+changed clock does not matter. A task that waits without taking any, as for a disk that does not answer, is limited by
+the time for which this process has seen it wait.
 """
 
 import multiprocessing
@@ -11,7 +11,7 @@ import resource
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -21,11 +21,11 @@ import psutil
 from threadpoolctl import threadpool_limits
 
 _FORK = multiprocessing.get_context("fork")
-_TICK = 0.5  # seconds between two looks at the workers; of a longer time no more than twice that is counted
-_PATIENCE = 2.0  # seconds a worker has to end by itself
+_TICK = 0.5  # seconds between two checks of the workers; of a longer gap at most twice that is counted
+_PATIENCE = 2.0  # seconds that an idle worker has to exit
 _ASLEEP = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
 
-# Signals that a process sends itself, by what it does; others come from elsewhere.
+# Signals that a process causes itself; others come from outside.
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS)
 
 
@@ -62,7 +62,7 @@ def run_confined(
     workers: int,
     timeout: float,
     memory_gb: float,
-) -> Iterator[tuple[int, Result]]:
+) -> Generator[tuple[int, Result], None, None]:
     """Call `function` for each task in a worker process; yield the number and result of each as it is done.
 
     Closing the iterator stops all workers.
@@ -83,7 +83,9 @@ def run_confined(
     OSError
         When no worker can be started.
     """
-    waiting, idle, busy = deque(tasks.items()), [], []
+    waiting = deque(tasks.items())
+    idle: list[_Worker] = []
+    busy: list[_Worker] = []
     try:
         while waiting or busy:
             while waiting and len(busy) < workers:
@@ -91,7 +93,7 @@ def run_confined(
                 if worker.begin(*waiting[0]):
                     waiting.popleft()
                     busy.append(worker)
-            for worker in _looked_at(busy):
+            for worker in _finished(busy):
                 busy.remove(worker)
                 if worker.is_usable:
                     idle.append(worker)
@@ -106,15 +108,15 @@ class _Worker:
 
     def __init__(self, function: Callable[..., Any], timeout: float, memory_gb: float, others: list["_Worker"]) -> None:
         self._timeout = timeout
-        self.pipe, theirs = _FORK.Pipe()
-        ours = [self.pipe, *(other.pipe for other in others)]
-        arguments = (theirs, ours, function, timeout, memory_gb)
+        self.pipe, far_end = _FORK.Pipe()
+        own_ends = [self.pipe, *(other.pipe for other in others)]
+        arguments = (far_end, own_ends, function, timeout, memory_gb)
         self.process = _FORK.Process(target=_serve, args=arguments, daemon=True)
         self.process.start()
-        theirs.close()
+        far_end.close()
 
     def begin(self, task: int, arguments: tuple) -> bool:
-        """Hand over a task; False where the process is gone, as one that was killed between two tasks."""
+        """Send a task to the worker; return False if the process is gone, as one killed between two tasks."""
         self.task, self.result = task, Result(error=Died(0))
         self._waited, self._taken = 0.0, 0.0
         self.is_usable = True
@@ -126,7 +128,7 @@ class _Worker:
         return True
 
     def is_done(self, seen: float) -> bool:
-        """Tell whether there is a result, after a further `seen` seconds in which it was waited for."""
+        """Return whether there is a result, after a further `seen` seconds of waiting for it."""
         try:
             if self.pipe.poll():
                 self.result = self.pipe.recv()
@@ -135,9 +137,9 @@ class _Worker:
             self.process.join()
         if not self.process.is_alive():
             code = self.process.exitcode
-            error = self._too_long("of work") if code == -signal.SIGPROF else Died(code)
+            error: Exception = self._timeout_error("of work") if code == -signal.SIGPROF else Died(code or 0)
         elif self._has_waited(seen) > self._timeout:
-            error = self._too_long("without any work")
+            error = self._timeout_error("without any work")
         else:
             return False
         self.result, self.is_usable = Result(error=error), False
@@ -154,7 +156,7 @@ class _Worker:
         self.process.join()
 
     def _has_waited(self, seen: float) -> float:
-        """Return how long the process has taken no processor time though nobody had suspended it, s."""
+        """Return the time for which the process has taken no processor time without being suspended, s."""
         with suppress(psutil.Error):
             process = psutil.Process(self.process.pid)
             if process.status() in _ASLEEP:
@@ -164,11 +166,11 @@ class _Worker:
             self._taken = taken
         return self._waited
 
-    def _too_long(self, how: str) -> TimedOut:
-        return TimedOut(f"{self._timeout:g} s {how}")
+    def _timeout_error(self, activity: str) -> TimedOut:
+        return TimedOut(f"{self._timeout:g} s {activity}")
 
 
-def _looked_at(workers: list[_Worker]) -> list[_Worker]:
+def _finished(workers: list[_Worker]) -> list[_Worker]:
     """Wait a moment for some workers, and return those whose task is done."""
     start = time.monotonic()
     wait([part for worker in workers for part in (worker.pipe, worker.process.sentinel)], timeout=_TICK)
@@ -179,7 +181,7 @@ def _looked_at(workers: list[_Worker]) -> list[_Worker]:
 def _serve(
     pipe: Connection, foreign: list[Connection], function: Callable[..., Any], timeout: float, memory_gb: float
 ) -> None:
-    """Work on tasks until the other end of the pipe is closed (runs in the worker)."""
+    """Run tasks until the other end of the pipe is closed (in the worker)."""
     for other in foreign:  # an end that stays open here would hide that the parent is gone
         other.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -161,9 +161,8 @@ def _codecs() -> Iterator[Finding]:
     import soundfile
 
     from genreflow.audio import decode
-    from genreflow.audio.readback import check_coded
     from genreflow.audio.verdict import RejectedTrack
-    from genreflow.audio.vorbis import OggReader, encode_ogg
+    from genreflow.audio.vorbis import OggReader, check_coded, encode_ogg
     from genreflow.config.audio import AudioSettings
 
     settings = AudioSettings()

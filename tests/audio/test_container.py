@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sounds import RATE, judged, synthesise, write_audio
 
 from genreflow.audio import ogg
-from genreflow.audio.container import Excerpt, extension_caution
+from genreflow.audio.bytesource import Excerpt
+from genreflow.audio.container import extension_warning
 from genreflow.audio.decode import decode
 from genreflow.audio.vorbis import with_serial
 from genreflow.config.audio import AudioSettings, QualityThresholds
@@ -245,9 +246,9 @@ def test_lies_of_wav_headers(tmp_path, place, value, code):
     ],
 )
 def test_names_of_another_container(name, container, odd):
-    cautions = extension_caution(name, container)
-    assert [caution.reason for caution in cautions] == ["W_EXTENSION"] * odd
-    assert all(caution.message.isprintable() and "<" not in caution.message for caution in cautions)
+    warnings = extension_warning(name, container)
+    assert [warning.reason for warning in warnings] == ["W_EXTENSION"] * odd
+    assert all(warning.message.isprintable() and "<" not in warning.message for warning in warnings)
 
 
 @given(

@@ -211,7 +211,7 @@ def test_a_change_of_format_keeps_the_first_part(tmp_path, music):
     decoded = decode(path)
     assert decoded.channels == 2
     assert decoded.seconds == pytest.approx(4, abs=0.1)
-    assert [caution.reason for caution in decoded.cautions] == ["W_FORMAT_CHANGE"]
+    assert [caution.reason for caution in decoded.warnings] == ["W_FORMAT_CHANGE"]
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

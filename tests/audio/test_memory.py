@@ -10,11 +10,11 @@ from sounds import synthesise, write_audio
 PROGRAM = """
 import multiprocessing, re, sys
 from genreflow.audio.normalise import normalise
-from genreflow.audio.verdict import Refused
+from genreflow.audio.verdict import RejectedTrack
 from genreflow.config.audio import AudioSettings
 try:
     print(normalise(sys.argv[1], sys.argv[2], AudioSettings(), serial=1).reason)
-except Refused as refused:
+except RejectedTrack as refused:
     print(refused.reason)
 with open("/proc/self/status") as status:
     print(re.search(r"VmHWM:\\s+(\\d+) kB", status.read())[1])

@@ -4,9 +4,8 @@ from sounds import RATE, synthesise, write_audio
 
 from genreflow.audio import normalise as module
 from genreflow.audio.normalise import normalise
-from genreflow.audio.readback import check_coded
 from genreflow.audio.verdict import RejectedTrack
-from genreflow.audio.vorbis import OggReader, encode_ogg
+from genreflow.audio.vorbis import OggReader, check_coded, encode_ogg
 from genreflow.config.audio import AudioSettings
 
 MUSIC = synthesise(6, channels=1)[:, 0]

@@ -5,8 +5,8 @@ from scipy.signal import butter, sosfilt
 from sounds import RATE, synthesise, write_audio
 
 from genreflow.audio.decode import decode
+from genreflow.audio.levels import bandwidth
 from genreflow.audio.normalise import normalise
-from genreflow.audio.spectrum import bandwidth
 from genreflow.config.audio import AudioSettings, QualityThresholds
 
 

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from genreflow.audio import probing
-from genreflow.audio.decode import probe
+from genreflow.audio.probing import probe
 from genreflow.cli import main
 from genreflow.config.audio import QualityThresholds
 from genreflow.errors import UserError

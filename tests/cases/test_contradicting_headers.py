@@ -10,8 +10,9 @@ from recordings import RATE, base, coded, music, sound_file
 from surgery import chunk, id3, id3_text, mp3_frames, rewritten, riff, without_xing
 
 from genreflow.audio import container
-from genreflow.audio.decode import decode, probe
-from genreflow.audio.lame import crc16
+from genreflow.audio.decode import decode
+from genreflow.audio.mpeg import crc16
+from genreflow.audio.probing import probe
 from genreflow.audio.verdict import RejectedTrack
 from genreflow.config.audio import QualityThresholds
 
@@ -30,7 +31,7 @@ def judged(tmp_path):
             decoded = decode(os.fsencode(path), max_seconds=60, thresholds=QualityThresholds())
         except RejectedTrack as refused:
             return refused.reason, None
-        return " ".join(caution.reason for caution in decoded.cautions), decoded.mono
+        return " ".join(caution.reason for caution in decoded.warnings), decoded.mono
 
     return judge
 

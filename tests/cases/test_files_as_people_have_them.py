@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genreflow.audio.container import extension_caution
-from genreflow.audio.decode import decode, probe
+from genreflow.audio.container import extension_warning
+from genreflow.audio.decode import decode
+from genreflow.audio.probing import probe
 from genreflow.audio.quality import check
 from genreflow.audio.verdict import RejectedTrack
 from genreflow.config.audio import AudioSettings
@@ -215,7 +216,7 @@ def test_a_file_is_decoded_and_nothing_is_said_against_it(coded_files, suffix):
     wanted = 1.25 if coded_file.suffix in (".dsf", ".dff") else 2.0
     assert decoded.seconds == pytest.approx(wanted, abs=0.06)
     said = {caution.reason for caution in check(decoded, SETTINGS)} | set(
-        extension_caution(str(coded_file), decoded.container)
+        extension_warning(str(coded_file), decoded.container)
     )
     assert said == set()
     assert probe(str(coded_file), thresholds=SETTINGS.thresholds, max_seconds=60) == pytest.approx(wanted, abs=0.1)

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from genreflow.config.load import read_yaml
+from genreflow.figures.registry import entries
 from genreflow.plan import stages
 from genreflow.plan.make import OTHER_KEYS, made_with_other_keys, make_plan
 from genreflow.store.parquet import Header, write_table
@@ -244,11 +245,21 @@ def test_the_entry_of_a_network_does_not_count(package):
     assert len(set(codes)) == 3
 
 
-def test_a_template_and_a_caption_change_pages_alone(before, package):
+def test_a_template_changes_pages_alone(before, package):
     edit(package / "report/templates/page.html", "<body", "<!-- changed --><body")
     assert changed(before, keys()) == {"report", "overview"}
-    edit(package / "report/captions.py", "A drawing, not a result.", "This is a drawing.")
+
+
+def test_a_diagram_and_a_caption_of_it_change_pages_alone(before, package):
+    edit(package / "report/templates/workflow.svg", "Folds", "The folds")
     stages.page_code.cache_clear()
+    assert changed(before, keys()) == {"report", "overview"}
+
+
+@pytest.mark.parametrize("words", [{"caption": "Other words."}, {"title": "Other words"}])
+def test_the_words_of_a_figure_change_pages_alone(before, monkeypatch, words):
+    entry = entries()["training", ""]
+    monkeypatch.setitem(entries(), ("training", ""), dataclasses.replace(entry, **words))
     assert changed(before, keys()) == {"report", "overview"}
 
 
