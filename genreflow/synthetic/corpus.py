@@ -1,4 +1,4 @@
-"""Synthetic corpora: what is in them, how it sounds, and their files."""
+"""Synthetic corpora: their tracks, sound and files."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ class Corpus:
     Attributes
     ----------
     synthesis
-        A new number is a new corpus: to be raised with any change that can be heard.
+        Version of the sound: raise it with any audible change, which makes another corpus.
     kinds
         Sub-genres, moods, genres, or families of clips.
     recipe, perform
@@ -67,7 +67,7 @@ class DemoTrack:
     group
         The album: its tracks share a palette.
     recipe
-        JSON-like; with the path's suffix it determines the file, so its digest can stand for the content.
+        Plain values; with the suffix of the path they determine the file, so their digest identifies the content.
     corpus
         One of `CORPORA`.
     tags
@@ -89,7 +89,7 @@ def plan(*, tracks_per_class: int, seconds: float, seed: int, corpus: str = "sub
     """Return the tracks of a corpus, by kind and number.
 
     A track depends on the seed, its kind and its number alone: a larger corpus contains the smaller one.
-    Formats alternate, so that none betrays a class.
+    Formats alternate, so that no format reveals a class.
     """
     return [
         _track(corpus, kind, number, seconds=seconds, seed=seed)
@@ -99,10 +99,10 @@ def plan(*, tracks_per_class: int, seconds: float, seed: int, corpus: str = "sub
 
 
 def _track(corpus: str, kind: str, number: int, *, seconds: float, seed: int) -> DemoTrack:
-    made = CORPORA[corpus]
-    album, suffix = number // made.tracks_per_album, FORMATS[number % len(FORMATS)]
+    settings = CORPORA[corpus]
+    album, suffix = number // settings.tracks_per_album, FORMATS[number % len(FORMATS)]
     group = f"{kind}/album-{album + 1:02}"
-    recipe = {"synthesis": made.synthesis, "format": suffix} | made.recipe(
+    recipe = {"synthesis": settings.synthesis, "format": suffix} | settings.recipe(
         kind,
         seconds=seconds,
         album=_generator(seed, kind, "album", album),
@@ -112,9 +112,9 @@ def _track(corpus: str, kind: str, number: int, *, seconds: float, seed: int) ->
     if corpus != "tags":
         return DemoTrack(f"{group}/{file}", kind, group, recipe, corpus)
     folder = tags.folder_of(kind, album)
-    given = tags.tags_of(recipe, _generator(seed, kind, "listeners", number))
+    words = tags.tags_of(recipe, _generator(seed, kind, "listeners", number))
     path = f"{folder}/{group.replace('/', '-')}-{file}"
-    return DemoTrack(path, "", group, recipe, corpus, given, tags.SPLITS[folder])
+    return DemoTrack(path, "", group, recipe, corpus, words, tags.SPLITS[folder])
 
 
 def _generator(seed: int, kind: str, purpose: str, number: int) -> np.random.Generator:
@@ -127,7 +127,7 @@ def render(track: DemoTrack) -> np.ndarray:
 
 
 def write(track: DemoTrack, root: str | os.PathLike) -> Path:
-    """Render a track and write it below `root`, atomically; return where."""
+    """Render a track and write it below `root`, atomically; return its path."""
     path, suffix = Path(root) / track.path, track.recipe["format"]
     samples = render(track)
     if suffix == "ogg":

@@ -1,4 +1,4 @@
-"""Play a recipe of an ensemble: every part is a loop of four bars, from a score that the recipe's seed determines."""
+"""Playing of ensembles: each part is a loop of four bars, from a score that the seed of the recipe determines."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class Note:
 
 
 class Score:
-    """What an ensemble has in common: mode, tempo, a chord for each bar of the loop.
+    """The common ground of an ensemble: mode, tempo, a chord for each bar of the loop.
 
     Parameters
     ----------
@@ -75,11 +75,11 @@ class Score:
         return round(self.recipe["root"]) + 12 * (note.octave + turns) + self.mode[index]
 
     def seconds(self, note: Note) -> float:
-        """Return how long a note is held: its steps, shortened or slurred by the articulation."""
+        """Return the length of a note: its steps, shortened or slurred by the articulation."""
         return max(0.06, note.steps * self.recipe["articulation"] * self.bar / STEPS / synth.RATE)
 
     def position(self, note: Note) -> int:
-        """Return the sample at which a note begins; the off-beat comes late by the swing, what is near it by less."""
+        """Return the first sample of a note; off-beats are late by the swing, notes near them by less."""
         late = self.swing * (1 - abs(note.at % 4 - 2) / 2)
         return int((note.at + late) * self.bar / STEPS)
 
@@ -210,7 +210,7 @@ def perform(recipe: dict[str, Any]) -> np.ndarray:
 
 
 def _loop(score: Score, part: dict[str, Any], rng: np.random.Generator) -> np.ndarray:
-    """Return a part's loop, stereo ``[2, n]``, as loud as its level says."""
+    """Return the loop of a part at its level, stereo ``[2, n]``."""
     dry = _drums(score, part, rng) if part["role"] == "drums" else _notes(score, part, rng)
     room = score.recipe["room"]
     loop = synth.finish(dry, rng, wet=room["amount"], seconds=room["seconds"], tilt=score.recipe["tilt"])

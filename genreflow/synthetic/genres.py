@@ -47,7 +47,7 @@ _COMMON: dict[str, Any] = {
 
 
 def _genre(**changes: Any) -> dict[str, Any]:
-    """Return the common ground with some of its leaves changed; of levels and room those that are named."""
+    """Return the common ground with some leaves changed; of levels and room, only the named ones."""
     return {
         key: {**leaf, **changes.get(key, {})} if isinstance(leaf, dict) else changes.get(key, leaf)
         for key, leaf in _COMMON.items()

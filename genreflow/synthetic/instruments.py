@@ -119,7 +119,7 @@ class Held:
         return period / period.std()
 
     def _phase(self, pitch: float, t: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return the place in the period at every sample."""
+        """Return the phase of every sample."""
         cycles = pitch * t.astype(np.float64) + rng.random()
         if self.vibrato:
             rate, depth = rng.uniform(5, 6), pitch * (2 ** (self.vibrato / 1200) - 1)

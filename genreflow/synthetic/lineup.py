@@ -1,4 +1,4 @@
-"""From a palette of players to the recipe of their ensemble: who plays what, how loud, and with what intensity."""
+"""Recipes of ensembles: players, their parts, levels and intensity, drawn from a palette."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,9 +18,9 @@ def line_up(
     Parameters
     ----------
     palette
-        Players ``lead, second, bass, drums`` (``none`` for a part that is left out), what they play (``role`` of the
-        lead, ``texture`` of the second, ``line`` of the bass if it is not plain), ``intensity`` from 0 to 1, and what
-        goes into the recipe as it is. ``levels`` are those of players that differ from `LEVELS`.
+        Players ``lead, second, bass, drums`` (``none`` leaves a part out), their parts (``role`` of the lead,
+        ``texture`` of the second, ``line`` of the bass if it is not plain), ``intensity`` from 0 to 1, and values that
+        go into the recipe unchanged. ``levels`` are those of players that differ from `LEVELS`.
     seconds
         Length of the track.
     album, track

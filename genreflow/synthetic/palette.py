@@ -1,15 +1,16 @@
-"""What a recipe may hold: a palette is a nested mapping whose leaves say what may vary, and how far.
+"""Palettes: nested mappings whose leaves are ranges of numbers or choices of words.
 
-Drawing from it gives a recipe: the same mapping with plain numbers and words. Tracks of an album share what their
-album has drawn, and stray from it a little.
+Drawing from a palette gives a recipe: the same mapping with plain numbers and words. Tracks of an album share the
+recipe of the album, and stray from it a little.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-# A track's own part in its sound, the rest being its album's: in a range, a weight; in a choice, a probability.
+# The share of a track in its sound; the rest is its album's. A weight in a range, a probability in a choice.
 STRAY = 0.35
 
 
@@ -21,7 +22,7 @@ class Range:
     high: float
 
     def draw(self, rng: np.random.Generator) -> float:
-        """Return a number, all equally likely."""
+        """Return a number from the uniform distribution."""
         return _plain(rng.uniform(self.low, self.high))
 
     def stray(self, value: float, rng: np.random.Generator) -> float:
@@ -33,27 +34,27 @@ class Range:
 class Choice:
     """A word among weighted ones."""
 
-    weights: dict[str, float]
+    weights: Mapping[str, float]
 
     def draw(self, rng: np.random.Generator) -> str:
-        """Return a word, likely by its weight."""
+        """Return a word with a probability in proportion to its weight."""
         weights = np.array(list(self.weights.values()))
         return str(rng.choice(list(self.weights), p=weights / weights.sum()))
 
     def stray(self, value: str, rng: np.random.Generator) -> str:
-        """Return `value`, or now and then another draw."""
+        """Return `value` or, with probability `STRAY`, another draw."""
         return self.draw(rng) if rng.random() < STRAY else value
 
 
-def draw(palette: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+def draw(palette: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """Return a recipe: the palette with every leaf drawn."""
-    return {key: draw(leaf, rng) if isinstance(leaf, dict) else leaf.draw(rng) for key, leaf in palette.items()}
+    return {key: draw(leaf, rng) if isinstance(leaf, Mapping) else leaf.draw(rng) for key, leaf in palette.items()}
 
 
-def stray(palette: dict[str, Any], recipe: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+def stray(palette: Mapping[str, Any], recipe: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """Return a recipe near another one of the same palette."""
     return {
-        key: stray(leaf, recipe[key], rng) if isinstance(leaf, dict) else leaf.stray(recipe[key], rng)
+        key: stray(leaf, recipe[key], rng) if isinstance(leaf, Mapping) else leaf.stray(recipe[key], rng)
         for key, leaf in palette.items()
     }
 

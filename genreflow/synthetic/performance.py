@@ -1,4 +1,4 @@
-"""Play a recipe: every part is rendered once, as a loop of four bars, and repeated through the sections."""
+"""Playing of recipes: each part is rendered once, as a loop of four bars, and repeated through the sections."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -44,7 +44,7 @@ PEAK = 0.89
 
 
 class Sequencer:
-    """The time and pitch of a recipe: where steps fall, which notes the scale has."""
+    """The time and pitch of a recipe: positions of steps, notes of the scale."""
 
     def __init__(self, recipe: dict[str, Any]) -> None:
         self.root = round(recipe["root"])
@@ -145,7 +145,7 @@ def _lead(sequencer: Sequencer, part: Part, rng: np.random.Generator) -> np.ndar
     sounding = np.tile(rng.random(32) < part["density"], 2)
     hits = [
         (sequencer.position(step // 16, step % 16), 1.0 if step % 4 == 0 else 0.75, notes[phrase[step]])
-        for step in np.flatnonzero(sounding)
+        for step in np.flatnonzero(sounding).tolist()
     ]
     line = synth.place(sequencer.length, hits)
     side = np.roll(line, int(0.009 * synth.RATE))
@@ -170,12 +170,12 @@ def _lead_note(sequencer: Sequencer, part: Part, degree: int, octave: int) -> np
             synth.tone(tone, n, shape=0, cutoff=700 * bright, resonance=1.5, sweep=1.5, decay_s=0.5 * decay_s)
             for tone in chord
         ]
-        return 0.5 * sum(tones)
+        return 0.5 * np.asarray(sum(tones))
     detuned = [
         synth.tone(note + cents / 100, n, shape=0, cutoff=2_200 * bright, resonance=1.2, sweep=1, decay_s=decay_s)
         for cents in (-9, 8)
     ]
-    return 0.6 * sum(detuned)
+    return 0.6 * np.asarray(sum(detuned))
 
 
 def _pad(sequencer: Sequencer, part: Part, rng: np.random.Generator) -> np.ndarray:

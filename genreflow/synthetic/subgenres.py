@@ -62,7 +62,7 @@ def _some(parts: list[str], probability: float, rng: np.random.Generator) -> lis
 
 
 def _subgenre(**changes: Any) -> dict[str, Any]:
-    """Return the common ground with some of its leaves changed; parts are changed leaf by leaf."""
+    """Return the common ground with some leaves changed; parts are changed leaf by leaf."""
     return {
         key: {**leaf, **changes.get(key, {})} if isinstance(leaf, dict) else changes.get(key, leaf)
         for key, leaf in _COMMON.items()

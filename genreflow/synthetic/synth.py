@@ -103,7 +103,7 @@ def burst(n: int, rng: np.random.Generator, *, low: float, high: float, decay_s:
 
 
 def place(n: int, hits: Iterable[tuple[int, float, np.ndarray]]) -> np.ndarray:
-    """Return a mono loop ``[n]`` with one-shots at ``(position, gain, sound)``; what overhangs wraps around."""
+    """Return a mono loop ``[n]`` with one-shots at ``(position, gain, sound)``; their tails wrap around."""
     loop = np.zeros(n, np.float32)
     for position, gain, sound in hits:
         sound = sound[:n]
@@ -150,7 +150,7 @@ def _with_random_phases(magnitude: np.ndarray, n: int, rng: np.random.Generator)
 
 
 def band(sound: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Return `sound` ``[..., n]`` between `low` and `high` Hz, with slopes of 12 dB an octave."""
+    """Return `sound` ``[..., n]`` between `low` and `high` Hz, with slopes of 12 dB per octave."""
     frequencies = np.fft.rfftfreq(sound.shape[-1], 1 / RATE).astype(np.float32)
     below, above = (frequencies / low) ** 2, (frequencies / high) ** 2
     return irfft(rfft(sound) * (below / (1 + below) / (1 + above)), sound.shape[-1])

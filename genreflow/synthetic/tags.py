@@ -1,4 +1,4 @@
-"""Recipes of clips with tags: ten families of music, and the words that listeners might give to what they hear.
+"""Recipes of clips with tags: ten families of music, and the tags that listeners might give them.
 
 Tags follow from the recipe, as those of MagnaTagATune from the clip; and like its listeners, these forget some.
 """
@@ -28,14 +28,14 @@ def recipe(family: str, *, seconds: float, album: np.random.Generator, track: np
 
 
 def tags_of(recipe: dict[str, Any], listeners: np.random.Generator) -> tuple[str, ...]:
-    """Return tags that fit a recipe, in the order of `TAGS`: those that its listeners do not forget, or else one."""
+    """Return tags that fit a recipe, in the order of `TAGS`; listeners forget some of them, but never all."""
     fitting = _fitting(recipe)
     given = [tag for tag in TAGS if tag in fitting and listeners.random() < GIVEN]
     return tuple(given or [tag for tag in TAGS if tag in fitting][:1])
 
 
 def folder_of(family: str, album: int) -> str:
-    """Return the folder of an album; 16 albums of a family are in one of `FOLDERS` each."""
+    """Return the folder of an album: each of 16 albums of a family is in another of `FOLDERS`."""
     return FOLDERS[(7 * list(FAMILIES).index(family) + 5 * album) % len(FOLDERS)]
 
 

@@ -10,7 +10,7 @@ from code_blocks import HOME, Block, apply_edit, blocks, copy_project, script
 
 pytestmark = pytest.mark.end_to_end
 
-RECIPES = ("A network", "A front-end", "A layout", "A table", "A study")
+RECIPES = ("A network", "A front-end", "A layout", "A figure", "A table", "A study")
 PAGE = HOME / "docs/recipes.md"
 
 
