@@ -427,7 +427,9 @@ class _FlacDigest:
         """Add a decoded frame."""
         if self._expected:
             width = frame.format.bytes
-            samples = np.frombuffer(frame.planes[0], np.uint8, frame.samples * frame.layout.nb_channels * width)
+            samples = np.frombuffer(
+                memoryview(frame.planes[0]), np.uint8, frame.samples * frame.layout.nb_channels * width
+            )
             if width > self._bytes:  # the samples are in the upper bytes
                 samples = samples.reshape(-1, width)[:, -self._bytes :]
             self._md5.update(samples.tobytes())

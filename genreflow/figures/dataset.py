@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from genreflow.config.inputs import Axis
 from genreflow.figures import mpl, style
 from genreflow.figures.inputs import name_octaves
 from genreflow.figures.registry import analysis_figure
@@ -472,7 +473,10 @@ def _octaves(axes: mpl.Axes) -> None:
 # ---- from the tables of a study -------------------------------------------------------------------------------------
 
 # The axes of the slices that a figure is drawn for.
-_SAMPLES, _SPECTRA, _NUMBERS = ("time",), ("band", "time"), ("quantity",)
+# Axes of the inputs that a figure is drawn for.
+_SAMPLES: tuple[Axis, ...] = ("time",)
+_SPECTRA: tuple[Axis, ...] = ("band", "time")
+_NUMBERS: tuple[Axis, ...] = ("quantity",)
 
 
 @analysis_figure("counts", reads=("tag_counts",))
