@@ -14,7 +14,7 @@ import re
 import stat
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
@@ -211,6 +211,24 @@ def open_media(piece: ByteSource) -> av.container.InputContainer:
 def stream_seconds(stream: av.audio.stream.AudioStream) -> float:
     """Return the length that a stream declares, s; 0 if it declares none."""
     return float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
+
+
+def declared_seconds(media: av.container.InputContainer, stream: av.audio.stream.AudioStream) -> float:
+    """Return the length that a stream, or else its container, declares, s; 0 if none does."""
+    return stream_seconds(stream) or (media.duration or 0) / av.time_base
+
+
+def packet_seconds(
+    media: av.container.InputContainer, stream: av.audio.stream.AudioStream, max_seconds: float
+) -> float:
+    """Return the summed length of packets, s, up to `max_seconds` or the first error."""
+    seconds = 0.0
+    with suppress(av.error.FFmpegError):
+        for packet in media.demux(stream):
+            seconds += float((packet.duration or 0) * (stream.time_base or 0))
+            if seconds >= max_seconds:
+                break
+    return seconds
 
 
 def _decode(

@@ -3,15 +3,20 @@
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-import av
-
 from genreflow.audio.bytesource import LimitedSource, ReadLimitReached
 from genreflow.audio.container import probe_container
-from genreflow.audio.decode import choose_stream, open_media, opened, rejecting_library_errors, stream_seconds
+from genreflow.audio.decode import (
+    choose_stream,
+    declared_seconds,
+    open_media,
+    opened,
+    packet_seconds,
+    rejecting_library_errors,
+)
 from genreflow.audio.verdict import RejectedTrack
 from genreflow.audio.workers import CRASHES, Died, Result, TimedOut, run_confined
 from genreflow.config.audio import QualityThresholds
@@ -66,9 +71,11 @@ def probe(path: bytes | str, *, thresholds: QualityThresholds, max_seconds: floa
                 piece.seek(0)
                 with open_media(piece) as media:
                     stream, _ = choose_stream(media, container.container, thresholds)
-                    declared = stream_seconds(stream) or (media.duration or 0) / av.time_base
-                    if len(container.pieces) > 1 or not _is_plausible(declared, size, stream.codec_context):
-                        declared = _packet_seconds(media, stream, max_seconds - seconds)
+                    declared = declared_seconds(media, stream)
+                    if len(container.pieces) > 1 or not _is_plausible(
+                        declared, size, stream.rate or 1, stream.channels
+                    ):
+                        declared = packet_seconds(media, stream, max_seconds - seconds)
                     seconds += declared
                 if seconds >= max_seconds:
                     return max_seconds
@@ -77,22 +84,10 @@ def probe(path: bytes | str, *, thresholds: QualityThresholds, max_seconds: floa
             return None
 
 
-def _is_plausible(seconds: float, size: int, context: av.AudioCodecContext) -> bool:
+def _is_plausible(seconds: float, size: int, rate: int, channels: int) -> bool:
     """Return whether music of that length may take `size` bytes: no fewer than coders make, and no more than raw."""
     bits = 8 * size / seconds if seconds > 0 else 0
-    return _FEWEST_BITS <= bits <= _MOST_SAMPLE_BITS * (context.sample_rate or 1) * max(1, context.channels)
-
-
-def _packet_seconds(
-    media: av.container.InputContainer, stream: av.audio.stream.AudioStream, max_seconds: float
-) -> float:
-    seconds = 0.0
-    with suppress(av.error.FFmpegError):
-        for packet in media.demux(stream):
-            seconds += float((packet.duration or 0) * (stream.time_base or 0))
-            if seconds >= max_seconds:
-                break
-    return seconds
+    return _FEWEST_BITS <= bits <= _MOST_SAMPLE_BITS * rate * max(1, channels)
 
 
 def probe_all(
