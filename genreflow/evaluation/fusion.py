@@ -126,8 +126,9 @@ def _aligned(models: Mapping[str, P]) -> list[P]:
         raise Problems("The models cannot be combined:", ["there are none"])
     if problems := list(_problems(models)):
         raise Problems("The models cannot be combined:", problems)
-    first, *others = models.values()
-    return [first, *(_reordered(other, _slices(other).get_indexer(_slices(first))) for other in others)]
+    parts = list(models.values())
+    rows = _slices(parts[0])
+    return [parts[0], *(_reordered(part, _slices(part).get_indexer(rows)) for part in parts[1:])]
 
 
 def _reordered(part: P, order: np.ndarray) -> P:
