@@ -126,9 +126,8 @@ def _aligned(models: Mapping[str, P]) -> list[P]:
         raise Problems("The models cannot be combined:", ["there are none"])
     if problems := list(_problems(models)):
         raise Problems("The models cannot be combined:", problems)
-    parts = list(models.values())
-    rows = _slices(parts[0])
-    return [parts[0], *(_reordered(part, _slices(part).get_indexer(rows)) for part in parts[1:])]
+    rows = _slices(next(iter(models.values())))
+    return [_reordered(part, _slices(part).get_indexer(rows)) for part in models.values()]
 
 
 def _reordered(part: P, order: np.ndarray) -> P:
