@@ -27,6 +27,7 @@ inputs:
   spec: {front_end: {kind: stft}, segments: {kind: sliding, seconds: 2.98}}
   maps: {front_end: {kind: maps}, segments: {kind: sliding}}
   numbers: {front_end: {kind: descriptors}, segments: {kind: split}}
+  wave: {front_end: {kind: waveform}, segments: {kind: sliding}}
 folds: {count: 2, holdout: 2}
 models:
   cnn: {model: psytrance_cnn, input: mel}
@@ -38,12 +39,13 @@ filters: true
 snippets: {songs: {model: cnn}}
 analysis: [mel]
 """
-# What each kind of product is made of.
+INPUTS = ("mel", "beat", "spec", "maps", "numbers", "wave")
+# Product -> the products that it is made of.
 READS = {
     "duplicates": ["audio"],
-    **{f"slices {name}": ["audio"] for name in ("mel", "beat", "spec", "maps", "numbers")},
-    **{f"index {name}": [f"slices {name}", "duplicates"] for name in ("mel", "beat", "spec", "maps", "numbers")},
-    "quarantine": ["index mel", "index beat", "index spec", "index maps", "index numbers"],
+    **{f"slices {name}": ["audio"] for name in INPUTS},
+    **{f"index {name}": [f"slices {name}", "duplicates"] for name in INPUTS},
+    "quarantine": [f"index {name}" for name in INPUTS],
     "folds": ["index mel", "index spec", "index numbers"],
     "leakage": ["folds", "duplicates"],
     "run cnn": ["index mel", "folds"],
@@ -53,14 +55,14 @@ READS = {
     "snippets": ["run cnn"],
     "analysis": ["index mel"],
     "map": ["index mel"],
-    "tables": ["run cnn", "run gg12", "run forest", "index beat", "index maps"],
+    "tables": ["run cnn", "run gg12", "run forest", "index beat", "index maps", "index wave"],
     "figures": ["tables", "filters", "snippets", "analysis"],
     "report": ["figures", "map"],
     "overview": ["report"],
     "predictions": ["run cnn"],
 }
-SLICES = ["slices mel", "slices beat", "slices spec", "slices maps", "slices numbers"]
-# What each stage makes.
+SLICES = [f"slices {name}" for name in INPUTS]
+# Stage -> the products that it makes.
 MAKES = {
     "audio": ["audio"],
     "slices": SLICES,
@@ -70,7 +72,8 @@ MAKES = {
     "stft": ["slices spec"],
     "maps": ["slices maps"],
     "descriptors": ["slices numbers"],
-    "index": ["index mel", "index beat", "index spec", "index maps", "index numbers"],
+    "waveform": ["slices wave"],
+    "index": [f"index {name}" for name in INPUTS],
     "layers": ["run cnn", "run gg12", "run forest"],
     "training": ["run cnn", "run gg12"],
     "augmentation": ["run gg12"],
