@@ -22,7 +22,7 @@ from genreflow.datasets.layouts.fma import Fma
 from genreflow.datasets.layouts.folders import Folders
 from genreflow.datasets.layouts.magnatagatune import MagnaTagATune
 from genreflow.datasets.layouts.manifest import Manifest
-from genreflow.datasets.scan import find
+from genreflow.datasets.scan import list_dataset
 from genreflow.datasets.walk import AUDIO_FILES
 from genreflow.errors import Problems, UserError
 from genreflow.folds import feasibility
@@ -50,7 +50,7 @@ def music(tmp_path):
 
 
 def test_side_files_are_counted_and_no_tracks(music):
-    found = find(Folders(layout="folders", path=str(music)))
+    found = list_dataset(Folders(layout="folders", path=str(music)))
     assert {track.path for track in found.tracks} == {b"goa/1.wav", b"goa/2.wav", b"techno/1.wav", b"techno/2.wav"}
     assert found.ignored == {"goa": len(SIDE_FILES)}
 
@@ -63,7 +63,7 @@ def test_side_files_are_not_predicted_either(music):
 def test_what_is_not_known_as_a_side_file_is_a_track_to_be_judged(music, name):
     (music / "goa" / name).write_bytes(b"z")
     assert os.fsencode(f"goa/{name}") in {
-        track.path for track in find(Folders(layout="folders", path=str(music))).tracks
+        track.path for track in list_dataset(Folders(layout="folders", path=str(music))).tracks
     }
 
 
@@ -77,7 +77,7 @@ def test_magnatagatune_in_another_format(tmp_path, suffix):
     for clip in clips:
         (tmp_path / clip).parent.mkdir()
         (tmp_path / clip).with_suffix(f".{suffix}").write_bytes(clip.encode())
-    found = find(MagnaTagATune(layout="magnatagatune", path=str(tmp_path)))
+    found = list_dataset(MagnaTagATune(layout="magnatagatune", path=str(tmp_path)))
     assert [track.path.decode() for track in found.tracks] == [clip.replace("mp3", suffix) for clip in clips]
     assert [track.artist for track in found.tracks] == ["bach", "kiya"]
     assert "2 tracks found in another format than the published one" in found.notices
@@ -102,7 +102,7 @@ def write(folder, *names):
 
 
 def found_of_fma(fma):
-    return find(Fma(layout="fma", path=str(fma / "clips"), metadata=str(fma / "tracks.csv")))
+    return list_dataset(Fma(layout="fma", path=str(fma / "clips"), metadata=str(fma / "tracks.csv")))
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "m4a"])
@@ -265,7 +265,7 @@ def listed(tmp_path):
 
     def read(content):
         (tmp_path / "list.csv").write_bytes(content)
-        return find(Manifest(layout="manifest", path=str(tmp_path / "list.csv")))
+        return list_dataset(Manifest(layout="manifest", path=str(tmp_path / "list.csv")))
 
     return read
 

@@ -128,7 +128,7 @@ def test_looking_changes_nothing(stale):
     told = check_untouched(stale, [*(["genreflow", "run", *words] for words in looks), ["snakemake", "-n"]])
     assert [code for code, _, _ in told] == [0] * 6 + [2]
     assert re.search(r"^train_run +5$", told[0][1], re.M)
-    assert "`genreflow run` with the same arguments makes them again." in told[-1][1]
+    assert "`genreflow run` with the same arguments remakes them." in told[-1][1]
 
 
 @pytest.mark.slow

@@ -80,7 +80,7 @@ def refused(capsys, *arguments, code=2):
         (f"export {RUN}/fold-1 list.csv", "list.csv is not a folder"),
         (f"compare {RUN} results/one/runs/cnn/poor --csv empty", "empty is a folder."),
         # Finished runs.
-        (f"compare {RUN}", "two to 26 folders are compared, not 1."),
+        (f"compare {RUN}", "expected two to 26 folders, got 1."),
         (f"compare {RUN} {RUN}", "are the same runs."),
         (f"compare {RUN} results/one/runs/cnn/por", "Did you mean 'poor'?"),
         (f"compare {RUN} results/oen", "results/oen does not exist. Did you mean 'one'?"),

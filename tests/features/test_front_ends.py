@@ -27,9 +27,20 @@ def settings_of(kind: str) -> InputSettings:
     return InputSettings(front_end=FRONT_ENDS[kind](), segments=SEGMENTS["sliding"](seconds=SECONDS, count=2))
 
 
-@pytest.fixture(scope="module", params=FRONT_ENDS)
+EACH = [FrontEnd.of(FRONT_ENDS[kind]()) for kind in FRONT_ENDS]
+# Frames of a waveform or a summary do not exist; those that are cut afterwards depend on the music around them.
+FRAMED = [each for each in EACH if len(each.settings.axes) > 1 and not each.cut_after]
+LEVELLED = [each for each in EACH if each.level is not None and not each.gain_problem]
+
+
+def only(front_ends: list[FrontEnd]) -> pytest.MarkDecorator:
+    kinds = [each.settings.kind for each in front_ends]
+    return pytest.mark.parametrize("front_end", front_ends, ids=kinds, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module", params=EACH, ids=FRONT_ENDS)
 def front_end(request):
-    return FrontEnd.of(FRONT_ENDS[request.param]())
+    return request.param
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +64,8 @@ def test_silence_is_finite(front_end, samples):
     assert np.isfinite(front_end.transform(np.zeros_like(samples))).all()
 
 
+@only(FRAMED)
 def test_frames_of_a_span_are_those_of_the_whole(front_end, samples, array):
-    if len(front_end.settings.axes) == 1 or front_end.cut_after:
-        pytest.skip("it has no frames, or they depend on the music around them")
     first, count = 20, 30
     start, stop = front_end.frame_span(first, count)
     np.testing.assert_allclose(front_end.compute(samples[start:stop]), array[:, first : first + count], atol=1e-3)
@@ -105,9 +115,8 @@ def test_an_augmentation_works_or_says_why_not(front_end, array, option):
     assert changed.shape == inputs.shape and torch.isfinite(changed).all() and not torch.equal(changed, inputs)
 
 
+@only(LEVELLED)
 def test_a_gain_changes_slices_as_it_changes_the_music(front_end, samples, array):
-    if front_end.level is None or front_end.gain_problem:
-        pytest.skip("its values do not follow the level")
     inputs, numbers = torch.from_numpy(array[np.newaxis]), np.array([[1.0]])  # 6 dB up, the most
     found = gain(inputs, 6.0, numbers, front_end)[0].numpy()
     expected = front_end.transform(samples * np.float32(10 ** (6 / 20)))

@@ -62,7 +62,7 @@ class TestFeasibility:
 
     def test_tracks_of_the_holdout_do_not_count(self):
         tracks = corpus([6, 6], split=["holdout"] * 2 + [None] * 10)
-        with pytest.raises(UserError, match="fewer of: a"):
+        with pytest.raises(UserError, match="have fewer: a"):
             check(tracks, FoldSettings())
 
     def test_one_class_is_refused(self):
@@ -76,7 +76,7 @@ class TestFeasibility:
     def test_missing_labels_are_refused_and_named(self):
         tracks = corpus([20, 20])
         tracks.loc[3, "label"] = None
-        with pytest.raises(UserError, match=f"no label: {tracks.track_id[3]}"):
+        with pytest.raises(UserError, match=f"without a label: {tracks.track_id[3]}"):
             check(tracks, FoldSettings())
 
     def test_a_track_listed_twice_is_refused(self):
@@ -85,7 +85,7 @@ class TestFeasibility:
             check(pd.concat([tracks, tracks.iloc[:1]]), FoldSettings())
 
     def test_a_holdout_that_would_starve_the_folds_is_refused(self):
-        with pytest.raises(UserError, match="leave 10 at most"):
+        with pytest.raises(UserError, match="leave at most 10"):
             check(corpus([10, 10]), FoldSettings(holdout=11))
 
 

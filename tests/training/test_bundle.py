@@ -36,7 +36,7 @@ def test_a_loaded_network_predicts_what_was_predicted(folder, study):
     again = predict_proba(bundle.model, arrays, device=torch.device("cpu"))
     np.testing.assert_allclose(again, table[["p0", "p1", "p2"]], atol=1e-6)
     assert bundle.classes == CLASSES
-    assert bundle.run["audio"] == {"sample_rate": 44_100}
+    assert bundle.run["audio"]["sample_rate"] == 44_100
     assert not bundle.model.training
 
 
