@@ -82,7 +82,7 @@ def test_no_name_becomes_an_element_or_an_attribute(written, visit):
 def test_rows_are_put_in_order_and_filtered(written, visit):
     page = visit(written["tame"])
     reports.open_all(page)
-    table = page.locator("table.data", has_text="the groups (artists or albums) that they belong to").first
+    table = page.locator("table.data", has_text="Files of each class").first
     first = table.locator("tbody tr td bdi").first
     assert first.inner_text() == "name 0"
     heading = table.locator("th button", has_text="Class")

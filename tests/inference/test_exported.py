@@ -75,7 +75,7 @@ def test_without_tables_the_card_says_that_nothing_is_known(halves, tmp_path, mo
     done = export(str(write_run(tmp_path / "run")), tmp_path / "away")
     card = (done.folder / "MODEL_CARD.md").read_text()
     assert not done.has_metrics and "so there are no metrics" in card
-    assert "There is no `model.onnx`: it needs the package onnx" in card
+    assert "No `model.onnx`: it needs the package onnx" in card
     assert not (done.folder / "model.onnx").exists()
 
 
