@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from sounds import synthesise, write_audio
 
+pytestmark = pytest.mark.end_to_end
+
 PROGRAM = """
 import multiprocessing, re, sys
 from genreflow.audio.normalise import normalise

@@ -21,6 +21,8 @@ from genreflow.datasets.catalog import ignored_of, tracks_of_shard
 from genreflow.datasets.layouts.folders import Folders
 from genreflow.datasets.scan import refresh
 
+pytestmark = pytest.mark.end_to_end
+
 SETTINGS = AudioSettings(max_minutes=1.2)  # so that a file need not be long to be too long
 SENTENCES = re.compile(r"[A-Z0-9](.|\n)*\w.*\.")
 LIBRARY_WORDS = ("Errno", "Error opening", "Traceback", "Exception", "_io.", "object at 0x", "patches welcome")

@@ -11,6 +11,8 @@ from genreflow.audio.vorbis import write_ogg
 from genreflow.report.clips import Clip
 from genreflow.report.folder import write_report
 
+pytestmark = pytest.mark.end_to_end
+
 RATE = 8_000
 
 
