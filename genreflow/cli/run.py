@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,7 @@ def run(options: argparse.Namespace) -> int:
     folder = Path(snakemake_options.directory or "").resolve()
     executes_jobs = snakemake_call.executes_jobs(snakemake_options)
     began = time.time()
-    os.environ[REBUILD_STALE] = "1"
-    with signals_passed_on() as signals:
+    with _remaking_stale(), signals_passed_on() as signals:
         try:
             with snakemake_call.lasting_output() as withheld:
                 _, command = claimed(arguments, folder, takes_over=executes_jobs)
@@ -92,12 +92,21 @@ def run(options: argparse.Namespace) -> int:
 def repair(arguments: Sequence[str]) -> int:
     """Make the products again that were set aside in the folder of these arguments; return the exit code."""
     began = time.time()
-    os.environ[REBUILD_STALE] = "1"
-    with signals_passed_on() as signals, snakemake_call.lasting_output():
+    with _remaking_stale(), signals_passed_on() as signals, snakemake_call.lasting_output():
         folder, command = claimed(arguments)
         code = _mend(folder, command)
         put_back(folder / "results")
     return _ended(code, signals, folder, began)
+
+
+@contextmanager
+def _remaking_stale() -> Iterator[None]:
+    """Let Snakemake remake stale products that it has no record of (`genreflow.plan.staleness.force_stale`)."""
+    os.environ[REBUILD_STALE] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[REBUILD_STALE]
 
 
 def claimed(arguments: Sequence[str], folder: Path | None = None, *, takes_over: bool = True) -> tuple[Path, list[str]]:

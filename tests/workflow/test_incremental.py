@@ -218,7 +218,7 @@ def test_other_words_and_comments_anywhere_in_the_code_run_nothing(project):
 def test_title_and_description_of_a_study_write_its_page_alone(project):
     project.edit("tiny.yaml", "title: Tiny", "title: Tiniest\ndescription: Two chords.\ncitation: Ours.")
     assert project.jobs() == {"write_report": 1, "write_overview": 1}
-    project.edit("genreflow/report/captions.py", "it is what it says", "it keeps its word")
+    project.edit("genreflow/report/page.py", "No file was quarantined.", "No file is in quarantine.")
     assert project.jobs() == {"write_report": 1, "write_overview": 1}
 
 
