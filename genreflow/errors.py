@@ -27,7 +27,7 @@ class Exit(IntEnum):
 
 
 class UserError(Exception):
-    """A mistake the user can correct. The message says what is wrong, where, and what to do; no traceback is shown."""
+    """A mistake the user can correct. The message names the fault, its place and the remedy; no traceback is shown."""
 
     exit_code: ClassVar[Exit] = Exit.INPUT
 
@@ -128,7 +128,7 @@ _MACHINE_CAUSES = {
 
 
 def machine_message(error: BaseException) -> str | None:
-    """Return a sentence on what the machine does not allow; None for an error with another cause."""
+    """Return a sentence on the limit of the machine that was met; None for an error with another cause."""
     number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
     for cause, numbers in _MACHINE_CAUSES.items():
         if number in numbers:

@@ -1,4 +1,4 @@
-"""The closing lines of a run: its results, where they are, and what to do next."""
+"""The closing lines of a run: its results, their paths, and the next commands."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

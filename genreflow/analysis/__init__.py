@@ -1,1 +1,1 @@
-"""What a dataset is like before anything is trained: its tags, its sounds, and what tells one tag from another."""
+"""Describe a dataset before any training: its tags, its sounds, and the features that separate its tags."""

@@ -151,7 +151,7 @@ def regression(values: np.ndarray, targets: np.ndarray) -> Regression:
 
 
 def forest(values: np.ndarray, borne: np.ndarray, is_held: np.ndarray, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Grow one random forest for all tags, and see what it loses when a feature is shuffled.
+    """Grow one random forest for all tags, and measure its loss when a feature is shuffled.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A map of the library: every track a point, near to those that sound alike by what a model is fed.
+"""A map of the library: each track is a point, near to tracks whose model inputs are alike.
 
 A track is summed up by the mean and the deviation over time of each band of a spectrogram, or of each map; of
 descriptors, over its slices. Samples say nothing that way, so of waveforms log-mel spectrograms are taken first. Each

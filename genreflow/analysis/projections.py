@@ -114,7 +114,7 @@ def centred_products(arrays: list[np.ndarray], *, scaled: bool = False) -> np.nd
 
 
 def pca(products: np.ndarray, _: int = 0) -> Points:
-    """Return the first two principal components [n, 2] from centred products, and what share they ``explained``.
+    """Return the first two principal components [n, 2] from centered products, and the variance that they explain.
 
     The largest coordinate of each component is positive.
     """

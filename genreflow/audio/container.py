@@ -191,7 +191,7 @@ def identify(head: bytes) -> str | None:
 
 
 def _locate(file: ByteSource, junk_bytes: int) -> tuple[str, int, tuple[TrackWarning, ...]]:
-    """Return the container, its start, and warnings about what comes before it."""
+    """Return the container, its start, and warnings about the bytes before it."""
     start, head = _behind_tags(file)
     container = identify(head)
     is_stream = container in ("mp3", "aac")

@@ -70,7 +70,7 @@ def _check_wav(file: ByteSource) -> Iterator[str]:
 
 
 def _check_end(file: ByteSource, start: int, length: int) -> Iterator[str]:
-    """Compare where the samples of a whole WAV file end with what follows: the end of the file, or another chunk."""
+    """Compare the end of the samples of a whole WAV file with the bytes that follow: none, or another chunk."""
     whole, size = (_unpacked(file, 4, "<I") or (0,))[0] + 8, file.seek(0, os.SEEK_END)
     if abs(whole - size) > 1:
         return  # cut off, or with bytes after it: the size ratio deals with that

@@ -1,4 +1,4 @@
-"""The headers of containers: what they claim, and whether the file holds as much.
+"""The headers of containers: their claims, and whether the file holds as much.
 
 The size ratio of a file is the number of bytes that its header claims over the number that is there. It is more than
 1 where a file is cut off, and 1 otherwise, also where the header leaves the size open.

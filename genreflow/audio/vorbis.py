@@ -42,7 +42,7 @@ _LENGTH_TOLERANCE = 0.001  # seconds
 
 
 def check_pages(path: str | os.PathLike) -> None:
-    """Raise Damaged if a page of a file is missing or differs from what was written; libvorbis would skip it.
+    """Raise Damaged if a page of a file is missing or differs from the written one; libvorbis would skip it.
 
     A file that is named by a digest must also be the one that was written under this name, see `serial_of`.
     UserError if there is no such file.

@@ -210,7 +210,7 @@ def _send(pipe: Connection, result: Result) -> None:
 
 
 def _confine(memory_gb: float) -> None:
-    """Limit this process, a worker, to some memory beyond what it has now, to one thread, and to no input."""
+    """Limit this process, a worker, to some more memory than it has now, to one thread, and to no input."""
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     limit = psutil.Process().memory_info().vms + round(1e9 * memory_gb)
     resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))

@@ -122,7 +122,7 @@ def compare(sides: Sequence[ComparedRun]) -> dict[str, Any]:
 
 
 def as_table(found: Mapping[str, Any]) -> pd.DataFrame:
-    """Return parameters, metrics and differences as a table: ``what, name``, a column per side and per pair."""
+    """Return parameters, metrics and differences as a table with a column per side and per pair."""
     rows = [
         {"what": what, "name": name} | values
         for what, section in (("parameter", "parameters"), ("metric", "metrics"))

@@ -24,7 +24,7 @@ def info(text: str) -> None:
 
 
 def print_result(done: str, *, following: str = "") -> None:
-    """Print the last line of a command: what happened, where the result is, and the next command."""
+    """Print the last line of a command: the outcome, the path of the result, and the next command."""
     info(f"{done} Next: {following}" if following else done)
 
 

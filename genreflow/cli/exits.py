@@ -77,7 +77,7 @@ def _failed(sentence: str, code: int) -> int:
 
 
 def _remedy(path: Path) -> str:
-    """Return what to do about a damaged file: the pipeline makes only those below results/ again."""
+    """Return the remedy for a damaged file: the pipeline remakes only those below results/."""
     if path.absolute().is_relative_to(Path("results").absolute()):
         return REPAIR
     return (

@@ -188,7 +188,7 @@ def _code(end: SystemExit) -> int:
 
 
 def _ended(code: int, signals: Sequence[int], folder: Path, began: float, withheld: Sequence[str] = ()) -> int:
-    """Return the exit code of a run that Snakemake ended with `code`, and print what to do after a failure."""
+    """Return the exit code of a run that Snakemake ended with `code`, and print the remedy after a failure."""
     if code == 0:
         return Exit.OK
     if stops := [number for number in signals if number in _STOPS]:

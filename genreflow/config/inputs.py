@@ -205,7 +205,7 @@ LONGEST_PADDING = 0.1  # s
 
 
 class _Segments(Settings):
-    """What all segmentations have in common."""
+    """The settings that all segmentations share."""
 
     tolerance: float = Field(
         0.02,
@@ -342,7 +342,7 @@ SEGMENTS = {kind.model_fields["kind"].default: kind for kind in get_args(Segment
 
 
 def read_front_end(values: Mapping[str, Any]) -> FrontEndSettings:
-    """Return the settings of a front-end from what `model_dump` made of them."""
+    """Return the settings of a front-end from the output of their `model_dump`."""
     return FRONT_ENDS[values["kind"]].model_validate(values)
 
 

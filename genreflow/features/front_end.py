@@ -265,7 +265,7 @@ class FrontEnd(ABC, Generic[S]):
     def torch_transform(
         self, samples: "torch.Tensor", constants: Mapping[str, "torch.Tensor"], *, pad: int
     ) -> "torch.Tensor":
-        """Return what `compute` does, in torch.
+        """Return `compute` as a function of torch.
 
         Parameters
         ----------

@@ -179,7 +179,7 @@ def _last_chain(best: np.ndarray, before: np.ndarray) -> np.ndarray:
 
 
 def _without_weak_ends(beats: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """Leave out what was tracked into a silence at either end."""
+    """Drop beats that were tracked into a silence at either end."""
     if not len(beats):
         return beats
     strength = score[beats]

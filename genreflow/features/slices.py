@@ -91,7 +91,7 @@ def cut(path: str | os.PathLike, settings: InputSettings, *, track_id: str) -> S
 
 
 def fate_of(samples: np.ndarray, seconds: float, settings: InputSettings, *, track_id: str) -> dict[str, Any]:
-    """Return what would become of a track by the cutting alone, as in the facts of a shard, computing no arrays.
+    """Return the fate of a track by the cutting alone, as in the facts of a shard, without computing arrays.
 
     Parameters
     ----------

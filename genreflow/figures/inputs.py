@@ -1,4 +1,4 @@
-"""What a network sees: segments as a model is fed them, filters, and a right and a wrong answer."""
+"""The inputs of a network: segments as a model receives them, filters, and a right and a wrong answer."""
 
 from __future__ import annotations
 

@@ -258,7 +258,7 @@ def planned_figures(study: StudyTraits) -> dict[str, dict[str, str]]:
 
 
 def _order(spec: Spec, study: StudyTraits) -> tuple[int, ...]:
-    """Return a sort key: kinds, and what a study names, in their orders."""
+    """Return a sort key: kinds, then names of a study, each in their order."""
     kind = _KINDS.index(spec["kind"]) if spec["kind"] in _KINDS else len(_KINDS)
     if spec["kind"] == EXPERIMENT:
         figures, _ = study.experiments[spec["experiment"]]

@@ -76,7 +76,7 @@ class Sources:
         return f"{text} (synthetic music)" if is_synthetic else text
 
     def experiment(self, name: str, *, heading: str = "{title}", number: int | None = None) -> ExperimentSources:
-        """Return what the figures of an experiment are drawn from; of one value where its `number` is given."""
+        """Return the data of the figures of an experiment, or of one of its values if `number` is given."""
         rows = rows_of(self.tables["experiments"], experiment=name).drop_duplicates(["model", "setting"])
         rows = rows if number is None else rows.iloc[[number]]
         facts = self.study["experiments"][name]

@@ -142,7 +142,7 @@ def key(text: str, **look: Any) -> mpl.Line2D:
 
 
 def legend_above(axes: mpl.Axes, keys: Sequence[Any] | None = None, *, columns: int) -> None:
-    """Put a legend above the axes, at their left; without `keys`, of what is labeled."""
+    """Put a legend above the axes, at their left; without `keys`, of all labeled artists."""
     at: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "ncols": columns, "borderaxespad": 0.3}
     axes.legend(**at) if keys is None else axes.legend(handles=keys, **at)
 

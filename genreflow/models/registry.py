@@ -1,4 +1,4 @@
-"""Models by name: what each is, the input it takes, and how to build it.
+"""Models by name: their entries, their inputs, and their construction.
 
 Entries stand in the modules of the networks, as `ENTRIES`. They are read before any job runs, so they are read without
 importing their modules, which would load PyTorch; a module is imported when one of its models is built.

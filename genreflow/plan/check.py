@@ -1,4 +1,4 @@
-"""The outlook of a run: what it would do and need, and what would stop it, before anything runs."""
+"""The outlook of a run before it begins: its work, its needs, and the problems that would stop it."""
 
 import os
 import shutil

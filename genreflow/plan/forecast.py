@@ -1,4 +1,4 @@
-"""A forecast of what a run will find in the tracks of a dataset, from a sample.
+"""Forecast from a sample the verdicts of a run on the tracks of a dataset.
 
 Some tracks are decoded as a run decodes them, the lengths of more are looked up, and nothing is written. Unknown tracks
 are assumed to be good; the forecast says how much is known.

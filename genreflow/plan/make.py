@@ -111,7 +111,7 @@ def _is_of_another_scheme(dataset: str) -> bool:
 
 
 def make_plan(config: Mapping[str, Any], *, home: Path, refresh: bool, writes: bool = True) -> Plan:
-    """Read the studies named in `config` and plan what is to be built.
+    """Read the studies named in `config` and plan their products.
 
     Parameters
     ----------

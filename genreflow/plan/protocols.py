@@ -26,7 +26,7 @@ class ProtocolPlan:
 
     @property
     def spec(self) -> ProtocolSpec:
-        """What the job that assigns folds is given."""
+        """The specification of the job that assigns folds."""
         return ProtocolSpec(self.settings.classes, self.settings.tracks, self.folds)
 
     @property

@@ -48,7 +48,7 @@ class Setting:
 
 @dataclass
 class SettingResolver:
-    """Resolves what a study's models, experiments, snippets and final model ask for into settings."""
+    """Resolves the models, experiments, snippets and final model of a study into settings."""
 
     study: str
     settings: StudySettings

@@ -77,7 +77,7 @@ def versions(*stages: str) -> dict[str, int]:
 
 @cache
 def network_code(module: str) -> str:
-    """Return a digest of the code of a network's module, and of what it imports from `genreflow.models` but `LAYERS`.
+    """Return a digest of the code of a network's module and of its imports from `genreflow.models` except `LAYERS`.
 
     Comments, docstrings, layout, the text of messages (``raise``, ``assert``, ``warn``), and `ENTRIES`, which describe
     the networks, do not count.
@@ -134,7 +134,7 @@ def _imported_networks(tree: ast.AST) -> Iterator[Path]:
 
 
 def _without_entries(tree: ast.Module) -> ast.Module:
-    """Return a module without `ENTRIES`, and without what only they use: private constants and classes of options."""
+    """Return a module without `ENTRIES` and the private constants and classes of options that only they use."""
     body = [node for node in tree.body if "ENTRIES" not in _private_names(node)]
     while True:
         nodes = (node for statement in body for node in ast.walk(statement))

@@ -1,4 +1,4 @@
-"""One study: the runs it trains, the inputs they are fed, and what its training jobs are given.
+"""One study: the runs it trains, their inputs, and the specifications of its training jobs.
 
 Settings are resolved in `plan.settings`; keys, figures, files and facts have modules of their own.
 """
@@ -24,7 +24,7 @@ from genreflow.project.specs import PageFacts, StudyFacts, TrainingSpec
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """A job that trains one fold of a setting, or all: its specification, what it reads, and what it needs."""
+    """A job that trains one fold of a setting, or all: its specification, inputs and resources."""
 
     spec: TrainingSpec
     index: str
@@ -72,12 +72,12 @@ class StudyPlan:
 
     @cached_property
     def facts(self) -> StudyFacts:
-        """What the jobs that make tables and figures are given."""
+        """The parameters of the jobs that make tables and figures."""
         return study_facts(self)
 
     @cached_property
     def page_facts(self) -> PageFacts:
-        """What the job that writes the page is given."""
+        """The parameters of the job that writes the page."""
         return page_facts(self)
 
     @property

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def study_facts(study: StudyPlan) -> StudyFacts:
-    """Return what tables and figures need: nothing that only the page shows."""
+    """Return the facts for tables and figures, without those that only the page shows."""
     headline, settings, resolver = study.headline, study.settings, study.resolver
     return {
         "name": study.name,
@@ -53,7 +53,7 @@ def study_facts(study: StudyPlan) -> StudyFacts:
 
 
 def page_facts(study: StudyPlan) -> PageFacts:
-    """Return what the page needs: the facts of tables and figures, with titles and descriptions."""
+    """Return the facts for the page: those of tables and figures, with titles and descriptions."""
     facts, settings, dataset = study.facts, study.settings, study.dataset
     return {
         **facts,

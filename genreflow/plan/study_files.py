@@ -1,4 +1,4 @@
-"""The files that the rules of a study read and write, by what they are."""
+"""The files that the rules of a study read and write."""
 
 from collections.abc import Sequence
 

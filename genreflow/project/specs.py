@@ -1,4 +1,4 @@
-"""What jobs are given: specifications that the plan resolves, rules pass on as JSON, and jobs read.
+"""Specifications of jobs: the plan resolves them, rules pass them on as JSON, and jobs read them.
 
 Every value in them is settled; no layer below the plan adds a default.
 """
@@ -117,7 +117,7 @@ class SettingFacts(TypedDict):
 
 
 class ExperimentFacts(TypedDict):
-    """An experiment: what it varies, and each value's name, model and setting."""
+    """An experiment: the quantity it varies, and each value's name, model and setting."""
 
     title: str
     axis: str

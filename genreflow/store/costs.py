@@ -1,4 +1,4 @@
-"""How jobs ended, and what they took: a line for each attempt beside its log, ``<log>.cost.jsonl``.
+"""The outcome and cost of jobs: a line for each attempt beside its log, ``<log>.cost.jsonl``.
 
 These files are not products: the content of a product does not depend on when and where it is made.
 """

@@ -40,7 +40,7 @@ class Callback:
         """Handle the end of an epoch, given its row of the history (`genreflow.training.loop.HISTORY`)."""
 
     def close(self) -> None:
-        """Release what the callback holds."""
+        """Release the resources of the callback."""
 
 
 @dataclass(frozen=True)
@@ -271,7 +271,7 @@ class TensorBoard(Callback):
                 )
 
     def close(self) -> None:
-        """Write what is left, and close the file."""
+        """Write the remaining points, and close the file."""
         if self._writer is not None:
             self._writer.close()
 

@@ -128,7 +128,7 @@ def steps_per_epoch(n_slices: int, settings: TrainingSettings) -> int:
 
 @dataclass
 class _TrainState:
-    """The counters of a training: what a checkpoint holds beside weights, optimizer and random states."""
+    """The counters of a training, which a checkpoint holds beside weights, optimizer and random states."""
 
     epoch: int = 0
     step: int = 0
