@@ -6,13 +6,12 @@ from genreflow.datasets.catalog import root_of, tracks_of_shard
 from genreflow.datasets.layouts.synthetic import Synthetic
 from genreflow.job import job
 from genreflow.store.parquet import Header, write_table
-from genreflow.synthetic.corpus import plan, write
+from genreflow.synthetic.corpus import write
 
 with job(snakemake.log[0]):
     settings = Synthetic(**snakemake.params.settings)
     root = root_of(snakemake.input.catalog)
-    corpus = plan(**settings.model_dump(exclude={"layout"}))
-    by_path = {os.path.join(root, track.path): track for track in corpus}
+    by_path = {os.path.join(root, track.path): track for track in settings.planned()}
     rows = tracks_of_shard(snakemake.input.catalog, snakemake.wildcards.shard)
     for row in rows:
         write(by_path[os.fsdecode(row["path"])], root)

@@ -1,6 +1,6 @@
 """The synthetic corpora: their tracks are known before they are made."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -8,6 +8,9 @@ from genreflow.config.base import MAX_SEED
 from genreflow.config.datasets import Layout
 from genreflow.datasets.listing import ListedTrack, TrackListing
 from genreflow.store.digest import digest
+
+if TYPE_CHECKING:
+    from genreflow.synthetic.corpus import DemoTrack
 
 
 class Synthetic(Layout):
@@ -27,8 +30,6 @@ class Synthetic(Layout):
 
     def find(self) -> TrackListing:
         """Name the tracks that the corpus will have; the digest of a recipe stands for the content of its file."""
-        from genreflow.synthetic.corpus import plan  # loads the synthesizer
-
         tracks = [
             ListedTrack(
                 track.path.encode(),
@@ -38,6 +39,12 @@ class Synthetic(Layout):
                 split=track.split,
                 content=digest(track.recipe, length=64),
             )
-            for track in plan(**self.model_dump(exclude={"layout", "labels"}))
+            for track in self.planned()
         ]
         return TrackListing(b"", tracks)
+
+    def planned(self) -> "list[DemoTrack]":
+        """Return the tracks of the corpus as the synthesizer makes them."""
+        from genreflow.synthetic.corpus import plan  # loads the synthesizer
+
+        return plan(**self.model_dump(exclude={"layout", *Layout.model_fields}))
