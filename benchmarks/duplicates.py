@@ -126,10 +126,10 @@ def report(name: str, prints: pd.DataFrame) -> None:
     pairs = find_pairs(copies, "recordings")
     seconds = time.perf_counter() - start
     right = pairs["a"].str[:5] == pairs["b"].str[:5]
-    wanted = len(prints) * prints.shape[1] * (prints.shape[1] - 1) // 2
+    n_pairs = len(prints) * prints.shape[1] * (prints.shape[1] - 1) // 2
     least = pairs.loc[right, "similarity"].min()
     print(
-        f"  {name:30} recall {right.sum() / wanted:.3f}  false pairs {(~right).sum()}  similarity from {least:.3f}  "
+        f"  {name:30} recall {right.sum() / n_pairs:.3f}  false pairs {(~right).sum()}  similarity from {least:.3f}  "
         f"{seconds:.2f} s"
     )
 
@@ -154,10 +154,10 @@ def scale() -> None:
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     right = pairs["a"].str[:5] == pairs["b"].str[:5]
-    found = pairs.loc[right & (pairs["b"].str.len() > 5), "a"].str[:5].nunique()
+    n_matched = pairs.loc[right & (pairs["b"].str.len() > 5), "a"].str[:5].nunique()
     print(f"\n{len(tracks):,} made-up fingerprints of {length} words")
     print(f"  {seconds:.0f} s (target: at most {MAX_SECONDS}), peak {peak:.1f} GB, {before:.1f} GB of it before")
-    print(f"  {found} of {originals + 1} recordings with copies found, {(~right).sum()} false pairs")
+    print(f"  {n_matched} of {originals + 1} recordings with copies found, {(~right).sum()} false pairs")
     linked = pairs.loc[pairs["a"].str.startswith(f"{0:05}"), ["a", "b"]].stack().nunique()
     print(
         f"  {linked} of {CROWD + 1} copies of one recording linked by {(pairs['a'].str[:5] == f'{0:05}').sum()} pairs"

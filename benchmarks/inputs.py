@@ -186,10 +186,10 @@ def compare(music: list[np.ndarray], rounds: int) -> None:
         own = plain = worst = 0.0
         for excerpt in music:
             y = librosa.resample(excerpt, orig_sr=RATE, target_sr=case.rate)
-            found, expected = case.own(y), case.plain(y)
+            actual, expected = case.own(y), case.plain(y)
             # Of maps and bands a share of their range, of single numbers (some of which are nearly 0) of them or 1.
             spread = np.ptp(expected, axis=-1, keepdims=True) if expected.ndim > 1 else np.maximum(np.abs(expected), 1)
-            worst = max(worst, np.max(np.abs(found - expected) / np.maximum(spread, 1e-9)))
+            worst = max(worst, np.max(np.abs(actual - expected) / np.maximum(spread, 1e-9)))
             seconds = best_seconds([partial(case.own, y), partial(case.plain, y)], rounds)
             own, plain = own + seconds[0], plain + seconds[1]
         audio = SECONDS * len(music)

@@ -164,8 +164,8 @@ def noted(folder: Path, work: str, linked: tuple[str, ...]) -> Path:
 def taken(plan: Plan) -> pd.DataFrame:
     """Return what the jobs noted: ``rule, output, asked, used``, MB."""
     rows = [json.loads(line) for line in Path("took.jsonl").read_text().splitlines()]
-    jobs = pd.DataFrame(rows, columns=["rule", "output", "asked", "used"])
-    return jobs.assign(asked=jobs["asked"] - job_resources.snakemake_mb(plan))
+    jobs = pd.DataFrame(rows, columns=["rule", "output", "requested", "used"])
+    return jobs.assign(requested=jobs["requested"] - job_resources.snakemake_mb(plan))
 
 
 def make_project(folder: Path, classes: int, tracks: int) -> None:
@@ -176,8 +176,8 @@ def make_project(folder: Path, classes: int, tracks: int) -> None:
         file = folder / "music" / names[number % classes] / f"{number}.mp3"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"track %d" % number)
-        mine = {names[number % classes], *rng.choice(names, 2)}
-        rows.append({"path": str(file.relative_to(folder)), "tags": ";".join(sorted(mine))})
+        tags = {names[number % classes], *rng.choice(names, 2)}
+        rows.append({"path": str(file.relative_to(folder)), "tags": ";".join(sorted(tags))})
     pd.DataFrame(rows).to_csv(folder / "tags.csv", index=False)
     (folder / "my.yaml").write_text(CONFIG)
     for name, text in STUDIES.items():
@@ -205,20 +205,22 @@ def make_products(dataset: DatasetPlan, plan: InputPlan) -> None:
         fate = {"slices": SLICES, "verdict": "accept", "reason": "", "message": ""}
         frames = [scale.slice_rows([track]).head(SLICES) for track in used]
         arrays = [(10 * rng.standard_normal((SLICES, 128, 128)) - 40).astype(np.float16) for _ in used]
-        told = facts | {"tracks": [{"track_id": track} | fate for track in used]}
-        write_shard(f"made/{plan.shard(shard)}", Shard.of(frames, arrays, key=plan.shard_keys[shard], facts=told))
+        shard_facts = facts | {"tracks": [{"track_id": track} | fate for track in used]}
+        write_shard(
+            f"made/{plan.shard(shard)}", Shard.of(frames, arrays, key=plan.shard_keys[shard], facts=shard_facts)
+        )
 
 
 def show(jobs: pd.DataFrame) -> None:
     """Print a row a rule and number of classes: of the job that used most for what it asked, both in MB."""
-    jobs = jobs.assign(share=jobs["used"] / jobs["asked"])
+    jobs = jobs.assign(share=jobs["used"] / jobs["requested"])
     worst = jobs.loc[jobs.groupby(["rule", "classes"])["share"].idxmax()]
     least = jobs.groupby(["rule", "classes"])["share"].min()
     print(f"{'rule':18} {'classes':>7} {'tracks':>7} {'asked':>7} {'used':>7}   asked over used, least and most")
     for row in worst.itertuples():
         times, most = 1 / row.share, 1 / least[row.rule, row.classes]
         mark = "  TOO LITTLE" if times < 1 else "  MUCH" if times > MOST_TIMES else ""
-        numbers = f"{row.classes:7,} {row.tracks:7,} {row.asked:7.0f} {row.used:7.0f}"
+        numbers = f"{row.classes:7,} {row.tracks:7,} {row.requested:7.0f} {row.used:7.0f}"
         print(f"{row.rule:18} {numbers}   {times:.1f} to {most:.1f}{mark}  {row.output}", flush=True)
 
 

@@ -49,7 +49,7 @@ def corpus(folder: Path, n_tracks: int) -> None:
     write_table(folder / "folds.parquet", folds, Header("folds", facts={"classes": list(CLASSES), "tags": False}))
 
 
-def job(asked: dict) -> None:
+def job(order: dict) -> None:
     """Train what one process is asked for."""
     from genreflow.config.audio import AudioSettings
     from genreflow.config.inputs import InputSettings
@@ -58,22 +58,22 @@ def job(asked: dict) -> None:
     from genreflow.project.specs import TrainingSpec
     from genreflow.training.multi_fold import train_folds
 
-    folder, network, pool = Path(asked["folder"]), "psytrance_cnn", asked["pool"]
-    training = TrainingSettings(batch=100, epochs=1, steps_per_epoch=asked["steps"])
+    folder, network, pool = Path(order["folder"]), "psytrance_cnn", order["pool"]
+    training = TrainingSettings(batch=100, epochs=1, steps_per_epoch=order["steps"])
     options = check_options(network, {"pool": pool})
     spec = TrainingSpec("packing", network, pool, network, options, training, InputSettings(), AudioSettings())
-    folders = [folder / asked["way"] / pool / f"fold-{fold}" for fold in asked["folds"]]
+    folders = [folder / order["way"] / pool / f"fold-{fold}" for fold in order["folds"]]
     for _ in train_folds(
         spec, folders, key="", shards=[folder / "s.parquet"], index=folder / "index.parquet",
-        folds=folder / "folds.parquet", device=asked["device"], threads=asked["threads"], since=asked["since"],
+        folds=folder / "folds.parquet", device=order["device"], threads=order["threads"], since=order["since"],
     ):  # fmt: skip
         pass
 
 
-def timed(asked: dict) -> float:
+def timed(order: dict) -> float:
     begin = time.perf_counter()
     subprocess.run(
-        [sys.executable, __file__, "--job", json.dumps(asked | {"since": time.time()})], check=True, text=True
+        [sys.executable, __file__, "--job", json.dumps(order | {"since": time.time()})], check=True, text=True
     )
     return time.perf_counter() - begin
 
@@ -84,9 +84,9 @@ def same(folder: Path, pool: str, fold: str) -> tuple[bool, float]:
     hashes = [[file_sha256(place / name) for name in ("model.safetensors", "predictions.parquet")] for place in places]
     accuracies = []
     for place in places:
-        said = read_frame(place / "predictions.parquet", "predictions")
-        answers = np.array(CLASSES)[said[[f"p{i}" for i in range(len(CLASSES))]].to_numpy().argmax(axis=1)]
-        accuracies.append((answers == said["label"]).mean())
+        predictions = read_frame(place / "predictions.parquet", "predictions")
+        answers = np.array(CLASSES)[predictions[[f"p{i}" for i in range(len(CLASSES))]].to_numpy().argmax(axis=1)]
+        accuracies.append((answers == predictions["label"]).mean())
     return hashes[0] == hashes[1], abs(accuracies[0] - accuracies[1])
 
 
@@ -97,15 +97,15 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--job", help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.job:
-        job(json.loads(asked.job))
+    options = parser.parse_args()
+    if options.job:
+        job(json.loads(options.job))
         return
     with tempfile.TemporaryDirectory() as name:
         folder, seconds = Path(name), {"apart": 0.0, "packed": 0.0}
-        corpus(folder, asked.tracks)
+        corpus(folder, options.tracks)
         numbers = [str(fold) for fold in range(1, FOLDS + 1)]
-        common = {"folder": name, "steps": asked.steps, "device": asked.device, "threads": asked.threads}
+        common = {"folder": name, "steps": options.steps, "device": options.device, "threads": options.threads}
         for place, pool in enumerate(POOLS):
             for way in ("apart", "packed") if place % 2 else ("packed", "apart"):
                 jobs = [numbers] if way == "packed" else [[number] for number in numbers]
@@ -117,7 +117,7 @@ def main() -> None:
             for path in sorted(folder.glob("apart/*/*/run.json"))
         ]
     runs = len(pairs)
-    print(f"{runs} runs of {asked.steps} steps of 100 slices, {asked.tracks} tracks")
+    print(f"{runs} runs of {options.steps} steps of 100 slices, {options.tracks} tracks")
     print(f"a process each   {seconds['apart']:7.1f} s   {seconds['apart'] / runs:5.1f} s a run")
     print(f"a process of 5   {seconds['packed']:7.1f} s   {seconds['packed'] / runs:5.1f} s a run")
     print(f"separate : packed {seconds['apart'] / seconds['packed']:.2f}")

@@ -75,7 +75,7 @@ def main() -> int:
         items, times = find([str(music)]), []
         for _ in range(ROUNDS):
             start = time.perf_counter()
-            judged = [predictor.predict_track(heard) for heard in predictor.prepare(items)]
+            judged = [predictor.predict_track(prepared) for prepared in predictor.prepare(items)]
             times.append(time.perf_counter() - start)
             assert all(track.is_usable for track in judged)
         speed = SECONDS * len(items) / min(times)
@@ -83,8 +83,8 @@ def main() -> int:
               f"target {TARGET:g}")  # fmt: skip
         start = time.perf_counter()
         [long] = [
-            predictor.predict_track(heard)
-            for heard in predictor.prepare(find([str(long_file(Path(folder, "long.flac")))]))
+            predictor.predict_track(prepared)
+            for prepared in predictor.prepare(find([str(long_file(Path(folder, "long.flac")))]))
         ]
         memory = peak_gb()
         print(f"{HOURS} h in one file: {time.perf_counter() - start:.1f} s with writing it, at most {memory:.2f} GB; "

@@ -121,8 +121,10 @@ def make_audio_and_slices(dataset: DatasetPlan) -> None:
         ]
         frames = [slice_rows([track]) for track in used]
         arrays = [(rng.standard_normal((SLICES, *SHAPE)) - 40).astype(np.float16) for _ in used]
-        told = facts | {"shape": list(SHAPE), "peak": False, "tracks": fates}
-        write_shard(f"made/{plan.shard(shard)}", Shard.of(frames, arrays, key=plan.shard_keys[shard], facts=told))
+        shard_facts = facts | {"shape": list(SHAPE), "peak": False, "tracks": fates}
+        write_shard(
+            f"made/{plan.shard(shard)}", Shard.of(frames, arrays, key=plan.shard_keys[shard], facts=shard_facts)
+        )
 
 
 def audio_row(track: str, sha256: str, number: int, text: str) -> dict[str, object]:
@@ -158,7 +160,7 @@ def make_runs(study: StudyPlan) -> None:
         make_run(run, facts | settings, folds, job.index)
 
 
-def make_run(run: RunId, told: dict, folds: pd.DataFrame, index: str) -> None:
+def make_run(run: RunId, facts: dict, folds: pd.DataFrame, index: str) -> None:
     folder = Path("made/results/large", run.path)
     roles = folds[folds["fold"] == run.fold]
     classes = sorted(folds["label"].unique())
@@ -167,22 +169,22 @@ def make_run(run: RunId, told: dict, folds: pd.DataFrame, index: str) -> None:
     rows = slice_rows(list(judged["track_id"]))
     rows["label"] = np.repeat(judged["label"].to_numpy(), SLICES)
     rows["role"] = np.repeat(judged["role"].to_numpy(), SLICES)
-    said = np.exp(rng.normal(size=(len(rows), len(classes)), scale=2))
-    said[np.arange(len(rows)), pd.Index(classes).get_indexer(rows["label"])] *= np.exp(rng.normal(2, 2, len(rows)))
-    said = (said / said.sum(axis=1, keepdims=True)).astype(np.float32)
-    rows = rows.join(pd.DataFrame(said, columns=[f"p{number}" for number in range(len(classes))]))
+    proba = np.exp(rng.normal(size=(len(rows), len(classes)), scale=2))
+    proba[np.arange(len(rows)), pd.Index(classes).get_indexer(rows["label"])] *= np.exp(rng.normal(2, 2, len(rows)))
+    proba = (proba / proba.sum(axis=1, keepdims=True)).astype(np.float32)
+    rows = rows.join(pd.DataFrame(proba, columns=[f"p{number}" for number in range(len(classes))]))
     write_table(
         folder / "predictions.parquet",
         rows,
-        Header("predictions", told["key"], facts={"classes": classes, "tags": False}),
+        Header("predictions", facts["key"], facts={"classes": classes, "tags": False}),
     )
     history = pd.DataFrame({"epoch": np.arange(1, 21), "steps": 15})
     for name in ("loss", "accuracy", "validation_loss", "validation_accuracy", "learning_rate", "seconds"):
         history[name] = rng.random(len(history))
-    write_table(folder / "history.parquet", history, Header("history", told["key"]))
+    write_table(folder / "history.parquet", history, Header("history", facts["key"]))
     trained = roles.loc[roles["role"] == TRAIN, "track_id"]
     sha256 = read_index(index).set_index("track_id")["sha256"]
-    info = told | {
+    info = facts | {
         "fold": run.fold, "classes": classes, "tags": False, "status": "finished", "epochs": 20, "kept_epoch": 20,
         "resumed": 0, "parts": 1, "steps": 300, "device": "cpu", "precision": "float32", "input_shape": [128, 128],
         "seconds": {"total": 100.0}, "versions": {},

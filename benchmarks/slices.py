@@ -71,12 +71,12 @@ def compare(folder: Path, rounds: int) -> None:
     own, plain, difference, stored = [], [], [], []
     for path in paths:
         # These are also the warm-up of both sides and of the disk cache.
-        expected, found = with_librosa(path), with_genreflow(path)
-        difference.append(np.abs(found - expected).max())
-        stored.append(np.abs(to_stored(found, SETTINGS).astype(np.float32) - expected).max())
+        expected, actual = with_librosa(path), with_genreflow(path)
+        difference.append(np.abs(actual - expected).max())
+        stored.append(np.abs(to_stored(actual, SETTINGS).astype(np.float32) - expected).max())
         plain.append(best_seconds(with_librosa, path, rounds))
         own.append(best_seconds(with_genreflow, path, rounds))
-        print(f"{path.name:20} librosa {plain[-1]:.3f} s   genreflow {own[-1]:.3f} s   {len(found)} slices")
+        print(f"{path.name:20} librosa {plain[-1]:.3f} s   genreflow {own[-1]:.3f} s   {len(actual)} slices")
     print(f"{len(paths)} tracks: librosa {np.mean(plain):.3f} s, genreflow {np.mean(own):.3f} s a track")
     print(f"ratio {np.sum(plain) / np.sum(own):.2f} (target 3)")
     print(f"largest difference {max(difference):.2e} dB in float32 (target 1e-2), {max(stored):.2e} dB as stored")

@@ -70,9 +70,9 @@ class Source:
             When a shard is damaged.
         """
         index = read_index(self.index)
-        wanted = index[(index["slices"] > 0) & index["track_id"].isin(track_ids)]
+        selected = index[(index["slices"] > 0) & index["track_id"].isin(track_ids)]
         # Looking for all tracks in each shard would take the number of tracks times that of shards.
-        by_shard = {shard: list(tracks) for shard, tracks in wanted.groupby("shard")["track_id"]}
+        by_shard = {shard: list(tracks) for shard, tracks in selected.groupby("shard")["track_id"]}
         for shard in shard_files(self.index):
             yield from _clips_of_shard(shard, by_shard.get(shard.stem, []))
 
@@ -92,9 +92,9 @@ def drawn(track_ids: Collection[str], most: int, seed: int) -> list[str]:
     return sorted(track_ids, key=lambda track_id: digest(seed, track_id))[:most]
 
 
-def _clips_of_shard(shard: Path, wanted: Collection[str]) -> Iterator[Clip]:
+def _clips_of_shard(shard: Path, selected: Collection[str]) -> Iterator[Clip]:
     rows = read_rows(shard)
-    rows = rows[rows["track_id"].isin(wanted)]
+    rows = rows[rows["track_id"].isin(selected)]
     for tracks in _blocks(rows["track_id"].value_counts(sort=False), _slice_bytes(shard)):
         block = rows[rows["track_id"].isin(tracks)]
         arrays = read_arrays(shard, block.index.to_numpy())

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from genreflow.analysis.clips import Clip, Source
+from genreflow.features.front_end import SpectralFrontEnd
 from genreflow.store.digest import digest
 
 ENVELOPES = ["input", "tag", "track_id", "time_s", "low", "high"]
@@ -66,7 +67,7 @@ class Spectrograms:
 
     def add(self, clip: Clip) -> None:
         """Add a clip to the statistics."""
-        front_end = self.source.front_end
+        front_end = SpectralFrontEnd.of(self.source.front_end.settings)
         for tag in _tags_of(clip, self.tracks):
             levels = clip.array[clip.middle]
             bands, frames = _starts(levels.shape[0], _BANDS), _starts(levels.shape[1], _FRAMES)

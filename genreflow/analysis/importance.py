@@ -138,10 +138,10 @@ def regression(values: np.ndarray, targets: np.ndarray) -> Regression:
         return Regression(nothing, nothing, nothing, np.full(shape[1], np.nan))
     with np.errstate(invalid="ignore", divide="ignore"):
         predictors = ((values - values.mean(axis=0)) / deviations)[:, varies]
-        wanted = (targets - targets.mean(axis=0)) / np.where(spreads > 0, spreads, np.nan)
+        scaled = (targets - targets.mean(axis=0)) / np.where(spreads > 0, spreads, np.nan)
     inverse = np.linalg.pinv(predictors.T @ predictors, hermitian=True)
-    coefficients = inverse @ (predictors.T @ wanted)
-    residue = np.square(wanted - predictors @ coefficients).sum(axis=0)
+    coefficients = inverse @ (predictors.T @ scaled)
+    residue = np.square(scaled - predictors @ coefficients).sum(axis=0)
     standardised, error = nothing.copy(), nothing.copy()
     standardised[varies] = coefficients
     error[varies] = np.sqrt(np.outer(np.diag(inverse), residue / degrees))
@@ -195,10 +195,10 @@ def roc_auc(true: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 def _columns(given: Sequence[str]) -> Iterator[tuple[str, int]]:
     """Yield feature and place of those descriptors that stand for tempo, pitch and timbre, however a set names them."""
-    wanted = {"tempo": ["tempo"], "pitch": ["chroma_stft_mean"]}
+    columns_of = {"tempo": ["tempo"], "pitch": ["chroma_stft_mean"]}
     for number, name in enumerate(PITCHES, start=1):
-        wanted[f"pitch_{name}"] = [f"chroma_stft_{number:02d}_mean", f"chroma_stft_mean_{number:02d}"]
+        columns_of[f"pitch_{name}"] = [f"chroma_stft_{number:02d}_mean", f"chroma_stft_mean_{number:02d}"]
     for number in range(1, TIMBRES + 1):
-        wanted[f"timbre_{number:02d}"] = [f"mfcc_{number:02d}_mean", f"mfcc_mean_{number:02d}"]
-    for feature, spellings in wanted.items():
+        columns_of[f"timbre_{number:02d}"] = [f"mfcc_{number:02d}_mean", f"mfcc_mean_{number:02d}"]
+    for feature, spellings in columns_of.items():
         yield from ((feature, given.index(name)) for name in spellings if name in given)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from genreflow.analysis.clips import Clip, Source
+from genreflow.features.front_end import SpectralFrontEnd
 
 QUANTILES = {"p05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "p95": 0.95}
 VARIANCE = ["input", "level", "tag", "clips", "mean", "sd", "least", *QUANTILES, "most"]
@@ -69,7 +70,7 @@ class Spectra:
 
     def __init__(self, source: Source, marked: pd.DataFrame) -> None:
         self.source, self.marked = source, marked
-        self.hertz = source.front_end.frequencies()
+        self.hertz = SpectralFrontEnd.of(source.front_end.settings).frequencies()
         self.moments = Moments(len(marked.columns), len(self.hertz))
 
     def add(self, clip: Clip) -> None:

@@ -64,12 +64,12 @@ def is_sequence(data: bytes, start: int, *, is_end: bool) -> bool:
         if count and is_end and start >= len(data) - 4:
             return True
         header = bytes(data[start : start + _FRAME_HEADER])
-        found = frame(header)
+        parsed = frame(header)
         kind = int.from_bytes(header[:4], "big") & _SAME_STREAM
-        if not found or first not in (None, kind):
+        if not parsed or first not in (None, kind):
             return False
         first = kind
-        start += found[1]
+        start += parsed[1]
     return True
 
 

@@ -71,13 +71,15 @@ def run(options: argparse.Namespace) -> int:
         raise UserError(f"compare: expected two to {len(ascii_uppercase)} folders, got {len(options.compared)}.")
     check_output(options.csv)
     sides = [read(letter, path) for letter, path in zip(ascii_uppercase, options.compared, strict=False)]
-    found = compare(sides)
+    comparison = compare(sides)
     if options.csv:
-        write_csv(options.csv, as_table(found))
-    print(json.dumps(found, indent=2, default=str) if options.json else as_text(found, options))
+        write_csv(options.csv, as_table(comparison))
+    print(json.dumps(comparison, indent=2, default=str) if options.json else as_text(comparison, options))
     where = f": {quoted(options.csv)}" if options.csv else ""
-    unequal = sum(not _is_equal(values) for values in found["parameters"].values())
-    following = "" if options.tracks or not found["tracks"] else "--tracks lists the tracks with different predictions"
+    unequal = sum(not _is_equal(values) for values in comparison["parameters"].values())
+    following = (
+        "" if options.tracks or not comparison["tracks"] else "--tracks lists the tracks with different predictions"
+    )
     print_result(f"{len(sides)} compared; they differ in {count(unequal, 'parameter')}{where}.", following=following)
     return 0
 
@@ -121,34 +123,36 @@ def compare(sides: Sequence[ComparedRun]) -> dict[str, Any]:
     }
 
 
-def as_table(found: Mapping[str, Any]) -> pd.DataFrame:
+def as_table(comparison: Mapping[str, Any]) -> pd.DataFrame:
     """Return parameters, metrics and differences as a table with a column per side and per pair."""
     rows = [
         {"what": what, "name": name} | values
         for what, section in (("parameter", "parameters"), ("metric", "metrics"))
-        for name, values in found[section].items()
+        for name, values in comparison[section].items()
     ]
     for name in ("tracks", "difference", "low", "high", "p", "p_holm", "verdict"):
-        values = {f"{pair['a']} - {pair['b']}": pair[name] for pair in found["pairs"]}
+        values = {f"{pair['a']} - {pair['b']}": pair[name] for pair in comparison["pairs"]}
         rows.append({"what": "difference", "name": name} | values)
-    renamed = {letter: f"{letter}: {side['path']}" for letter, side in found["compared"].items()}
+    renamed = {letter: f"{letter}: {side['path']}" for letter, side in comparison["compared"].items()}
     return pd.DataFrame(rows).rename(columns=renamed)
 
 
-def as_text(found: Mapping[str, Any], options: argparse.Namespace) -> str:
+def as_text(comparison: Mapping[str, Any], options: argparse.Namespace) -> str:
     """Return the comparison for a terminal, remarks first."""
-    letters = list(found["compared"])
-    lines = [f"{letter}  {_title(side)}" for letter, side in found["compared"].items()]
-    if found["remarks"]:
-        lines += ["", "Before you conclude anything:", *(f"  - {remark}" for remark in found["remarks"])]
-    parameters = {name: values for name, values in found["parameters"].items() if options.all or not _is_equal(values)}
+    letters = list(comparison["compared"])
+    lines = [f"{letter}  {_title(side)}" for letter, side in comparison["compared"].items()]
+    if comparison["remarks"]:
+        lines += ["", "Before you conclude anything:", *(f"  - {remark}" for remark in comparison["remarks"])]
+    parameters = {
+        name: values for name, values in comparison["parameters"].items() if options.all or not _is_equal(values)
+    }
     lines += ["", *_grid(parameters or {"(no parameter differs)": {}}, letters)]
-    lines += ["", *_grid(_with_intervals(found["metrics"]), letters), ""]
-    lines += [pair["verdict"] for pair in found["pairs"]]
-    if not found["pairs"]:
-        lines.append(_no_pairs(found))
+    lines += ["", *_grid(_with_intervals(comparison["metrics"]), letters), ""]
+    lines += [pair["verdict"] for pair in comparison["pairs"]]
+    if not comparison["pairs"]:
+        lines.append(_no_pairs(comparison))
     if options.tracks:
-        lines += ["", *_grid({row["title"]: row for row in found["tracks"]}, ["true", *letters])]
+        lines += ["", *_grid({row["title"]: row for row in comparison["tracks"]}, ["true", *letters])]
     return sanitize("\n".join(lines))
 
 
@@ -290,8 +294,8 @@ def _interval(value: float | None, low: float | None, high: float | None) -> str
     return f"{value:.3f}" + ("" if low is None or high is None else f" [{low:.3f}, {high:.3f}]")
 
 
-def _no_pairs(found: Mapping[str, Any]) -> str:
-    if "area under ROC curve" in found["metrics"]:
+def _no_pairs(comparison: Mapping[str, Any]) -> str:
+    if "area under ROC curve" in comparison["metrics"]:
         return "Significance is tested for classes only; for tags, check whether the intervals above overlap."
     return "No test is possible: no track was tested by two of them."
 

@@ -46,9 +46,9 @@ class Finding:
     `is_machine` marks a problem of disk or permissions, which has an exit code of its own.
     """
 
-    what: str
+    subject: str
     state: str
-    told: str
+    message: str
     advice: str = ""
     is_machine: bool = False
 
@@ -80,12 +80,12 @@ def examine() -> Iterator[Finding]:
         try:
             yield from check()
         except MachineError as error:
-            yield Finding(_what(check), PROBLEM, str(error), is_machine=True)
+            yield Finding(_subject(check), PROBLEM, str(error), is_machine=True)
         except Exception as error:
-            yield Finding(_what(check), PROBLEM, f"{type(error).__name__}: {error}", "Run `make install` again.")
+            yield Finding(_subject(check), PROBLEM, f"{type(error).__name__}: {error}", "Run `make install` again.")
 
 
-def _what(check: Callable) -> str:
+def _subject(check: Callable) -> str:
     return check.__name__.removeprefix("_").replace("_", " ")
 
 
@@ -120,8 +120,8 @@ def _packages() -> Iterator[Finding]:
     if missing := [name for name in used if installed.get(name) is None]:
         yield Finding("packages", PROBLEM, f"Not installed: {', '.join(missing)}.", "Run `make install`.")
     if missing := [name for name in extra if installed.get(name) is None]:
-        told = f"Not installed: {', '.join(missing)}, which parts of `explain` and `export` need."
-        yield Finding("packages", NOTE, told, f"pip install {' '.join(missing)}")
+        message = f"Not installed: {', '.join(missing)}, which parts of `explain` and `export` need."
+        yield Finding("packages", NOTE, message, f"pip install {' '.join(missing)}")
     other = [
         f"{name} {installed[name]} (locked: {locked[name]})"
         for name in used
@@ -149,8 +149,8 @@ def _version(package: str) -> str | None:
 def _snakemake() -> Iterator[Finding]:
     version = _version("snakemake")
     if version is None or int(version.split(".")[0]) < _SNAKEMAKE:
-        told = "snakemake is not installed." if version is None else f"snakemake {version} is too old."
-        yield Finding("snakemake", PROBLEM, told, "Run `make install`.")
+        message = "snakemake is not installed." if version is None else f"snakemake {version} is too old."
+        yield Finding("snakemake", PROBLEM, message, "Run `make install`.")
     else:
         yield Finding("snakemake", OK, f"snakemake {version}.")
 
@@ -212,13 +212,13 @@ def _memory() -> Iterator[Finding]:
     of = f"{limit / _GB:.1f} GB" + (
         "" if limit == seen.total else f" (a limit; the machine has {seen.total / _GB:.1f})"
     )
-    told = f"{free / _GB:.1f} GB of {of} are free."
+    message = f"{free / _GB:.1f} GB of {of} are free."
     if free < _LITTLE_MEMORY:
-        yield Finding("memory", PROBLEM, told, "Close other programs, or request more memory.", is_machine=True)
+        yield Finding("memory", PROBLEM, message, "Close other programs, or request more memory.", is_machine=True)
     elif free < _SOME_MEMORY:
-        yield Finding("memory", NOTE, told, "Use few --cores: decoding a track may take limits.track_memory_gb.")
+        yield Finding("memory", NOTE, message, "Use few --cores: decoding a track may take limits.track_memory_gb.")
     else:
-        yield Finding("memory", OK, told)
+        yield Finding("memory", OK, message)
 
 
 def _cgroup_limits(groups: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/fs/cgroup")) -> Iterator[int]:
@@ -250,10 +250,10 @@ def _gpu() -> Iterator[Finding]:
 
     if not torch.cuda.is_available():
         if Path("/proc/driver/nvidia/version").exists():
-            told = (
+            message = (
                 f"torch {torch.__version__} cannot use the NVIDIA driver that is here: networks are trained on the CPU."
             )
-            yield Finding("gpu", NOTE, told, "Install a build of torch for the CUDA version of the driver.")
+            yield Finding("gpu", NOTE, message, "Install a build of torch for the CUDA version of the driver.")
         else:
             yield Finding("gpu", OK, "There is none: networks are trained on the CPU.")
         return
@@ -269,12 +269,12 @@ def _one_gpu(number: int) -> Finding:
         square = torch.ones(256, 256, device=f"cuda:{number}")
         square.matmul(square).sum().item()
     except (RuntimeError, AssertionError) as error:  # the latter where torch was built without CUDA
-        told = f"{name} cannot compute: {str(error).splitlines()[0]}"
-        return Finding("gpu", PROBLEM, told, "Set limits.device: cpu, or repair the driver.")
-    told = f"{name}, {free / _GB:.0f} GB of {total / _GB:.0f} GB free, torch {torch.__version__}."
+        message = f"{name} cannot compute: {str(error).splitlines()[0]}"
+        return Finding("gpu", PROBLEM, message, "Set limits.device: cpu, or repair the driver.")
+    message = f"{name}, {free / _GB:.0f} GB of {total / _GB:.0f} GB free, torch {torch.__version__}."
     if free < total / 2:
-        return Finding("gpu", NOTE, told, "Another program uses it; trainings may not fit into the rest.")
-    return Finding("gpu", OK, told)
+        return Finding("gpu", NOTE, message, "Another program uses it; trainings may not fit into the rest.")
+    return Finding("gpu", OK, message)
 
 
 def _disk() -> Iterator[Finding]:
@@ -285,24 +285,24 @@ def _disk() -> Iterator[Finding]:
         yield Finding("disk for temporary files", PROBLEM, str(error), is_machine=True)
     for what, folder in folders.items():
         free = shutil.disk_usage(folder).free
-        told = f"{free / _GB:.1f} GB are free in {folder}."
+        message = f"{free / _GB:.1f} GB are free in {folder}."
         if free < _LITTLE_DISK:
-            yield Finding(f"disk for {what}", PROBLEM, told, "Make room.", is_machine=True)
+            yield Finding(f"disk for {what}", PROBLEM, message, "Make room.", is_machine=True)
         elif free < _SOME_DISK and what == "results":
-            yield Finding(f"disk for {what}", NOTE, told, "`genreflow check` estimates the disk space of a run.")
+            yield Finding(f"disk for {what}", NOTE, message, "`genreflow check` estimates the disk space of a run.")
         else:
-            yield Finding(f"disk for {what}", OK, told)
+            yield Finding(f"disk for {what}", OK, message)
 
 
 def _caches() -> Iterator[Finding]:
     """Check the folders of the user that libraries write to."""
     kept = [place for place in writable.places() if place.obstacle]  # for which no temporary folder could be made
     for place in writable.replaced:
-        told = f"{place.users} cannot write there: {place.obstacle}. A temporary folder takes its place."
-        yield Finding(place.variable, NOTE, told, f"Set {place.variable} to a folder of yours.")
+        message = f"{place.users} cannot write there: {place.obstacle}. A temporary folder takes its place."
+        yield Finding(place.variable, NOTE, message, f"Set {place.variable} to a folder of yours.")
     for place in kept:
-        told = f"{place.users} cannot write there: {place.obstacle}."
-        yield Finding(place.variable, PROBLEM, told, f"Set {place.variable} to a folder of yours.", is_machine=True)
+        message = f"{place.users} cannot write there: {place.obstacle}."
+        yield Finding(place.variable, PROBLEM, message, f"Set {place.variable} to a folder of yours.", is_machine=True)
     if not (writable.replaced or kept):
         yield Finding("caches", OK, "Libraries can write to their cache folders.")
 
@@ -316,8 +316,8 @@ def _file_system() -> Iterator[Finding]:
             yield _names(Path(folder))
             yield _clock(Path(folder))
     except OSError as error:
-        told = f"Nothing can be written safely in {home}: {error.strerror}."
-        yield Finding("writing", PROBLEM, told, "Work in a folder of yours on a local disk.", is_machine=True)
+        message = f"Nothing can be written safely in {home}: {error.strerror}."
+        yield Finding("writing", PROBLEM, message, "Work in a folder of yours on a local disk.", is_machine=True)
 
 
 def _writing(folder: Path) -> Finding:
@@ -330,10 +330,10 @@ def _writing(folder: Path) -> Finding:
         raise OSError(errno.EIO, "a file differs from what was written", str(folder))
     with open(folder / "locked", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    told = f"A file was written, flushed, renamed and locked in {folder.parent}, in {1000 * took:.0f} ms."
+    message = f"A file was written, flushed, renamed and locked in {folder.parent}, in {1000 * took:.0f} ms."
     if took > _SLOW_S:
-        return Finding("writing", NOTE, told, "This disk is slow; a local one is better.")
-    return Finding("writing", OK, told)
+        return Finding("writing", NOTE, message, "This disk is slow; a local one is better.")
+    return Finding("writing", OK, message)
 
 
 def _names(folder: Path) -> Finding:
@@ -357,8 +357,10 @@ def _clock(folder: Path) -> Finding:
     (folder / "now").touch()
     differ = (folder / "now").stat().st_mtime - time.time()
     if abs(differ) > _CLOCKS_S:
-        told = f"The clock of the disk is {differ:+.0f} s from that of this machine, and Snakemake compares file times."
-        return Finding("clock", NOTE, told, "Synchronize both with one time server.")
+        message = (
+            f"The clock of the disk is {differ:+.0f} s from that of this machine, and Snakemake compares file times."
+        )
+        return Finding("clock", NOTE, message, "Synchronize both with one time server.")
     if time.time() < Path(__file__).stat().st_mtime - _CLOCKS_S:
         return Finding("clock", NOTE, "The clock is behind: genreflow itself is from the future.", "Set the clock.")
     return Finding("clock", OK, f"It is {time.strftime('%Y-%m-%d %H:%M %Z')}, for the disk as well.")
@@ -372,8 +374,8 @@ def _locale() -> Iterator[Finding]:
     }
     other = [f"{what} ({name})" for what, name in ways.items() if name.lower().replace("-", "") != "utf8"]
     if other:
-        told = f"Not UTF-8: {', '.join(other)}; names may be shown wrong."
-        yield Finding("locale", NOTE, told, "export LANG=C.UTF-8 PYTHONUTF8=1")
+        message = f"Not UTF-8: {', '.join(other)}; names may be shown wrong."
+        yield Finding("locale", NOTE, message, "export LANG=C.UTF-8 PYTHONUTF8=1")
     else:
         yield Finding("locale", OK, "File names, files and the terminal are UTF-8.")
 
@@ -398,4 +400,4 @@ def _results_home() -> Path:
 
 def _line(finding: Finding) -> str:
     advice = f" {finding.advice}" if finding.advice else ""
-    return f"{finding.state:<8} {finding.what:<24} {finding.told}{advice}"
+    return f"{finding.state:<8} {finding.subject:<24} {finding.message}{advice}"

@@ -54,34 +54,34 @@ def run(options: argparse.Namespace) -> int:
     from genreflow.store.csvs import write_csv
 
     predictor = Predictor(options.model, device=options.device, cores=options.cores)
-    found = explain(predictor, options.file, of=options.of, method=options.method, bands=options.bands)
-    prediction = found.prediction
+    result = explain(predictor, options.file, of=options.of, method=options.method, bands=options.bands)
+    prediction = result.prediction
     stem = f"{plain_name(prediction.file)}-explained"
     png, csv = Path(options.png or f"{stem}.png"), Path(options.csv or f"{stem}.csv")
-    write_csv(csv, found.effects.assign(file=prediction.file, of=found.of, method=found.method))
+    write_csv(csv, result.effects.assign(file=prediction.file, of=result.of, method=result.method))
     title = f"{Path(prediction.file).name}: {prediction.label}"
     figure = explanation(
-        found.effects, prediction.slices, found.levels, of=found.of, title=title, begin_s=found.begin_s,
-        column_s=found.column_s, seconds=found.seconds, frequencies=found.frequencies,
+        result.effects, prediction.slices, result.levels, of=result.of, title=title, begin_s=result.begin_s,
+        column_s=result.column_s, seconds=result.seconds, frequencies=result.frequencies,
     )  # fmt: skip
     save_png(figure, png)
-    print(_text(found))
-    print_result(f"Explained {found.of}: {quoted(png)}, {quoted(csv)}.")
+    print(_text(result))
+    print_result(f"Explained {result.of}: {quoted(png)}, {quoted(csv)}.")
     return 0
 
 
-def _text(found: "Explanation") -> str:
-    prediction = found.prediction
-    other = "" if prediction.label == found.of else f"; {found.of}"
+def _text(result: "Explanation") -> str:
+    prediction = result.prediction
+    other = "" if prediction.label == result.of else f"; {result.of}"
     lines = [
-        f"{prediction.file}: {prediction.label}{other} with a probability of {prediction.probabilities[found.of]:.2f}"
+        f"{prediction.file}: {prediction.label}{other} with a probability of {prediction.probabilities[result.of]:.2f}"
     ]
     if prediction.note:
         lines.append(prediction.note)
-    ranked = found.effects.sort_values("effect", ascending=False)
+    ranked = result.effects.sort_values("effect", ascending=False)
     for heading, rows in (("for", ranked[ranked["effect"] > 0]), ("against", ranked[ranked["effect"] < 0][::-1])):
         if len(rows):
-            lines += ["", f"Evidence {heading} {found.of} (change of its log-odds)"]
+            lines += ["", f"Evidence {heading} {result.of} (change of its log-odds)"]
         for row in rows.head(_LISTED).itertuples():
             lines.append(f"  {row.start_s:8.2f} to {row.end_s:.2f} s   {row.band:<18} {row.effect:+.2f}")
     return "\n".join(lines)

@@ -317,9 +317,9 @@ def _hold(folder: Path) -> None:
 
 def _snakemakes(folder: Path) -> Iterator[psutil.Process]:
     """Yield the live Snakemake processes that work in `folder`, except this one."""
-    mine = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process, words in _processes_in(folder):
-        if process.pid not in mine and _is_snakemake(words):
+        if process.pid not in own and _is_snakemake(words):
             yield process
 
 

@@ -56,12 +56,12 @@ class Config(dict[str, Any]):
         """The layers of the user, without the shipped file."""
         return [layer for layer in self.layers if not layer.is_shipped]
 
-    def problems(self, found: Mapping[Place, str]) -> Iterable[Problems]:
+    def problems(self, sentences: Mapping[Place, str]) -> Iterable[Problems]:
         """Yield the sentences on some places, those of each file together."""
         by_source: dict[str, list[str]] = {}
-        for place, sentence in found.items():
+        for place, sentence in sentences.items():
             by_source.setdefault(self.source_of(place), []).append(sentence)
-        return (Problems(f"{source}:", sentences) for source, sentences in by_source.items())
+        return (Problems(f"{source}:", own) for source, own in by_source.items())
 
 
 def config_from(values: Mapping[str, Any]) -> Config:

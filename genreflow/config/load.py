@@ -169,7 +169,7 @@ def parse_file(path: str | Path) -> Parsed:
         When the file cannot be read.
     """
     try:
-        content = read_regular(path, most=MAX_BYTES, wanted="a settings file")
+        content = read_regular(path, most=MAX_BYTES, expected="a settings file")
         parsed = parse(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1

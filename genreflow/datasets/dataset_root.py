@@ -63,12 +63,12 @@ def files_by_stem(root: bytes, folders: Iterable[bytes]) -> dict[bytes, list[byt
 
     Copies of a dataset differ in format: who converted it kept the names and changed the suffixes.
     """
-    found: dict[bytes, list[bytes]] = {}
+    by_stem: dict[bytes, list[bytes]] = {}
     for folder in folders:
         for name in files_in(os.path.join(root, folder)):
             if suffix(name) in AUDIO_FILES and not is_hidden(name):
-                found.setdefault(folder + b"/" + stem(name), []).append(folder + b"/" + name)
-    return {path: sorted(copies, key=lambda copy: suffix(copy) != b".mp3") for path, copies in found.items()}
+                by_stem.setdefault(folder + b"/" + stem(name), []).append(folder + b"/" + name)
+    return {path: sorted(copies, key=lambda copy: suffix(copy) != b".mp3") for path, copies in by_stem.items()}
 
 
 def converted(
@@ -83,14 +83,14 @@ def converted(
     files
         See `files_by_stem`.
     """
-    found, changed, spare = [], 0, 0
+    present, changed, spare = [], 0, 0
     for track in tracks:
         copies = files.get(stem(track.path), [track.path])
         path = track.path if track.path in copies else copies[0]
         changed += path != track.path
         spare += len(copies) - 1
-        found.append(replace(track, path=path))
+        present.append(replace(track, path=path))
     notices = [f"{count(changed, 'track')} found in another format than the published one"] if changed else []
     if spare:
         notices.append(f"{count(spare, 'further copy', 'further copies')} in another format skipped")
-    return found, notices
+    return present, notices

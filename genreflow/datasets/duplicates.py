@@ -63,15 +63,15 @@ def find_pairs(tracks: pd.DataFrame, search: str) -> pd.DataFrame:
         the excerpt of b begins than that of a, s.
     """
     rest = tracks.sort_values("track_id", ignore_index=True)
-    found = []
+    matches = []
     for kind, column in _EXACT.items():
         first = _first_of_equals(rest, column)
         copies = first != rest["track_id"]
-        found += [(a, b, kind, 1.0, 0.0) for a, b in zip(first[copies], rest.loc[copies, "track_id"], strict=True)]
+        matches += [(a, b, kind, 1.0, 0.0) for a, b in zip(first[copies], rest.loc[copies, "track_id"], strict=True)]
         rest = rest[~copies]
     if search == "recordings":
-        found += _alike(rest.loc[_known(rest["fingerprint"]), ["track_id", "fingerprint"]])
-    pairs = pd.DataFrame(found, columns=COLUMNS).astype({"similarity": float, "offset_s": float})
+        matches += _alike(rest.loc[_known(rest["fingerprint"]), ["track_id", "fingerprint"]])
+    pairs = pd.DataFrame(matches, columns=COLUMNS).astype({"similarity": float, "offset_s": float})
     return pairs.sort_values(["a", "b"], ignore_index=True)
 
 
@@ -278,7 +278,7 @@ def _conflicts(
 ) -> dict[str, tuple[str, str]]:
     """Return reason and message of each track whose copies have other labels."""
     classed = tracks[tracks["recording"].notna() & tracks["tags"].isna() & _known(tracks["label"])]
-    found = {}
+    verdicts = {}
     for _, copies in classed.groupby("recording"):
         if copies["label"].nunique() == 1:
             continue
@@ -288,8 +288,8 @@ def _conflicts(
         kept = {"quarantine": 0, "keep_first": 1, "keep": len(copies)}[across_classes]
         for number, track in enumerate(copies["track_id"]):
             reason, caution = remarks[track]
-            found[track] = (reason, f"{caution} {message}") if number < kept else ("Q_LABEL_CONFLICT", message)
-    return found
+            verdicts[track] = (reason, f"{caution} {message}") if number < kept else ("Q_LABEL_CONFLICT", message)
+    return verdicts
 
 
 def _listing(names: list[str], most: int = 3) -> str:

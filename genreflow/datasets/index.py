@@ -29,7 +29,7 @@ COLUMNS = [
     "bandwidth_hz", "lufs", "gain_db", "peak_limited", "ogg",
 ]  # fmt: skip
 # Of the audio table; fingerprints, which are most of it, stay where they are.
-HEARD = [
+AUDIO_COLUMNS = [
     "track_id", "sha256", "verdict", "reason", "message", "container", "codec", "source_rate", "channels", "seconds",
     "lufs", "gain_db", "peak_limited", "ogg", "bandwidth_hz",
 ]  # fmt: skip
@@ -71,7 +71,10 @@ def build(
     """
     tracks = read(catalogue).drop(["bytes", "mtime_ns", "ctime_ns", "sha256"]).to_pandas()
     decoded = pd.concat(
-        [read_frame(path, "audio", HEARD).assign(shard=shard) for shard, path in zip(shards, audio, strict=True)],
+        [
+            read_frame(path, "audio", AUDIO_COLUMNS).assign(shard=shard)
+            for shard, path in zip(shards, audio, strict=True)
+        ],
         ignore_index=True,
     )
     _same_tracks(tracks["track_id"], decoded["track_id"], catalogue)
@@ -90,7 +93,7 @@ def join(
     tracks
         A row per track of the catalogue, `SCHEMA` of that but for stamps and hashes.
     decoded
-        A row per track of the audio shards, `HEARD` and ``shard``.
+        A row per track of the audio shards, `AUDIO_COLUMNS` and ``shard``.
     cut
         A row per track that was cut, ``track_id, slices, padded_s, verdict, reason, message``.
     pairs
@@ -221,8 +224,8 @@ def _lost(index: pd.DataFrame, refused: pd.Series) -> str:
     return f"{refused.sum():,} of {len(index):,} tracks ({refused.mean():.0%}) were quarantined ({listed})"
 
 
-def _same_tracks(wanted: pd.Series, found: pd.Series, catalogue: Path) -> None:
-    lost, extra, twice = set(wanted) - set(found), set(found) - set(wanted), found[found.duplicated()]
+def _same_tracks(expected: pd.Series, actual: pd.Series, catalogue: Path) -> None:
+    lost, extra, twice = set(expected) - set(actual), set(actual) - set(expected), actual[actual.duplicated()]
     if lost or extra or len(twice):
         raise UserError(
             f"The shards of {catalogue.parent} do not account for every track: {len(lost)} lost, {len(extra)} not "

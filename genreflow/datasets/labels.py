@@ -108,24 +108,24 @@ def name_classes(counts: Mapping[str, int], labels: Labels, *, tags: bool = Fals
     tags
         Whether a track may have several: one class is enough then, and imbalance is not reported.
     """
-    wanted = _tidied(labels)
-    spellings = _spellings(counts, wanted)
-    classes = {label: wanted.aliases.get(spelling, spelling) for label, spelling in spellings.items()}
+    rules = _tidied(labels)
+    spellings = _spellings(counts, rules)
+    classes = {label: rules.aliases.get(spelling, spelling) for label, spelling in spellings.items()}
     sizes = _summed(counts, classes)
     problems = []
     if n := sum(n for label, n in counts.items() if not tidy(label)):
         problems.append(f"there are empty labels ({count(n, 'track')}). Give each a class, or take it out.")
-    if wanted.strict:
+    if rules.strict:
         problems += _variants(counts)
-    problems += _unknown(sizes, wanted)
-    kept = {name: n for name, n in sizes.items() if name not in wanted.drop}
+    problems += _unknown(sizes, rules)
+    kept = {name: n for name, n in sizes.items() if name not in rules.drop}
     problems += _reserved(kept)
     if not problems:
         problems += _too_few(kept, least=1 if tags else 2)
-    notices = [*_merges(counts, spellings), *_renamings(counts, spellings, wanted), *_unused(sizes, wanted)]
-    dropped = [f"{name!r} ({count(sizes[name], 'track')})" for name in sorted(wanted.drop & sizes.keys())]
+    notices = [*_merges(counts, spellings), *_renamings(counts, spellings, rules), *_unused(sizes, rules)]
+    dropped = [f"{name!r} ({count(sizes[name], 'track')})" for name in sorted(rules.drop & sizes.keys())]
     notices += [f"labels.drop leaves out {listing(dropped, 20)}"] if dropped else []
-    notices += _look_alikes(kept) if wanted.classes is None else []
+    notices += _look_alikes(kept) if rules.classes is None else []
     notices += [] if tags or not kept else _imbalance(kept)
     return Naming({label: name if name in kept else None for label, name in classes.items()}, problems, notices)
 
@@ -136,7 +136,7 @@ def tidy(label: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _LabelRules:
     """`Labels` with its names tidied."""
 
     classes: list[str] | None
@@ -149,20 +149,20 @@ class _Wanted:
         return [*(self.classes or []), *self.aliases.values(), *self.aliases, *sorted(self.drop)]
 
 
-def _tidied(labels: Labels) -> _Wanted:
+def _tidied(labels: Labels) -> _LabelRules:
     classes = None if labels.classes is None else [tidy(name) for name in labels.classes]
     aliases = {tidy(label): tidy(name) for label, name in labels.aliases.items()}
-    return _Wanted(classes, aliases, {tidy(name) for name in labels.drop}, labels.strict)
+    return _LabelRules(classes, aliases, {tidy(name) for name in labels.drop}, labels.strict)
 
 
-def _spellings(counts: Mapping[str, int], wanted: _Wanted) -> dict[str, str]:
+def _spellings(counts: Mapping[str, int], rules: _LabelRules) -> dict[str, str]:
     """Return the one spelling of each label: that of the settings, else the commonest, else the first."""
-    if wanted.strict:
+    if rules.strict:
         return {label: tidy(label) for label in counts}
     chosen: dict[str, str] = {}
-    for name in wanted.names:
+    for name in rules.names:
         chosen.setdefault(_key(name), name)
-    named = set(wanted.names)
+    named = set(rules.names)
     common = _summed(counts, {label: tidy(label) for label in counts})
     for spelling in sorted(common, key=lambda spelling: (-common[spelling], spelling)):
         chosen.setdefault(_key(spelling), spelling)
@@ -204,13 +204,13 @@ def _reserved(sizes: Mapping[str, int]) -> list[str]:
     ]
 
 
-def _unknown(sizes: Counter[str], wanted: _Wanted) -> list[str]:
-    if wanted.classes is None:
+def _unknown(sizes: Counter[str], rules: _LabelRules) -> list[str]:
+    if rules.classes is None:
         return []
-    known = {"", *wanted.classes, *wanted.drop}
+    known = {"", *rules.classes, *rules.drop}
     unknown = [name for name in sizes if name not in known]
     unknown.sort(key=lambda name: (-sizes[name], name))
-    hints = {name: did_you_mean(name, wanted.classes) for name in unknown[:_HINTS]}
+    hints = {name: did_you_mean(name, rules.classes) for name in unknown[:_HINTS]}
     return [
         f"{name!r} ({count(sizes[name], 'track')}) is not in labels.classes.{hints.get(name, '')}" for name in unknown
     ]
@@ -234,18 +234,18 @@ def _merges(counts: Mapping[str, int], spellings: Mapping[str, str]) -> list[str
     return _first(lines, "labels were merged likewise")
 
 
-def _renamings(counts: Mapping[str, int], spellings: Mapping[str, str], wanted: _Wanted) -> list[str]:
-    found = _summed(counts, spellings)
-    used = [label for label in wanted.aliases if label in found]
+def _renamings(counts: Mapping[str, int], spellings: Mapping[str, str], rules: _LabelRules) -> list[str]:
+    counted = _summed(counts, spellings)
+    used = [label for label in rules.aliases if label in counted]
     lines = [
-        f"labels.aliases: {label!r} ({count(found[label], 'track')}) is {wanted.aliases[label]!r}" for label in used
+        f"labels.aliases: {label!r} ({count(counted[label], 'track')}) is {rules.aliases[label]!r}" for label in used
     ]
-    return _first(lines, "labels were renamed likewise") + _idle("aliases", wanted.aliases.keys() - found.keys())
+    return _first(lines, "labels were renamed likewise") + _idle("aliases", rules.aliases.keys() - counted.keys())
 
 
-def _unused(sizes: Counter[str], wanted: _Wanted) -> list[str]:
-    missing = set(wanted.classes or ()) - sizes.keys() - wanted.drop
-    return _idle("classes", missing) + _idle("drop", wanted.drop - sizes.keys())
+def _unused(sizes: Counter[str], rules: _LabelRules) -> list[str]:
+    missing = set(rules.classes or ()) - sizes.keys() - rules.drop
+    return _idle("classes", missing) + _idle("drop", rules.drop - sizes.keys())
 
 
 def _idle(setting: str, names: Iterable[str]) -> list[str]:

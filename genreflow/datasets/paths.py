@@ -153,15 +153,15 @@ def placed(text: str, finder: Finder, *, allow_outside: bool) -> Place:
     path = os.fsencode(text)
     if is_too_long(os.path.join(finder.root, path)):
         return Place(path, "", *TOO_LONG)
-    found = finder.find(text)
-    if found is None and "\\" in text:
+    resolved = finder.find(text)
+    if resolved is None and "\\" in text:
         return Place(path, f"{text!r} has backslashes. Write {text.replace(chr(92), '/')!r}.")
-    if found is None:
+    if resolved is None:
         return Place(path, "", *MISSING)
-    otherwise = found != path
-    if not finder.is_outside(found):
-        return Place(found, is_otherwise=otherwise)
-    return Place(found, "", *OUTSIDE if allow_outside else refused_outside("allow_absolute"), is_otherwise=otherwise)
+    otherwise = resolved != path
+    if not finder.is_outside(resolved):
+        return Place(resolved, is_otherwise=otherwise)
+    return Place(resolved, "", *OUTSIDE if allow_outside else refused_outside("allow_absolute"), is_otherwise=otherwise)
 
 
 def normalised(text: str) -> str:

@@ -125,15 +125,15 @@ def list_tracks(settings: Layout, *, raw: Path) -> Listing:
     UserError
         Every problem of the dataset.
     """
-    found = list_dataset(settings)
-    root = found.root or os.fsencode(raw)
-    notices = [*found.notices, *_artists_merged(found)]
-    facts = {"root": os.fsdecode(root), "notices": notices, "ignored": dict(found.ignored)}
-    return Listing(_listed(found, root), facts)
+    listed = list_dataset(settings)
+    root = listed.root or os.fsencode(raw)
+    notices = [*listed.notices, *_artists_merged(listed)]
+    facts = {"root": os.fsdecode(root), "notices": notices, "ignored": dict(listed.ignored)}
+    return Listing(_listed(listed, root), facts)
 
 
-def _artists_merged(found: TrackListing) -> list[str]:
-    merged = merged_spellings(track.artist for track in found.tracks)
+def _artists_merged(listed: TrackListing) -> list[str]:
+    merged = merged_spellings(track.artist for track in listed.tracks)
     return [
         f"{len(spellings)} spellings are taken for one artist: {', '.join(map(repr, spellings))}."
         for spellings in merged.values()
@@ -170,9 +170,9 @@ def _is_current(path: Path) -> bool:
         return False
 
 
-def _listed(found: TrackListing, root: bytes) -> pa.Table:
+def _listed(listed: TrackListing, root: bytes) -> pa.Table:
     rows = []
-    for track in found.tracks:
+    for track in listed.tracks:
         path = os.path.join(root, track.path)
         stamp = (None, None, None) if track.content else _stamp(path)
         reason, message = track.reason, track.message

@@ -69,7 +69,7 @@ def read_sheet(path: str) -> Sheet:
 def _text(path: str) -> str:
     file = expand_home(path)
     try:
-        content = read_regular(file, most=MAX_BYTES, wanted="a manifest")
+        content = read_regular(file, most=MAX_BYTES, expected="a manifest")
     except FileNotFoundError:
         raise UserError(f"The manifest {path!r} does not exist.") from None
     except OSError as error:
@@ -110,8 +110,8 @@ def _encoding(content: bytes) -> str:
 
 def _without_separator_line(text: str) -> tuple[str, str]:
     """Return the text with an empty line in place of ``sep=;``, so that lines keep their numbers, and the separator."""
-    found = _SEPARATOR_LINE.match(text)
-    return ("\n" + text[found.end() :], found[1]) if found else (text, "")
+    match = _SEPARATOR_LINE.match(text)
+    return ("\n" + text[match.end() :], match[1]) if match else (text, "")
 
 
 def _separator(text: str) -> str:

@@ -84,7 +84,7 @@ def _lines(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
     line = 0
     try:
         with (
-            open_regular(path, most=_MOST_BYTES, wanted="a table") as content,
+            open_regular(path, most=_MOST_BYTES, expected="a table") as content,
             io.TextIOWrapper(content, encoding="utf-8-sig", newline="") as file,
         ):
             reader = csv.reader(file, delimiter=separator)

@@ -170,8 +170,8 @@ def _read_run(folder: Path, run: Mapping[str, Any], protocol: Mapping[str, Any])
     )
 
 
-def _headline_row(settings: pd.DataFrame, wanted: Mapping[str, str] | None) -> Mapping[str, Any] | None:
-    if wanted is None:
+def _headline_row(settings: pd.DataFrame, chosen: Mapping[str, str] | None) -> Mapping[str, Any] | None:
+    if chosen is None:
         return None
-    rows = settings[(settings["model"] == wanted["model"]) & (settings["setting"] == wanted["setting"])]
+    rows = settings[(settings["model"] == chosen["model"]) & (settings["setting"] == chosen["setting"])]
     return rows.iloc[0].to_dict() if len(rows) else None

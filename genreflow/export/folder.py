@@ -75,18 +75,18 @@ def export(model: str, folder: str | os.PathLike, *, track: str | None = None) -
         (folder / name).unlink(missing_ok=True)
     with _leveled(predictor, track) as ogg:
         written = write_onnx(folder / ONNX, predictor, ogg)
-    found = record.read(predictor.bundle.folder)
-    write_text(folder / CARD, card(predictor, found, written.facts, written.why_not))
+    study_record = record.read(predictor.bundle.folder)
+    write_text(folder / CARD, card(predictor, study_record, written.facts, written.why_not))
     write_bytes(folder / MODEL, (predictor.bundle.folder / MODEL).read_bytes())
     facts = {"kind": "model"} | {name: run[name] for name in _KEPT if name in run}
     facts |= {
         "calibration": predictor.calibration and predictor.calibration.facts(),
-        "metrics": {name: _plain(value) for name, value in found.row.items()},
+        "metrics": {name: _plain(value) for name, value in study_record.row.items()},
         "onnx": written.facts or None,
     }
     write_sealed(folder / EXPORTED, facts, files=[name for name in FILES[:-1] if (folder / name).exists()])
     load_bundle(folder)
-    return Export(folder, written, bool(found.row))
+    return Export(folder, written, bool(study_record.row))
 
 
 def _check_folder(folder: Path) -> None:

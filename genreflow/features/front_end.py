@@ -60,7 +60,7 @@ class Display:
 class FrontEnd(ABC, Generic[S]):
     """A front-end with its settings.
 
-    A subclass has at least `compute`, `describe` and `rows` or `frequencies`. The defaults are those of a framed
+    A subclass has at least `compute`, `describe` and `rows`. The defaults are those of a framed
     front-end without padding whose values do not depend on the level of the music.
 
     Attributes
@@ -172,9 +172,9 @@ class FrontEnd(ABC, Generic[S]):
     def describe(self) -> str:
         """Return a noun phrase for the methods of a report: «slices were turned into …»."""
 
+    @abstractmethod
     def rows(self) -> list[str]:
         """Return the name of each row of a slice, or of each value where slices have no rows."""
-        return [f"{hz:,.0f} Hz" for hz in self.frequencies()]
 
     def remarks(self) -> list[str]:
         """Return sentences that a reader needs besides `describe`."""
@@ -200,18 +200,9 @@ class FrontEnd(ABC, Generic[S]):
         """Unit of the values of bands."""
         return ""
 
-    def frequencies(self) -> np.ndarray:
-        """Return the frequency of each band, Hz."""
-        raise NotImplementedError(f"{self.settings.kind} has no bands")
-
-    def band_edges(self, rows: np.ndarray) -> np.ndarray:
-        """Return the frequencies between bands, Hz: below band ``rows[i]``, which may be one past the last."""
-        raise NotImplementedError(f"{self.settings.kind} has no bands")
-
     def display(self, array: np.ndarray) -> Display:
         """Return how a slice is shown."""
-        axis = "Band, center frequency (Hz)" if "band" in self.settings.axes else ""
-        return Display(array, self.hop / self.sample_rate, self.unit, axis)
+        return Display(array, self.hop / self.sample_rate, self.unit, "")
 
     # ---- augmentation -----------------------------------------------------------------------------------------------
 
@@ -282,3 +273,34 @@ class FrontEnd(ABC, Generic[S]):
             float32 ``[batch, *rows, steps]``.
         """
         raise NotImplementedError
+
+
+class SpectralFrontEnd(FrontEnd[S]):
+    """A front-end whose rows are the bands of one spectrum.
+
+    A subclass has at least `compute`, `describe`, `frequencies` and `band_edges`.
+    """
+
+    @staticmethod
+    def of(settings: FrontEndSettings) -> "SpectralFrontEnd[Any]":
+        """Return the front-end of some settings; raise TypeError if it has no bands."""
+        front_end = FrontEnd.of(settings)
+        if not isinstance(front_end, SpectralFrontEnd):
+            raise TypeError(f"the front-end {settings.kind} has no bands")
+        return front_end
+
+    @abstractmethod
+    def frequencies(self) -> np.ndarray:
+        """Return the frequency of each band, Hz."""
+
+    @abstractmethod
+    def band_edges(self, rows: np.ndarray) -> np.ndarray:
+        """Return the frequencies between bands, Hz: below band ``rows[i]``, which may be one past the last."""
+
+    def rows(self) -> list[str]:
+        """Return the frequency of each band in words."""
+        return [f"{hz:,.0f} Hz" for hz in self.frequencies()]
+
+    def display(self, array: np.ndarray) -> Display:
+        """Return a slice as it is, with bands as its axis."""
+        return Display(array, self.hop / self.sample_rate, self.unit, "Band, center frequency (Hz)")

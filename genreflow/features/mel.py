@@ -11,7 +11,7 @@ import numpy as np
 
 from genreflow.config.inputs import LogMel
 from genreflow.features.frames import framed, spectra, squared, torch_power, window
-from genreflow.features.front_end import Display, FrontEnd, Level
+from genreflow.features.front_end import Display, Level, SpectralFrontEnd
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +25,7 @@ STAGE_VERSION = 1
 DECIBELS = {"power": (10.0, 1e-10), "double_log": (20.0, 1e-5)}
 
 
-class LogMelFrontEnd(FrontEnd[LogMel]):
+class LogMelFrontEnd(SpectralFrontEnd[LogMel]):
     """Log-mel spectrograms with centred frames.
 
     With the defaults of the settings they are librosa's ``power_to_db(melspectrogram(center=True,

@@ -11,7 +11,7 @@ import numpy as np
 
 from genreflow.config.inputs import Stft
 from genreflow.features.frames import framed, spectra, torch_power, window
-from genreflow.features.front_end import Display, FrontEnd, Level
+from genreflow.features.front_end import Display, Level, SpectralFrontEnd
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +23,7 @@ STAGE_VERSION = 1
 FLOOR = 1e-5
 
 
-class StftFrontEnd(FrontEnd[Stft]):
+class StftFrontEnd(SpectralFrontEnd[Stft]):
     """Magnitudes of the short-time Fourier transform, linear or as ``log(1 + magnitude)``."""
 
     has_torch = True

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from genreflow.config.inputs import read_front_end
-from genreflow.features.front_end import Display, FrontEnd
+from genreflow.features.front_end import Display, FrontEnd, SpectralFrontEnd
 from genreflow.figures import mpl, style
 from genreflow.figures.registry import study_figure
 from genreflow.figures.sources import Sources, rows_of
@@ -439,4 +439,8 @@ def _shard(index: Path, track: pd.Series) -> Path:
 
 def _band_axes(front_end: FrontEnd, view: Display) -> dict[str, Any]:
     """Return the axes of a spectrogram: the step between frames, the frequencies of the bands, the unit."""
-    return {"hop_s": view.hop_s, "frequencies": front_end.frequencies(), "unit": view.unit}
+    return {
+        "hop_s": view.hop_s,
+        "frequencies": SpectralFrontEnd.of(front_end.settings).frequencies(),
+        "unit": view.unit,
+    }

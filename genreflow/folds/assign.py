@@ -106,8 +106,8 @@ def select(tracks: pd.DataFrame, *, classes: Sequence[str] | None = None, most: 
             tracks = tracks.head(most)
         else:
             sizes = tracks["label"].value_counts().sort_index()
-            wanted = even_shares(most, sizes)
-            tracks = pd.concat([rows.head(wanted[label]) for label, rows in tracks.groupby("label")])
+            targets = even_shares(most, sizes)
+            tracks = pd.concat([rows.head(targets[label]) for label, rows in tracks.groupby("label")])
     return tracks.sort_values("track_id", ignore_index=True)
 
 
@@ -225,12 +225,12 @@ def _most_even(
 
 def _draw_holdout(tracks: pd.DataFrame, settings: FoldSettings) -> np.ndarray:
     """Return the tracks of the holdout, bool [n]: equal shares of the classes, as closely as whole groups allow."""
-    wanted = even_shares(settings.holdout, spare_tracks(tracks, settings.count))
-    sizes = pd.crosstab(tracks["group"], tracks["label"])[wanted.index]
+    targets = even_shares(settings.holdout, spare_tracks(tracks, settings.count))
+    sizes = pd.crosstab(tracks["group"], tracks["label"])[targets.index]
     rng = np.random.default_rng(settings.seed)
     best, least = None, (np.inf, np.inf)
     for _ in range(_HOLDOUT_ATTEMPTS):
-        chosen, missing = _fill(sizes.to_numpy(), wanted.to_numpy(), settings.count, rng.permutation(len(sizes)))
+        chosen, missing = _fill(sizes.to_numpy(), targets.to_numpy(), settings.count, rng.permutation(len(sizes)))
         distance = (abs(missing.sum()), np.abs(missing).sum())
         if distance < least:
             best, least = chosen, distance
@@ -244,13 +244,13 @@ def _draw_holdout(tracks: pd.DataFrame, settings: FoldSettings) -> np.ndarray:
     return tracks["group"].isin(sizes.index[best]).to_numpy()
 
 
-def _fill(sizes: np.ndarray, wanted: np.ndarray, folds: int, order: np.ndarray) -> tuple[list[int], np.ndarray]:
+def _fill(sizes: np.ndarray, targets: np.ndarray, folds: int, order: np.ndarray) -> tuple[list[int], np.ndarray]:
     """Return groups for the holdout, and the tracks still missing from each class.
 
-    Groups are taken in `order` if they bring the holdout closer to `wanted` and leave `folds` groups of each class.
-    `sizes` [groups, classes] and `wanted` [classes] count tracks.
+    Groups are taken in `order` if they bring the holdout closer to `targets` and leave `folds` groups of each class.
+    `sizes` [groups, classes] and `targets` [classes] count tracks.
     """
-    missing, left, chosen = wanted.copy(), (sizes > 0).sum(axis=0), []
+    missing, left, chosen = targets.copy(), (sizes > 0).sum(axis=0), []
     for group in order:
         size = sizes[group]
         nearer = np.abs(missing - size).sum() < np.abs(missing).sum()

@@ -21,7 +21,7 @@ from torch import nn
 from genreflow.audio.excerpts import Track
 from genreflow.config.inputs import FrontEndSettings, InputSettings, LogMel
 from genreflow.errors import UserError, did_you_mean
-from genreflow.features.front_end import FrontEnd
+from genreflow.features.front_end import FrontEnd, SpectralFrontEnd
 from genreflow.features.mel import log_mel
 from genreflow.features.shapes import needed_seconds
 from genreflow.inference.files import find
@@ -114,7 +114,7 @@ def explain(
     grid, baseline = _grid(track.stored, predictor.input, bands), _baseline(predictor, track.stored)
     effects = [find_effects(log_odds, array, baseline, grid) for array in as_fed(track.stored)]
     table = _table(effects, track.start_s, grid, predictor.input)
-    frequencies = FrontEnd.of(_SHOWN).frequencies()
+    frequencies = SpectralFrontEnd.of(_SHOWN).frequencies()
     return Explanation(prediction, name, method, table, seconds, levels, begin_s, column_s, frequencies)
 
 
@@ -220,15 +220,15 @@ def _by_gradient(network: nn.Module, method: str) -> Callable[..., np.ndarray]:
     def find(log_odds: Callable, array: np.ndarray, baseline: np.ndarray, grid: _Grid) -> np.ndarray:
         inputs = torch.from_numpy(array[np.newaxis].copy()).requires_grad_()
         if method == "saliency":
-            found = Saliency(log_odds).attribute(inputs, abs=True)
+            attributions = Saliency(log_odds).attribute(inputs, abs=True)
         else:
-            found = IntegratedGradients(log_odds).attribute(
+            attributions = IntegratedGradients(log_odds).attribute(
                 inputs,
                 torch.from_numpy(baseline[np.newaxis].copy()),
                 n_steps=_STEPS,
                 internal_batch_size=max(1, min(_STEPS, _VALUES // array.size)),
             )
-        values = found[0].detach().cpu().numpy()
+        values = attributions[0].detach().cpu().numpy()
         return np.array([values[patch].sum() for patch in grid.patches()])
 
     return find
@@ -261,7 +261,7 @@ def _bands(grid: _Grid, settings: FrontEndSettings) -> tuple[list[str], np.ndarr
     if grid.rows is None:
         return ["all"], np.zeros(1), np.array([settings.sample_rate / 2])
     front_end = FrontEnd.of(settings)
-    if "band" not in settings.axes:
+    if not isinstance(front_end, SpectralFrontEnd):
         return front_end.rows(), *np.full((2, front_end.n_rows), np.nan)
     edges = front_end.band_edges(grid.rows)
     return [f"{low:,.0f} to {high:,.0f} Hz" for low, high in pairwise(edges)], edges[:-1], edges[1:]

@@ -38,7 +38,7 @@ def entries(path: str | os.PathLike) -> Iterator[tuple[int, bytes, str]]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    content = read_regular(path, most=_MOST_BYTES, wanted="a playlist").removeprefix(_BOM)
+    content = read_regular(path, most=_MOST_BYTES, expected="a playlist").removeprefix(_BOM)
     if b"\0" in content:
         raise UserError(f"{path} is not a playlist: it holds zero bytes. Save it as UTF-8 text, one path a line.")
     for number, line in enumerate(re.split(rb"\r\n|\r|\n", content), start=1):

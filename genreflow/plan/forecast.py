@@ -74,8 +74,8 @@ class Forecast:
     def index(self, name: str, settings: InputSettings, *, across_classes: str) -> pd.DataFrame:
         """Return the index of an input, with ``known``; tracks without a known fault have all their slices."""
         refused = self._refused
-        heard = pd.DataFrame(dict.fromkeys(index.HEARD), index=self.tracks.index)
-        heard = heard.assign(
+        audio = pd.DataFrame(dict.fromkeys(index.AUDIO_COLUMNS), index=self.tracks.index)
+        audio = audio.assign(
             shard="", track_id=self.tracks["track_id"], seconds=self.tracks["seconds"],
             verdict=np.where(refused, "quarantine", "accept"), reason="", message="",
         )  # fmt: skip
@@ -87,7 +87,7 @@ class Forecast:
         columns = ["track_id", "slices", "padded_s", "verdict", "reason", "message"]
         tracks = self.tracks.drop(columns=["seconds", "known"])
         joined = index.join(
-            tracks, heard, pd.DataFrame(cut, columns=columns), self.pairs, across_classes=across_classes
+            tracks, audio, pd.DataFrame(cut, columns=columns), self.pairs, across_classes=across_classes
         )
         return joined.merge(self.tracks[["track_id", "known"]], on="track_id")
 
@@ -187,14 +187,14 @@ def _decode(track_id: str, path: bytes, audio: AudioSettings, inputs: Mapping[st
 
 def _joined(
     tracks: pd.DataFrame,
-    found: Mapping[str, Probed | _Decoded],
+    probed: Mapping[str, Probed | _Decoded],
     duplicates: Duplicates,
     inputs: Mapping[str, InputSettings],
 ) -> Forecast:
-    decoded = {track_id: each for track_id, each in found.items() if isinstance(each, _Decoded)}
-    known = {track_id: DECODED if track_id in decoded else LOOKED_UP for track_id in found}
-    refused = {track_id: each for track_id, each in found.items() if each.reason}
-    seconds = {track_id: each.seconds for track_id, each in found.items()}
+    decoded = {track_id: each for track_id, each in probed.items() if isinstance(each, _Decoded)}
+    known = {track_id: DECODED if track_id in decoded else LOOKED_UP for track_id in probed}
+    refused = {track_id: each for track_id, each in probed.items() if each.reason}
+    seconds = {track_id: each.seconds for track_id, each in probed.items()}
     ids = tracks["track_id"]
     tracks = tracks.assign(
         known=ids.map(known).fillna(UNSEEN),
@@ -208,7 +208,7 @@ def _joined(
     fates = {name: {track_id: each.fates[name] for track_id, each in decoded.items()} for name in inputs}
     unknown = {
         i: each.message or "Its length is not in its header."
-        for i, each in found.items()
+        for i, each in probed.items()
         if not each.reason and each.seconds is None
     }
     return Forecast(tracks, fates, pairs, unknown)

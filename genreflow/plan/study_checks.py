@@ -169,18 +169,18 @@ class _Checks:
                 for value in values:
                     yield from self._missing(place, value, section)
                 continue
-            found: dict[str, None] = {}
+            sentences: dict[str, None] = {}
             for entry in self._entries(models):
                 if axis in entry.options:
-                    found |= dict.fromkeys(self._option(place, entry, axis, values))
+                    sentences |= dict.fromkeys(self._option(place, entry, axis, values))
                 elif axis in TrainingSettings.model_fields:
-                    found |= dict.fromkeys(_training(place, axis, values))
+                    sentences |= dict.fromkeys(_training(place, axis, values))
                 else:
                     hint = did_you_mean(axis, [*entry.options, *TrainingSettings.model_fields, "input", "protocol"])
-                    found[f"{place}: {entry.name} has no such option, and there is no such training setting.{hint}"] = (
-                        None
-                    )
-            yield from found
+                    sentences[
+                        f"{place}: {entry.name} has no such option, and there is no such training setting.{hint}"
+                    ] = None
+            yield from sentences
 
     def _entries(self, models: Iterable[str]) -> list[ModelEntry]:
         """Return the entries of the networks of some models and fusions, as far as there are such."""

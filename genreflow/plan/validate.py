@@ -72,13 +72,13 @@ def validate(values: Mapping[str, Any], home: Path, *, look: bool) -> Validated:
     config = config_from(values)
     if not all(isinstance(fault, Problems) for fault in config.faults):  # a file could not be read at all
         return Validated(PipelineSettings(), errors=Gathering(config.faults))
-    found = checked(PipelineSettings, config)
-    result = Validated(found.usable)
-    result.errors.errors += [*config.faults, *config.problems(found.problems | _names(found))]
-    files = _files(config, found.usable, home, result.errors)
+    verified = checked(PipelineSettings, config)
+    result = Validated(verified.usable)
+    result.errors.errors += [*config.faults, *config.problems(verified.problems | _names(verified))]
+    files = _files(config, verified.usable, home, result.errors)
     for file in files:
         with result.errors.step():
-            _add_study(result, config, found, file, home)
+            _add_study(result, config, verified, file, home)
     with result.errors.step():
         _check_use(config, result, files, look=look)
     return result
@@ -96,10 +96,10 @@ def read_study(name: str, home: Path, size: str = "full") -> tuple[str, StudySet
         When the file cannot be read, or values have wrong types.
     """
     file = _file(name, home, size)
-    found, problems = _read(file, size)
-    if problems or found.settings is None:
+    verified, problems = _read(file, size)
+    if problems or verified.settings is None:
         raise Problems(f"{file.title}:", problems)
-    return file.name, found.settings
+    return file.name, verified.settings
 
 
 def published_files(name: str | None, home: Path) -> list[Path]:
@@ -109,10 +109,10 @@ def published_files(name: str | None, home: Path) -> list[Path]:
     return sorted((home / "resources/published").glob(f"{name}*.csv"))
 
 
-def _names(found: Checked[PipelineSettings]) -> dict[Place, str]:
+def _names(verified: Checked[PipelineSettings]) -> dict[Place, str]:
     return {
         ("datasets", name): f"datasets.{name}: {problem}."
-        for name in found.usable.datasets
+        for name in verified.usable.datasets
         if (problem := name_problem(name))
     }
 
@@ -173,8 +173,8 @@ def _read(file: _StudyFile, size: str) -> tuple[Checked[StudySettings], list[str
         for section in _SECTIONS:
             if isinstance(values.get(section), dict):
                 values[section] = {key: value for key, value in values[section].items() if value is not None}
-    found = checked(StudySettings, values)
-    return found, [*parsed.problems, *found.problems.values()]
+    verified = checked(StudySettings, values)
+    return verified, [*parsed.problems, *verified.problems.values()]
 
 
 def _add_study(result: Validated, config: Config, run: Checked[PipelineSettings], file: _StudyFile, home: Path) -> None:

@@ -27,7 +27,7 @@ def expand_home(path: str | os.PathLike) -> Path:
         raise UserError(f"{path}: the home folder ~ is unknown. Set HOME, or write the whole path.") from None
 
 
-def open_regular(path: str | bytes | os.PathLike, *, most: int, wanted: str = "a file") -> BinaryIO:
+def open_regular(path: str | bytes | os.PathLike, *, most: int, expected: str = "a file") -> BinaryIO:
     """Open a regular file of at most `most` bytes for reading.
 
     Parameters
@@ -49,10 +49,10 @@ def open_regular(path: str | bytes | os.PathLike, *, most: int, wanted: str = "a
         status, name = os.fstat(descriptor), os.fsdecode(path)
         if not stat.S_ISREG(status.st_mode):
             kind = _KINDS.get(stat.S_IFMT(status.st_mode), "no regular file")
-            raise UserError(f"{name} is {kind}, but {wanted} is needed. Name a regular file.")
+            raise UserError(f"{name} is {kind}, but {expected} is needed. Name a regular file.")
         if status.st_size > most:
             raise UserError(
-                f"{name} has {_size(status.st_size)}, and {wanted} has {_size(most)} at most. Is it the right file?"
+                f"{name} has {_size(status.st_size)}, and {expected} has {_size(most)} at most. Is it the right file?"
             )
         file = os.fdopen(descriptor, "rb")
         return file
@@ -61,12 +61,12 @@ def open_regular(path: str | bytes | os.PathLike, *, most: int, wanted: str = "a
             os.close(descriptor)
 
 
-def read_regular(path: str | bytes | os.PathLike, *, most: int, wanted: str = "a file") -> bytes:
+def read_regular(path: str | bytes | os.PathLike, *, most: int, expected: str = "a file") -> bytes:
     """Return the content of a regular file of at most `most` bytes; raises as `open_regular`."""
-    with open_regular(path, most=most, wanted=wanted) as file:
+    with open_regular(path, most=most, expected=expected) as file:
         content = file.read(most + 1)  # files below /proc report a size of 0
     if len(content) > most:
-        raise UserError(f"{os.fsdecode(path)} goes on after {_size(most)}: it is not {wanted}. Is it the right file?")
+        raise UserError(f"{os.fsdecode(path)} goes on after {_size(most)}: it is not {expected}. Is it the right file?")
     return content
 
 

@@ -66,7 +66,7 @@ def read_sealed(path: str | os.PathLike, *, files: Iterable[str] = (), remedy: s
     """
     path = Path(path)
     try:
-        facts = json.loads(read_regular(path, most=_MOST, wanted="a file of facts"))
+        facts = json.loads(read_regular(path, most=_MOST, expected="a file of facts"))
     except FileNotFoundError:
         raise UserError(f"{path} does not exist.") from None
     except (ValueError, RecursionError) as error:

@@ -172,7 +172,7 @@ def _validated(kind: type[_Settings], facts: Mapping[str, Any], name: str) -> _S
 
 def _read_weights(path: Path, facts: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     try:
-        content = read_regular(path, most=_MAX_WEIGHTS, wanted="a model's weights")
+        content = read_regular(path, most=_MAX_WEIGHTS, expected="a model's weights")
     except FileNotFoundError:
         raise UserError(f"{path} does not exist.") from None
     # safetensors: 8 bytes with the length of a JSON header, the header, the numbers.

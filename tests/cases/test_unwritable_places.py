@@ -179,11 +179,11 @@ def test_a_private_folder_takes_the_place_of_each_that_cannot_be_written(clean, 
     assert all(place.obstacle is None for place in writable.places())
     for place in writable.replaced:
         Path(os.environ[place.variable], "file").write_text("x")
-    told = {found.what: found for found in doctor._caches()}
+    told = {found.subject: found for found in doctor._caches()}
     assert set(told) == {"XDG_CACHE_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR"}
     assert all(found.state == doctor.NOTE for found in told.values())
-    assert "/dev/null is not a folder" in told["XDG_CACHE_HOME"].told
-    assert str(full) in told["MPLCONFIGDIR"].told
+    assert "/dev/null is not a folder" in told["XDG_CACHE_HOME"].message
+    assert str(full) in told["MPLCONFIGDIR"].message
 
 
 def test_places_that_can_be_written_stay_as_they_are(clean, tmp_path, monkeypatch):
@@ -205,7 +205,7 @@ def test_where_no_temporary_file_can_be_written_that_is_said(clean, monkeypatch,
     assert capsys.readouterr().err.endswith(f"genreflow: {told}\n")
     assert main(["models", "psytrance_cnn"]) == 0
     findings = [found for check in (doctor._disk, doctor._caches) for found in check()]
-    problems = {found.what for found in findings if found.state == doctor.PROBLEM and found.is_machine}
+    problems = {found.subject for found in findings if found.state == doctor.PROBLEM and found.is_machine}
     assert problems == {"disk for temporary files", "XDG_CACHE_HOME", "MPLCONFIGDIR"}
 
 

@@ -13,7 +13,7 @@ from genreflow.cli import doctor, main
 
 def findings(capsys):
     code = main(["doctor", "--json"])
-    return code, {finding["what"]: finding for finding in json.loads(capsys.readouterr().out)}
+    return code, {finding["subject"]: finding for finding in json.loads(capsys.readouterr().out)}
 
 
 def test_a_machine_that_runs_these_tests_is_well(tmp_path, monkeypatch, capsys):
@@ -26,7 +26,7 @@ def test_a_machine_that_runs_these_tests_is_well(tmp_path, monkeypatch, capsys):
         "names", "clock", "locale",
     }  # fmt: skip
     assert wanted <= set(found)
-    assert all(finding["told"].endswith(".") for finding in found.values())
+    assert all(finding["message"].endswith(".") for finding in found.values())
     assert all(finding["advice"] for finding in found.values() if finding["state"] != "ok")
     assert list(tmp_path.iterdir()) == []
 
@@ -96,7 +96,7 @@ def test_a_gpu_that_others_use_is_worth_a_note(capsys, monkeypatch):
     monkeypatch.setattr(torch, "ones", lambda *shape, **_: torch.zeros(shape))
     for name, value in {"get_device_name": "A Card", "mem_get_info": (2 * 10**9, 10**10)}.items():
         monkeypatch.setattr(torch.cuda, name, lambda _, value=value: value)
-    assert doctor._one_gpu(0).state == "note" and "2 GB of 10 GB free" in doctor._one_gpu(0).told
+    assert doctor._one_gpu(0).state == "note" and "2 GB of 10 GB free" in doctor._one_gpu(0).message
 
 
 def raising(error):

@@ -11,7 +11,7 @@ from genreflow.config.inputs import FRONT_ENDS, SEGMENTS, InputSettings
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import Problems
 from genreflow.export.front_end import FrontEndModule, obstacle
-from genreflow.features.front_end import AUGMENTATIONS, FrontEnd
+from genreflow.features.front_end import AUGMENTATIONS, FrontEnd, SpectralFrontEnd
 from genreflow.features.shapes import segment_shape
 from genreflow.features.slices import cut, to_stored
 from genreflow.plan.stages import version
@@ -94,7 +94,8 @@ def test_it_can_be_shown(front_end, array):
     view = front_end.display(array)
     assert view.values.shape == array.shape
     assert (view.hop_s > 0) == ("time" in front_end.settings.axes)
-    if "band" in front_end.settings.axes:
+    assert isinstance(front_end, SpectralFrontEnd) == ("band" in front_end.settings.axes)
+    if isinstance(front_end, SpectralFrontEnd):
         frequencies, edges = front_end.frequencies(), front_end.band_edges(np.arange(front_end.n_rows + 1))
         assert (np.diff(frequencies) > 0).all()
         assert ((edges[:-1] <= frequencies) & (frequencies <= edges[1:])).all()
@@ -150,3 +151,9 @@ def test_it_is_cut_from_a_track(front_end, tmp_path):
 
 def test_its_stage_has_a_version(front_end):
     assert version(front_end.settings.kind) >= 1
+
+
+@only([each for each in EACH if not isinstance(each, SpectralFrontEnd)])
+def test_bands_of_a_front_end_without_any_are_refused(front_end):
+    with pytest.raises(TypeError, match="has no bands"):
+        SpectralFrontEnd.of(front_end.settings)

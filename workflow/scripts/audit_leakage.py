@@ -7,9 +7,9 @@ from genreflow.store.parquet import Header, read_frame, write_table
 
 with job(snakemake.log[0]) as say:
     index = read_index(snakemake.input.index)
-    found = leakage(read_frame(snakemake.input.folds, "folds"), index, read_frame(snakemake.input.duplicates, PAIRS))
-    write_csv(snakemake.output.csv, found)
-    write_table(snakemake.output.parquet, found, Header("leakage", snakemake.params.key))
+    audit = leakage(read_frame(snakemake.input.folds, "folds"), index, read_frame(snakemake.input.duplicates, PAIRS))
+    write_csv(snakemake.output.csv, audit)
+    write_table(snakemake.output.parquet, audit, Header("leakage", snakemake.params.key))
     write_table(snakemake.output.bandwidth, bandwidth_by_class(index), Header("bandwidth", snakemake.params.key))
-    for message in found.loc[found["verdict"] == "leak", "message"]:
+    for message in audit.loc[audit["verdict"] == "leak", "message"]:
         say(f"{snakemake.wildcards.study}: {message}")

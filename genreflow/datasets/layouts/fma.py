@@ -58,12 +58,12 @@ def _home(settings: Fma) -> Path:
 
 def _rows(path: Path, subset: str) -> list[dict[str, str]]:
     """Return the rows of a subset; raise the problems of all rows of the table."""
-    wanted = SUBSETS[: SUBSETS.index(subset) + 1]
+    subsets = SUBSETS[: SUBSETS.index(subset) + 1]
     rows: dict[str, dict[str, str]] = {}
     problems: list[str] = []
     for line, row in read_header(path, header_lines=_HEADER_LINES).records(*_COLUMNS, problems=problems):
         problems += [f"line {line}: {problem}" for problem in _faults(row, rows)]
-        if row["set.subset"] in wanted:
+        if row["set.subset"] in subsets:
             rows[row["track_id"]] = row
     raise_any(path, problems)
     return list(rows.values())

@@ -79,9 +79,9 @@ def _clips(root: bytes) -> tuple[dict[str, bytes], list[bytes]]:
 
 def _notices(clips: Collection[str], others: Iterable[bytes]) -> list[str]:
     missing = [clip for clip in CLIPS if clip not in clips]
-    found = f"expected {count(len(CLIPS), 'clip')}, found {len(clips):,}"
+    summary = f"expected {count(len(CLIPS), 'clip')}, found {len(clips):,}"
     verb = "is" if len(missing) == 1 else "are"
-    notices = [f"{found}: {listing(missing, most=20)} {verb} missing" if missing else found]
+    notices = [f"{summary}: {listing(missing, most=20)} {verb} missing" if missing else summary]
     side = [path for path in others if is_side_file(path.rsplit(b"/", 1)[-1])]
     if side:
         notices.append(f"side files skipped: {len(side):,}")

@@ -73,8 +73,8 @@ def _annotations(settings: MagnaTagATune, folder: Path) -> Table:
     path = expand_home(settings.annotations) if settings.annotations else folder / _ANNOTATIONS
     table = read_header(path, separator="\t")
     if table.columns[0] != "clip_id" or table.columns[-1] != "mp3_path" or len(table.columns) < 3:
-        wanted = "expected columns clip_id, tags, mp3_path, separated by tabs"
-        raise Problems(f"{path}:", [f"{wanted}; found: {listing(table.columns)}"])
+        expected = "expected columns clip_id, tags, mp3_path, separated by tabs"
+        raise Problems(f"{path}:", [f"{expected}; found: {listing(table.columns)}"])
     return table
 
 

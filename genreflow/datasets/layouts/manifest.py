@@ -309,8 +309,8 @@ def _unlisted(root: bytes, listed: Collection[bytes], remarks: Remarks) -> int:
     """Count the audio files below the root that no row names."""
     results = os.path.realpath(b"results")  # the pipeline's own audio, often below the root of a manifest
     below = islice(walk(root, follow_links=False, without=[results]), _MOST_ENTRIES)
-    found = [entry.path for entry in below if not entry.is_folder and suffix(entry.path) in AUDIO_FILES]
-    unlisted = [path for path in found if path not in listed and not is_hidden(path.rsplit(b"/", 1)[-1])]
+    files = [entry.path for entry in below if not entry.is_folder and suffix(entry.path) in AUDIO_FILES]
+    unlisted = [path for path in files if path not in listed and not is_hidden(path.rsplit(b"/", 1)[-1])]
     if unlisted:
         named = listing(repr(printable(path)) for path in unlisted)
         remarks.notices.append(f"{count(len(unlisted), 'audio file')} below the root without a row: {named}")
