@@ -39,6 +39,7 @@ from genreflow.project.layout import RunId
 from genreflow.store.atomic import write_text
 from genreflow.store.digest import digest, file_sha256
 from genreflow.store.parquet import Header, read_frame, write_table
+from genreflow.store.runs import write_run
 from genreflow.store.shards import Shard, write_shard
 
 MADE = ("normalise_audio", "cut_slices", "train_run")
@@ -190,8 +191,8 @@ def make_run(run: RunId, facts: dict, folds: pd.DataFrame, index: str) -> None:
         "seconds": {"total": 100.0}, "versions": {},
         "dataset": {"tracks": {"train": len(trained)}, "training_tracks": digest(sorted(sha256[trained].unique()))},
     }  # fmt: skip
-    write_text(folder / "run.json", json.dumps(info))
     write_text(folder / "model.safetensors", "none")
+    write_run(folder, info)
 
 
 def one_more_track() -> None:

@@ -40,15 +40,15 @@ def job(log: str | Path) -> Iterator[Callable[[str], None]]:
         redirect_stderr(file),
     ):
 
-        def say(line: str) -> None:
+        def info(line: str) -> None:
             print(line, file=file)
             with suppress(BrokenPipeError):  # nobody reads the terminal any more; the job goes on
                 print(sanitize(line), file=terminal, flush=True)
 
         try:
-            yield say
+            yield info
         except Exception as error:
-            say(_report(error, log))
+            info(_report(error, log))
             print(f"failed after {time.monotonic() - start:.1f} s", file=file)
             raise SystemExit(int(exit_code_of(error))) from None
         print(f"done in {time.monotonic() - start:.1f} s", file=file)

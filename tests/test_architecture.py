@@ -20,13 +20,13 @@ def room_of(path: Path) -> str:
 
 
 def imports(path: Path) -> set[str]:
-    found = set()
+    result = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            result |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+            result |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return result
 
 
 def test_the_page_names_every_room():
@@ -46,8 +46,8 @@ def test_packages_import_no_module_of_ours_when_they_are_imported():
     for path in MODULES:
         if path.name == "__init__.py" and room_of(path) != "cli":
             statements = ast.parse(path.read_text(encoding="utf-8")).body
-            found = [node for node in statements if isinstance(node, ast.Import | ast.ImportFrom)]
-            names = {node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in found}
+            result = [node for node in statements if isinstance(node, ast.Import | ast.ImportFrom)]
+            names = {node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in result}
             assert names <= {"importlib", "typing"}, path
 
 

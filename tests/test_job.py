@@ -11,15 +11,15 @@ def test_a_mistake_ends_the_job_with_its_text_alone(tmp_path, capfd):
         raise UserError("The folder is empty.")
     assert end.value.code == 2
     assert capfd.readouterr().err == "The folder is empty.\n"
-    said, ended = (tmp_path / "log").read_text().splitlines()
-    assert said == "The folder is empty." and ended.startswith("failed after")
+    output, ended = (tmp_path / "log").read_text().splitlines()
+    assert output == "The folder is empty." and ended.startswith("failed after")
 
 
 def test_a_fault_leaves_its_traceback_in_the_log_and_a_line_on_the_terminal(tmp_path, capfd):
     with pytest.raises(SystemExit), job(tmp_path / "log"):
         raise ValueError("odd")
-    told = capfd.readouterr().err
-    assert told.startswith("ValueError: odd") and str(tmp_path / "log") in told and "Traceback" not in told
+    message = capfd.readouterr().err
+    assert message.startswith("ValueError: odd") and str(tmp_path / "log") in message and "Traceback" not in message
     assert "Traceback" in (tmp_path / "log").read_text()
 
 
@@ -27,12 +27,14 @@ def test_a_full_disk_is_said_to_be_full(tmp_path, capfd):
     with pytest.raises(SystemExit) as end, job(tmp_path / "log"):
         raise OSError(errno.ENOSPC, "No space left on device", "results/model.safetensors")
     assert end.value.code == 5
-    told = capfd.readouterr().err
-    assert told.startswith("The disk is full") and "model.safetensors" in told and "run the same command" in told
+    message = capfd.readouterr().err
+    assert (
+        message.startswith("The disk is full") and "model.safetensors" in message and "run the same command" in message
+    )
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (OSError(errno.EIO, "Input/output error", "a.ogg"), "The disk, or the way to it, reports an error: "),
         (OSError(errno.EROFS, "Read-only file system", "a.ogg"), "Nothing may be written there: "),
@@ -40,18 +42,18 @@ def test_a_full_disk_is_said_to_be_full(tmp_path, capfd):
         (MemoryError(), "There is not enough memory: MemoryError. "),
     ],
 )
-def test_what_the_machine_does_not_allow_is_told_in_plain_words(tmp_path, capfd, error, told):
+def test_what_the_machine_does_not_allow_is_told_in_plain_words(tmp_path, capfd, error, message):
     with pytest.raises(SystemExit), job(tmp_path / "log"):
         raise error
     printed = capfd.readouterr().err
-    assert printed.startswith(told) and "the traceback is in" not in printed
+    assert printed.startswith(message) and "the traceback is in" not in printed
     assert "Traceback" in (tmp_path / "log").read_text()
 
 
 def test_what_is_printed_goes_to_the_log_and_what_is_said_to_both(tmp_path, capfd):
-    with job(tmp_path / "log") as say:
+    with job(tmp_path / "log") as info:
         print("a detail")
-        say("a line")
+        info("a line")
     assert capfd.readouterr().err == "a line\n"
     log = (tmp_path / "log").read_text().splitlines()
     assert log[:2] == ["a detail", "a line"] and log[2].startswith("done in")

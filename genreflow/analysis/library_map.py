@@ -1,8 +1,8 @@
 """A map of the library: each track is a point, near to tracks whose model inputs are alike.
 
 A track is summed up by the mean and the deviation over time of each band of a spectrogram, or of each map; of
-descriptors, over its slices. Samples say nothing that way, so of waveforms log-mel spectrograms are taken first. Each
-of these numbers is standardised over the tracks. Then come
+descriptors, over its slices. A mean of samples carries no information, so waveforms become log-mel spectrograms first.
+Each of these numbers is standardized over the tracks. Then come
 
 - ``pca``: the two principal components, exact and of all tracks;
 - ``tsne``: t-SNE of the first fifty of them, started from those two, of no more tracks than are computed in a minute;
@@ -176,5 +176,5 @@ def _sentences(facts: Mapping[str, Any]) -> list[str]:
     if facts["drawn"] < facts["tracks"] and others:
         sentences.append(f"{others}: {facts['drawn']:,} tracks, drawn by chance.")
     if others:
-        sentences.append(f"{others}: neighbours are alike; distances between groups, and their sizes, say nothing.")
+        sentences.append(f"{others}: neighbours are alike; distances between groups, and their sizes, mean nothing.")
     return sentences

@@ -86,7 +86,7 @@ class Projections:
 
 
 def shown_with(marked: pd.DataFrame, *, seed: int, most: int = MOST_CLIPS) -> dict[str, str]:
-    """Draw at most so many clips that bear any tag, and return the rarest tag of each, which tells most of it."""
+    """Draw at most so many clips that bear any tag, and return the rarest tag of each, which is the most specific."""
     rarest_first = marked[marked.columns[::-1]]
     bearing = rarest_first[rarest_first.any(axis=1)]
     return bearing.loc[drawn(bearing.index, most, seed)].idxmax(axis=1).to_dict() if len(bearing) else {}

@@ -208,7 +208,7 @@ def _locate(file: ByteSource, junk_bytes: int) -> tuple[str, int, tuple[TrackWar
     if first is None or frame is None:
         raise RejectedTrack("Q_NOT_AUDIO", f"By its content this is {_UNKNOWN}.")
     if start:
-        warning = TrackWarning("W_TAG", "The tag at the start of the file is not as long as it says.")
+        warning = TrackWarning("W_TAG", "The tag at the start of the file is not as long as it declares.")
     else:
         warning = TrackWarning("W_LEADING_JUNK", f"The first {first} bytes of the file are no audio, and are skipped.")
     return frame[0], first, (warning,)

@@ -150,7 +150,7 @@ def rejecting_library_errors() -> Iterator[None]:
     except OSError as error:
         raise RejectedTrack("Q_UNREADABLE", f"The file cannot be read: {error.strerror}.") from error
     except (ValueError, ArithmeticError, LookupError, RecursionError, struct.error) as error:
-        message = f"The file is damaged: what its header says makes no sense ({type(error).__name__})."
+        message = f"The file is damaged: the values in its header make no sense ({type(error).__name__})."
         raise RejectedTrack("Q_CONTAINER", message) from error
 
 

@@ -84,7 +84,7 @@ def check_wav(file: ByteSource) -> None:
                 claim = f"{channels} channels of {bits} bits at {rate} Hz"
                 raise RejectedTrack("Q_CONTAINER", f"The header of this WAV file is damaged: it claims {claim}.")
             return
-    raise RejectedTrack("Q_CONTAINER", "The WAV file does not say how its samples are stored.")
+    raise RejectedTrack("Q_CONTAINER", "The WAV file does not declare how its samples are stored.")
 
 
 def full_width_head(file: ByteSource, parts: Iterator[Chunk]) -> bytes:
@@ -154,7 +154,7 @@ def check_aiff(file: ByteSource) -> None:
             if not 1 <= math.ldexp(mantissa, min(exponent, _ABSURD_EXPONENT) - 16_446) < 2**32:
                 raise RejectedTrack("Q_RATE", "The sampling rate in the header of this AIFF file is no possible one.")
             return
-    raise RejectedTrack("Q_CONTAINER", "The AIFF file does not say how its samples are stored.")
+    raise RejectedTrack("Q_CONTAINER", "The AIFF file does not declare how its samples are stored.")
 
 
 def mp4_size_ratio(file: ByteSource) -> float:
@@ -170,8 +170,8 @@ def mp4_size_ratio(file: ByteSource) -> float:
     claimed = max((box.start + box.length for box in boxes), default=size)
     if not any(box.name == b"moov" for box in boxes):
         if boxes and boxes[-1].name == b"mdat" and claimed > size:
-            raise RejectedTrack("Q_TRUNCATED", "The file ends before its index, which says where the audio is.")
-        raise RejectedTrack("Q_CONTAINER", "The MP4 file has no index that says where its audio is.")
+            raise RejectedTrack("Q_TRUNCATED", "The file ends before its index, which locates the audio.")
+        raise RejectedTrack("Q_CONTAINER", "The MP4 file has no index that locates its audio.")
     for table in _sample_tables(file, 0, size):
         for entry in islice(_boxes(file, table.start + _TABLE_HEADER, table.start + table.length), _MOST_CHUNKS):
             protected = b"sinf" in _content(file, entry, min(entry.length, 4096))
@@ -185,7 +185,7 @@ def flac_audio(file: ByteSource) -> tuple[bytes, int]:
     file.seek(4)
     first = file.read(_FLAC_BLOCK_HEADER + _STREAMINFO)
     if len(first) < _FLAC_BLOCK_HEADER + _STREAMINFO or first[0] & 0x7F:
-        raise RejectedTrack("Q_CONTAINER", "The FLAC file does not say how its samples are stored.")
+        raise RejectedTrack("Q_CONTAINER", "The FLAC file does not declare how its samples are stored.")
     start, is_last = 4 + _FLAC_BLOCK_HEADER + _STREAMINFO, first[0] & 0x80
     while not is_last:
         file.seek(start)

@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         progress(f"{number} of {len(tracks)} tracks")
     folder = quoted(options.folder)
     if options.corpus == "tags":
-        print_result(f"{len(tracks)} tracks: {folder}. Only `layout: synthetic, corpus: tags` knows their tags.")
+        print_result(f"{len(tracks)} tracks: {folder}. Their tags are known to `layout: synthetic, corpus: tags` only.")
     else:
         print_result(f"{len(tracks)} tracks in class folders: {folder}.", following=f"genreflow check {folder}")
     return 0

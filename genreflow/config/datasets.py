@@ -62,7 +62,7 @@ class Layout(Settings):
 def find_layouts() -> dict[str, type[Layout]]:
     """Return the settings class of each layout by name.
 
-    Modules of layouts are imported by name, as plug-ins: the settings know no layout.
+    Modules of layouts are imported by name, as plug-ins: the settings depend on no layout.
     """
     package = import_module("genreflow.datasets.layouts")
     for module in iter_modules(package.__path__, f"{package.__name__}."):

@@ -46,7 +46,7 @@ class Limits(Settings):
         "where jobs cannot run side by side, as on a single GPU.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks are trained.")
-    max_runs: int = Field(2_000, ge=1, le=100_000, description="Most training runs a study may ask for.")
+    max_runs: int = Field(2_000, ge=1, le=100_000, description="Most training runs of a study.")
 
 
 class Duplicates(Settings):

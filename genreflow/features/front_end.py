@@ -1,10 +1,10 @@
 """Front-ends: samples to the arrays that models are fed.
 
 The settings of a front-end are data (`genreflow.config.inputs`), and name the module whose `FRONT_END` is its class.
-The class knows everything else about it: a new front-end is a settings class, a module and its test, and no other
-module asks for the kind of a front-end.
+The class holds everything else about it: a new front-end is a settings class, a module and its test, and no other
+module depends on the kind of a front-end.
 
-Plans ask for shapes alone, so these modules import SciPy, librosa and torch only in the functions that compute.
+Plans need shapes alone, so these modules import SciPy, librosa and torch only in the functions that compute.
 """
 
 from abc import ABC, abstractmethod

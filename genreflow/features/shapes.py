@@ -1,4 +1,4 @@
-"""Sizes of segments: arithmetic alone, so that a plan can ask without computing."""
+"""Sizes of segments: arithmetic alone, so that a plan needs no computing."""
 
 from bisect import bisect_right
 from math import ceil

@@ -127,7 +127,7 @@ def slice_shard(tracks: pd.DataFrame, *, audio_folder: str | os.PathLike, settin
     Returns
     -------
     Shard
-        Tracks in the order of the index. The header's fact `tracks` tells what became of each, ``track_id, slices,
+        Tracks in the order of the index. The header's fact `tracks` holds the outcome of each, ``track_id, slices,
         padded_s, verdict, reason, message``, by the cutting alone.
     """
     parts, rows, fates = [], [], []

@@ -1,7 +1,7 @@
 """Forecast from a sample the verdicts of a run on the tracks of a dataset.
 
 Some tracks are decoded as a run decodes them, the lengths of more are looked up, and nothing is written. Unknown tracks
-are assumed to be good; the forecast says how much is known.
+are assumed to be good; the forecast states how many were decoded.
 """
 
 import os

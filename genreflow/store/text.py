@@ -54,7 +54,7 @@ def rough_duration(seconds: float) -> str:
 
 
 class Sanitized(io.TextIOBase):
-    """A text stream to which nothing is written but sanitized text; all else is asked of the stream it stands for."""
+    """A text stream to which nothing is written but sanitized text; everything else goes to the stream behind it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

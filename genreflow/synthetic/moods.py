@@ -1,7 +1,7 @@
 """Recipes of four moods: the quadrants of valence and arousal.
 
 Arousal is tempo, density, short notes, brightness and drums; valence is mode, register and roughness. No cue is
-certain: ranges overlap, and instruments say nothing.
+certain: ranges overlap, and instruments carry no information.
 """
 
 from typing import Any

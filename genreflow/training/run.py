@@ -64,7 +64,7 @@ def run_fold(
         The model and all its settings, which are kept in ``run.json``.
     fold
         ``1`` .. ``n``, predicted on role ``test``; or ``final``, predicted on role ``holdout``, which may be empty.
-        Validation slices are predicted too if there are any, and training slices if the settings ask for it.
+        Validation slices are predicted too if there are any, and training slices if `predict_training` is set.
     key
         The key of the products.
     folder

@@ -19,11 +19,11 @@ def test_every_clip_comes_once_with_its_slices_in_order(tmp_path, monkeypatch, s
     arrays = noise(TRACKS, 3, *segment_shape(WAVEFORM))
     index = index_of(dict.fromkeys(TRACKS, "x"), shard=list("pqpqpqp"))
     source = Source.of("samples", write_input(tmp_path, index, WAVEFORM, arrays, suffix))
-    found = {clip.track_id: clip.array for clip in source.clips(TRACKS)}
-    assert sorted(found) == TRACKS
+    result = {clip.track_id: clip.array for clip in source.clips(TRACKS)}
+    assert sorted(result) == TRACKS
     for track in TRACKS:
-        np.testing.assert_allclose(found[track], arrays[track], atol=1 / 32_767)
-        assert found[track].dtype == np.float32
+        np.testing.assert_allclose(result[track], arrays[track], atol=1 / 32_767)
+        assert result[track].dtype == np.float32
 
 
 def test_tracks_that_are_not_wanted_or_were_refused_stay_out(tmp_path):

@@ -12,7 +12,7 @@ from genreflow.features.front_end import FrontEnd
 from genreflow.features.shapes import segment_shape
 
 
-def heard(folder, settings, arrays, make, tracks):
+def tables_of(folder, settings, arrays, make, tracks):
     source = Source.of("it", write_input(folder, index_of(dict.fromkeys(arrays, "x")), settings, arrays))
     listener = make(source, tracks)
     for clip in source.clips(list(arrays)):
@@ -39,7 +39,7 @@ def test_the_typical_track_bears_few_other_tags_and_is_not_another_tags():
 def test_envelopes_hold_every_sample(tmp_path, monkeypatch, points):
     monkeypatch.setattr(examples, "_POINTS", points)
     arrays = noise(["a", "b"], 3, *segment_shape(WAVEFORM))
-    table = heard(tmp_path, WAVEFORM, arrays, Envelopes, {"x": "a"})["envelopes"]
+    table = tables_of(tmp_path, WAVEFORM, arrays, Envelopes, {"x": "a"})["envelopes"]
     assert list(table.columns) == examples.ENVELOPES
     assert set(table["track_id"]) == {"a"}
     middle = arrays["a"][1]
@@ -57,7 +57,7 @@ def test_spectrograms_are_means_of_blocks(tmp_path, monkeypatch, bands, frames):
     monkeypatch.setattr(examples, "_BANDS", bands)
     monkeypatch.setattr(examples, "_FRAMES", frames)
     arrays = noise(["a"], 1, *segment_shape(STFT))
-    table = heard(tmp_path, STFT, arrays, Spectrograms, {"x": "a", "y": "a"})["spectrograms"]
+    table = tables_of(tmp_path, STFT, arrays, Spectrograms, {"x": "a", "y": "a"})["spectrograms"]
     assert list(table.columns) == examples.SPECTROGRAMS
     assert set(table["tag"]) == {"x", "y"}
     grid = table[table["tag"] == "x"].pivot(index="frequency_hz", columns="time_s", values="level").to_numpy()
@@ -72,4 +72,4 @@ def test_spectrograms_are_means_of_blocks(tmp_path, monkeypatch, bands, frames):
 
 
 def test_no_typical_track_no_rows(tmp_path):
-    assert heard(tmp_path, STFT, noise(["a"], 1, *segment_shape(STFT)), Spectrograms, {"x": "elsewhere"}) == {}
+    assert tables_of(tmp_path, STFT, noise(["a"], 1, *segment_shape(STFT)), Spectrograms, {"x": "elsewhere"}) == {}

@@ -41,31 +41,31 @@ def tagged_by(descriptor, arrays):
 
 def test_regression_is_that_of_least_squares():
     values, targets = RNG.normal(3, [1, 10, 0.1], (50, 3)), RNG.random((50, 2)) < 0.4
-    found = regression(values, targets.astype(float))
-    wanted = LinearRegression().fit(values, targets)
-    np.testing.assert_allclose(found.raw, wanted.coef_.T)
-    scaled = found.raw * values.std(axis=0)[:, np.newaxis] / targets.std(axis=0)
-    np.testing.assert_allclose(found.standardised, scaled)
+    result = regression(values, targets.astype(float))
+    expected = LinearRegression().fit(values, targets)
+    np.testing.assert_allclose(result.raw, expected.coef_.T)
+    scaled = result.raw * values.std(axis=0)[:, np.newaxis] / targets.std(axis=0)
+    np.testing.assert_allclose(result.standardised, scaled)
     r2 = [LinearRegression().fit(values, targets[:, place]).score(values, targets[:, place]) for place in range(2)]
-    np.testing.assert_allclose(found.r2, r2)
+    np.testing.assert_allclose(result.r2, r2)
 
 
 def test_errors_are_those_of_a_simple_regression():
     x, y = RNG.normal(5, 2, 40), RNG.random(40)
-    wanted = linregress((x - x.mean()) / x.std(), (y - y.mean()) / y.std())
-    found = regression(x[:, np.newaxis], y[:, np.newaxis])
-    assert found.standardised[0, 0] == pytest.approx(wanted.slope)
-    assert found.error[0, 0] == pytest.approx(wanted.stderr)
+    expected = linregress((x - x.mean()) / x.std(), (y - y.mean()) / y.std())
+    result = regression(x[:, np.newaxis], y[:, np.newaxis])
+    assert result.standardised[0, 0] == pytest.approx(expected.slope)
+    assert result.error[0, 0] == pytest.approx(expected.stderr)
 
 
 @pytest.mark.filterwarnings("error")
 def test_what_never_varies_has_no_coefficient_and_disturbs_no_other():
     values, targets = RNG.normal(size=(30, 2)), RNG.random((30, 1))
     constant = np.insert(values, 1, 4.0, axis=1)
-    found, wanted = regression(constant, np.hstack([targets, np.ones_like(targets)])), regression(values, targets)
-    np.testing.assert_allclose(found.raw[[0, 2], 0], wanted.raw[:, 0])
-    assert np.isnan(found.raw[1]).all() and np.isnan(found.raw[:, 1]).all()
-    assert np.isnan(found.r2).tolist() == [False, True]
+    result, expected = regression(constant, np.hstack([targets, np.ones_like(targets)])), regression(values, targets)
+    np.testing.assert_allclose(result.raw[[0, 2], 0], expected.raw[:, 0])
+    assert np.isnan(result.raw[1]).all() and np.isnan(result.raw[:, 1]).all()
+    assert np.isnan(result.r2).tolist() == [False, True]
 
 
 @pytest.mark.filterwarnings("error")
@@ -149,13 +149,13 @@ def test_albums_are_not_on_both_sides_of_the_forest(tmp_path, monkeypatch):
 def test_every_set_of_descriptors_gives_what_it_has(tmp_path, set_of, size, features):
     given = FrontEnd.of(Descriptors(set=set_of)).rows()
     arrays = {track: np.arange(size, dtype=np.float32)[np.newaxis] for track in "ab"}
-    found = listener_of(tmp_path, arrays, index_of({"a": "x", "b": "y"}), set_of).features()
-    groups = pd.Series([name.partition("_")[0] for name in found.columns])
+    result = listener_of(tmp_path, arrays, index_of({"a": "x", "b": "y"}), set_of).features()
+    groups = pd.Series([name.partition("_")[0] for name in result.columns])
     assert groups.value_counts(sort=False).to_dict() == features
     # The values are their places among the names of the set.
     for feature, stem in {"pitch_C#": "chroma_stft", "timbre_02": "mfcc"}.items():
-        if feature in found:
-            name = given[int(found[feature].iloc[0])]
+        if feature in result:
+            name = given[int(result[feature].iloc[0])]
             assert name in (f"{stem}_02_mean", f"{stem}_mean_02")
 
 

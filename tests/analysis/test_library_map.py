@@ -47,8 +47,8 @@ def test_what_sounds_alike_lies_together_whatever_a_model_is_fed(tmp_path, setti
 
 def test_a_track_is_the_mean_and_deviation_of_its_bands():
     array = RNG.normal(size=(3, 5, 7)).astype(np.float32)
-    wanted = [*array.mean(axis=(0, 2)), *array.std(axis=(0, 2))]
-    assert summary(array, FrontEnd.of(STFT.front_end)) == pytest.approx(wanted, rel=1e-5)
+    expected = [*array.mean(axis=(0, 2)), *array.std(axis=(0, 2))]
+    assert summary(array, FrontEnd.of(STFT.front_end)) == pytest.approx(expected, rel=1e-5)
     assert summary(array[:, :, 0], FrontEnd.of(NUMBERS.front_end)) == pytest.approx(
         [*array[:, :, 0].mean(axis=0), *array[:, :, 0].std(axis=0)], rel=1e-5
     )
@@ -75,10 +75,10 @@ def test_components_are_those_of_standardised_features(shape):
     components, shares = principal_components(features)
     rest = np.delete(features, 3, axis=1).astype(float)
     kept = min(50, *rest.shape) - (shape[0] <= shape[1])
-    wanted = PCA(kept)
-    points = wanted.fit_transform((rest - rest.mean(axis=0)) / rest.std(axis=0))
+    expected = PCA(kept)
+    points = expected.fit_transform((rest - rest.mean(axis=0)) / rest.std(axis=0))
     np.testing.assert_allclose(np.abs(components[:, :kept]), np.abs(points), atol=1e-6)
-    assert shares[:kept] == pytest.approx(wanted.explained_variance_ratio_)
+    assert shares[:kept] == pytest.approx(expected.explained_variance_ratio_)
     assert (components[np.abs(components).argmax(axis=0), np.arange(50)] >= 0).all()
 
 

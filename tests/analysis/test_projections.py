@@ -28,10 +28,10 @@ def test_principal_components_are_those_of_the_whole_matrix(monkeypatch, block):
     monkeypatch.setattr(projections, "_BLOCK", block)
     arrays = RNG.normal(size=(30, 100)) * np.geomspace(5, 0.1, 100)
     plane, measures = pca(centred_products(list(arrays.astype(np.float32))))
-    wanted = PCA(2)
-    points = wanted.fit_transform(arrays)
+    expected = PCA(2)
+    points = expected.fit_transform(arrays)
     np.testing.assert_allclose(np.abs(plane), np.abs(points), rtol=1e-4, atol=1e-5)
-    assert measures["explained"] == pytest.approx(wanted.explained_variance_ratio_.sum(), rel=1e-5)
+    assert measures["explained"] == pytest.approx(expected.explained_variance_ratio_.sum(), rel=1e-5)
     assert (plane[np.abs(plane).argmax(axis=0), [0, 1]] > 0).all()
 
 
@@ -86,9 +86,9 @@ def test_samples_are_projected_in_full_scale(tmp_path):
     arrays = noise(list("abcd"), 3, *segment_shape(WAVEFORM))
     points = project(tmp_path, WAVEFORM, arrays, dict.fromkeys("abcd", "x"))["projections"]
     middle = np.stack([array[1] for array in arrays.values()])
-    wanted = PCA(2).fit_transform(middle)
+    expected = PCA(2).fit_transform(middle)
     plane = points[points["method"] == "pca"][["x", "y"]].to_numpy()
-    np.testing.assert_allclose(np.abs(plane), np.abs(wanted), rtol=1e-2, atol=1e-3)
+    np.testing.assert_allclose(np.abs(plane), np.abs(expected), rtol=1e-2, atol=1e-3)
 
 
 def test_of_long_slices_only_the_beginning_is_used(tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ TAGS = {"a": ("x",), "b": ("x", "y"), "c": ("y",), "d": ("x",), "e": ()}
 GAIN = {"a": 6.0, "b": -6.0, "c": 0.0, "d": 20.0}
 
 
-def heard(folder, settings, arrays, make, tags=TAGS):
+def tables_of(folder, settings, arrays, make, tags=TAGS):
     index = index_of(tags)
     source = Source.of("it", write_input(folder, index, settings, arrays))
     listener = make(source, membership(index))
@@ -47,7 +47,7 @@ def test_moments_are_those_of_all_vectors_at_once(given_vectors, offset):
 
 def test_variance_of_a_clip_is_that_of_all_its_samples(tmp_path):
     arrays = noise(list("abcd"), 3, *segment_shape(WAVEFORM))
-    table = heard(tmp_path, WAVEFORM, arrays, lambda *given: Variances(*given, GAIN))["variance"]
+    table = tables_of(tmp_path, WAVEFORM, arrays, lambda *given: Variances(*given, GAIN))["variance"]
     assert list(table.columns) == signals.VARIANCE
     row = table.set_index(["level", "tag"]).loc[("fed", "x")]
     stored = {track: np.rint(array * FULL_SCALE) / FULL_SCALE for track, array in arrays.items()}
@@ -63,20 +63,20 @@ def test_variance_of_a_clip_is_that_of_all_its_samples(tmp_path):
 
 def test_the_gain_of_normalising_is_taken_back(tmp_path):
     arrays = noise(["d"], 1, *segment_shape(WAVEFORM))
-    table = heard(tmp_path, WAVEFORM, arrays, lambda *given: Variances(*given, GAIN))["variance"]
+    table = tables_of(tmp_path, WAVEFORM, arrays, lambda *given: Variances(*given, GAIN))["variance"]
     table = table.set_index(["level", "tag"])["mean"]
     assert table["fed", "x"] == pytest.approx(100 * table["recorded", "x"])
 
 
 def test_of_peak_normalised_segments_the_recorded_level_is_unknown(tmp_path):
     arrays = noise(["a"], 1, *segment_shape(WAVEFORM))
-    table = heard(tmp_path, WAVEFORM.model_copy(update={"peak": True}), arrays, lambda *g: Variances(*g, GAIN))
+    table = tables_of(tmp_path, WAVEFORM.model_copy(update={"peak": True}), arrays, lambda *g: Variances(*g, GAIN))
     assert set(table["variance"]["level"]) == {"fed"}
 
 
 def test_a_tag_that_no_clip_bears_has_no_distribution(tmp_path):
     arrays = noise(["a"], 1, *segment_shape(WAVEFORM))
-    table = heard(tmp_path, WAVEFORM, arrays, lambda *given: Variances(*given, GAIN))["variance"]
+    table = tables_of(tmp_path, WAVEFORM, arrays, lambda *given: Variances(*given, GAIN))["variance"]
     row = table.set_index(["level", "tag"]).loc[("fed", "y")]
     assert row["clips"] == 0
     assert row.drop(["clips", "input"]).isna().all()
@@ -89,7 +89,7 @@ def test_spectrum_of_a_tag_is_the_mean_over_time_and_clips(tmp_path, settings):
         track: array[: 1 + place]
         for place, (track, array) in enumerate(noise(list("abcd"), 4, *segment_shape(settings)).items())
     }
-    table = heard(tmp_path, settings, arrays, Spectra)["spectra"]
+    table = tables_of(tmp_path, settings, arrays, Spectra)["spectra"]
     assert list(table.columns) == signals.SPECTRA
     own = np.stack([arrays[track].astype(np.float16).astype(float).mean(axis=(0, 2)) for track in "abd"])
     rows = table[table["tag"] == "x"]
@@ -100,9 +100,9 @@ def test_spectrum_of_a_tag_is_the_mean_over_time_and_clips(tmp_path, settings):
 
 
 def test_a_tag_that_no_clip_bears_has_no_spectrum(tmp_path):
-    tables = heard(tmp_path, STFT, noise(["c"], 1, *segment_shape(STFT)), Spectra)
+    tables = tables_of(tmp_path, STFT, noise(["c"], 1, *segment_shape(STFT)), Spectra)
     assert set(tables["spectra"]["tag"]) == {"y"}
-    assert heard(tmp_path / "none", STFT, noise(["e"], 1, *segment_shape(STFT)), Spectra) == {}
+    assert tables_of(tmp_path / "none", STFT, noise(["e"], 1, *segment_shape(STFT)), Spectra) == {}
 
 
 def test_frequencies_and_units_are_those_of_the_front_end():

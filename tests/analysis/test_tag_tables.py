@@ -74,12 +74,12 @@ def test_tracks_are_counted_by_their_number_of_tags():
 @given(marks)
 def test_phi_is_pearsons_correlation(columns):
     marked = marked_of(columns)
-    found = tags.correlations(marked, most=5).pivot(index="first", columns="second", values="phi")
+    result = tags.correlations(marked, most=5).pivot(index="first", columns="second", values="phi")
     with np.errstate(invalid="ignore", divide="ignore"):
-        wanted = np.atleast_2d(np.corrcoef(marked.to_numpy(float), rowvar=False))
+        expected = np.atleast_2d(np.corrcoef(marked.to_numpy(float), rowvar=False))
     varies = marked.nunique().to_numpy() > 1
-    np.testing.assert_allclose(found.to_numpy()[np.ix_(varies, varies)], wanted[np.ix_(varies, varies)], atol=1e-9)
-    assert np.isnan(found.to_numpy()[~varies]).all()
+    np.testing.assert_allclose(result.to_numpy()[np.ix_(varies, varies)], expected[np.ix_(varies, varies)], atol=1e-9)
+    assert np.isnan(result.to_numpy()[~varies]).all()
 
 
 @given(marks, st.integers(1, 40))

@@ -123,8 +123,8 @@ def test_ogg_files_in_one(tmp_path, subtype):
 
 
 def pages(content: bytes) -> list[bytes]:
-    found = list(ogg.pages(io.BytesIO(content)))
-    return [content[page.start : page.start + 27 + len(page.segments) + len(page.body)] for page in found]
+    result = list(ogg.pages(io.BytesIO(content)))
+    return [content[page.start : page.start + 27 + len(page.segments) + len(page.body)] for page in result]
 
 
 def scanned(content: bytes) -> ogg.Streams:
@@ -262,9 +262,9 @@ def test_an_excerpt_reads_like_a_file_of_its_own(content, header, bounds, steps)
     excerpt, plain = Excerpt(io.BytesIO(content), start, stop, header=header), io.BytesIO(header + content[start:stop])
     for kind, number in steps:
         if kind == "r":
-            found = excerpt.read(number)
-            assert found == plain.read(len(found))
-            assert found or not number or not plain.read(1)
+            result = excerpt.read(number)
+            assert result == plain.read(len(result))
+            assert result or not number or not plain.read(1)
         elif kind == "s":
             assert excerpt.seek(number) == plain.seek(number)
         elif kind == "c":

@@ -232,8 +232,8 @@ def test_what_equal_samples_are(tmp_path, tracks):
     music = np.round(synthesise(1.5, seed=0) * 2**15).astype("<i2")
     path = write_audio(tmp_path / "x.wav", music)
     mean = (music[:, 0].astype("<f4") + music[:, 1].astype("<f4")) / 2 / 2**15
-    wanted = hashlib.sha256(RATE.to_bytes(4, "little") + mean.astype("<f4").tobytes()).hexdigest()
-    assert run([catalogued(path)], tmp_path / "out")[0]["samples_sha256"] == wanted
+    expected = hashlib.sha256(RATE.to_bytes(4, "little") + mean.astype("<f4").tobytes()).hexdigest()
+    assert run([catalogued(path)], tmp_path / "out")[0]["samples_sha256"] == expected
 
 
 def test_a_hang_costs_one_track(tmp_path, tracks, monkeypatch):

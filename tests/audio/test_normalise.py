@@ -73,8 +73,8 @@ def test_resampling_and_mean_of_the_channels(tmp_path):
     assert (record.frames, record.source_rate, record.seconds) == (2 * RATE, 48_000, 2.0)
     written = read_ogg(tmp_path / "out.ogg") * 10 ** (-record.gain_db / 20)
     axis = np.arange(2 * RATE) / RATE
-    wanted = 0.25 * np.sin(2 * np.pi * 500 * axis) + 0.125 * np.sin(2 * np.pi * 2000 * axis)
-    assert np.sqrt(np.mean((written - wanted)[2000:-2000] ** 2)) < 0.01
+    expected = 0.25 * np.sin(2 * np.pi * 500 * axis) + 0.125 * np.sin(2 * np.pi * 2000 * axis)
+    assert np.sqrt(np.mean((written - expected)[2000:-2000] ** 2)) < 0.01
     assert abs(written.mean()) < 1e-3
 
 

@@ -157,12 +157,12 @@ class _Elements(html.parser.HTMLParser):
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.found: list[tuple[str, list[tuple[str, str | None]]]] = []
+        self.elements: list[tuple[str, list[tuple[str, str | None]]]] = []
         self.feed(page)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, attrs))
+        self.elements.append((tag, attrs))
 
 
 def without_own_script(page: str, script: str) -> str:
@@ -181,10 +181,10 @@ def html_violations(page: str, *templates: str, beside: Path | None = None) -> l
     in it and files `beside` it, and elements and attributes that stand in none of the templates (Jinja sources), if
     there are any.
     """
-    elements = _Elements(page).found
+    elements = _Elements(page).elements
     allowed: dict[str, set[str]] = {}
     for template in templates:
-        for tag, attributes in _Elements(_TEMPLATE_CODE.sub("", template)).found:
+        for tag, attributes in _Elements(_TEMPLATE_CODE.sub("", template)).elements:
             allowed.setdefault(tag, set()).update(name for name, _ in attributes)
     violations = []
     for tag, attributes in elements:

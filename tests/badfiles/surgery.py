@@ -25,12 +25,12 @@ def chunk(name: bytes, content: bytes, *, size: int | None = None, order: str = 
 
 def chunks(file: bytes, *, order: str = "<") -> dict[bytes, bytes]:
     """Return the chunks of a RIFF WAVE or AIFF file by name, in order."""
-    found, place = {}, 12
+    result, place = {}, 12
     while place + 8 <= len(file):
         name, size = struct.unpack_from(order + "4sI", file, place)
-        found[name] = file[place + 8 : place + 8 + size]
+        result[name] = file[place + 8 : place + 8 + size]
         place += 8 + size + size % 2
-    return found
+    return result
 
 
 def riff(*parts: bytes, form: bytes = b"RIFF", kind: bytes = b"WAVE", order: str = "<") -> bytes:
@@ -85,14 +85,14 @@ BEGIN, END = 2, 4  # flags of the first and the last page of a stream
 
 def pages(file: bytes) -> list[Page]:
     """Return the pages of an Ogg file."""
-    found, place = [], 0
+    result, place = [], 0
     while place < len(file):
         _, _, flags, granule, serial, sequence, _, segments = struct.unpack_from("<4sBBqIIIB", file, place)
         start = place + 27 + segments
         lacing = file[place + 27 : start]
         place = start + sum(lacing)
-        found.append(Page(flags, granule, serial, sequence, lacing, file[start:place]))
-    return found
+        result.append(Page(flags, granule, serial, sequence, lacing, file[start:place]))
+    return result
 
 
 def ogg(parts: Sequence[Page]) -> bytes:

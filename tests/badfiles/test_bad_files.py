@@ -34,11 +34,11 @@ LARGEST = 10**8  # bytes that are worth reading
 class Outcome:
     """What became of the corpus.
 
-    `said` holds verdict, codes and message of each case, `before` and `after` all that lies in the folders.
+    `verdicts` holds verdict, codes and message of each case, `before` and `after` all that lies in the folders.
     """
 
     paths: dict[str, bytes]
-    said: dict[str, tuple[str, frozenset[str], str]]
+    verdicts: dict[str, tuple[str, frozenset[str], str]]
     rows: list[dict]
     in_class: Counter[str]
     ignored: Counter[str]
@@ -84,7 +84,7 @@ def _unscanned(name: str, path: bytes) -> dict:
 
 def _snapshot(root: Path) -> dict[bytes, tuple]:
     """Return kind, size, time and content of all that lies below a folder."""
-    found = {}
+    result = {}
     for folder, folders, files, place in os.fwalk(bytes(root)):
         for name in [*folders, *files]:
             status = os.stat(name, dir_fd=place, follow_symlinks=False)
@@ -95,8 +95,8 @@ def _snapshot(root: Path) -> dict[bytes, tuple]:
                     content = hashlib.sha256(file.read()).digest()
             elif stat.S_ISLNK(status.st_mode):
                 content = os.readlink(name, dir_fd=place)
-            found[os.path.join(folder, name)] = (status.st_mode, status.st_size, status.st_mtime_ns, content)
-    return found
+            result[os.path.join(folder, name)] = (status.st_mode, status.st_size, status.st_mtime_ns, content)
+    return result
 
 
 def _count(root: Path) -> int:
@@ -111,46 +111,46 @@ def _count(root: Path) -> int:
 def _said(paths, tracks, rows) -> dict[str, tuple[str, frozenset[str], str]]:
     """Return what the catalogue and the workers say of each case, joined as the index joins it."""
     of_path = {track["path"]: (track, row) for track, row in zip(tracks, rows, strict=True)}
-    said = {}
+    verdicts = {}
     for name, path in paths.items():
         owner = path if path in of_path else next((other for other in of_path if other.startswith(path + b"/")), None)
         if owner is None:
-            said[name] = ("ignored", frozenset(), "")
+            verdicts[name] = ("ignored", frozenset(), "")
             continue
         track, row = of_path[owner]
         if row["verdict"] == "quarantine":
-            said[name] = ("quarantine", frozenset(row["reason"].split()), row["message"])
+            verdicts[name] = ("quarantine", frozenset(row["reason"].split()), row["message"])
         else:
             codes = frozenset(f"{track['reason']} {row['reason']}".split())
-            said[name] = (verdict_of(codes), codes, row["message"])
-    return said
+            verdicts[name] = (verdict_of(codes), codes, row["message"])
+    return verdicts
 
 
 def test_every_case_ends_as_the_golden_table_says(outcome):
-    wanted = golden()
+    expected = golden()
     if os.geteuid() == 0:  # may read anything
-        del wanted["C30-no-permission"]
-    assert sorted(wanted) == sorted(outcome.said), "the table and the corpus hold different cases"
+        del expected["C30-no-permission"]
+    assert sorted(expected) == sorted(outcome.verdicts), "the table and the corpus hold different cases"
     differences = [
         f"{name}: wanted {case.verdict} {' '.join(sorted(case.codes))} ({case.why}), "
         f"got {verdict} {' '.join(sorted(codes))}: {message}"
-        for name, case in wanted.items()
-        for verdict, codes, message in [outcome.said[name]]
+        for name, case in expected.items()
+        for verdict, codes, message in [outcome.verdicts[name]]
         if (verdict, codes) != (case.verdict, case.codes)
     ]
-    assert not differences, f"{len(differences)} of {len(wanted)} differ:\n" + "\n".join(differences)
+    assert not differences, f"{len(differences)} of {len(expected)} differ:\n" + "\n".join(differences)
 
 
 def test_every_file_is_accepted_warned_quarantined_or_ignored(outcome):
     ended = Counter()
     for name, path in outcome.paths.items():
         if b"/music/" in path:
-            ended[path.split(b"/music/")[1].split(b"/")[0].decode(), outcome.said[name][0]] += 1
+            ended[path.split(b"/music/")[1].split(b"/")[0].decode(), outcome.verdicts[name][0]] += 1
     for folder, files in outcome.in_class.items():
         judged = sum(ended[folder, verdict] for verdict in ("accept", "warn", "quarantine"))
         assert judged + outcome.ignored[folder] == files, folder
         assert outcome.ignored[folder] == ended[folder, "ignored"], folder
-    assert len(outcome.rows) == sum(verdict != "ignored" for verdict, _, _ in outcome.said.values())
+    assert len(outcome.rows) == sum(verdict != "ignored" for verdict, _, _ in outcome.verdicts.values())
 
 
 def test_every_message_is_a_plain_sentence(outcome):

@@ -10,10 +10,10 @@ SERIOUS = ("serious", "critical")
 
 def serious_violations(page: Page) -> list[str]:
     """Return what axe-core finds wrong for people who cannot see, hear or point well."""
-    found = Axe().run(page).response["violations"]
+    result = Axe().run(page).response["violations"]
     return [
         f"{violation['id']}: {violation['help']} ({node['target']}, {node.get('failureSummary', '')})"
-        for violation in found
+        for violation in result
         if violation["impact"] in SERIOUS
         for node in violation["nodes"][:3]
     ]
@@ -67,8 +67,8 @@ def fits(page: Page) -> bool:
 
 def brightness(page: Page) -> float:
     """Return the brightness of the ground, 0 to 255."""
-    told = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    return sum(map(float, re.findall(r"[\d.]+", told)[:3])) / 3
+    message = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return sum(map(float, re.findall(r"[\d.]+", message)[:3])) / 3
 
 
 def outline(page: Page) -> list[str]:

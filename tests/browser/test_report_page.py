@@ -96,21 +96,21 @@ def test_rows_are_put_in_order_and_filtered(written, visit):
 
 def test_the_map_tells_what_is_pointed_at_and_plays_it(written, visit):
     page = visit(written["tame"])
-    canvas, said = page.locator("canvas.points"), page.locator(".map .said")
+    canvas, output = page.locator("canvas.points"), page.locator(".map .said")
     canvas.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowUp")
-    assert said.inner_text().startswith("name 2: name 2, predicted as name 3")
+    assert output.inner_text().startswith("name 2: name 2, predicted as name 3")
     page.keyboard.press("Enter")
     page.wait_for_function("() => document.getElementById('audio').currentTime > 0")
     box = canvas.bounding_box()
     canvas.hover(position={"x": 14, "y": box["height"] - 15})
-    assert said.inner_text().startswith("name 0: name 0")
+    assert output.inner_text().startswith("name 0: name 0")
     page.get_by_label("t-SNE").check()
     page.locator(".legend input").first.uncheck()
     canvas.hover(position={"x": 40, "y": box["height"] - 15})
     canvas.hover(position={"x": 14, "y": box["height"] - 15})
-    assert said.inner_text().startswith("name 0: name 0")
+    assert output.inner_text().startswith("name 0: name 0")
 
 
 def test_without_scripts_all_is_there_but_lists_excerpts_and_map(written, browser):

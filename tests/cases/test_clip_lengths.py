@@ -49,11 +49,11 @@ def clips(tmp_path_factory):
 @pytest.mark.parametrize("kind", [kind for kind in EVERY_KIND if kind != "beats"])
 def test_every_segmentation_uses_a_clip_of_29_98_s(clips, kind):
     settings = InputSettings(front_end=AT_22K, segments={"kind": kind, **EVERY_KIND[kind]})
-    found = cut(clips(FMA_SAMPLES), settings, track_id=TRACK)
-    assert found.array.shape == (1, 128, 1_292 if "frames" in EVERY_KIND[kind] else 1 + 30 * 22_050 // 512)
+    result = cut(clips(FMA_SAMPLES), settings, track_id=TRACK)
+    assert result.array.shape == (1, 128, 1_292 if "frames" in EVERY_KIND[kind] else 1 + 30 * 22_050 // 512)
     # A segment of frames ends with the center of its last one.
     samples = 1_291 * 512 if "frames" in EVERY_KIND[kind] else 30 * 22_050
-    assert found.padded_s == (samples - FMA_SAMPLES // 2) / 22_050
+    assert result.padded_s == (samples - FMA_SAMPLES // 2) / 22_050
 
 
 @pytest.mark.parametrize("front_end", ["waveform", "descriptors", "maps", "stft"])
@@ -61,11 +61,11 @@ def test_every_front_end_uses_it_and_sees_zeros_at_its_end(clips, front_end):
     settings = InputSettings(
         front_end={"kind": front_end, "sample_rate": 22_050}, segments={"kind": "whole", "seconds": 3}
     )
-    found = cut(clips(int(2.95 * RATE)), settings, track_id=TRACK)
-    assert len(found.array) == 1 and np.isfinite(found.array).all()
-    assert found.padded_s == pytest.approx(0.05, abs=1e-4)
+    result = cut(clips(int(2.95 * RATE)), settings, track_id=TRACK)
+    assert len(result.array) == 1 and np.isfinite(result.array).all()
+    assert result.padded_s == pytest.approx(0.05, abs=1e-4)
     if front_end == "waveform":
-        assert not found.array[0, -round(0.05 * 22_050) :].any() and found.array[0, : int(2.9 * 22_050)].any()
+        assert not result.array[0, -round(0.05 * 22_050) :].any() and result.array[0, : int(2.9 * 22_050)].any()
 
 
 @pytest.mark.parametrize(("seconds", "slices"), [(6.0, 2), (5.95, 2), (5.93, 1), (3.0, 1), (2.95, 1), (2.93, 0)])
@@ -73,9 +73,9 @@ def test_the_last_of_several_may_lack_as_much_and_no_other(clips, seconds, slice
     settings = InputSettings(
         front_end={"kind": "waveform"}, segments={"kind": "sliding", "seconds": 3, "hop": 3, "count": 2}
     )
-    found = cut(clips(round(seconds * RATE)), settings, track_id=TRACK)
-    assert len(found.array) == slices
-    assert found.padded_s == pytest.approx(max(0, 3 * slices - seconds), abs=1e-4)
+    result = cut(clips(round(seconds * RATE)), settings, track_id=TRACK)
+    assert len(result.array) == slices
+    assert result.padded_s == pytest.approx(max(0, 3 * slices - seconds), abs=1e-4)
 
 
 def test_a_tolerance_of_nothing_pads_nothing(clips):

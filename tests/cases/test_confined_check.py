@@ -60,8 +60,8 @@ def look(request, capsys):
     def check():
         arguments = ["music"] if request.param == "folder" else ["--configfile", "my.yaml"]
         code = main(["check", "--json", *arguments])
-        told = json.loads(capsys.readouterr().out)
-        return code, told if request.param == "folder" else told["datasets"][0]
+        message = json.loads(capsys.readouterr().out)
+        return code, message if request.param == "folder" else message["datasets"][0]
 
     return check
 
@@ -146,13 +146,13 @@ def odd_files(tmp_path):
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
 def test_only_regular_files_are_read(odd_files, kind):
     with pytest.raises(UserError, match=f"is a {kind}, but a playlist is needed"):
-        read_regular(odd_files[kind], most=10, wanted="a playlist")
+        read_regular(odd_files[kind], most=10, expected="a playlist")
 
 
 def test_no_more_is_read_than_such_a_file_can_have(tmp_path):
     (tmp_path / "large").write_bytes(bytes(2_000))
     with pytest.raises(UserError, match="has 2 kB, and a playlist has 1 kB at most"):
-        read_regular(tmp_path / "large", most=1_000, wanted="a playlist")
+        read_regular(tmp_path / "large", most=1_000, expected="a playlist")
     with pytest.raises(UserError, match="goes on after 5 bytes"):
         read_regular("/proc/self/status", most=5)
     assert read_regular(tmp_path / "large", most=2_000) == bytes(2_000)

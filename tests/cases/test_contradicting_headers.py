@@ -100,10 +100,10 @@ def test_streams_that_leave_sizes_open_are_no_contradiction(judged):
 
 
 def test_none_of_the_detectable_changes_goes_unnoticed(monkeypatch):
-    found = contradictions.run(400, seed=7, flips=21)
-    assert found.detectable > 200
-    assert not found.silent, found
-    assert (found.flips_found, found.flips) == (21, 21)
+    result = contradictions.run(400, seed=7, flips=21)
+    assert result.detectable > 200
+    assert not result.silent, result
+    assert (result.flips_found, result.flips) == (21, 21)
     monkeypatch.setattr(container, "check_header", lambda *_: [])
     assert len(contradictions.run(100, seed=7, flips=0).silent) > 10
 

@@ -142,16 +142,16 @@ def test_classes_and_artists_of_a_manifest(name, tmp_path):
     for row in rows:
         (tmp_path / row["path"]).write_bytes(b"x")
     pd.DataFrame(rows).to_csv(tmp_path / "list.csv", index=False)
-    found = find(Manifest(layout="manifest", path=str(tmp_path / "list.csv")))
-    assert {track.label for track in found.tracks} == {tidy(row["label"]) for row in rows}
-    assert all(is_harmless(track.label + track.artist) for track in found.tracks)
+    result = find(Manifest(layout="manifest", path=str(tmp_path / "list.csv")))
+    assert {track.label for track in result.tracks} == {tidy(row["label"]) for row in rows}
+    assert all(is_harmless(track.label + track.artist) for track in result.tracks)
 
 
 @pytest.mark.parametrize("name", WRITABLE)
 def test_the_page_over_all_studies(name, tmp_path):
     place = tmp_path / "mine/report/data/summary.json"
     place.parent.mkdir(parents=True)
-    told = {
+    message = {
         "tracks": 1,
         "classes": 2,
         "quarantined": 0,
@@ -161,7 +161,7 @@ def test_the_page_over_all_studies(name, tmp_path):
         "low": 0,
         "high": 1,
     }
-    write_sealed(place, told | {"title": f"<b>{name}", "sentences": [name], "level": name})
+    write_sealed(place, message | {"title": f"<b>{name}", "sentences": [name], "level": name})
     page = overview([place], tmp_path)
     assert is_harmless(page)
     assert "<b>" not in page.split("<main")[1].split("<h2")[1].split("</h2>")[0]

@@ -50,9 +50,9 @@ def music(tmp_path):
 
 
 def test_side_files_are_counted_and_no_tracks(music):
-    found = list_dataset(Folders(layout="folders", path=str(music)))
-    assert {track.path for track in found.tracks} == {b"goa/1.wav", b"goa/2.wav", b"techno/1.wav", b"techno/2.wav"}
-    assert found.ignored == {"goa": len(SIDE_FILES)}
+    result = list_dataset(Folders(layout="folders", path=str(music)))
+    assert {track.path for track in result.tracks} == {b"goa/1.wav", b"goa/2.wav", b"techno/1.wav", b"techno/2.wav"}
+    assert result.ignored == {"goa": len(SIDE_FILES)}
 
 
 def test_side_files_are_not_predicted_either(music):
@@ -77,10 +77,10 @@ def test_magnatagatune_in_another_format(tmp_path, suffix):
     for clip in clips:
         (tmp_path / clip).parent.mkdir()
         (tmp_path / clip).with_suffix(f".{suffix}").write_bytes(clip.encode())
-    found = list_dataset(MagnaTagATune(layout="magnatagatune", path=str(tmp_path)))
-    assert [track.path.decode() for track in found.tracks] == [clip.replace("mp3", suffix) for clip in clips]
-    assert [track.artist for track in found.tracks] == ["bach", "kiya"]
-    assert "2 tracks found in another format than the published one" in found.notices
+    result = list_dataset(MagnaTagATune(layout="magnatagatune", path=str(tmp_path)))
+    assert [track.path.decode() for track in result.tracks] == [clip.replace("mp3", suffix) for clip in clips]
+    assert [track.artist for track in result.tracks] == ["bach", "kiya"]
+    assert "2 tracks found in another format than the published one" in result.notices
 
 
 @pytest.fixture
@@ -108,17 +108,17 @@ def found_of_fma(fma):
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "m4a"])
 def test_fma_in_another_format_keeps_what_is_known_of_its_clips(fma, suffix):
     write(fma / "clips", f"000/000002.{suffix}", f"001/001486.{suffix}")
-    found = found_of_fma(fma)
-    assert {track.path.decode() for track in found.tracks} == {f"000/000002.{suffix}", f"001/001486.{suffix}"}
-    assert [track.reason for track in found.tracks] == ["", "W_KNOWN_ISSUE"]
+    result = found_of_fma(fma)
+    assert {track.path.decode() for track in result.tracks} == {f"000/000002.{suffix}", f"001/001486.{suffix}"}
+    assert [track.reason for track in result.tracks] == ["", "W_KNOWN_ISSUE"]
 
 
 def test_fma_with_two_copies_of_a_clip_takes_the_published_one_and_says_so(fma):
     write(fma / "clips", "000/000002.wav", "000/000002.mp3", "001/001486.flac")
-    found = found_of_fma(fma)
-    assert {track.path.decode() for track in found.tracks} == {"000/000002.mp3", "001/001486.flac"}
-    assert "1 further copy in another format skipped" in found.notices
-    assert found.ignored == {"": 1}
+    result = found_of_fma(fma)
+    assert {track.path.decode() for track in result.tracks} == {"000/000002.mp3", "001/001486.flac"}
+    assert "1 further copy in another format skipped" in result.notices
+    assert result.ignored == {"": 1}
 
 
 def coded(codec, muxer, rate=44_100, **coding):
@@ -213,13 +213,13 @@ def coded_files(tmp_path_factory):
 def test_a_file_is_decoded_and_nothing_is_said_against_it(coded_files, suffix):
     coded_file = coded_files / f"song.{suffix}"
     decoded = decode(str(coded_file), max_seconds=60, thresholds=SETTINGS.thresholds)
-    wanted = 1.25 if coded_file.suffix in (".dsf", ".dff") else 2.0
-    assert decoded.seconds == pytest.approx(wanted, abs=0.06)
-    said = {caution.reason for caution in check(decoded, SETTINGS)} | set(
+    expected = 1.25 if coded_file.suffix in (".dsf", ".dff") else 2.0
+    assert decoded.seconds == pytest.approx(expected, abs=0.06)
+    output = {caution.reason for caution in check(decoded, SETTINGS)} | set(
         extension_warning(str(coded_file), decoded.container)
     )
-    assert said == set()
-    assert probe(str(coded_file), thresholds=SETTINGS.thresholds, max_seconds=60) == pytest.approx(wanted, abs=0.1)
+    assert output == set()
+    assert probe(str(coded_file), thresholds=SETTINGS.thresholds, max_seconds=60) == pytest.approx(expected, abs=0.1)
     assert coded_file.suffix.encode() in AUDIO_FILES | {b".mkv"}
 
 
@@ -323,13 +323,13 @@ def albums(sizes):
 
 def test_where_each_class_is_one_album_the_way_out_is_named_and_works():
     tracks = albums({"goa": 6, "techno": 6})
-    with pytest.raises(UserError, match=r"2 groups|folds need at least 3 groups") as told:
+    with pytest.raises(UserError, match=r"2 groups|folds need at least 3 groups") as message:
         feasibility.check(tracks, FoldSettings(count=3))
-    assert "set folds.group to false" in str(told.value)
+    assert "set folds.group to false" in str(message.value)
     feasibility.check(tracks, FoldSettings(count=3, group=False))
 
 
 def test_it_is_not_named_where_it_does_not_help():
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as message:
         feasibility.check(albums({"goa": 2, "techno": 6}), FoldSettings(count=3))
-    assert "folds.group" not in str(told.value)
+    assert "folds.group" not in str(message.value)

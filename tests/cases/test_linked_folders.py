@@ -55,9 +55,9 @@ def test_verify_and_tidy_follow_links(linked):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(ogg.read_bytes())
     before = tree_of(results)
-    told = forked(linked, [["genreflow", "verify"], ["genreflow", "tidy"], ["genreflow", "tidy", "--delete"]])
-    (found, printed, _), (counted, listed, kept), (deleted, _, tidied) = told
-    assert found == 5 and str(ogg.relative_to(results)) in printed, printed
+    message = forked(linked, [["genreflow", "verify"], ["genreflow", "tidy"], ["genreflow", "tidy", "--delete"]])
+    (result, printed, _), (counted, listed, kept), (deleted, _, tidied) = message
+    assert result == 5 and str(ogg.relative_to(results)) in printed, printed
     assert counted == deleted == 0 and "tiny: 2 files" in listed, listed
     assert kept == before
     assert set(before) - set(tidied) == {str(path.relative_to(results)) for path in unneeded}
@@ -128,8 +128,8 @@ def test_each_real_folder_is_entered_once_and_nothing_that_holds_the_results(sma
     }
     for name, target in links.items():
         (small / name).symlink_to(target, target_is_directory=True)
-    found = [path.relative_to(small) for path in files_below(small)]
-    assert found == expected
+    result = [path.relative_to(small) for path in files_below(small)]
+    assert result == expected
     _sweep(small)
     assert (beside / ".mine.tmp").exists()
 
@@ -162,15 +162,15 @@ def test_a_folder_that_is_none_is_told_in_words(built, tmp_path):
     project.home = built.home
     project.work.mkdir()
     (project.work / "my.yaml").write_text("studies: []\n")
-    wanted, commands = [], []
+    goal, commands = [], []
     for name, kind in product(("results", ".snakemake", "logs"), ("file", "link")):
         place = project.work / f"{kind} {name}" / name
         place.parent.mkdir()
         place.symlink_to("nowhere") if kind == "link" else place.touch()
         for words in (["run"], ["run", "-n"], ["tidy"], *([["verify"]] if name == "results" else [])):
-            wanted.append(f"{place} is a {kind}")
+            goal.append(f"{place} is a {kind}")
             commands.append(["genreflow", *words, "--directory", place.parent.name])
-    for sentence, (code, printed, _) in zip(wanted, forked(project, commands), strict=True):
+    for sentence, (code, printed, _) in zip(goal, forked(project, commands), strict=True):
         assert code == 5 and sentence in printed and "Traceback" not in printed, printed
 
 

@@ -289,7 +289,7 @@ def test_a_figure_reads_the_tables_that_it_needs(tmp_path):
 # ---- The page
 
 
-def heard(classes: int, tracks: int) -> ConfusionBrowser:
+def browser_of(classes: int, tracks: int) -> ConfusionBrowser:
     rng = np.random.default_rng(0)
     true, predicted = rng.integers(0, classes, (2, tracks))
     cells: dict[tuple[int, int], list] = {}
@@ -302,10 +302,10 @@ def heard(classes: int, tracks: int) -> ConfusionBrowser:
 
 
 def test_the_page_lists_no_more_tracks_of_many_classes():
-    panel = heard(MANY, 30_000)
-    told = json.loads(page_data([panel], None, {}, {}))
-    [shown] = told["panels"]
-    assert len(told["tracks"]) == MOST_LISTED
+    panel = browser_of(MANY, 30_000)
+    message = json.loads(page_data([panel], None, {}, {}))
+    [shown] = message["panels"]
+    assert len(message["tracks"]) == MOST_LISTED
     assert sum(len(cell["tracks"]) for cell in shown["cells"].values()) == MOST_LISTED
     assert sum(shown["totals"]) == 30_000
     largest = max(len(tracks) for cell, tracks in panel.cells.items() if cell not in panel.right)
@@ -376,15 +376,15 @@ def test_drawing_a_matrix_of_many_classes_uses_no_more_than_it_asks_for(planned)
     place = {"model": "psytrance_cnn", "setting": "base", "protocol": "all"}
     rows = confusion_rows(MANY, whole=False).assign(level="track", **place)
     write_table(folder / "confusion.parquet", rows, Header("table", "key"))
-    told = {"headline": place, "protocols": {"all": {"standin": False}}, "published": None}
+    message = {"headline": place, "protocols": {"all": {"standin": False}}, "published": None}
     job = {
         "input": {"tables": [str(folder / "confusion.parquet")], "index": ""},
         "output": {"png": str(folder / "a.png"), "svg": str(folder / "a.svg")},
-        "params": {"study": told, "figure": shown, "key": "key"},
+        "params": {"study": message, "figure": shown, "key": "key"},
         "wildcards": {"study": "many"},
     }
-    used, asked = peak_mb(folder, "draw_figure.py", job), job_resources.drawing_mb(study, shown)
-    assert used <= asked <= 4 * used
+    used, requested = peak_mb(folder, "draw_figure.py", job), job_resources.drawing_mb(study, shown)
+    assert used <= requested <= 4 * used
     width, height = Image.open(folder / "a.png").size
     assert width * height <= save.MAX_PIXELS
 
@@ -414,4 +414,4 @@ def test_no_job_of_a_small_project_uses_more_than_it_asks_for(monkeypatch):
     monkeypatch.syspath_prepend(HOME / "benchmarks")
     measured_jobs = importlib.import_module("memory").measured(FEW)
     assert len(measured_jobs["rule"].unique()) >= 15
-    assert measured_jobs[measured_jobs["used"] > measured_jobs["asked"]].empty
+    assert measured_jobs[measured_jobs["used"] > measured_jobs["requested"]].empty

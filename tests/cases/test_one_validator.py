@@ -70,11 +70,11 @@ def planned(capsys, *entries):
 
 def refused(capsys, *entries):
     """Return what both print, once it is the same, and a user's mistake."""
-    code, told = checked(capsys, *(["--config", *entries] if entries else []))
-    assert (code, told) == planned(capsys, *entries)
-    assert code == 2, told
-    assert not re.search("Traceback|bug|report it", told), told
-    return told
+    code, message = checked(capsys, *(["--config", *entries] if entries else []))
+    assert (code, message) == planned(capsys, *entries)
+    assert code == 2, message
+    assert not re.search("Traceback|bug|report it", message), message
+    return message
 
 
 def config(text):
@@ -170,18 +170,18 @@ STUDY_MISTAKES = {
 @pytest.mark.parametrize(("mistake", "sentence"), CONFIG_MISTAKES.items(), ids=lambda text: text[:40])
 def test_mistakes_in_config(work, capsys, mistake, sentence):
     write(config(mistake))
-    told = refused(capsys)
-    assert re.search(sentence, told), told
-    assert "my.yaml" in told
+    message = refused(capsys)
+    assert re.search(sentence, message), message
+    assert "my.yaml" in message
 
 
 @pytest.mark.parametrize(("mistake", "sentence"), STUDY_MISTAKES.items(), ids=lambda text: text[:40])
 def test_mistakes_in_a_study(work, capsys, mistake, sentence):
     without = re.findall(r"^\w+", mistake)
     write(study=study(mistake, *without))
-    told = refused(capsys)
-    assert re.search(sentence, told), told
-    assert "own" in told
+    message = refused(capsys)
+    assert re.search(sentence, message), message
+    assert "own" in message
 
 
 @pytest.mark.parametrize(
@@ -199,8 +199,8 @@ def test_mistakes_in_a_study(work, capsys, mistake, sentence):
 )
 def test_files_that_are_no_study(work, capsys, content, sentence):
     write(study=content)
-    told = refused(capsys)
-    assert sentence in told and "own.yaml" in told
+    message = refused(capsys)
+    assert sentence in message and "own.yaml" in message
     write(content if content else "[]")
     assert "my.yaml" in refused(capsys)
 
@@ -260,19 +260,19 @@ def test_twelve_mistakes_of_three_files_are_told_in_one_round(work, capsys):
     Path("two.yaml").write_text(TWELVE)
     write({**CONFIG, "studies": ["own.yaml", "two.yaml", "gone.yaml"], "limits": {"max_runs": 0, "devise": 1}},
           STUDY | {"folds": {"count": 5}})  # fmt: skip
-    told = refused(capsys)
+    message = refused(capsys)
     for key in (
         "limits.max_runs", "limits.devise", "gone.yaml", "dataset: 'mm'", "models.net.model", "models.net.options.a",
         "models.b c: names", "models.b c.training.epochs", "training.epochs", "training.batch", "training.epoks",
         "experiments.e.vary.drop", "experiments.e.vary.input", "5 folds need",
     ):  # fmt: skip
-        assert key in told, key
+        assert key in message, key
 
 
 def test_one_mistake_is_told_once(work, capsys):
     write(study=study("training: {optimizer: sdg, momentum: 0.9, epochs: 0}", "training"))
-    told = refused(capsys)
-    assert told.count("  - ") == 2 and "momentum" not in told
+    message = refused(capsys)
+    assert message.count("  - ") == 2 and "momentum" not in message
 
 
 def test_a_grid_is_counted_before_it_is_built(work, capsys, monkeypatch):
@@ -344,15 +344,15 @@ def test_whatever_is_put_in_place_of_a_value_is_taken_or_refused_alike(work, dat
             files[name] = changed(files[name], data.draw(st.sampled_from(ways)), data.draw(JUNK), how)
     write(**files)
     with pytest.MonkeyPatch.context() as patch:
-        told = []
-        patch.setattr("genreflow.cli.exits.info", told.append)
-        patch.setattr("genreflow.cli.check.info", told.append, raising=False)
+        message = []
+        patch.setattr("genreflow.cli.exits.info", message.append)
+        patch.setattr("genreflow.cli.check.info", message.append, raising=False)
         codes = [
             guarded(lambda: main_check()),
             guarded(lambda: make_plan(load_config(HOME, ["my.yaml"]), home=HOME, refresh=True) and 0),
         ]
-    assert set(codes) <= {0, 2} and codes[0] == codes[1], told
-    assert codes[0] == 0 or told[0] == told[1]
+    assert set(codes) <= {0, 2} and codes[0] == codes[1], message
+    assert codes[0] == 0 or message[0] == message[1]
 
 
 def main_check():

@@ -169,5 +169,5 @@ def test_a_file_that_goes_while_others_are_heard_is_said_to_be_gone(tmp_path, mo
         return size
 
     monkeypatch.setattr("genreflow.inference.prepare.regular_file_size", seen_last)
-    [heard] = prepare_tracks([Item(os.fsencode(path))], AudioSettings(), InputSettings())
-    assert heard.reason == "Q_GONE"
+    [prepared] = prepare_tracks([Item(os.fsencode(path))], AudioSettings(), InputSettings())
+    assert prepared.reason == "Q_GONE"

@@ -112,23 +112,23 @@ def flags(names):
 
 def check_untouched(project, commands):
     before = tree_of(project.work / "results")
-    told = forked(project, commands)
+    message = forked(project, commands)
     changed = {
         " ".join(command): printed
-        for command, (_, printed, after) in zip(commands, told, strict=True)
+        for command, (_, printed, after) in zip(commands, message, strict=True)
         if after != before
     }
     assert changed == {}
     assert tree_of(project.work / "results") == before
-    return told
+    return message
 
 
 def test_looking_changes_nothing(stale):
     looks = [["-n"], ["-np"], ["-nq"], ["--summary"], ["--dag"], ["--list-rules"]]
-    told = check_untouched(stale, [*(["genreflow", "run", *words] for words in looks), ["snakemake", "-n"]])
-    assert [code for code, _, _ in told] == [0] * 6 + [2]
-    assert re.search(r"^train_run +5$", told[0][1], re.M)
-    assert "`genreflow run` with the same arguments remakes them." in told[-1][1]
+    message = check_untouched(stale, [*(["genreflow", "run", *words] for words in looks), ["snakemake", "-n"]])
+    assert [code for code, _, _ in message] == [0] * 6 + [2]
+    assert re.search(r"^train_run +5$", message[0][1], re.M)
+    assert "`genreflow run` with the same arguments remakes them." in message[-1][1]
 
 
 @pytest.mark.slow

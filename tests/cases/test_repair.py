@@ -21,8 +21,8 @@ def damaged(tmp_path, monkeypatch):
 
 def test_what_the_settings_do_not_make_is_left_alone(damaged, capsys):
     assert main(["verify", "--repair"]) == 2
-    told = capsys.readouterr().err
-    assert str(damaged) in told and "--configfile FILE" in told and "Traceback" not in told
+    message = capsys.readouterr().err
+    assert str(damaged) in message and "--configfile FILE" in message and "Traceback" not in message
     assert damaged.read_bytes() == b"PAR1 no table"
     assert [path.name for path in damaged.parent.iterdir()] == [damaged.name]
 

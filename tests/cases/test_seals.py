@@ -109,21 +109,21 @@ def refused(capsys, *arguments):
     """Return what a command says that must end with 5, having written nothing."""
     before = sorted(Path.cwd().rglob("*"))
     assert main(arguments) == 5
-    told = capsys.readouterr().err
-    assert "Traceback" not in told and sorted(Path.cwd().rglob("*")) == before
-    return told
+    message = capsys.readouterr().err
+    assert "Traceback" not in message and sorted(Path.cwd().rglob("*")) == before
+    return message
 
 
 @pytest.mark.parametrize("change", FORGERIES)
 def test_a_forged_description_of_a_run_is_believed_by_no_command(here, capsys, change):
     forge(here / HALVES / RUN, change)
     for command in (["predict", HALVES, "music"], ["export", HALVES, "away"], ["explain", HALVES, "music"]):
-        told = refused(capsys, *command)
-        assert f"{HALVES}/run.json is damaged (its seal is broken" in told
-        assert "`genreflow verify --repair` makes damaged products again." in told
+        message = refused(capsys, *command)
+        assert f"{HALVES}/run.json is damaged (its seal is broken" in message
+        assert "`genreflow verify --repair` makes damaged products again." in message
     forge(here / GOOD / "fold-1" / RUN, change)
-    told = refused(capsys, "compare", GOOD, POOR)
-    assert "good/fold-1/run.json is damaged" in told and "verify --repair" in told
+    message = refused(capsys, "compare", GOOD, POOR)
+    assert "good/fold-1/run.json is damaged" in message and "verify --repair" in message
     assert main(["verify"]) == 5
     printed = capsys.readouterr().out
     assert f"{HALVES}/run.json is damaged" in printed and f"{GOOD}/fold-1/run.json is damaged" in printed
@@ -133,8 +133,8 @@ def test_a_forged_run_beside_the_model_takes_no_part_in_its_calibration(here, ca
     facts = read_run(HALVES)
     assert of_model(Path(HALVES), facts).tracks == 30
     forge(here / HALVES.replace("final", "1") / RUN, other_status)
-    told = refused(capsys, "predict", HALVES, "music")
-    assert "fold-1/run.json is damaged" in told
+    message = refused(capsys, "predict", HALVES, "music")
+    assert "fold-1/run.json is damaged" in message
 
 
 def study_of(*settings, key=None):
@@ -167,8 +167,12 @@ def test_a_job_that_meets_a_forged_run_puts_it_aside(here, change, reader):
     forge(path, change)
     with pytest.raises(SystemExit), job(here / "a.log"):
         read()
-    told = (here / "a.log").read_text()
-    assert f"{GOOD}/fold-1/run.json is damaged" in told and "will be made again" in told and "Traceback" not in told
+    message = (here / "a.log").read_text()
+    assert (
+        f"{GOOD}/fold-1/run.json is damaged" in message
+        and "will be made again" in message
+        and "Traceback" not in message
+    )
     assert not path.exists() and path.with_name(".run.json.damaged").exists()
     assert repair.missing_stages(here / "results") == [[path]]
 
@@ -243,8 +247,8 @@ def test_a_forged_export_is_refused_and_left_where_it_is(here, capsys, change):
     assert main(["predict", "away", "music", "--json"]) == 0
     capsys.readouterr()
     forge(away / EXPORTED, change)
-    told = refused(capsys, "predict", "away", "music")
-    assert "away/model.json is damaged" in told and "Export the model again, or take a fresh copy" in told
+    message = refused(capsys, "predict", "away", "music")
+    assert "away/model.json is damaged" in message and "Export the model again, or take a fresh copy" in message
     with pytest.raises(SystemExit), job(here / "a.log"):
         read_sealed(away / EXPORTED, remedy="Export the model again.")
     assert (away / EXPORTED).exists() and "Export the model again." in (here / "a.log").read_text()
@@ -293,8 +297,8 @@ def test_a_shard_that_was_edited_is_refused(tmp_path, what):
     with h5py.File(path, "r+") as file:
         match what:
             case "key" | "facts":
-                said = file["header"][:].tobytes()
-                forged = said.replace(b'"key": "key"', b'"key": "yek"').replace(b"[2000]", b"[1000]")
+                output = file["header"][:].tobytes()
+                forged = output.replace(b'"key": "key"', b'"key": "yek"').replace(b"[2000]", b"[1000]")
                 file["header"][:] = np.frombuffer(forged, np.uint8)
             case "cells":
                 file["arrays/array"][99, 1_999] = 0.0  # in a chunk that the reader below does not read
@@ -338,14 +342,14 @@ def test_a_normalised_track_under_the_name_of_another_is_noticed(tmp_path):
 
 
 def test_headlines_and_summaries_are_sealed_and_belong_to_their_tables(tmp_path):
-    told = {"sentences": ["80.0 % of 40 tracks."], "tracks": 40, "accuracy": 0.8}
-    write_headline(tmp_path / "headline.json", told, key="key")
-    assert read_headline(tmp_path / "headline.json", key="key") == told
+    message = {"sentences": ["80.0 % of 40 tracks."], "tracks": 40, "accuracy": 0.8}
+    write_headline(tmp_path / "headline.json", message, key="key")
+    assert read_headline(tmp_path / "headline.json", key="key") == message
     with pytest.raises(Damaged, match="headline of other tables"):
         read_headline(tmp_path / "headline.json", key="another")
     for path in (tmp_path / "headline.json", tmp_path / "one/report" / DATA / SUMMARY):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_sealed(path, told)
+        write_sealed(path, message)
         path.write_text(path.read_text().replace("80.0 %", "99.9 %"))
     with pytest.raises(Damaged, match=r"headline\.json is damaged \(its seal is broken"):
         read_headline(tmp_path / "headline.json")

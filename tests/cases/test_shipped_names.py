@@ -67,9 +67,9 @@ def test_the_command_line_goes_before_files_and_replaces_in_the_same_way(work):
 
 
 def test_problems_name_the_file_that_has_the_key(work):
-    told = problems("studies: [own.yaml]\ndatasets: {gtzan: {layout: folders, pth: music}}\n", own="gtzan")
-    assert told.startswith("my.yaml:") and "datasets.gtzan.path: this key is missing" in told
-    assert "known_bad" not in told and "config.yaml" not in told
+    message = problems("studies: [own.yaml]\ndatasets: {gtzan: {layout: folders, pth: music}}\n", own="gtzan")
+    assert message.startswith("my.yaml:") and "datasets.gtzan.path: this key is missing" in message
+    assert "known_bad" not in message and "config.yaml" not in message
 
 
 def test_a_study_of_a_shipped_name_is_the_user_s_alone(work):
@@ -83,21 +83,21 @@ def test_two_studies_of_one_name_are_refused_with_both_paths(work, second):
     for folder in ("a", "b"):
         Path(folder).mkdir()
         Path(folder, "one.yaml").write_text(STUDY.format("m"))
-    told = problems(f"studies: [a/one.yaml, {second}]\ndatasets: {{m: {{layout: folders, path: music}}}}\n")
-    assert "a/one.yaml" in told and second in told and "results/one" in told
+    message = problems(f"studies: [a/one.yaml, {second}]\ndatasets: {{m: {{layout: folders, path: music}}}}\n")
+    assert "a/one.yaml" in message and second in message and "results/one" in message
 
 
 def test_a_study_file_and_a_shipped_study_of_one_name_are_refused(work):
-    told = problems("studies: [demo, demo.yaml]\ndatasets: {m: {layout: folders, path: music}}\n", demo="m")
-    assert str(HOME / "studies/demo.yaml") in told and "both have the name 'demo'" in told
+    message = problems("studies: [demo, demo.yaml]\ndatasets: {m: {layout: folders, path: music}}\n", demo="m")
+    assert str(HOME / "studies/demo.yaml") in message and "both have the name 'demo'" in message
 
 
 def test_studies_forgotten_beside_datasets_are_asked_for(work, capsys):
     Path("my.yaml").write_text("datasets: {my_music: {layout: folders, path: music}}\n")
     assert main(["check", "--configfile", "my.yaml"]) == 2
-    told = capsys.readouterr().err
-    assert "my.yaml" in told and "studies: this key is missing" in told
-    assert "`studies: [my_study.yaml]`" in told and "dataset: my_music" in told
+    message = capsys.readouterr().err
+    assert "my.yaml" in message and "studies: this key is missing" in message
+    assert "`studies: [my_study.yaml]`" in message and "dataset: my_music" in message
 
 
 @pytest.mark.parametrize("text", ["datasets: {demo: {tracks_per_class: 28}}\n", "limits: {device: cpu}\n"])
@@ -111,5 +111,5 @@ def test_studies_may_be_named_on_the_command_line(work):
 
 
 def test_the_name_of_a_file_beside_needs_its_ending(work):
-    told = problems("studies: [own]\ndatasets: {m: {layout: folders, path: music}}\n", own="m")
-    assert "Is own.yaml meant?" in told
+    message = problems("studies: [own]\ndatasets: {m: {layout: folders, path: music}}\n", own="m")
+    assert "Is own.yaml meant?" in message

@@ -136,10 +136,10 @@ def keys():
 
 def below(changed):
     """Return these kinds of products, and all that are made of them."""
-    found = set(changed)
-    while more := {kind for kind, read in READS.items() if found & set(read)} - found:
-        found |= more
-    return found
+    result = set(changed)
+    while more := {kind for kind, read in READS.items() if result & set(read)} - result:
+        result |= more
+    return result
 
 
 def changed(before, after):

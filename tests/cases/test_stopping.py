@@ -53,7 +53,7 @@ def stopped(project, front, number, group=False):
 
 
 @pytest.mark.parametrize(
-    ("front", "number", "group", "wanted"),
+    ("front", "number", "group", "expected"),
     [
         (GENREFLOW, signal.SIGTERM, False, 143),
         pytest.param(GENREFLOW, signal.SIGINT, True, 130, marks=pytest.mark.slow),
@@ -63,9 +63,9 @@ def stopped(project, front, number, group=False):
         pytest.param(GENREFLOW, signal.SIGINT, False, 130, marks=pytest.mark.slow),
     ],
 )
-def test_a_run_that_is_stopped_ends_with_its_jobs(lasting, front, number, group, wanted):
+def test_a_run_that_is_stopped_ends_with_its_jobs(lasting, front, number, group, expected):
     code, printed, alive = stopped(lasting, front, number, group)
-    assert code == wanted, printed
+    assert code == expected, printed
     assert alive == []
     assert "Traceback" not in printed
     if front == GENREFLOW:

@@ -57,9 +57,9 @@ print("codes", codes)
 
 def environment(**changes):
     """Return the environment without the places that it names, and with others."""
-    mine = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    own = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     paths = [str(HOME), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return mine | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"} | changes
+    return own | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"} | changes
 
 
 def unprivileged():
@@ -136,8 +136,8 @@ def test_who_writes_there_is_told_so_in_a_sentence(project):
     ]
     code, printed = run(["-c", program, json.dumps(writers)], project, front=unprivileged())
     assert code == 0 and f"codes {[5] * len(writers)}" in printed, printed
-    told = [line for line in printed.splitlines() if line.startswith("genreflow: ")]
-    assert len(told) == len(writers) and all("there is no permission" in line for line in told), printed
+    sentence = [line for line in printed.splitlines() if line.startswith("genreflow: ")]
+    assert len(sentence) == len(writers) and all("there is no permission" in line for line in sentence), printed
     assert "Traceback" not in printed
 
 
@@ -179,11 +179,11 @@ def test_a_private_folder_takes_the_place_of_each_that_cannot_be_written(clean, 
     assert all(place.obstacle is None for place in writable.places())
     for place in writable.replaced:
         Path(os.environ[place.variable], "file").write_text("x")
-    told = {found.subject: found for found in doctor._caches()}
-    assert set(told) == {"XDG_CACHE_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR"}
-    assert all(found.state == doctor.NOTE for found in told.values())
-    assert "/dev/null is not a folder" in told["XDG_CACHE_HOME"].message
-    assert str(full) in told["MPLCONFIGDIR"].message
+    sentence = {result.subject: result for result in doctor._caches()}
+    assert set(sentence) == {"XDG_CACHE_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR"}
+    assert all(result.state == doctor.NOTE for result in sentence.values())
+    assert "/dev/null is not a folder" in sentence["XDG_CACHE_HOME"].message
+    assert str(full) in sentence["MPLCONFIGDIR"].message
 
 
 def test_places_that_can_be_written_stay_as_they_are(clean, tmp_path, monkeypatch):
@@ -191,7 +191,7 @@ def test_places_that_can_be_written_stay_as_they_are(clean, tmp_path, monkeypatc
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     writable.stand_in()
     assert writable.replaced == [] and os.environ["TMPDIR"] == str(tmp_path) and "XDG_CACHE_HOME" not in os.environ
-    assert [found.state for found in doctor._caches()] == [doctor.OK]
+    assert [result.state for result in doctor._caches()] == [doctor.OK]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -200,12 +200,12 @@ def test_where_no_temporary_file_can_be_written_that_is_said(clean, monkeypatch,
     monkeypatch.setenv("HOME", NOWHERE)
     monkeypatch.chdir(project)
     monkeypatch.setattr(sys, "argv", ["genreflow"])
-    told = "No folder for temporary files is writable. Set TMPDIR to one that is."
+    sentence = "No folder for temporary files is writable. Set TMPDIR to one that is."
     assert main(["run", "--cores", "1", "--configfile", "my.yaml"]) == 5
-    assert capsys.readouterr().err.endswith(f"genreflow: {told}\n")
+    assert capsys.readouterr().err.endswith(f"genreflow: {sentence}\n")
     assert main(["models", "psytrance_cnn"]) == 0
-    findings = [found for check in (doctor._disk, doctor._caches) for found in check()]
-    problems = {found.subject for found in findings if found.state == doctor.PROBLEM and found.is_machine}
+    findings = [result for check in (doctor._disk, doctor._caches) for result in check()]
+    problems = {result.subject for result in findings if result.state == doctor.PROBLEM and result.is_machine}
     assert problems == {"disk for temporary files", "XDG_CACHE_HOME", "MPLCONFIGDIR"}
 
 

@@ -45,19 +45,19 @@ def write_setting(study, folds, *, model="cnn", setting="base", wrong=(), final=
 
 def write_one_run(study, folds, fold, *, model="cnn", setting="base", wrong=(), **changes):
     home = Path(study, "runs", model, setting, f"fold-{fold}")
-    mine = folds[folds["fold"] == fold]
-    judged = mine[mine["role"] == ("holdout" if fold == "final" else "test")]
+    own = folds[folds["fold"] == fold]
+    judged = own[own["role"] == ("holdout" if fold == "final" else "test")]
     rows = []
     for each in judged.itertuples():
-        said = CLASSES.index(each.label) ^ (int(each.track_id, 16) in wrong)
-        rows += [(each.track_id, piece, 2.56 * piece, each.label, each.role, *np.eye(2)[said]) for piece in range(3)]
+        output = CLASSES.index(each.label) ^ (int(each.track_id, 16) in wrong)
+        rows += [(each.track_id, piece, 2.56 * piece, each.label, each.role, *np.eye(2)[output]) for piece in range(3)]
     columns = ["track_id", "slice", "start_s", "label", "role", "p0", "p1"]
     facts = {"classes": list(CLASSES), "tags": False}
     predictions = pd.DataFrame(rows, columns=columns).astype({"slice": int, "p0": float, "p1": float})
     write_table(home / "predictions.parquet", predictions, Header("predictions", facts=facts))
     history = pd.DataFrame({"epoch": [1], "steps": [9], "loss": [0.5], "accuracy": [0.9], "seconds": [1.0]})
     write_table(home / "history.parquet", history, Header("history"))
-    trained = int((mine["role"] == "train").sum())
+    trained = int((own["role"] == "train").sum())
     info = {
         "key": "0123456789abcdef",
         "fold": fold,

@@ -36,12 +36,12 @@ def tree(folder):
 def test_a_sound_setup_is_estimated(work, capsys):
     before = tree(work)
     assert main(["check", "--configfile", "my.yaml"]) == 0
-    told, closing = capsys.readouterr()
+    message, closing = capsys.readouterr()
     assert closing == "A run can begin. Next: genreflow run --cores all --configfile my.yaml\n"
-    assert "dataset mine: 6 tracks, about 3.0 min of audio, 1 other files skipped" in told
-    assert "a 3, b 3" in told and "0 of 6 files looked at (all decoded) will be refused." in told
-    assert "study mine on mine: 2 settings under 1 protocol: 5 runs, up to 180 slices" in told
-    assert "disk: about 0.2 GB" in told
+    assert "dataset mine: 6 tracks, about 3.0 min of audio, 1 other files skipped" in message
+    assert "a 3, b 3" in message and "0 of 6 files looked at (all decoded) will be refused." in message
+    assert "study mine on mine: 2 settings under 1 protocol: 5 runs, up to 180 slices" in message
+    assert "disk: about 0.2 GB" in message
     assert tree(work) == before
 
 
@@ -49,9 +49,9 @@ def test_bad_files_of_a_folder_are_named(work, capsys):
     (work / "music" / "b" / "page.mp3").write_text("<html>")
     (work / "music" / "b" / "nothing.wav").write_bytes(b"")
     assert main(["check", "music"]) == 2
-    told = capsys.readouterr().out
-    assert "2 of 8 files looked at (6 of them decoded) will be refused:" in told
-    assert "b/page.mp3  Q_NOT_AUDIO" in told and "b/nothing.wav  Q_EMPTY" in told
+    message = capsys.readouterr().out
+    assert "2 of 8 files looked at (6 of them decoded) will be refused:" in message
+    assert "b/page.mp3  Q_NOT_AUDIO" in message and "b/nothing.wav  Q_EMPTY" in message
 
 
 def test_a_manifest_is_checked_as_well_and_for_programs(work, capsys):
@@ -59,18 +59,18 @@ def test_a_manifest_is_checked_as_well_and_for_programs(work, capsys):
         "path,label\n" + "".join(f"music/{'ab'[n % 2]}/{n}.flac,{'xy'[n % 2]}\n" for n in range(6))
     )
     assert main(["check", "list.csv", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["tracks"], told["classes"], told["refused"]) == (6, {"x": 3, "y": 3}, [])
-    assert told["hours"] == pytest.approx(6 * 30 / 3600)
+    message = json.loads(capsys.readouterr().out)
+    assert (message["tracks"], message["classes"], message["refused"]) == (6, {"x": 3, "y": 3}, [])
+    assert message["hours"] == pytest.approx(6 * 30 / 3600)
 
 
 def test_all_that_is_wrong_is_told_at_once(work, capsys):
     Path("mine.yaml").write_text("dataset: mine\nfolds: {count: 1}\nmodells: {}\n")
     Path("my.yaml").write_text(CONFIG + "limits: {shard_sise: 3}\n")
     assert main(["check", "--configfile", "my.yaml"]) == 2
-    told = capsys.readouterr().err
-    for wanted in ("count: stratified folds are two or more", "Did you mean 'models'?", "Did you mean 'shard_size'?"):
-        assert wanted in told
+    message = capsys.readouterr().err
+    for expected in ("count: stratified folds are two or more", "Did you mean 'models'?", "Did you mean 'shard_size'?"):
+        assert expected in message
 
 
 def test_a_key_that_is_given_twice(work, capsys):

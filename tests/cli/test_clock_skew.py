@@ -17,9 +17,9 @@ def test_times_in_the_future_become_present_and_keep_their_order(tmp_path):
         (tmp_path / "a" / name).touch()
         os.utime(tmp_path / "a" / name, ns=(stamp, stamp))
     assert bring_to_present(tmp_path) == 4
-    found = {name: (tmp_path / "a" / name).stat().st_mtime_ns for name in stamps}
-    assert found["old"] == stamps["old"]
-    assert stamps["old"] < found["first"] == found["like-first"] < found["second"] < found["third"] < time.time_ns()
+    result = {name: (tmp_path / "a" / name).stat().st_mtime_ns for name in stamps}
+    assert result["old"] == stamps["old"]
+    assert stamps["old"] < result["first"] == result["like-first"] < result["second"] < result["third"] < time.time_ns()
     assert bring_to_present(tmp_path) == 0
 
 

@@ -46,16 +46,16 @@ def test_help_shows_the_examples(name, capsys):
     with pytest.raises(SystemExit) as end:
         main([name, "--help"])
     assert end.value.code == 0
-    told = capsys.readouterr().out
-    assert "examples:" in told and all(f"\n  {example}\n" in told for example in COMMANDS[name].examples)
+    message = capsys.readouterr().out
+    assert "examples:" in message and all(f"\n  {example}\n" in message for example in COMMANDS[name].examples)
 
 
 def test_the_help_names_every_command_and_exit_code(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
-    told = capsys.readouterr().out
-    assert all(f"\n    {name} " in told for name in COMMANDS)
-    assert all(f"{code.value:>5}  {meaning}\n" in told for code, meaning in MEANINGS.items())
+    message = capsys.readouterr().out
+    assert all(f"\n    {name} " in message for name in COMMANDS)
+    assert all(f"{code.value:>5}  {meaning}\n" in message for code, meaning in MEANINGS.items())
 
 
 def test_exit_codes_do_not_change():

@@ -41,15 +41,15 @@ def test_only_what_differs_is_shown_and_all_if_asked(results, capsys):
 
 
 def test_the_difference_and_its_verdict_are_those_of_the_evaluation(results, capsys):
-    found = compared(capsys, GOOD, POOR)
-    [pair] = found["pairs"]
+    result = compared(capsys, GOOD, POOR)
+    [pair] = result["pairs"]
     right = pd.DataFrame({"track_id": [track(n) for n in range(TRACKS)]}).assign(group=lambda rows: rows["track_id"])
-    wanted = track_difference(right.assign(correct=True), right.assign(correct=[n >= 7 for n in range(TRACKS)]))
-    assert {name: pair[name] for name in wanted} == pytest.approx(wanted)
+    expected = track_difference(right.assign(correct=True), right.assign(correct=[n >= 7 for n in range(TRACKS)]))
+    assert {name: pair[name] for name in expected} == pytest.approx(expected)
     assert pair["difference"] == pytest.approx(7 / 12) and pair["low"] < 7 / 12 < pair["high"]
     assert pair["verdict"].startswith("A is better than B on 12 tracks (difference 58.3 points")
-    assert found["metrics"]["track accuracy, majority vote"] == pytest.approx({"A": 1.0, "B": 5 / 12})
-    low, high = (found["metrics"][f"track accuracy, majority vote, {end}"]["B"] for end in ("low", "high"))
+    assert result["metrics"]["track accuracy, majority vote"] == pytest.approx({"A": 1.0, "B": 5 / 12})
+    low, high = (result["metrics"][f"track accuracy, majority vote, {end}"]["B"] for end in ("low", "high"))
     assert 0 < low < 5 / 12 < high < 1
 
 
@@ -70,23 +70,23 @@ def test_tracks_with_different_answers_are_listed_by_title(results, capsys):
 
 def test_all_of_it_as_a_table(results, capsys, tmp_path):
     assert main(["compare", GOOD, POOR, "--csv", "told.csv"]) == 0
-    told = pd.read_csv("told.csv", index_col=["what", "name"])
-    assert told.loc[("parameter", "options.pool"), f"A: {GOOD}"] == "max"
-    assert float(told.loc[("difference", "difference"), "A - B"]) == pytest.approx(7 / 12)
+    message = pd.read_csv("told.csv", index_col=["what", "name"])
+    assert message.loc[("parameter", "options.pool"), f"A: {GOOD}"] == "max"
+    assert float(message.loc[("difference", "difference"), "A - B"]) == pytest.approx(7 / 12)
     assert "told.csv" in capsys.readouterr().err
 
 
 def test_a_study_stands_for_the_setting_of_its_final_model(results, capsys):
-    told = compared(capsys, "results/one", POOR)["compared"]
-    assert told["A"] | {"path": ""} == {
+    message = compared(capsys, "results/one", POOR)["compared"]
+    assert message["A"] | {"path": ""} == {
         "path": "", "study": "one", "model": "cnn", "setting": "good", "protocol": "standard", "folds": ["1", "2"]
     }  # fmt: skip
 
 
 def test_runs_of_one_fold_are_compared_on_its_tracks(results, capsys):
-    found = compared(capsys, f"{GOOD}/fold-1", f"{POOR}/fold-1")
-    assert found["remarks"] == []
-    assert found["pairs"][0]["tracks"] == TRACKS / 2
+    result = compared(capsys, f"{GOOD}/fold-1", f"{POOR}/fold-1")
+    assert result["remarks"] == []
+    assert result["pairs"][0]["tracks"] == TRACKS / 2
 
 
 def test_final_runs_are_compared_on_the_holdout(tmp_path, monkeypatch, capsys):
@@ -94,9 +94,9 @@ def test_final_runs_are_compared_on_the_holdout(tmp_path, monkeypatch, capsys):
     folds = write_folds("results/one", group=1, holdout=range(4))
     for setting, wrong in (("good", ()), ("poor", [1])):
         write_setting("results/one", folds, setting=setting, wrong=wrong, final=True)
-    found = compared(capsys, f"{GOOD}/fold-final", f"{POOR}/fold-final")
-    assert found["pairs"][0]["tracks"] == 4
-    assert found["metrics"]["track accuracy, majority vote"] == {"A": 1.0, "B": 0.75}
+    result = compared(capsys, f"{GOOD}/fold-final", f"{POOR}/fold-final")
+    assert result["pairs"][0]["tracks"] == 4
+    assert result["metrics"]["track accuracy, majority vote"] == {"A": 1.0, "B": 0.75}
 
 
 def test_groups_are_those_of_the_folds(tmp_path, monkeypatch, capsys):
@@ -130,9 +130,9 @@ def test_what_makes_it_unfair_is_said_first(results, capsys):
 
 def test_without_folds_tracks_are_their_own_groups_and_that_is_said(results, capsys):
     Path("results/one/protocols/standard/folds.parquet").unlink()
-    found = compared(capsys, GOOD, POOR)
-    assert any("folds of A were not found" in remark for remark in found["remarks"])
-    assert found["pairs"][0]["groups"] == TRACKS
+    result = compared(capsys, GOOD, POOR)
+    assert any("folds of A were not found" in remark for remark in result["remarks"])
+    assert result["pairs"][0]["groups"] == TRACKS
 
 
 def test_sides_without_a_common_track_are_not_ranked(results, capsys):

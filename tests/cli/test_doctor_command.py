@@ -18,16 +18,16 @@ def findings(capsys):
 
 def test_a_machine_that_runs_these_tests_is_well(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    code, found = findings(capsys)
-    problems = [finding for finding in found.values() if finding["state"] == "problem"]
+    code, result = findings(capsys)
+    problems = [finding for finding in result.values() if finding["state"] == "problem"]
     assert code == 0, problems
-    wanted = {
+    expected = {
         "python", "packages", "snakemake", "codecs", "ogg", "cores", "memory", "gpu", "disk for results", "writing",
         "names", "clock", "locale",
     }  # fmt: skip
-    assert wanted <= set(found)
-    assert all(finding["message"].endswith(".") for finding in found.values())
-    assert all(finding["advice"] for finding in found.values() if finding["state"] != "ok")
+    assert expected <= set(result)
+    assert all(finding["message"].endswith(".") for finding in result.values())
+    assert all(finding["advice"] for finding in result.values() if finding["state"] != "ok")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -119,9 +119,9 @@ def test_interrupted(tmp_path):
     )
     process.stderr.read(8)  # the first track is written
     process.send_signal(signal.SIGINT)
-    told = process.stderr.read().decode()
+    message = process.stderr.read().decode()
     assert process.wait(timeout=30) == 130
-    assert told.splitlines()[-1] == "genreflow: interrupted." and "Traceback" not in told
+    assert message.splitlines()[-1] == "genreflow: interrupted." and "Traceback" not in message
 
 
 def test_whoever_reads_no_further_is_not_told_of_it(tmp_path):
@@ -143,7 +143,7 @@ def raising(monkeypatch, error):
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "told"),
+    ("error", "code", "message"),
     [
         (UserError("Do that instead."), 2, "genreflow: Do that instead."),
         (
@@ -163,13 +163,13 @@ def raising(monkeypatch, error):
         (UserError("a name with \x1b[31m in it,\nand \udcff."), 2, r"a name with \x1b[31m in it,"),
     ],
 )
-def test_what_an_error_comes_to(tmp_path, monkeypatch, capsys, error, code, told):
+def test_what_an_error_comes_to(tmp_path, monkeypatch, capsys, error, code, message):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(exits, "temporary_folder", lambda: tmp_path)
     with raising(monkeypatch, error):
         assert main(["models"]) == code
     err = capsys.readouterr().err
-    assert told in err and "Traceback" not in err
+    assert message in err and "Traceback" not in err
     assert len(list(tmp_path.iterdir())) == (code == 1)
 
 

@@ -5,8 +5,8 @@ from genreflow.cli import main
 
 def test_what_spoke_for_the_answer_is_told_written_and_drawn(little, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    asked = ["explain", str(little / "model"), str(little / "music/low-00.flac"), "--cores", "1"]
-    assert main(asked) == 0
+    options = ["explain", str(little / "model"), str(little / "music/low-00.flac"), "--cores", "1"]
+    assert main(options) == 0
     out, err = capsys.readouterr()
     assert "low-00.flac: low with a probability of" in out and "Evidence for low" in out
     assert err.splitlines()[-1] == "Explained low: low-00-explained.png, low-00-explained.csv."
@@ -17,8 +17,8 @@ def test_what_spoke_for_the_answer_is_told_written_and_drawn(little, tmp_path, c
 
 def test_files_can_be_named(little, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    asked = ["explain", str(little / "model"), str(little / "music/low-00.flac"), "--of", "high"]
-    assert main([*asked, "--png", "a.png", "--csv", "b.csv", "--bands", "2"]) == 0
+    options = ["explain", str(little / "model"), str(little / "music/low-00.flac"), "--of", "high"]
+    assert main([*options, "--png", "a.png", "--csv", "b.csv", "--bands", "2"]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.csv"}
 
 

@@ -43,15 +43,15 @@ def refused(capsys, *arguments, code=2):
     """Return what is said of a mistake; nothing may have been written."""
     before = sorted(Path.cwd().rglob("*"))
     assert main(arguments) == code
-    told = capsys.readouterr().err
-    told = re.sub(r"\AUsing workflow specific profile .*\n", "", told)  # Snakemake's own line
-    assert told.startswith("genreflow: ") and "Traceback" not in told and "\x1b" not in told
+    message = capsys.readouterr().err
+    message = re.sub(r"\AUsing workflow specific profile .*\n", "", message)  # Snakemake's own line
+    assert message.startswith("genreflow: ") and "Traceback" not in message and "\x1b" not in message
     assert sorted(Path.cwd().rglob("*")) == before
-    return told
+    return message
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         # Commands and options.
         ("modls", "unknown command 'modls'. Did you mean 'models'?"),
@@ -100,8 +100,8 @@ def refused(capsys, *arguments, code=2):
         ("verify --directory empty", "empty/results does not exist."),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_in_a_sentence(here, capsys, arguments, told):
-    assert told in refused(capsys, *arguments.split())
+def test_a_mistake_is_told_in_a_sentence(here, capsys, arguments, message):
+    assert message in refused(capsys, *arguments.split())
 
 
 def test_an_empty_path_is_a_variable_that_was_not_set(here, capsys):
@@ -109,46 +109,46 @@ def test_an_empty_path_is_a_variable_that_was_not_set(here, capsys):
 
 
 def test_all_files_that_are_missing_are_told_at_once(here, capsys):
-    told = refused(capsys, "predict", f"{RUN}/fold-1", "a.mp3", "music", "b.mp3")
-    assert "a.mp3 does not exist." in told and "b.mp3 does not exist." in told
+    message = refused(capsys, "predict", f"{RUN}/fold-1", "a.mp3", "music", "b.mp3")
+    assert "a.mp3 does not exist." in message and "b.mp3 does not exist." in message
 
 
 def test_names_that_are_no_text_are_shown_safely(here, capsys):
-    told = refused(capsys, "status", "--configfile", os.fsdecode(b"odd \xff\x1b[31m.yaml"))
-    assert "odd \ufffd\\x1b[31m.yaml is not UTF-8 text (line 1)" in told
+    message = refused(capsys, "status", "--configfile", os.fsdecode(b"odd \xff\x1b[31m.yaml"))
+    assert "odd \ufffd\\x1b[31m.yaml is not UTF-8 text (line 1)" in message
     assert "does not exist." in refused(capsys, "predict", f"{RUN}/fold-1", os.fsdecode(b"none \xff\x1b[31m.mp3"))
 
 
 def test_where_nothing_has_been_run(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    told = refused(capsys, "predict", "results/demo/runs/psytrance_cnn/base/fold-final", "song.mp3")
-    assert "nothing has run here. Go to the folder where you ran `genreflow run`." in told
+    message = refused(capsys, "predict", "results/demo/runs/psytrance_cnn/base/fold-final", "song.mp3")
+    assert "nothing has run here. Go to the folder where you ran `genreflow run`." in message
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda text: text[:100], "run.json is damaged ("),
         (lambda _: "[]", "run.json is damaged (it is no JSON object)"),
         (lambda text: text.replace('"kind": "run"', '"kind": "model"'), "run.json is damaged (its seal is broken"),
     ],
 )
-def test_a_run_that_cannot_be_read_back(here, capsys, change, told):
+def test_a_run_that_cannot_be_read_back(here, capsys, change, message):
     path = here / RUN / "fold-1" / "run.json"
     path.write_text(change(path.read_text()))
-    assert told in refused(capsys, "compare", RUN, "results/one/runs/cnn/poor", code=5)
+    assert message in refused(capsys, "compare", RUN, "results/one/runs/cnn/poor", code=5)
 
 
 def test_a_run_of_another_version_or_kind(here, capsys):
     reseal(RUN + "/fold-1", version=0)
-    told = refused(capsys, "compare", RUN, "results/one/runs/cnn/poor")
-    assert "was written by another version of genreflow (version 0 of such files" in told
+    message = refused(capsys, "compare", RUN, "results/one/runs/cnn/poor")
+    assert "was written by another version of genreflow (version 0 of such files" in message
     reseal(RUN + "/fold-1", version=RUN_VERSION, kind="recipe")
-    told = refused(capsys, "compare", RUN, "results/one/runs/cnn/poor", code=5)
-    assert "run.json is damaged (it is not that of a run)" in told
+    message = refused(capsys, "compare", RUN, "results/one/runs/cnn/poor", code=5)
+    assert "run.json is damaged (it is not that of a run)" in message
     reseal(RUN + "/fold-1", kind="run")
-    told = refused(capsys, "predict", f"{RUN}/fold-1", "music", code=5)
-    assert "run.json is damaged (it lacks input_shape, audio)" in told
+    message = refused(capsys, "predict", f"{RUN}/fold-1", "music", code=5)
+    assert "run.json is damaged (it lacks input_shape, audio)" in message
 
 
 def test_a_run_of_which_a_table_is_missing_or_damaged(here, capsys):
@@ -156,8 +156,8 @@ def test_a_run_of_which_a_table_is_missing_or_damaged(here, capsys):
     table.write_bytes(table.read_bytes()[:-40])
     assert "verify --repair" in refused(capsys, "compare", RUN, "results/one/runs/cnn/poor", code=5)
     table.unlink()
-    told = refused(capsys, "compare", RUN, "results/one/runs/cnn/poor")
-    assert "predictions.parquet is missing. `genreflow run` remakes it." in told
+    message = refused(capsys, "compare", RUN, "results/one/runs/cnn/poor")
+    assert "predictions.parquet is missing. `genreflow run` remakes it." in message
 
 
 def test_a_run_that_has_been_moved(here, capsys):
@@ -169,11 +169,11 @@ def test_a_final_run_that_was_tested_on_nothing(here, capsys):
     from finished_runs import write_one_run
 
     write_one_run("results/one", write_folds("results/one"), "final", setting="poor")
-    told = refused(capsys, "compare", f"{RUN}/fold-1", "results/one/runs/cnn/poor/fold-final")
-    assert "tested no tracks" in told
+    message = refused(capsys, "compare", f"{RUN}/fold-1", "results/one/runs/cnn/poor/fold-final")
+    assert "tested no tracks" in message
 
 
 def test_no_permission_to_write_is_told_before_any_work(here, capsys, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, _: Path(path) != Path("empty"))
-    told = refused(capsys, "predict", f"{RUN}/fold-1", "music", "--csv", "empty/a.csv", code=5)
-    assert told == ("genreflow: empty: there is no permission. Choose another path, or change the permissions.\n")
+    message = refused(capsys, "predict", f"{RUN}/fold-1", "music", "--csv", "empty/a.csv", code=5)
+    assert message == ("genreflow: empty: there is no permission. Choose another path, or change the permissions.\n")

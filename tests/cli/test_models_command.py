@@ -19,10 +19,10 @@ def test_the_table_has_a_row_a_model(capsys):
 
 def test_what_is_told_of_one_model(capsys):
     assert main(["models", "psytrance_cnn"]) == 0
-    told = capsys.readouterr().out
-    assert "logmel of 128 x 128" in told
-    assert "max, mean, maxmean; default: maxmean" in told
-    assert "Trostanovsky (2018)" in told
+    message = capsys.readouterr().out
+    assert "logmel of 128 x 128" in message
+    assert "max, mean, maxmean; default: maxmean" in message
+    assert "Trostanovsky (2018)" in message
 
 
 def test_for_programs(capsys):

@@ -8,8 +8,8 @@ from genreflow.cli import main
 
 def test_a_table_and_two_files(little, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    asked = ["predict", str(little / "model"), str(little / "music/low-00.flac"), "--device", "cpu", "--cores", "1"]
-    assert main([*asked, "--tracks-csv", "tracks.csv", "--histogram"]) == 0
+    options = ["predict", str(little / "model"), str(little / "music/low-00.flac"), "--device", "cpu", "--cores", "1"]
+    assert main([*options, "--tracks-csv", "tracks.csv", "--histogram"]) == 0
     out, err = capsys.readouterr()
     assert "low-00.flac" in out and "W_SEEN" in out and "trained on this track" in out and "█" in out
     track = little / "music/low-00.flac"
@@ -26,9 +26,9 @@ def test_json_on_standard_output_is_nothing_but_json(little, tmp_path, capsys, m
     monkeypatch.chdir(tmp_path)
     assert main(["predict", str(little / "model"), str(little / "music"), "--json", "--cores", "1"]) == 0
     out, err = capsys.readouterr()
-    told = json.loads(out)
-    assert len(told["tracks"]) == 22 and "22 of 22 files" in err
-    assert {track["label"] for track in told["tracks"]} <= {"low", "high", "unknown"}
+    message = json.loads(out)
+    assert len(message["tracks"]) == 22 and "22 of 22 files" in err
+    assert {track["label"] for track in message["tracks"]} <= {"low", "high", "unknown"}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -46,14 +46,14 @@ def test_if_no_file_can_be_used_that_is_no_success(little, tmp_path, capsys, mon
 
 
 @pytest.mark.parametrize(
-    ("model", "file", "told"),
+    ("model", "file", "message"),
     [
         ("nowhere", "music", "nowhere does not exist"),
         ("music/low-00.flac", "music", "is not a trained model"),
         ("model", "nothing.mp3", "nothing.mp3 does not exist"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(little, capsys, monkeypatch, model, file, told):
+def test_mistakes_are_told_in_a_sentence(little, capsys, monkeypatch, model, file, message):
     monkeypatch.chdir(little)
     assert main(["predict", model, file]) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err

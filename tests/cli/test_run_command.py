@@ -34,20 +34,22 @@ def test_what_snakemake_does_not_take_is_bad_input(here, capsys):
 
 
 @pytest.mark.parametrize(
-    ("code", "signals", "wanted"),
+    ("code", "signals", "expected"),
     [(0, b"", 0), (0, bytes([signal.SIGINT]), 0), (1, b"", 2), (1, bytes([signal.SIGINT]), 130),
      (1, bytes([signal.SIGTERM]), 143), (1, bytes([signal.SIGCHLD]), 2)],
 )  # fmt: skip
-def test_how_a_run_ends(here, capsys, code, signals, wanted):
-    assert _ended(code, signals, here, 0) == wanted
+def test_how_a_run_ends(here, capsys, code, signals, expected):
+    assert _ended(code, signals, here, 0) == expected
 
 
-@pytest.mark.parametrize(("told", "wanted"), [("[Errno 5] Input/output error: 'x'", 5), ("[Errno 2] No such file", 2)])
-def test_what_the_machine_does_to_snakemake_itself_is_told_as_that(here, told, wanted):
+@pytest.mark.parametrize(
+    ("message", "expected"), [("[Errno 5] Input/output error: 'x'", 5), ("[Errno 2] No such file", 2)]
+)
+def test_what_the_machine_does_to_snakemake_itself_is_told_as_that(here, message, expected):
     log = here / ".snakemake/log/now.log"
     log.parent.mkdir(parents=True)
-    log.write_text(f"WorkflowError: Error recording metadata for finished job ({told})\n")
-    assert _ended(1, b"", here, 0) == wanted
+    log.write_text(f"WorkflowError: Error recording metadata for finished job ({message})\n")
+    assert _ended(1, b"", here, 0) == expected
 
 
 @pytest.mark.parametrize(
@@ -74,8 +76,8 @@ def test_too_many_refused_tracks_have_a_code_of_their_own(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "wanted"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_who_stops_a_run_is_told_how_to_go_on(tmp_path, number, wanted):
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_who_stops_a_run_is_told_how_to_go_on(tmp_path, number, expected):
     project = Project.make(tmp_path / "project")
     process = project.start("--cores", "2", front=GENREFLOW)
     deadline = time.monotonic() + 120
@@ -88,5 +90,5 @@ def test_who_stops_a_run_is_told_how_to_go_on(tmp_path, number, wanted):
     except subprocess.TimeoutExpired:
         process.kill()
         raise
-    assert process.returncode == wanted, printed
+    assert process.returncode == expected, printed
     assert "Next: the same command, which resumes from there" in printed.splitlines()[-1]

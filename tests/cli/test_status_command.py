@@ -69,8 +69,8 @@ class Work:
         progress = Progress(20, 10, file=path, terminal=None, name=model)
         progress.on_step_end(3, 5)
         progress.on_epoch_end({"epoch": 4, "loss": 0.4321, "accuracy": 0.875, "seconds": 1.0})
-        told = json.loads(path.read_text())
-        path.write_text(json.dumps(told | {"left": None} | changes))
+        message = json.loads(path.read_text())
+        path.write_text(json.dumps(message | {"left": None} | changes))
 
 
 @pytest.fixture
@@ -97,16 +97,16 @@ def status(work, capsys):
     return ask
 
 
-def runs(told, **wanted):
+def runs(message, **target):
     """Return the runs of the only study that have these values."""
-    return [run for run in told["studies"][0]["runs"] if wanted.items() <= run.items()]
+    return [run for run in message["studies"][0]["runs"] if target.items() <= run.items()]
 
 
 def test_before_anything_ran_nothing_is_known_and_the_music_is_not_looked_at(status):
     Path("music").rename("elsewhere")
     assert "nothing yet" in status()
-    told = status("--json")
-    assert told == {
+    message = status("--json")
+    assert message == {
         "datasets": {},
         "studies": [{"name": "mine", "dataset": "mine", "is_catalogued": False, "runs": []}],
         "damaged": [],
@@ -132,9 +132,9 @@ def test_one_study_without_a_catalogue_does_not_hide_another(work, status):
     work.catalogue()
     Path("other.yaml").write_text("dataset: psytrance\n")
     Path("my.yaml").write_text(CONFIG.replace("[mine.yaml]", "[other.yaml, mine.yaml]"))
-    other, mine = status("--json")["studies"]
+    other, own = status("--json")["studies"]
     assert (other["name"], other["is_catalogued"]) == ("other", False)
-    assert (mine["name"], len(mine["runs"])) == ("mine", len(work.study.runs))
+    assert (own["name"], len(own["runs"])) == ("mine", len(work.study.runs))
 
 
 def test_a_catalogue_of_another_version_is_as_good_as_none(work, status):
@@ -162,11 +162,11 @@ def test_shards_count_when_they_are_those_of_the_plan(work, status):
     write_table(slices.shard(shards[1]), table, Header("slices", "of other settings"))
     write_shard(samples.shard(shards[0]), {"a": np.zeros(1)}, Header("slices", samples.shard_keys[shards[0]]))
     Path(samples.shard(shards[1])).write_bytes(b"cut off")
-    found = status("--json", code=5)
-    told = {stage["name"]: (stage["done"], stage["shards"]) for stage in found["datasets"]["mine"]}
+    result = status("--json", code=5)
+    message = {stage["name"]: (stage["done"], stage["shards"]) for stage in result["datasets"]["mine"]}
     n = len(shards)
-    assert told == {"audio": (n, n), slices.folder: (1, n), samples.folder: (1, n)}
-    assert len(found["damaged"]) == 1 and f"{samples.shard(shards[1])} is damaged" in found["damaged"][0]
+    assert message == {"audio": (n, n), slices.folder: (1, n), samples.folder: (1, n)}
+    assert len(result["damaged"]) == 1 and f"{samples.shard(shards[1])} is damaged" in result["damaged"][0]
     assert f"{n} of {n} shards" in status(code=5)
 
 
@@ -176,8 +176,8 @@ def test_runs_by_state(work, status):
     work.end("psytrance_cnn", "pool=mean", 2, seconds=9, status="diverged")
     work.end("psytrance_cnn", "pool=mean", 3, seconds=1, key="of other settings")
     work.note("psytrance_cnn", "pool=max", 1)
-    told = status("--json")
-    states = [(run["setting"], run["fold"], run["state"]) for run in runs(told, model="psytrance_cnn")]
+    message = status("--json")
+    states = [(run["setting"], run["fold"], run["state"]) for run in runs(message, model="psytrance_cnn")]
     expected = {("pool=mean", "1"): "finished", ("pool=mean", "2"): "diverged", ("pool=max", "1"): "running"}
     assert states == [(setting, fold, expected.get((setting, fold), "waiting")) for setting, fold, _ in states]
     assert len(states) == len({run.path for run in work.study.runs if run.model == "psytrance_cnn"})
@@ -192,10 +192,10 @@ def test_what_is_left_is_measured_on_the_nearest_finished_runs(work, status):
     work.end("psytrance_cnn", "pool=mean", 2, seconds=200)
     work.end("psytrance_cnn", "pool=max", 1, seconds=600)
     work.end("psytrance_cnn", "pool=max", 2, seconds=5, status="diverged")
-    told = status("--json")
-    assert [run["left"] for run in runs(told, setting="pool=mean", state="waiting")] == [150]
-    assert [run["left"] for run in runs(told, setting="pool=max", state="waiting")] == [600]
-    assert {run["left"] for run in runs(told, model="psytrance_crnn")} == {None}
+    message = status("--json")
+    assert [run["left"] for run in runs(message, setting="pool=mean", state="waiting")] == [150]
+    assert [run["left"] for run in runs(message, setting="pool=max", state="waiting")] == [600]
+    assert {run["left"] for run in runs(message, model="psytrance_crnn")} == {None}
     [row] = [line for line in status().splitlines() if line.startswith("  psytrance_crnn")]
     assert row.endswith("unknown")
 
@@ -288,14 +288,14 @@ def test_a_run_whose_facts_are_damaged_or_forged_waits_to_be_made_again(work, st
     forged = path.read_text().replace("100", "1")
     for content in ("", "[]", "{", forged):
         path.write_text(content)
-        told = status("--json", code=5)
-        assert len(runs(told, state="waiting")) == len(work.study.runs)
-        assert [f"{path} is damaged" in sentence for sentence in told["damaged"]] == [True]
+        message = status("--json", code=5)
+        assert len(runs(message, state="waiting")) == len(work.study.runs)
+        assert [f"{path} is damaged" in sentence for sentence in message["damaged"]] == [True]
     assert main(["status", "--configfile", "my.yaml"]) == 5
-    told = capsys.readouterr().err
+    message = capsys.readouterr().err
     assert (
-        f"{path} is damaged (its seal is broken" in told
-        and "`genreflow verify --repair` makes damaged products again" in told
+        f"{path} is damaged (its seal is broken" in message
+        and "`genreflow verify --repair` makes damaged products again" in message
     )
 
 

@@ -39,12 +39,12 @@ def test_all_problems_are_told_at_once_with_their_place_and_a_hint():
     }
     with pytest.raises(Problems) as error:
         settings_from(PipelineSettings, config, "config")
-    told = str(error.value)
-    assert "studys: this key is not known. Did you mean 'studies'?" in told
-    assert "audio.loudnes: this key is not known. Did you mean 'loudness'?" in told
-    assert "audio.quality" in told and "found 'six'" in told
-    assert "audio.sample_rate" in told
-    assert "pth: this key is not known. Did you mean 'path'?" in told
+    printed = str(error.value)
+    assert "studys: this key is not known. Did you mean 'studies'?" in printed
+    assert "audio.loudnes: this key is not known. Did you mean 'loudness'?" in printed
+    assert "audio.quality" in printed and "found 'six'" in printed
+    assert "audio.sample_rate" in printed
+    assert "pth: this key is not known. Did you mean 'path'?" in printed
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,14 @@ RATE = 44_100
 TRACKS = 30
 
 
-def heard(rows: dict[str, dict], **default) -> pd.DataFrame:
+def audio_table(rows: dict[str, dict], **default) -> pd.DataFrame:
     """Tracks as the audio stage lists them."""
     nothing = {"sha256": None, "samples_sha256": None, "fingerprint": None} | default
     return pd.DataFrame([{"track_id": track, **nothing, **known} for track, known in rows.items()])
 
 
 def prints(words: dict[str, np.ndarray]) -> pd.DataFrame:
-    return heard({track: {"fingerprint": to_text(own)} for track, own in words.items()})
+    return audio_table({track: {"fingerprint": to_text(own)} for track, own in words.items()})
 
 
 def random_words(seed: int, length: int = 200) -> np.ndarray:
@@ -47,7 +47,7 @@ class TestEqualContent:
     @pytest.mark.parametrize("search", ["exact", "recordings"])
     def test_bytes_come_before_samples_and_samples_before_recordings(self, search):
         words = to_text(random_words(0))
-        tracks = heard(
+        tracks = audio_table(
             {
                 "c": {"sha256": "1", "samples_sha256": "s", "fingerprint": words},
                 "a": {"sha256": "1", "samples_sha256": "s", "fingerprint": words},
@@ -61,20 +61,20 @@ class TestEqualContent:
         assert set(pairs["similarity"]) == {1.0} and set(pairs["offset_s"]) == {0.0}
 
     def test_a_crowd_of_equal_tracks_is_paired_with_its_first(self):
-        pairs = find_pairs(heard({f"{i:03}": {"sha256": "same"} for i in range(100)}), "exact")
+        pairs = find_pairs(audio_table({f"{i:03}": {"sha256": "same"} for i in range(100)}), "exact")
         assert links(pairs) == {("000", f"{i:03}", "bytes") for i in range(1, 100)}
 
     @pytest.mark.parametrize("nothing", [None, "", float("nan")])
     def test_what_is_unknown_equals_nothing(self, nothing):
-        tracks = heard({"a": {}, "b": {}}, sha256=nothing, samples_sha256=nothing, fingerprint=nothing)
+        tracks = audio_table({"a": {}, "b": {}}, sha256=nothing, samples_sha256=nothing, fingerprint=nothing)
         assert find_pairs(tracks, "recordings").empty
 
     def test_files_that_cannot_be_read_are_no_copies_of_each_other(self):
-        assert find_pairs(heard({"a": {}, "b": {}}, sha256="missing"), "exact").empty
-        assert find_pairs(heard({"a": {}, "b": {}}, sha256="missing-0a1b"), "exact").empty
+        assert find_pairs(audio_table({"a": {}, "b": {}}, sha256="missing"), "exact").empty
+        assert find_pairs(audio_table({"a": {}, "b": {}}, sha256="missing-0a1b"), "exact").empty
 
     def test_no_tracks_have_no_pairs(self):
-        pairs = find_pairs(heard({"a": {}})[:0], "recordings")
+        pairs = find_pairs(audio_table({"a": {}})[:0], "recordings")
         assert pairs.empty and list(pairs) == ["a", "b", "kind", "similarity", "offset_s"]
 
 
@@ -311,14 +311,14 @@ class TestConsequences:
         tracks = catalogued(*({"track_id": name, "group": group, "label": label} for name, group, label in rows))
         fate = resolve(tracks, pairs, "quarantine")
         assert fate["track_id"].tolist() == names
-        found = fate.set_index("track_id")
+        result = fate.set_index("track_id")
         for a, b in pairs[["a", "b"]].itertuples(index=False):
-            assert found.group[a] == found.group[b] and found.recording[a] == found.recording[b] <= min(a, b)
+            assert result.group[a] == result.group[b] and result.recording[a] == result.recording[b] <= min(a, b)
         for one in range(n):
             for other in range(one):
                 if groups[one] and groups[one] == groups[other]:
                     assert fate.group[one] == fate.group[other]
         in_pairs = set(pairs["a"]) | set(pairs["b"])
-        assert set(found.index[found.recording.notna()]) == in_pairs == set(found.index[found.reason != ""])
-        conflicts = found.assign(label=labels).dropna(subset="recording").groupby("recording").label.nunique() > 1
-        assert set(found.recording[found.reason == "Q_LABEL_CONFLICT"]) == set(conflicts.index[conflicts])
+        assert set(result.index[result.recording.notna()]) == in_pairs == set(result.index[result.reason != ""])
+        conflicts = result.assign(label=labels).dropna(subset="recording").groupby("recording").label.nunique() > 1
+        assert set(result.recording[result.reason == "Q_LABEL_CONFLICT"]) == set(conflicts.index[conflicts])

@@ -47,8 +47,8 @@ def settings(folder, **changes):
 
 
 def test_tracks_have_their_genre_artist_and_split(tmp_path):
-    found = find(settings(make_fma(tmp_path)))
-    rows = {track.path.decode(): (track.label, track.artist, track.group, track.split) for track in found.tracks}
+    result = find(settings(make_fma(tmp_path)))
+    rows = {track.path.decode(): (track.label, track.artist, track.group, track.split) for track in result.tracks}
     assert rows == {
         "000/000002.mp3": ("Hip-Hop", "AWOL", "artist:1", "train"),
         "000/000010.mp3": ("Pop", "Kurt Vile", "artist:6", "valid"),
@@ -74,16 +74,16 @@ def test_the_table_may_be_named_itself_and_the_archive_lie_below(tmp_path):
     make_fma(tmp_path)
     (tmp_path / "audio").rename(tmp_path / "fma_small")
     given = settings(tmp_path, path=str(tmp_path), metadata=str(tmp_path / "fma_metadata/tracks.csv"), split="none")
-    found = find(given)
-    assert found.root == bytes(tmp_path / "fma_small")
-    assert {track.split for track in found.tracks} == {None}
+    result = find(given)
+    assert result.root == bytes(tmp_path / "fma_small")
+    assert {track.split for track in result.tracks} == {None}
 
 
 def test_genres_become_classes_as_the_settings_say(tmp_path):
     labels = Labels(aliases={"Hip-Hop": "hiphop"}, drop=["Folk"])
-    found = find(settings(make_fma(tmp_path), labels=labels))
-    assert Counter(track.label for track in found.tracks) == {"hiphop": 1, "Pop": 2}
-    assert found.ignored == {"": 3, "Folk": 1}
+    result = find(settings(make_fma(tmp_path), labels=labels))
+    assert Counter(track.label for track in result.tracks) == {"hiphop": 1, "Pop": 2}
+    assert result.ignored == {"": 3, "Folk": 1}
 
 
 def test_a_track_that_is_not_there_is_kept_as_missing(tmp_path):

@@ -33,24 +33,24 @@ def found_in(music, **options):
     return find(Folders(layout="folders", path=str(music), labels=labels, **options))
 
 
-def reasons(found):
-    return {track.path: track.reason for track in found.tracks if track.reason}
+def reasons(result):
+    return {track.path: track.reason for track in result.tracks if track.reason}
 
 
-def labels(found):
-    return {track.path: track.label for track in found.tracks}
+def labels(result):
+    return {track.path: track.label for track in result.tracks}
 
 
 def test_classes_are_folders_and_groups_the_albums_below(music):
     make_files(music, "goa/album/cd 1/three.flac")
-    found = found_in(music)
-    assert {track.path: (track.label, track.group) for track in found.tracks} == {
+    result = found_in(music)
+    assert {track.path: (track.label, track.group) for track in result.tracks} == {
         b"goa/one.mp3": ("goa", None),
         b"goa/album/two.mp3": ("goa", "goa/album"),
         b"goa/album/cd 1/three.flac": ("goa", "goa/album"),
         b"dark/four.wav": ("dark", None),
     }
-    assert (found.notices, found.ignored) == ([], {})
+    assert (result.notices, result.ignored) == ([], {})
 
 
 def test_a_folder_of_various_artists_is_no_album_but_those_below_it_are(music):
@@ -72,47 +72,47 @@ def test_what_is_passed_over_is_counted_by_class_and_anything_else_is_a_track(mu
         "dark/@eaDir/four.wav/SYNOINDEX",
         "readme.md",
     )
-    found = found_in(music)
-    assert labels(found).keys() == {
+    result = found_in(music)
+    assert labels(result).keys() == {
         b"goa/one.mp3", b"goa/album/two.mp3", b"dark/four.wav", b"goa/no suffix", b"goa/odd.xyz",
         b"goa/...and.mp3",
     }  # fmt: skip
-    assert found.ignored == {"goa": 5, "dark": 2, "": 1}
-    assert found.notices == ["3 side files, 2 hidden files, 2 hidden folders skipped"]
+    assert result.ignored == {"goa": 5, "dark": 2, "": 1}
+    assert result.notices == ["3 side files, 2 hidden files, 2 hidden folders skipped"]
 
 
 def test_music_beside_the_class_folders_is_pointed_out(music):
     make_files(music, "lost.mp3", "notes.txt", ".hidden/x.mp3", "__MACOSX/._x.mp3")
-    found = found_in(music)
-    assert found.ignored == {"": 4}
-    assert found.notices == ["1 audio file beside the class folders, in no class: lost.mp3"]
+    result = found_in(music)
+    assert result.ignored == {"": 4}
+    assert result.notices == ["1 audio file beside the class folders, in no class: lost.mp3"]
 
 
 def test_class_folders_without_tracks_are_pointed_out(music):
     make_files(music, "covers/a.jpg")
     (music / "empty").mkdir()
     (music / "hollow" / "album").mkdir(parents=True)
-    found = found_in(music)
-    assert found.notices[0] == "3 class folders without tracks: 'covers', 'empty', 'hollow'"
-    assert found.ignored == {"covers": 1}
+    result = found_in(music)
+    assert result.notices[0] == "3 class folders without tracks: 'covers', 'empty', 'hollow'"
+    assert result.ignored == {"covers": 1}
 
 
 def test_class_folders_that_differ_in_case_or_blanks_are_one_class_and_both_named(music):
     make_files(music, "Goa/a.mp3", "goa /b.mp3", "goa /b.jpg", "Goa/a.jpg", "__all__/c.mp3")
-    found = found_in(music)
-    assert set(labels(found).values()) == {"goa", "dark", "__all__"}
-    assert labels(found)[b"goa /b.mp3"] == labels(found)[b"Goa/a.mp3"] == "goa"
-    assert found.ignored == {"goa": 2}
-    assert found.notices[-1] == "'Goa' (1 track), 'goa' (2 tracks), 'goa ' (1 track) count as 'goa'"
+    result = found_in(music)
+    assert set(labels(result).values()) == {"goa", "dark", "__all__"}
+    assert labels(result)[b"goa /b.mp3"] == labels(result)[b"Goa/a.mp3"] == "goa"
+    assert result.ignored == {"goa": 2}
+    assert result.notices[-1] == "'Goa' (1 track), 'goa' (2 tracks), 'goa ' (1 track) count as 'goa'"
     with pytest.raises(Problems, match=r"'Goa' \(1 track\), 'goa' \(2 tracks\), 'goa ' \(1 track\) differ only"):
         found_in(music, labels={"strict": True})
 
 
 def test_class_folders_in_two_unicode_forms_are_one_class(music):
     make_files(music, "cafe\u0301/a.mp3", "caf\u00e9/b.mp3")
-    found = found_in(music)
-    assert set(labels(found).values()) == {"goa", "dark", "caf\u00e9"}
-    assert found.notices == ["'cafe\\u0301' (1 track), 'café' (1 track) count as 'café'"]
+    result = found_in(music)
+    assert set(labels(result).values()) == {"goa", "dark", "caf\u00e9"}
+    assert result.notices == ["'cafe\\u0301' (1 track), 'café' (1 track) count as 'café'"]
 
 
 def test_a_class_folder_without_a_name_is_refused(music):
@@ -123,9 +123,9 @@ def test_a_class_folder_without_a_name_is_refused(music):
 
 def test_dropped_classes_are_counted_as_passed_over(music):
     make_files(music, "misc/a.mp3", "misc/b.mp3", "misc/b.jpg")
-    found = found_in(music, labels={"drop": ["misc"]})
-    assert set(labels(found).values()) == {"goa", "dark"}
-    assert found.ignored == {"misc": 3}
+    result = found_in(music, labels={"drop": ["misc"]})
+    assert set(labels(result).values()) == {"goa", "dark"}
+    assert result.ignored == {"misc": 3}
 
 
 def test_folders_without_two_classes_are_refused(tmp_path):
@@ -154,30 +154,30 @@ def test_an_empty_folder_named_like_audio_is_refused_by_name(music):
     (music / "goa" / "x.MP3").mkdir()
     (music / "goa" / "album" / "nothing").mkdir()
     make_files(music, "goa/y.mp3/z.mp3")
-    found = found_in(music)
-    assert reasons(found) == {b"goa/x.MP3": "Q_NOT_FILE"}
-    assert b"goa/y.mp3/z.mp3" in labels(found)
+    result = found_in(music)
+    assert reasons(result) == {b"goa/x.MP3": "Q_NOT_FILE"}
+    assert b"goa/y.mp3/z.mp3" in labels(result)
 
 
 def test_a_link_to_a_file_counts_where_it_is(music):
     (music / "dark" / "again.mp3").symlink_to("../goa/one.mp3")
     os.link(music / "goa" / "one.mp3", music / "dark" / "hard.mp3")
-    found = found_in(music)
-    assert labels(found)[b"dark/again.mp3"] == labels(found)[b"dark/hard.mp3"] == "dark"
-    assert reasons(found) == {}
+    result = found_in(music)
+    assert labels(result)[b"dark/again.mp3"] == labels(result)[b"dark/hard.mp3"] == "dark"
+    assert reasons(result) == {}
 
 
 def test_links_out_of_the_folder_are_refused_unless_they_are_to_be_followed(music, tmp_path):
     make_files(tmp_path, "other/far.mp3", "other/cd/near.mp3", "other/cover.jpg")
     (music / "goa" / "far.mp3").symlink_to(tmp_path / "other" / "far.mp3")
     (music / "goa" / "more").symlink_to(tmp_path / "other")
-    found = found_in(music)
-    assert reasons(found) == {b"goa/far.mp3": "Q_OUTSIDE", b"goa/more": "Q_OUTSIDE"}
-    assert all("`follow_links: true`" in track.message for track in found.tracks if track.reason)
-    found = found_in(music, follow_links=True)
-    assert reasons(found) == dict.fromkeys([b"goa/far.mp3", b"goa/more/far.mp3", b"goa/more/cd/near.mp3"], "W_OUTSIDE")
-    assert found.ignored == {"goa": 1}
-    assert {track.group for track in found.tracks if track.reason} == {None, "goa/more"}
+    result = found_in(music)
+    assert reasons(result) == {b"goa/far.mp3": "Q_OUTSIDE", b"goa/more": "Q_OUTSIDE"}
+    assert all("`follow_links: true`" in track.message for track in result.tracks if track.reason)
+    result = found_in(music, follow_links=True)
+    assert reasons(result) == dict.fromkeys([b"goa/far.mp3", b"goa/more/far.mp3", b"goa/more/cd/near.mp3"], "W_OUTSIDE")
+    assert result.ignored == {"goa": 1}
+    assert {track.group for track in result.tracks if track.reason} == {None, "goa/more"}
 
 
 def test_a_class_folder_may_be_a_link(music, tmp_path):
@@ -190,10 +190,10 @@ def test_a_class_folder_may_be_a_link(music, tmp_path):
 def test_a_folder_is_listed_once_and_under_its_own_name(music):
     (music / "dark" / "best of goa").symlink_to("../goa/album")
     (music / "dark" / "more of it").symlink_to("../goa/album")
-    found = found_in(music)
-    assert labels(found).keys() == {b"goa/one.mp3", b"goa/album/two.mp3", b"dark/four.wav"}
-    assert found.ignored == {"dark": 2}
-    assert found.notices == ["2 repeated folder links skipped"]
+    result = found_in(music)
+    assert labels(result).keys() == {b"goa/one.mp3", b"goa/album/two.mp3", b"dark/four.wav"}
+    assert result.ignored == {"dark": 2}
+    assert result.notices == ["2 repeated folder links skipped"]
 
 
 def test_a_folder_that_only_a_link_leads_to_is_listed_there(music):
@@ -210,10 +210,10 @@ def test_links_that_go_round_in_circles_end(music, follow):
     (music / "dark" / "back").symlink_to("../goa/album")
     (music / "goa" / "gone.mp3").symlink_to("nowhere")
     (music / "dark" / "out").symlink_to("../..")
-    found = found_in(music, follow_links=follow)
-    assert len(labels(found)) == len(found.tracks)
+    result = found_in(music, follow_links=follow)
+    assert len(labels(result)) == len(result.tracks)
     refused = {b"goa/self": "Q_NOT_FILE", b"goa/gone.mp3": "Q_NOT_FILE"}
-    assert reasons(found) == refused | ({} if follow else {b"dark/out": "Q_OUTSIDE"})
+    assert reasons(result) == refused | ({} if follow else {b"dark/out": "Q_OUTSIDE"})
 
 
 def test_a_folder_that_may_not_be_listed_is_named(music, monkeypatch):
@@ -253,12 +253,12 @@ def test_every_entry_on_disk_is_one_track_or_counted_as_passed_over(names):
             path = os.path.join(os.fsencode(folder), place, name)
             if not os.path.isdir(path):
                 make_files(folder, os.path.join(place, name))
-        found = found_in(Path(folder))
+        result = found_in(Path(folder))
         on_disk = Counter()
         for place, folders, files in os.walk(os.fsencode(folder)):
             hidden = [name for name in folders if name == b".hidden"]
             folders[:] = [name for name in folders if name not in hidden]
             steps = os.path.relpath(place, os.fsencode(folder)).split(b"/")
             on_disk[os.fsdecode(steps[0]) if steps[0] != b"." else ""] += len(files) + len(hidden)
-        assert len({track.path for track in found.tracks}) == len(found.tracks)
-        assert Counter(track.label for track in found.tracks) + Counter(found.ignored) == on_disk
+        assert len({track.path for track in result.tracks}) == len(result.tracks)
+        assert Counter(track.label for track in result.tracks) + Counter(result.ignored) == on_disk

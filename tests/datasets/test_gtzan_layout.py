@@ -96,16 +96,16 @@ def test_the_split_says_what_becomes_of_every_clip_once():
 def test_it_is_found_however_its_archive_was_unpacked(tmp_path, below, given, suffix):
     make_gtzan(tmp_path / below, suffix)
     (tmp_path / "Data/images_original/blues").mkdir(parents=True)
-    found = find(settings(tmp_path / given))
-    assert found.root.decode() == str(tmp_path / below)
-    assert Counter(track.label for track in found.tracks) == dict.fromkeys(GENRES, 100)
-    assert found.tracks[0].path == f"blues/blues.00000.{suffix}".encode()
-    assert found.notices[0] == "expected 1,000 clips, found 1,000"
+    result = find(settings(tmp_path / given))
+    assert result.root.decode() == str(tmp_path / below)
+    assert Counter(track.label for track in result.tracks) == dict.fromkeys(GENRES, 100)
+    assert result.tracks[0].path == f"blues/blues.00000.{suffix}".encode()
+    assert result.notices[0] == "expected 1,000 clips, found 1,000"
 
 
 def test_a_missing_clip_is_named(tmp_path):
-    found = find(settings(make_gtzan(tmp_path, "wav", without=["jazz.00054"])))
-    assert found.notices[0] == "expected 1,000 clips, found 999: jazz.00054 is missing"
+    result = find(settings(make_gtzan(tmp_path, "wav", without=["jazz.00054"])))
+    assert result.notices[0] == "expected 1,000 clips, found 999: jazz.00054 is missing"
 
 
 def test_other_files_are_counted_and_the_odd_ones_named(tmp_path):
@@ -113,11 +113,11 @@ def test_other_files_are_counted_and_the_odd_ones_named(tmp_path):
     for name in ["._blues.00000.wav", ".DS_Store", "blues.mf.txt", "blues.00100.wav", "rock.00001.wav"]:
         (tmp_path / "blues" / name).write_bytes(b"x")
     (tmp_path / "pop/pop.00000.au").write_bytes(b"x")
-    found = find(settings(tmp_path))
-    assert len(found.tracks) == 1_000
-    assert found.ignored == {"blues": 5, "pop": 1}
-    assert found.notices[1] == "side files skipped: 3"
-    assert found.notices[2].endswith("blues/blues.00100.wav, blues/rock.00001.wav, pop/pop.00000.wav")
+    result = find(settings(tmp_path))
+    assert len(result.tracks) == 1_000
+    assert result.ignored == {"blues": 5, "pop": 1}
+    assert result.notices[1] == "side files skipped: 3"
+    assert result.notices[2].endswith("blues/blues.00100.wav, blues/rock.00001.wav, pop/pop.00000.wav")
 
 
 def test_the_catalogue_of_the_fault_filtered_split(gtzan, tmp_path):

@@ -46,8 +46,8 @@ def manifest(root, *paths, **options):
     return find_manifest(Manifest(layout="manifest", path=str(root / "tracks.csv"), **options))
 
 
-def track_of(found, path):
-    (track,) = (track for track in found.tracks if track.path == path)
+def track_of(result, path):
+    (track,) = (track for track in result.tracks if track.path == path)
     return track
 
 
@@ -98,14 +98,14 @@ def test_a_list_of_names_is_cut():
 
 def test_names_in_two_unicode_forms_are_two_files_with_a_warning(tmp_path):
     make_files(tmp_path, "goa/caf\u00e9.mp3", "goa/cafe\u0301.mp3", "dark/caf\u00e9.mp3")
-    found = folders(tmp_path)
-    assert {track.path: track.reason for track in found.tracks} == {
+    result = folders(tmp_path)
+    assert {track.path: track.reason for track in result.tracks} == {
         "goa/caf\u00e9.mp3".encode(): "W_UNICODE_TWIN",
         "goa/cafe\u0301.mp3".encode(): "W_UNICODE_TWIN",
         "dark/caf\u00e9.mp3".encode(): "",
     }
-    found = manifest(tmp_path, "goa/caf\u00e9.mp3", "goa/cafe\u0301.mp3", "dark/caf\u00e9.mp3")
-    assert sum(track.reason == "W_UNICODE_TWIN" for track in found.tracks) == 2
+    result = manifest(tmp_path, "goa/caf\u00e9.mp3", "goa/cafe\u0301.mp3", "dark/caf\u00e9.mp3")
+    assert sum(track.reason == "W_UNICODE_TWIN" for track in result.tracks) == 2
 
 
 def test_files_that_are_no_text_are_no_twins():
@@ -114,15 +114,15 @@ def test_files_that_are_no_text_are_no_twins():
 
 def test_a_manifest_finds_a_file_under_its_other_unicode_form(tmp_path):
     make_files(tmp_path, "cafe\u0301/cafe\u0301.mp3", "A.mp3")
-    found = manifest(tmp_path, "caf\u00e9/caf\u00e9.mp3", "A.mp3")
-    assert track_of(found, "cafe\u0301/cafe\u0301.mp3".encode()).reason == ""
-    assert found.notices == ["1 file found under another form of the name: row 2 'café/café.mp3'"]
+    result = manifest(tmp_path, "caf\u00e9/caf\u00e9.mp3", "A.mp3")
+    assert track_of(result, "cafe\u0301/cafe\u0301.mp3".encode()).reason == ""
+    assert result.notices == ["1 file found under another form of the name: row 2 'café/café.mp3'"]
 
 
 def test_two_spellings_of_one_file_are_one_row(tmp_path):
     make_files(tmp_path, "cafe\u0301.mp3")
-    found = manifest(tmp_path, "caf\u00e9.mp3", "ok too.mp3", "cafe\u0301.mp3", "ok too.mp3")
-    assert [track.path for track in found.tracks].count("cafe\u0301.mp3".encode()) == 1
+    result = manifest(tmp_path, "caf\u00e9.mp3", "ok too.mp3", "cafe\u0301.mp3", "ok too.mp3")
+    assert [track.path for track in result.tracks].count("cafe\u0301.mp3".encode()) == 1
 
 
 def test_an_ambiguous_name_finds_nothing(tmp_path):
@@ -172,8 +172,8 @@ def test_names_that_only_look_so_are_accepted(tmp_path, name):
 def test_paths_out_of_the_root_are_accepted_when_allowed_and_warned_of(tmp_path):
     root = tmp_path / "root"
     make_files(tmp_path, "root/in.mp3", "up.mp3", "far/away.mp3")
-    found = manifest(root, "../up.mp3", str(tmp_path / "far/away.mp3"), str(root / "in.mp3"), allow_absolute=True)
-    assert {track.path: track.reason for track in found.tracks} == {
+    result = manifest(root, "../up.mp3", str(tmp_path / "far/away.mp3"), str(root / "in.mp3"), allow_absolute=True)
+    assert {track.path: track.reason for track in result.tracks} == {
         b"../up.mp3": "W_OUTSIDE",
         os.fsencode(tmp_path / "far/away.mp3"): "W_OUTSIDE",
         b"in.mp3": "",
@@ -184,16 +184,16 @@ def test_paths_out_of_the_root_are_accepted_when_allowed_and_warned_of(tmp_path)
 
 def test_one_file_by_a_whole_and_a_short_path_is_one_row(tmp_path):
     make_files(tmp_path, "in.mp3")
-    found = manifest(tmp_path, "in.mp3", "ok too.mp3", str(tmp_path / "in.mp3"), "ok too.mp3", allow_absolute=True)
-    assert [track.path for track in found.tracks].count(b"in.mp3") == 1
+    result = manifest(tmp_path, "in.mp3", "ok too.mp3", str(tmp_path / "in.mp3"), "ok too.mp3", allow_absolute=True)
+    assert [track.path for track in result.tracks].count(b"in.mp3") == 1
 
 
 def test_a_relative_root_is_no_prefix_of_relative_paths(tmp_path, monkeypatch):
     make_files(tmp_path, "music/music/a.mp3", "music/a.mp3", "music/b.mp3")
     (tmp_path / "m.csv").write_text("path,label\nmusic/a.mp3,x\nb.mp3,y\n")
     monkeypatch.chdir(tmp_path)
-    found = find_manifest(Manifest(layout="manifest", path="m.csv", root="music", allow_absolute=True))
-    assert [track.path for track in found.tracks] == [b"music/a.mp3", b"b.mp3"]
+    result = find_manifest(Manifest(layout="manifest", path="m.csv", root="music", allow_absolute=True))
+    assert [track.path for track in result.tracks] == [b"music/a.mp3", b"b.mp3"]
 
 
 def test_links_out_of_the_root_are_refused_unless_allowed(tmp_path):

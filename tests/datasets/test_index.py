@@ -42,8 +42,8 @@ def write_shard(folder, ids, names, pairs=()):
         if name in CUT
     ]
     write_table(folder / "slices.parquet", pd.DataFrame({"track_id": []}), Header("slices", facts={"tracks": fates}))
-    found = pd.DataFrame([(*sorted(ids[name] for name in pair), "bytes", 1.0, 0.0) for pair in pairs], columns=PAIR)
-    write_table(folder / "duplicates.parquet", found, Header(PAIRS))
+    result = pd.DataFrame([(*sorted(ids[name] for name in pair), "bytes", 1.0, 0.0) for pair in pairs], columns=PAIR)
+    write_table(folder / "duplicates.parquet", result, Header(PAIRS))
     return (
         folder / "catalog.parquet", ["s"], [folder / "audio.parquet"], [folder / "slices.parquet"],
         folder / "duplicates.parquet",
@@ -56,15 +56,15 @@ def build(folder, ids, names, pairs=(), across_classes="quarantine"):
 
 def test_both_stages_have_their_say(files):
     folder, ids = files
-    told = build(folder, ids, "abc").set_index("title")
-    assert told.loc["goa/a", ["verdict", "reason", "message"]].tolist() == ["quarantine", "Q_TOO_SHORT", "Short."]
-    assert told.loc["goa/b", ["verdict", "reason", "message"]].tolist() == [
+    message = build(folder, ids, "abc").set_index("title")
+    assert message.loc["goa/a", ["verdict", "reason", "message"]].tolist() == ["quarantine", "Q_TOO_SHORT", "Short."]
+    assert message.loc["goa/b", ["verdict", "reason", "message"]].tolist() == [
         "accept", "W_LONG W_FEWER_SLICES", "Long. Few.",
     ]  # fmt: skip
-    assert told.loc["dark/c", ["verdict", "reason", "message"]].tolist() == ["quarantine", "Q_EMPTY", "Empty."]
-    assert told["slices"].to_dict() == {"goa/a": 0, "goa/b": 2, "dark/c": 0}
-    assert told["padded_s"].to_dict() == {"goa/a": 0, "goa/b": 0.02, "dark/c": 0}
-    assert index.padded(told) == {"tracks": 1, "longest": 0.02}
+    assert message.loc["dark/c", ["verdict", "reason", "message"]].tolist() == ["quarantine", "Q_EMPTY", "Empty."]
+    assert message["slices"].to_dict() == {"goa/a": 0, "goa/b": 2, "dark/c": 0}
+    assert message["padded_s"].to_dict() == {"goa/a": 0, "goa/b": 0.02, "dark/c": 0}
+    assert index.padded(message) == {"tracks": 1, "longest": 0.02}
 
 
 def test_a_lost_track_is_an_error_not_a_smaller_dataset(files):

@@ -45,13 +45,13 @@ def settings(path, **changes):
 
 
 def test_clips_have_their_tags_and_split_and_origin(tmp_path):
-    found = find(settings(make_magnatagatune(tmp_path, CLIPS), top=4))
-    tracks = {track.path.decode(): track for track in found.tracks}
+    result = find(settings(make_magnatagatune(tmp_path, CLIPS), top=4))
+    tracks = {track.path.decode(): track for track in result.tracks}
     assert tracks.keys() == CLIPS.keys() - {"b/kiya-deep-12-z-0-29.mp3", "d/none-at_all-01-a-0-29.mp3"}
     assert {path: track.split for path, track in tracks.items()} == {path: SPLITS[path[0]] for path in tracks}
     assert {path: set(track.tags) for path, track in tracks.items()} == {path: set(CLIPS[path]) for path in tracks}
-    assert {track.label for track in found.tracks} == {""}
-    first, second, third, fourth = found.tracks
+    assert {track.label for track in result.tracks} == {""}
+    first, second, third, fourth = result.tracks
     assert first.group == second.group == "bach-cantatas" != third.group
     assert first.artist == third.artist == "bach" != fourth.artist == "kiya"
 
@@ -68,10 +68,10 @@ def test_what_is_left_out_is_counted(tmp_path):
 
 
 def test_clips_without_tags_can_be_kept_and_the_split_left_out(tmp_path):
-    found = find(settings(make_magnatagatune(tmp_path, CLIPS), top=4, untagged=True, split="none"))
-    assert len(found.tracks) == 6
-    assert [track.tags for track in found.tracks[-2:]] == [(), ()]
-    assert {track.split for track in found.tracks} == {None}
+    result = find(settings(make_magnatagatune(tmp_path, CLIPS), top=4, untagged=True, split="none"))
+    assert len(result.tracks) == 6
+    assert [track.tags for track in result.tracks[-2:]] == [(), ()]
+    assert {track.split for track in result.tracks} == {None}
 
 
 def test_equally_common_tags_come_in_the_order_of_their_columns():
@@ -97,12 +97,12 @@ def test_the_rule_of_folder_and_tag_gives_the_sizes_of_each_folder(tmp_path):
         f"{folder}/artist-album-01-title {number}-0-29.mp3": [tag for tag, own in zip(TAGS, row, strict=True) if own]
         for number, (folder, row) in enumerate(zip(folders, matrix, strict=True))
     }
-    found = find(settings(make_magnatagatune(tmp_path, clips), top=50))
+    result = find(settings(make_magnatagatune(tmp_path, clips), top=50))
     top = np.argsort(-matrix.sum(axis=0), kind="stable")[:50]
     tagged = matrix[:, top].any(axis=1)
-    sizes = Counter(track.path.decode()[0] for track in found.tracks)
+    sizes = Counter(track.path.decode()[0] for track in result.tracks)
     assert sizes == Counter(folders[tagged])
-    splits = Counter(track.split for track in found.tracks)
+    splits = Counter(track.split for track in result.tracks)
     assert splits["valid"] == sizes["c"]
     assert splits["test"] == sum(sizes[folder] for folder in "def")
     assert splits.total() == tagged.sum()
@@ -127,9 +127,9 @@ def test_a_file_name_tells_artist_and_album(clip, expected):
 def test_a_clip_that_is_not_there_is_kept_as_missing(tmp_path):
     make_magnatagatune(tmp_path, CLIPS)
     (tmp_path / "c/bach-suites-02-gigue__ii-0-29.mp3").unlink()
-    found = find(settings(tmp_path, top=4))
-    assert len(found.tracks) == 4
-    assert "1 annotated clip not in the folder: c/bach-suites-02-gigue__ii-0-29.mp3" in found.notices
+    result = find(settings(tmp_path, top=4))
+    assert len(result.tracks) == 4
+    assert "1 annotated clip not in the folder: c/bach-suites-02-gigue__ii-0-29.mp3" in result.notices
 
 
 def test_annotations_may_lie_elsewhere(tmp_path):

@@ -61,8 +61,8 @@ def test_manifests_of_any_spreadsheet_are_read(root, separator, start, end):
         "c.mp3,NA,,",
         "d.mp3,01,,holdout",
     ]
-    found = found_in(root, start + end.join(row.replace(",", separator) for row in rows))
-    assert [(track.path, track.label, track.group, track.split) for track in found.tracks] == [
+    result = found_in(root, start + end.join(row.replace(",", separator) for row in rows))
+    assert [(track.path, track.label, track.group, track.split) for track in result.tracks] == [
         (b"a.mp3", "NA", "x", "holdout"),
         (b"b.mp3", "01", None, None),
         (b"c.mp3", "NA", None, None),
@@ -78,8 +78,8 @@ def test_another_separator_is_said(root):
 def test_cells_in_quotation_marks_may_hold_separators_and_line_breaks(root):
     for name in ("a, b.mp3", "a\nb.mp3", 'the "x".mp3'):
         (root / name).write_text("")
-    found = found_in(root, 'path,label\n"a, b.mp3",x\n"a\nb.mp3","y, z"\n"the ""x"".mp3",x\nb.mp3\n'[:-6])
-    assert [(track.path, track.label) for track in found.tracks] == [
+    result = found_in(root, 'path,label\n"a, b.mp3",x\n"a\nb.mp3","y, z"\n"the ""x"".mp3",x\nb.mp3\n'[:-6])
+    assert [(track.path, track.label) for track in result.tracks] == [
         (b"a, b.mp3", "x"), (b"a\nb.mp3", "y, z"), (b'the "x".mp3', "x"),
     ]  # fmt: skip
 
@@ -183,19 +183,19 @@ def test_a_manifest_of_nothing_to_tell_apart_is_refused(root, content, problem):
 
 def test_labels_are_merged_renamed_and_dropped_as_everywhere(root):
     content = sheet_of("a.mp3,Rock", "b.mp3,hip-hop", "c.mp3,misc", "d.mp3,rock ")
-    found = found_in(root, content, labels={"aliases": {"hip-hop": "hiphop"}, "drop": ["misc"]})
-    assert [(track.path, track.label) for track in found.tracks] == [
+    result = found_in(root, content, labels={"aliases": {"hip-hop": "hiphop"}, "drop": ["misc"]})
+    assert [(track.path, track.label) for track in result.tracks] == [
         (b"a.mp3", "Rock"), (b"b.mp3", "hiphop"), (b"d.mp3", "Rock"),
     ]  # fmt: skip
-    assert found.ignored == {"misc": 1}
-    assert len(found.notices) == 3
+    assert result.ignored == {"misc": 1}
+    assert len(result.notices) == 3
 
 
 def test_a_repeated_row_counts_once_and_is_said(root):
     content = sheet_of("a.mp3,x", "b.mp3,y", "./a.mp3,X", "a/../a.mp3,x", ".//a.mp3, x", "c.mp3,x", "d.mp3,y")
-    found = found_in(root, content)
-    assert [track.path for track in found.tracks] == [b"a.mp3", b"b.mp3", b"c.mp3", b"d.mp3"]
-    assert found.notices[-1] == (
+    result = found_in(root, content)
+    assert [track.path for track in result.tracks] == [b"a.mp3", b"b.mp3", b"c.mp3", b"d.mp3"]
+    assert result.notices[-1] == (
         "3 rows repeating a path, left out: row 4 './a.mp3', row 5 'a/../a.mp3', row 6 './/a.mp3'"
     )
 
@@ -205,10 +205,10 @@ def test_a_path_with_two_labels_stops_the_run_or_is_left_out(root):
     assert problems_of(root, content) == [
         "row 4: './a.mp3' is 'y' here and 'x' in row 2. Keep one, or set `conflict: drop` to leave the file out."
     ]
-    found = found_in(root, content, conflict="drop")
-    assert [track.path for track in found.tracks] == [b"b.mp3", b"c.mp3", b"d.mp3"]
-    assert found.notices == ["1 file with two labels, left out (conflict: drop): row 2 'a.mp3'"]
-    assert found.ignored == {"": 1}
+    result = found_in(root, content, conflict="drop")
+    assert [track.path for track in result.tracks] == [b"b.mp3", b"c.mp3", b"d.mp3"]
+    assert result.notices == ["1 file with two labels, left out (conflict: drop): row 2 'a.mp3'"]
+    assert result.ignored == {"": 1}
 
 
 def test_two_labels_that_an_alias_makes_one_are_no_conflict(root):
@@ -229,24 +229,24 @@ def test_artists_of_no_name_are_none_and_their_albums_hold_together(root):
         "c.mp3,x,,Unknown Album",
         "d.mp3,y,unknown,",
     ]
-    found = found_in(root, sheet_of(*rows, header="path,label,artist,album"))
-    assert [(track.artist, track.group) for track in found.tracks] == [
+    result = found_in(root, sheet_of(*rows, header="path,label,artist,album"))
+    assert [(track.artist, track.group) for track in result.tracks] == [
         ("Kraftwerk", None), (None, "album:Best Of"), (None, None), (None, None),
     ]  # fmt: skip
-    assert found.notices == ["3 tracks without an artist, of which 1 have a group or album"]
+    assert result.notices == ["3 tracks without an artist, of which 1 have a group or album"]
 
 
 def test_a_given_group_comes_before_artist_and_album(root):
     rows = ["a.mp3,x,Kraftwerk,Autobahn,g", "b.mp3,y,,Best Of,g", "c.mp3,x,A,,", "d.mp3,y,B,,"]
-    found = found_in(root, sheet_of(*rows, header="path,label,artist,album,group"))
-    assert [track.group for track in found.tracks] == ["g", "g", None, None]
+    result = found_in(root, sheet_of(*rows, header="path,label,artist,album,group"))
+    assert [track.group for track in result.tracks] == ["g", "g", None, None]
 
 
 def test_few_missing_files_are_said_and_stay_tracks(root):
     content = sheet_of("a.mp3,x", "b.mp3,y", "gone.mp3,x", "c.mp3,x", "d.mp3,y")
-    found = found_in(root, content, max_missing=0.2)
-    assert {track.path: track.reason for track in found.tracks if track.reason} == {b"gone.mp3": "Q_MISSING"}
-    assert found.notices == ["1 file missing: row 4 'gone.mp3'"]
+    result = found_in(root, content, max_missing=0.2)
+    assert {track.path: track.reason for track in result.tracks if track.reason} == {b"gone.mp3": "Q_MISSING"}
+    assert result.notices == ["1 file missing: row 4 'gone.mp3'"]
 
 
 def test_many_missing_files_stop_the_run_with_the_root_and_a_hint(root):
@@ -266,9 +266,9 @@ def test_audio_without_a_row_is_counted(root, monkeypatch):
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text("")
     monkeypatch.chdir(root)
-    found = found_in(root, sheet_of("a.mp3,x", "b.mp3,y", "c.mp3,x"))
-    assert found.ignored == {"": 2}
-    assert found.notices == ["2 audio files below the root without a row: 'd.mp3', 'sub/e.MP3'"]
+    result = found_in(root, sheet_of("a.mp3,x", "b.mp3,y", "c.mp3,x"))
+    assert result.ignored == {"": 2}
+    assert result.notices == ["2 audio files below the root without a row: 'd.mp3', 'sub/e.MP3'"]
 
 
 def test_several_labels_in_a_cell_need_multilabel(root):
@@ -284,20 +284,20 @@ def test_tags_are_any_number(root):
     content = sheet_of(
         "a.mp3,Rock; loud;;rock", "b.mp3,", "c.mp3,loud", "d.mp3,rock", "d.mp3,rock;rock", header="path,tags"
     )
-    found = found_in(root, content, multilabel=True)
-    assert [(track.label, track.tags) for track in found.tracks] == [
+    result = found_in(root, content, multilabel=True)
+    assert [(track.label, track.tags) for track in result.tracks] == [
         ("", ("rock", "loud")), ("", ()), ("", ("loud",)), ("", ("rock",)),
     ]  # fmt: skip
-    assert "1 row repeating a path" in found.notices[-1]
+    assert "1 row repeating a path" in result.notices[-1]
     assert problems_of(root, content.replace("rock;rock", "loud"), multilabel=True)[0].startswith(
         "row 6: 'd.mp3' is 'loud' here and 'rock' in row 5."
     )
 
 
 def test_splits_are_read_with_their_other_names(root):
-    found = found_in(root, splits("x,Training", "y,train", "x,test", "y,test"))
-    assert [track.split for track in found.tracks] == ["train", "train", "test", "test"]
-    assert found.notices == ["the split 'Training' (1 row) is read as 'train'"]
+    result = found_in(root, splits("x,Training", "y,train", "x,test", "y,test"))
+    assert [track.split for track in result.tracks] == ["train", "train", "test", "test"]
+    assert result.notices == ["the split 'Training' (1 row) is read as 'train'"]
 
 
 def test_a_word_that_is_no_split_is_named_once(root):
@@ -319,8 +319,8 @@ def test_a_word_that_is_no_split_is_named_once(root):
     ],
 )
 def test_a_split_that_cannot_be_used_is_refused(root, marks, problem):
-    (told,) = problems_of(root, splits(*marks))
-    assert told.startswith(problem)
+    (printed,) = problems_of(root, splits(*marks))
+    assert printed.startswith(problem)
 
 
 def test_a_holdout_without_a_class_is_said(root):
@@ -332,8 +332,8 @@ def test_a_holdout_without_a_class_is_said(root):
 def test_a_holdout_alone_and_tracks_without_a_split_are_fine(root):
     assert found_in(root, splits("x,holdout", "y,holdout", "x,", "y,")).notices == []
     (root / "e.mp3").write_text("")
-    found = found_in(root, splits("x,train", "y,train", "x,test", "y,test") + "e.mp3,x,\n")
-    assert found.notices == ["1 track with a label and without a split"]
+    result = found_in(root, splits("x,train", "y,train", "x,test", "y,test") + "e.mp3,x,\n")
+    assert result.notices == ["1 track with a label and without a split"]
 
 
 @pytest.mark.parametrize(
@@ -370,5 +370,5 @@ def test_any_label_comes_through_a_spreadsheet(labels):
             Path(root, name).write_text("")
         written = io.StringIO(newline="")
         csv.writer(written).writerows([("path", "label"), *zip(FILES, labels, strict=True)])
-        found = found_in(root, written.getvalue(), labels={"classes": expected})
-    assert [track.label for track in found.tracks] == expected
+        result = found_in(root, written.getvalue(), labels={"classes": expected})
+    assert [track.label for track in result.tracks] == expected

@@ -27,18 +27,18 @@ class Block:
 
 def blocks(page: Path) -> list[Block]:
     """Return the blocks of a page in their order; a block right after another is of the same file."""
-    found: list[Block] = []
+    result: list[Block] = []
     text = page.read_text(encoding="utf-8")
     end = 0
     for match in _FENCE.finditer(text):
         before = text[end : match.start()]
         names = _FILE.findall(re.split(r"\n\s*\n", before.rstrip())[-1]) if before.strip() else []
-        same = found[-1].file if found and not before.strip() else None
+        same = result[-1].file if result and not before.strip() else None
         heading = re.findall(r"^## (.+)$", text[: match.start()], re.M)
         inner = re.sub(f"^{match['indent']}", "", match["text"], flags=re.M)
-        found.append(Block(match["language"], inner, heading[-1] if heading else "", names[0] if names else same))
+        result.append(Block(match["language"], inner, heading[-1] if heading else "", names[0] if names else same))
         end = match.end()
-    return found
+    return result
 
 
 def copy_project(folder: Path) -> Path:

@@ -53,12 +53,12 @@ USED = sorted(
 
 
 def check_snakemake(words: list[str]) -> None:
-    told = io.StringIO()
+    message = io.StringIO()
     try:
-        with contextlib.redirect_stderr(told), contextlib.redirect_stdout(told):
+        with contextlib.redirect_stderr(message), contextlib.redirect_stdout(message):
             given = SNAKEMAKE.parse_args(words)
     except SystemExit as end:
-        assert end.code == 0, told.getvalue()
+        assert end.code == 0, message.getvalue()
         return
     assert {target for target in given.targets if "/" not in target} <= RULES
 

@@ -45,9 +45,9 @@ def test_commands_print_what_the_page_shows_of_them(reader):
     output, _ = reader
     for number, block in enumerate(PARTS):
         if block.language == "text":
-            told = " ".join(output[number - 1].split())
+            message = " ".join(output[number - 1].split())
             fixed = [" ".join(line.split()) for line in block.text.splitlines() if not re.search(r"\d|…", line)]
-            assert [line for line in fixed if line not in told] == []
+            assert [line for line in fixed if line not in message] == []
 
 
 @pytest.mark.slow

@@ -36,12 +36,12 @@ def noisy(rng, *, tracks=60, slices=10, skill=0.5, classes=CLASSES):
     )
 
 
-def take(said, rows):
+def take(output, rows):
     """Some rows of predictions, by number or by a mask."""
-    arrays = {name: getattr(said, name)[rows] for name in ("track_id", "segment", "label", "proba")}
-    return Predictions(**arrays, classes=said.classes)
+    arrays = {name: getattr(output, name)[rows] for name in ("track_id", "segment", "label", "proba")}
+    return Predictions(**arrays, classes=output.classes)
 
 
-def take_tracks(said, tracks):
+def take_tracks(output, tracks):
     """The rows of some tracks."""
-    return take(said, np.isin(said.track_id.astype(str), list(tracks)))
+    return take(output, np.isin(output.track_id.astype(str), list(tracks)))

@@ -23,12 +23,12 @@ from genreflow.evaluation.intervals import (
 def of_scipy(statistic, *data, resamples=10_000, vectorized=True):
     rng = np.random.default_rng(0)
     options = {"method": "BCa", "paired": True, "vectorized": vectorized, "rng": rng}
-    found = stats.bootstrap(data, statistic, n_resamples=resamples, **options)
-    return found.confidence_interval
+    result = stats.bootstrap(data, statistic, n_resamples=resamples, **options)
+    return result.confidence_interval
 
 
-def assert_alike(found, wanted, share):
-    np.testing.assert_allclose(found, wanted, atol=share * (wanted[1] - wanted[0]))
+def assert_alike(result, expected, share):
+    np.testing.assert_allclose(result, expected, atol=share * (expected[1] - expected[0]))
 
 
 def confusion_interval(true, predicted, cluster, n_classes, metric, **options):
@@ -54,50 +54,50 @@ class TestAgainstSciPy:
     @pytest.mark.parametrize(("right", "n"), [(60, 80), (76, 80), (3, 80), (700, 900)])
     def test_an_accuracy(self, right, n):
         correct = np.arange(n) < right
-        wanted = of_scipy(lambda x, axis: x.mean(axis=axis), correct.astype(float))
+        expected = of_scipy(lambda x, axis: x.mean(axis=axis), correct.astype(float))
         low, high = accuracy_interval(correct, np.arange(n))
         # Accuracies are whole items: an end may be one off.
-        assert max(abs(low - wanted.low), abs(high - wanted.high)) < 1.01 / n + 0.03 * (high - low)
+        assert max(abs(low - expected.low), abs(high - expected.high)) < 1.01 / n + 0.03 * (high - low)
 
     def test_a_skewed_mean_whose_interval_is_far_from_that_of_percentiles(self):
         x = np.random.default_rng(3).lognormal(sigma=1.5, size=60)
         sums = np.column_stack([x, np.ones(60)])
-        wanted = of_scipy(lambda x, axis: x.mean(axis=axis), x)
-        assert_alike(bca_interval_of_sums(sums, ratio), wanted, 0.03)
+        expected = of_scipy(lambda x, axis: x.mean(axis=axis), x)
+        assert_alike(bca_interval_of_sums(sums, ratio), expected, 0.03)
         plain = percentile_interval(x[np.random.default_rng(0).integers(60, size=(10_000, 60))].mean(axis=1))
-        assert wanted[1] - plain[1] > 0.1 * (wanted[1] - wanted[0])
+        assert expected[1] - plain[1] > 0.1 * (expected[1] - expected[0])
 
     def test_a_ratio_of_sums(self):
         rng = np.random.default_rng(1)
         sizes = rng.integers(1, 30, size=70)
         hits = rng.binomial(sizes, rng.beta(2, 1, size=70))
-        wanted = of_scipy(lambda x, y, axis: x.sum(axis=axis) / y.sum(axis=axis), hits, sizes)
-        assert_alike(bca_interval_of_sums(np.column_stack([hits, sizes]), ratio), wanted, 0.03)
+        expected = of_scipy(lambda x, y, axis: x.sum(axis=axis) / y.sum(axis=axis), hits, sizes)
+        assert_alike(bca_interval_of_sums(np.column_stack([hits, sizes]), ratio), expected, 0.03)
         cluster = np.repeat(np.arange(70), sizes)
         correct = np.concatenate([np.arange(size) < hit for hit, size in zip(hits, sizes, strict=True)])
-        assert_alike(accuracy_interval(correct, cluster), wanted, 0.03)
+        assert_alike(accuracy_interval(correct, cluster), expected, 0.03)
 
     def test_macro_f1(self):
         rng = np.random.default_rng(2)
         true = rng.integers(3, size=120)
         predicted = np.where(rng.random(120) < 0.6, true, rng.integers(3, size=120))
         score = partial(f1_score, average="macro")
-        wanted = of_scipy(score, true, predicted, resamples=999, vectorized=False)
-        found = confusion_interval(true, predicted, np.arange(120), 3, partial(metrics.macro, score="f1"))
-        assert_alike(found, wanted, 0.1)
+        expected = of_scipy(score, true, predicted, resamples=999, vectorized=False)
+        result = confusion_interval(true, predicted, np.arange(120), 3, partial(metrics.macro, score="f1"))
+        assert_alike(result, expected, 0.1)
 
     def test_roc_auc(self):
         rng = np.random.default_rng(4)
         true = np.arange(90) % 3
         proba = rng.dirichlet(np.ones(3), size=90) + 0.3 * np.eye(3)[true]
         proba /= proba.sum(axis=1, keepdims=True)
-        wanted = of_scipy(
+        expected = of_scipy(
             lambda i: roc_auc_score(true[i], proba[i], multi_class="ovr"),
             np.arange(90),
             resamples=999,
             vectorized=False,
         )
-        assert_alike(roc_auc_interval(true, proba), wanted, 0.1)
+        assert_alike(roc_auc_interval(true, proba), expected, 0.1)
 
 
 def test_draws_of_clusters_can_be_had_as_weights_or_as_rows():
@@ -112,10 +112,10 @@ def test_draws_of_clusters_can_be_had_as_weights_or_as_rows():
         return np.array([np.mean(np.repeat(x, counts[cluster])) for counts in drawn])
 
     counts = np.ones(12, int)
-    found = bca_interval(of_weights, counts, resamples=500)
-    np.testing.assert_allclose(found, bca_interval(of_rows, counts, resamples=500))
+    result = bca_interval(of_weights, counts, resamples=500)
+    np.testing.assert_allclose(result, bca_interval(of_rows, counts, resamples=500))
     sums = cluster_sums(np.column_stack([x, np.ones(60)]), cluster)
-    assert_alike(found, bca_interval_of_sums(sums, ratio), 0.1)
+    assert_alike(result, bca_interval_of_sums(sums, ratio), 0.1)
 
 
 def test_several_statistics_have_their_intervals_at_once():
@@ -129,9 +129,9 @@ def test_several_statistics_have_their_intervals_at_once():
 
 def test_groups_are_what_is_drawn_of_any_metric():
     """Slices of a track that are alike: as wide as if each track were one slice, not as 30."""
-    said = noisy(np.random.default_rng(0), tracks=100, slices=30)
-    arguments = said.label, said.predicted
-    grouped = np.diff(confusion_interval(*arguments, said.track_id, 3, metrics.balanced_accuracy))
+    output = noisy(np.random.default_rng(0), tracks=100, slices=30)
+    arguments = output.label, output.predicted
+    grouped = np.diff(confusion_interval(*arguments, output.track_id, 3, metrics.balanced_accuracy))
     naive = np.diff(confusion_interval(*arguments, np.arange(3000), 3, metrics.balanced_accuracy))
     assert (grouped / naive).item() == pytest.approx(np.sqrt(30), rel=0.15)
 

@@ -63,10 +63,12 @@ class TestReliability:
 
 class TestScores:
     def test_agree_with_scikit_learn(self):
-        said = noisy(np.random.default_rng(0))
-        wanted = sklearn_metrics.brier_score_loss(said.label, said.proba, scale_by_half=False)
-        assert brier_score(said.proba, said.label) == pytest.approx(wanted)
-        assert log_loss(said.proba, said.label) == pytest.approx(sklearn_metrics.log_loss(said.label, said.proba))
+        output = noisy(np.random.default_rng(0))
+        expected = sklearn_metrics.brier_score_loss(output.label, output.proba, scale_by_half=False)
+        assert brier_score(output.proba, output.label) == pytest.approx(expected)
+        assert log_loss(output.proba, output.label) == pytest.approx(
+            sklearn_metrics.log_loss(output.label, output.proba)
+        )
 
     def test_by_hand(self):
         proba, label = np.array([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0]]), np.array([0, 0])
@@ -87,24 +89,26 @@ class TestTemperature:
         assert fit_temperature(apply_temperature(proba, made), label) == pytest.approx(1 / made, rel=0.03)
 
     def test_is_the_least_of_a_fine_grid(self):
-        said = noisy(np.random.default_rng(2), skill=0.6)
-        found = fit_temperature(said.proba, said.label)
-        losses = [log_loss(apply_temperature(said.proba, found * f), said.label) for f in np.linspace(0.8, 1.25, 91)]
-        assert log_loss(apply_temperature(said.proba, found), said.label) <= min(losses) + 1e-9
+        output = noisy(np.random.default_rng(2), skill=0.6)
+        result = fit_temperature(output.proba, output.label)
+        losses = [
+            log_loss(apply_temperature(output.proba, result * f), output.label) for f in np.linspace(0.8, 1.25, 91)
+        ]
+        assert log_loss(apply_temperature(output.proba, result), output.label) <= min(losses) + 1e-9
 
     def test_from_probabilities_is_from_logits(self):
         logits = np.random.default_rng(3).normal(size=(50, 4)) * 5
         np.testing.assert_allclose(apply_temperature(softmax(logits, axis=1), 2.5), softmax(logits / 2.5, axis=1))
 
     def test_changes_no_answer_and_1_changes_nothing(self):
-        said = noisy(np.random.default_rng(4))
-        assert (apply_temperature(said.proba, 7.0).argmax(axis=1) == said.predicted).all()
-        np.testing.assert_allclose(apply_temperature(said.proba, 1.0), said.proba)
+        output = noisy(np.random.default_rng(4))
+        assert (apply_temperature(output.proba, 7.0).argmax(axis=1) == output.predicted).all()
+        np.testing.assert_allclose(apply_temperature(output.proba, 1.0), output.proba)
 
     def test_of_a_model_that_is_always_right_is_finite(self):
         proba, label = np.tile([0.9, 0.1], (9, 1)), np.zeros(9, int)
-        found = fit_temperature(proba, label)
-        assert found >= 0.01 and log_loss(apply_temperature(proba, found), label) < 1e-9
+        result = fit_temperature(proba, label)
+        assert result >= 0.01 and log_loss(apply_temperature(proba, result), label) < 1e-9
 
     def test_of_nothing_is_refused(self):
         with pytest.raises(UserError, match="no validation predictions"):
@@ -116,7 +120,7 @@ class TestEvaluate:
         rng = np.random.default_rng(5)
         proba, label = calibrated(rng, n=4000)
         too_sure = apply_temperature(proba, 0.4)
-        said = predictions(
+        output = predictions(
             [
                 (f"t{i // 4}", y, p)
                 for i, (p, y) in enumerate(zip(too_sure, label, strict=True))
@@ -124,17 +128,17 @@ class TestEvaluate:
             ],
             classes="abcd",
         )
-        tracks = np.unique(said.track_id)
-        validation, test = take_tracks(said, tracks[::2]), take_tracks(said, tracks[1::2])
-        found = calibration.evaluate(test, validation)
-        assert found["slice_log_loss"] == pytest.approx(log_loss(test.proba, test.label))
-        after = apply_temperature(test.proba, found["temperature"])
-        assert found["slice_brier_scaled"] == pytest.approx(brier_score(after, test.label))
+        tracks = np.unique(output.track_id)
+        validation, test = take_tracks(output, tracks[::2]), take_tracks(output, tracks[1::2])
+        result = calibration.evaluate(test, validation)
+        assert result["slice_log_loss"] == pytest.approx(log_loss(test.proba, test.label))
+        after = apply_temperature(test.proba, result["temperature"])
+        assert result["slice_brier_scaled"] == pytest.approx(brier_score(after, test.label))
         for name in ("slice_log_loss", "slice_brier", "slice_ece"):
-            assert found[f"{name}_scaled"] < found[name]
+            assert result[f"{name}_scaled"] < result[name]
         assert set(calibration.evaluate(test)) == {"slice_log_loss", "slice_brier", "slice_ece"}
 
     def test_a_temperature_fitted_to_what_it_is_judged_by_is_refused(self):
-        said = noisy(np.random.default_rng(6))
+        output = noisy(np.random.default_rng(6))
         with pytest.raises(UserError, match="600 slices in common, the first is slice 0 of track t00000"):
-            calibration.evaluate(said, said)
+            calibration.evaluate(output, output)

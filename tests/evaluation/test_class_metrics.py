@@ -18,8 +18,8 @@ def test_macro_and_micro_agree_with_scikit_learn(pairs):
     confusion = metrics.confusion_matrix(true, predicted, 4)
     for score in ("precision", "recall", "f1"):
         of_sklearn = getattr(sklearn_metrics, f"{score}_score")
-        wanted = of_sklearn(true, predicted, average="macro", zero_division=0)
-        assert metrics.macro(confusion, score) == pytest.approx(wanted)
+        expected = of_sklearn(true, predicted, average="macro", zero_division=0)
+        assert metrics.macro(confusion, score) == pytest.approx(expected)
         micro = of_sklearn(true, predicted, average="micro", zero_division=0)
         assert metrics.accuracy(confusion) == pytest.approx(micro) == pytest.approx((true == predicted).mean())
 
@@ -28,8 +28,8 @@ def test_many_matrices_have_their_metrics_at_once():
     stack = np.random.default_rng(0).integers(4, size=(5, 6, 3, 3))
     stack[0, 0] = 0
     for metric in (metrics.accuracy, metrics.balanced_accuracy, metrics.majority_baseline):
-        wanted = [[metric(matrix) for matrix in row] for row in stack]
-        np.testing.assert_allclose(metric(stack), wanted)
+        expected = [[metric(matrix) for matrix in row] for row in stack]
+        np.testing.assert_allclose(metric(stack), expected)
         assert np.isnan(metric(stack)[0, 0]) and np.isfinite(metric(stack)[1:]).all()
     np.testing.assert_allclose(metrics.macro(stack, "f1")[2, 3], metrics.macro(stack[2, 3], "f1"))
 
@@ -39,16 +39,16 @@ class TestTopK:
         rng = np.random.default_rng(0)
         label, proba = np.arange(200) % 5, rng.dirichlet(np.ones(5), size=200)
         for k in (1, 2, 3, 4):
-            wanted = sklearn_metrics.top_k_accuracy_score(label, proba, k=k)
-            assert metrics.top_k_accuracy(label, proba, k) == pytest.approx(wanted)
+            expected = sklearn_metrics.top_k_accuracy_score(label, proba, k=k)
+            assert metrics.top_k_accuracy(label, proba, k) == pytest.approx(expected)
 
     def test_of_equals_the_first_class_comes_first_as_in_accuracy(self):
         label, proba = np.array([0, 1, 2]), np.tile([0.4, 0.4, 0.2], (3, 1))
         assert [metrics.top_k_accuracy(label, proba, k) for k in (1, 2, 3)] == pytest.approx([1 / 3, 2 / 3, 1])
 
     def test_of_one_is_the_accuracy(self):
-        said = noisy(np.random.default_rng(0))
-        assert metrics.top_k_accuracy(said.label, said.proba, 1) == said.correct.mean()
+        output = noisy(np.random.default_rng(0))
+        assert metrics.top_k_accuracy(output.label, output.proba, 1) == output.correct.mean()
 
     def test_of_nothing_is_unknown(self):
         assert np.isnan(metrics.top_k_accuracy(np.array([], int), np.empty((0, 3)), 2))
@@ -60,10 +60,10 @@ class TestAreas:
         positive, score, weight = (np.array(column) for column in zip(*items, strict=True))
         assume(weight[positive].sum() and weight[~positive].sum())
         roc, pr = metrics.areas(positive, score / 5, np.column_stack([weight, weight * 2]))
-        wanted = sklearn_metrics.roc_auc_score(positive, score, sample_weight=weight)
-        np.testing.assert_allclose(roc, wanted, atol=1e-12)
-        wanted = sklearn_metrics.average_precision_score(positive, score, sample_weight=weight)
-        np.testing.assert_allclose(pr, wanted, atol=1e-12)
+        expected = sklearn_metrics.roc_auc_score(positive, score, sample_weight=weight)
+        np.testing.assert_allclose(roc, expected, atol=1e-12)
+        expected = sklearn_metrics.average_precision_score(positive, score, sample_weight=weight)
+        np.testing.assert_allclose(pr, expected, atol=1e-12)
 
     def test_by_hand(self):
         """Ranked + - + -: three of four pairs are right; precision 1 at the first positive, 2/3 at the second."""
@@ -82,17 +82,17 @@ class TestAreas:
 
 class TestRocAuc:
     def test_agrees_with_scikit_learn(self):
-        said = noisy(np.random.default_rng(0), skill=0.3)
-        wanted = sklearn_metrics.roc_auc_score(said.label, said.proba, multi_class="ovr", average="macro")
-        assert metrics.roc_auc(said.label, said.proba) == pytest.approx(wanted)
+        output = noisy(np.random.default_rng(0), skill=0.3)
+        expected = sklearn_metrics.roc_auc_score(output.label, output.proba, multi_class="ovr", average="macro")
+        assert metrics.roc_auc(output.label, output.proba) == pytest.approx(expected)
 
     def test_weights_are_as_good_as_repeated_items(self):
         rng = np.random.default_rng(1)
         label, proba = np.arange(60) % 3, rng.dirichlet(np.ones(3), size=60)
         counts = rng.integers(3, size=(60, 4))
         for k in range(3):
-            wanted = [metrics.areas(label.repeat(n) == k, proba[:, k].repeat(n)) for n in counts.T]
-            np.testing.assert_allclose(metrics.areas(label == k, proba[:, k], counts), np.hstack(wanted))
+            expected = [metrics.areas(label.repeat(n) == k, proba[:, k].repeat(n)) for n in counts.T]
+            np.testing.assert_allclose(metrics.areas(label == k, proba[:, k], counts), np.hstack(expected))
 
     def test_a_class_that_does_not_occur_is_in_no_mean_and_one_class_alone_has_no_area(self):
         proba = np.array([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.5, 0.4, 0.1]])
@@ -103,8 +103,8 @@ class TestRocAuc:
 class TestClassIndexMse:
     def test_is_that_of_scikit_learn_and_changes_with_the_order_of_the_classes(self):
         label, predicted = np.array([0, 1, 2, 2]), np.array([2, 1, 2, 0])
-        wanted = sklearn_metrics.mean_squared_error(label, predicted)
-        assert metrics.class_index_mse(label, predicted) == pytest.approx(wanted) == 2
+        expected = sklearn_metrics.mean_squared_error(label, predicted)
+        assert metrics.class_index_mse(label, predicted) == pytest.approx(expected) == 2
         renamed = np.array([0, 2, 1])
         assert metrics.class_index_mse(renamed[label], renamed[predicted]) == 0.5
 
@@ -113,16 +113,16 @@ class TestClassIndexMse:
 
 
 def test_every_metric_has_its_level_in_its_name():
-    said = predictions(
+    output = predictions(
         [
             ("x", 0, [0.9, 0.1, 0]), ("x", 0, [0.4, 0.6, 0]), ("x", 0, [0.4, 0.6, 0]),
             ("y", 1, [0, 1, 0]), ("z", 2, [0.5, 0.3, 0.2]),
         ]
     )  # fmt: skip
-    found = metrics.evaluate_fully(said)
-    assert all(name in ("tracks", "slices") or name.startswith(("slice_", "track_")) for name in found)
-    assert {name: found[name] for name in metrics.evaluate(said)} == metrics.evaluate(said)
-    assert found | {
+    result = metrics.evaluate_fully(output)
+    assert all(name in ("tracks", "slices") or name.startswith(("slice_", "track_")) for name in result)
+    assert {name: result[name] for name in metrics.evaluate(output)} == metrics.evaluate(output)
+    assert result | {
         "track_accuracy_majority": 1 / 3,
         "track_accuracy_mean": 2 / 3,
         "track_accuracy_maximum": 2 / 3,
@@ -133,12 +133,12 @@ def test_every_metric_has_its_level_in_its_name():
         "slice_class_index_mse": (1 + 1 + 4) / 5,
         "track_class_index_mse": (1 + 4) / 3,
         "track_macro_recall": 1 / 3,
-    } == pytest.approx(found)
-    wanted = sklearn_metrics.f1_score(said.label, said.predicted, average="macro", zero_division=0)
-    assert found["slice_macro_f1"] == pytest.approx(wanted)
+    } == pytest.approx(result)
+    expected = sklearn_metrics.f1_score(output.label, output.predicted, average="macro", zero_division=0)
+    assert result["slice_macro_f1"] == pytest.approx(expected)
 
 
 def test_nothing_is_not_an_error():
     nothing = noisy(np.random.default_rng(0), tracks=0)
-    found = metrics.evaluate_fully(nothing)
-    assert (found.pop("tracks"), found.pop("slices")) == (0, 0) and np.isnan(list(found.values())).all()
+    result = metrics.evaluate_fully(nothing)
+    assert (result.pop("tracks"), result.pop("slices")) == (0, 0) and np.isnan(list(result.values())).all()

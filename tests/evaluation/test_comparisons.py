@@ -48,29 +48,29 @@ def pair(rng, accuracy_a, accuracy_b, n, shared=0.6):
 
 class TestTrackDifference:
     def test_by_hand(self):
-        found = track_difference(judged("a", [1, 1, 1, 0]), judged("b", [1, 0, 1, 0, 1]))
-        assert (found["tracks"], found["groups"], found["left_out"]) == (4, 4, 1)
-        assert (found["accuracy_a"], found["accuracy_b"], found["difference"]) == (0.75, 0.5, 0.25)
+        result = track_difference(judged("a", [1, 1, 1, 0]), judged("b", [1, 0, 1, 0, 1]))
+        assert (result["tracks"], result["groups"], result["left_out"]) == (4, 4, 1)
+        assert (result["accuracy_a"], result["accuracy_b"], result["difference"]) == (0.75, 0.5, 0.25)
 
     def test_is_as_wide_as_theory_says(self):
         """Standard error of a paired difference: sqrt((b + c) / n - d²) / sqrt(n), b and c the tracks that differ."""
         a, b = pair(np.random.default_rng(0), 0.7, 0.66, 900)
-        found = track_difference(judged("a", a), judged("b", b))
+        result = track_difference(judged("a", a), judged("b", b))
         error = (a.astype(int) - b).std() / np.sqrt(900)
-        wanted = found["difference"] + 1.96 * error * np.array([-1, 1])
-        np.testing.assert_allclose([found["low"], found["high"]], wanted, atol=0.1 * error)
-        assert found["p"] == pytest.approx(2 * stats.norm.sf(abs(found["difference"]) / error), abs=0.02)
+        expected = result["difference"] + 1.96 * error * np.array([-1, 1])
+        np.testing.assert_allclose([result["low"], result["high"]], expected, atol=0.1 * error)
+        assert result["p"] == pytest.approx(2 * stats.norm.sf(abs(result["difference"]) / error), abs=0.02)
 
     def test_interval_is_that_of_scipy(self):
         rng = np.random.default_rng(1)
         a, b = pair(rng, 0.8, 0.7, 120)
-        wanted = stats.bootstrap(
+        expected = stats.bootstrap(
             (a.astype(float), b.astype(float)),
             lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis),
             paired=True, vectorized=True, method="percentile", n_resamples=10_000, rng=rng,
         ).confidence_interval  # fmt: skip
-        found = track_difference(judged("a", a), judged("b", b))
-        np.testing.assert_allclose([found["low"], found["high"]], wanted, atol=1.01 / 120)
+        result = track_difference(judged("a", a), judged("b", b))
+        np.testing.assert_allclose([result["low"], result["high"]], expected, atol=1.01 / 120)
 
     def test_groups_make_it_wider(self):
         a, b = (np.repeat(side, 10) for side in pair(np.random.default_rng(2), 0.7, 0.6, 60))
@@ -109,28 +109,28 @@ class TestTrackDifference:
         assert there["low"] == pytest.approx(-back["high"], abs=0.004)
 
     def test_equal_answers_do_not_differ_at_all(self):
-        found = track_difference(judged("a", [1, 0, 1]), judged("b", [1, 0, 1]))
-        assert (found["difference"], found["low"], found["high"], found["p"]) == (0, 0, 0, 1)
+        result = track_difference(judged("a", [1, 0, 1]), judged("b", [1, 0, 1]))
+        assert (result["difference"], result["low"], result["high"], result["p"]) == (0, 0, 0, 1)
 
     @pytest.mark.parametrize("n", [0, 1])
     def test_fewer_than_two_groups_have_no_interval(self, n):
-        found = track_difference(judged("a", [True] * n), judged("b", [False] * 3))
-        assert np.isnan([found["low"], found["high"], found["p"]]).all() and found["tracks"] == n
+        result = track_difference(judged("a", [True] * n), judged("b", [False] * 3))
+        assert np.isnan([result["low"], result["high"], result["p"]]).all() and result["tracks"] == n
 
 
 class TestSwapTest:
     @pytest.mark.parametrize(("b", "c"), [(5, 0), (9, 2), (30, 18), (4, 4)])
     def test_of_single_tracks_is_mcnemars_exact_test(self, b, c):
         differences = np.array([1] * b + [-1] * c + [0] * 50)
-        wanted = stats.binomtest(b, b + c).pvalue
-        assert permutation_test(differences) == pytest.approx(wanted, abs=0.01)
+        expected = stats.binomtest(b, b + c).pvalue
+        assert permutation_test(differences) == pytest.approx(expected, abs=0.01)
 
     def test_of_groups_is_the_permutation_test_of_scipy(self):
         differences = np.array([3, -1, 4, 2, 0, -2, 5, 1, 1, 2])
-        wanted = stats.permutation_test(
+        expected = stats.permutation_test(
             (differences, np.zeros(10)), lambda x, y: (x - y).sum(), permutation_type="samples", n_resamples=np.inf
         ).pvalue
-        assert permutation_test(differences) == pytest.approx(wanted, abs=0.01)
+        assert permutation_test(differences) == pytest.approx(expected, abs=0.01)
 
     def test_is_never_0_and_of_no_differences_1(self):
         assert permutation_test(np.ones(500)) == 1 / 10_001 and permutation_test(np.zeros(9)) == 1
@@ -139,9 +139,9 @@ class TestSwapTest:
 class TestCorrectedT:
     def test_without_correction_is_the_paired_t_test(self):
         a, b = np.random.default_rng(0).random((2, 10))
-        wanted = stats.ttest_rel(a, b)
-        ends = wanted.confidence_interval(0.95)
-        assert corrected_t_test(a - b, 0) == pytest.approx((wanted.statistic, wanted.pvalue, ends.low, ends.high))
+        expected = stats.ttest_rel(a, b)
+        ends = expected.confidence_interval(0.95)
+        assert corrected_t_test(a - b, 0) == pytest.approx((expected.statistic, expected.pvalue, ends.low, ends.high))
 
     def test_by_hand(self):
         """Differences 1, 2, 3, 4, 5 (mean 3, variance 2.5) of 5 folds: t = 3 / sqrt((1/5 + 1/4) 2.5) = 2.8284."""
@@ -159,9 +159,9 @@ class TestCorrectedT:
     def test_of_folds_that_both_finished(self):
         """Fold 3 diverged in b; the other differences are .1 and .3."""
         b = folds_of("b", [0.6, 0.5, 0.9]).iloc[:2]
-        found = fold_difference(folds_of("a", [0.7, 0.8, 0.1]), b)
+        result = fold_difference(folds_of("a", [0.7, 0.8, 0.1]), b)
         t, p, low, high = corrected_t_test(np.array([0.1, 0.3]), 0.25)
-        assert found == pytest.approx(
+        assert result == pytest.approx(
             {"folds": 2, "fold_difference": 0.2, "fold_low": low, "fold_high": high, "fold_t": t, "fold_p": p}
         )
 
@@ -171,8 +171,8 @@ class TestCorrectedT:
         assert fold_difference(twice, b) == pytest.approx(fold_difference(a, b))
 
     def test_no_folds_in_common_have_no_difference(self):
-        found = fold_difference(folds_of("a", [0.7]), folds_of("b", [0.7]).assign(fold="9"))
-        assert found.pop("folds") == 0 and np.isnan(list(found.values())).all()
+        result = fold_difference(folds_of("a", [0.7]), folds_of("b", [0.7]).assign(fold="9"))
+        assert result.pop("folds") == 0 and np.isnan(list(result.values())).all()
 
 
 class TestHolm:
@@ -186,9 +186,9 @@ class TestHolm:
 
     @given(st.lists(st.floats(0, 1), max_size=12))
     def test_lies_between_the_plain_p_and_bonferronis_and_keeps_the_order(self, p):
-        found = holm(p)
-        assert (found >= p).all() and (found <= np.minimum(1, np.array(p) * len(p)) + 1e-12).all()
-        assert (np.diff(found[np.argsort(p)]) >= 0).all()
+        result = holm(p)
+        assert (result >= p).all() and (result <= np.minimum(1, np.array(p) * len(p)) + 1e-12).all()
+        assert (np.diff(result[np.argsort(p)]) >= 0).all()
 
 
 class TestPairsTable:
@@ -228,14 +228,14 @@ class TestPairsTable:
 
     def test_everything_wrong_is_told_at_once(self):
         items = pd.concat([judged("cnn", [1, 0]), judged("rnn", [1, 0], group=["g", "g"])])
-        with pytest.raises(UserError) as told:
+        with pytest.raises(UserError) as message:
             pairs_table(items.drop(columns="correct"), folds_of("cnn", [0.5]).drop(columns=["train", "test"]))
         for part in (
             "items have no column correct",
             "folds have no column train, test",
             "a track has different groups",
         ):
-            assert part in str(told.value)
+            assert part in str(message.value)
 
 
 PAIR = {
@@ -252,22 +252,22 @@ class TestVerdict:
         )
 
     def test_the_better_one_is_named_first_and_groups_are_told(self):
-        told = PAIR | {"a": "net_stft", "b": "net_music", "difference": -0.04, "low": -0.061, "high": -0.02}
-        assert verdict(told | {"is_significant": True, "groups": 210}) == (
+        message = PAIR | {"a": "net_stft", "b": "net_music", "difference": -0.04, "low": -0.061, "high": -0.02}
+        assert verdict(message | {"is_significant": True, "groups": 210}) == (
             "net_music is better than net_stft on 920 tracks in 210 groups "
             "(difference 4.0 points, 95 % interval 2.0 to 6.1)."
         )
 
     def test_an_interval_without_0_that_does_not_suffice_is_explained(self):
-        told = PAIR | {"low": 0.001, "p": 0.04, "p_holm": 0.12}
-        assert verdict(told, axis="dropout", pairs=3).endswith(
+        message = PAIR | {"low": 0.001, "p": 0.04, "p_holm": 0.12}
+        assert verdict(message, axis="dropout", pairs=3).endswith(
             "(difference 1.2 points, 95 % interval 0.1 to 3.1, p = 0.12 corrected for 3 pairs)."
         )
-        assert verdict(told, pairs=1).endswith("0.1 to 3.1, p = 0.12).")
+        assert verdict(message, pairs=1).endswith("0.1 to 3.1, p = 0.12).")
 
     def test_nothing_to_compare_on(self):
-        told = PAIR | {"p": np.nan}
-        assert verdict(told) == "0.2 and 0.5 cannot be compared: they share fewer than two groups of test tracks."
+        message = PAIR | {"p": np.nan}
+        assert verdict(message) == "0.2 and 0.5 cannot be compared: they share fewer than two groups of test tracks."
 
 
 class TestSimulations:
@@ -300,11 +300,11 @@ class TestSimulations:
         assert apart <= 0.07 * 60
 
     def test_ten_points_on_900_tracks_are_found_in_most(self):
-        found = 0
+        result = 0
         for seed in range(50):
             a, b = pair(np.random.default_rng(seed), 0.75, 0.65, 900)
-            found += pairs_table(pd.concat([judged("a", a), judged("b", b)]), seed=seed).is_significant.item()
-        assert found >= 47
+            result += pairs_table(pd.concat([judged("a", a), judged("b", b)]), seed=seed).is_significant.item()
+        assert result >= 47
 
     def test_folds_that_share_training_tracks_need_the_correction(self):
         """Ten random divisions of 200 tracks, two settings equally good: the plain test finds far too much.

@@ -40,9 +40,9 @@ def test_a_stage_is_the_sum_of_the_last_jobs_of_its_products(tmp_path):
             ("all", 3, 3, 6.0, 0.0, pytest.approx(np.nan, nan_ok=True), 3.0, 18.0),
         ]
     ]
-    told = sentences(table, NOTHING)
-    assert told[0].startswith("The jobs behind these results take 6 s") and told[1] == "No GPU was used."
-    assert "Including repeated, failed and interrupted jobs, it took 18 s." in told
+    message = sentences(table, NOTHING)
+    assert message[0].startswith("The jobs behind these results take 6 s") and message[1] == "No GPU was used."
+    assert "Including repeated, failed and interrupted jobs, it took 18 s." in message
 
 
 def test_runs_tell_what_they_took_themselves_and_fusions_took_nothing(tmp_path):
@@ -54,9 +54,9 @@ def test_runs_tell_what_they_took_themselves_and_fusions_took_nothing(tmp_path):
     assert train[list(COST)].tolist() == ["train", 3, 3, 10_860, 10_800, 3_600, 7_200, 10_860]
     again = {"train": [record(tmp_path / "fold-1.log", (20_000.0, False), (10_000.0, True))]}
     assert cost_table(again, runs)["spent"].iloc[0] == 30_860
-    told = sentences(cost_table(gone, runs), runs)
-    assert told[1] == "Runs used a GPU (NVIDIA H100) for 3.0 h."
-    assert "1 run resumed after an interruption; the time before it is not included." in told
+    message = sentences(cost_table(gone, runs), runs)
+    assert message[1] == "Runs used a GPU (NVIDIA H100) for 3.0 h."
+    assert "1 run resumed after an interruption; the time before it is not included." in message
 
 
 def test_what_is_not_on_record_is_said_and_not_made_up(tmp_path):
@@ -70,8 +70,8 @@ def test_what_is_not_on_record_is_said_and_not_made_up(tmp_path):
     assert np.isnan(table.loc["evaluate", ["seconds", "median", "longest", "spent"]].to_numpy(float)).all()
     assert np.isnan(table.loc["draw figures", "seconds"]) and table.loc["draw figures", "spent"] == 9
     assert table.loc["all", ["seconds", "spent"]].tolist() == [2, 11]
-    told = sentences(table.reset_index(), NOTHING)
-    assert "The time of 3 of 4 jobs is not on record (index, evaluate, draw figures)." in told
+    message = sentences(table.reset_index(), NOTHING)
+    assert "The time of 3 of 4 jobs is not on record (index, evaluate, draw figures)." in message
 
 
 def test_without_any_record_there_is_nothing_to_say(tmp_path):

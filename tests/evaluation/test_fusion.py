@@ -17,8 +17,8 @@ from genreflow.evaluation.tags import TagPredictions
 from genreflow.evaluation.votes import majority, mean_probability
 
 
-def shuffled(said, rng):
-    return take(said, rng.permutation(len(said)))
+def shuffled(output, rng):
+    return take(output, rng.permutation(len(output)))
 
 
 def two_models(seed, tracks=40, slices=18):
@@ -33,9 +33,9 @@ class TestMeanFusion:
     def test_by_mean_of_a_track_is_fusion1_of_senac(self, seed, tracks, slices):
         """«Per class average the 2 x 18 probabilities, argmax»."""
         models = two_models(seed, tracks, slices)
-        every = pd.concat([pd.DataFrame(said.proba, index=said.track_id) for said in models.values()])
-        wanted = every.groupby(level=0).mean().to_numpy().argmax(axis=1)
-        np.testing.assert_array_equal(mean_probability(mean_fusion(models)).predicted, wanted)
+        every = pd.concat([pd.DataFrame(output.proba, index=output.track_id) for output in models.values()])
+        expected = every.groupby(level=0).mean().to_numpy().argmax(axis=1)
+        np.testing.assert_array_equal(mean_probability(mean_fusion(models)).predicted, expected)
 
     @settings(max_examples=30)
     @given(st.integers(0, 2**32), st.integers(1, 12), st.integers(1, 18))
@@ -45,53 +45,53 @@ class TestMeanFusion:
         stft, music = models.values()
         clips = ((stft.proba + music.proba) / 2).argmax(axis=1)
         votes = pd.crosstab(stft.track_id, clips).reindex(columns=range(3), fill_value=0).to_numpy()
-        found = majority(mean_fusion(models))
+        result = majority(mean_fusion(models))
         most = votes.max(axis=1)
-        np.testing.assert_array_equal(votes[np.arange(tracks), found.predicted], most)
+        np.testing.assert_array_equal(votes[np.arange(tracks), result.predicted], most)
         alone = (votes == most[:, None]).sum(axis=1) == 1
-        np.testing.assert_array_equal(found.predicted[alone], votes.argmax(axis=1)[alone])
+        np.testing.assert_array_equal(result.predicted[alone], votes.argmax(axis=1)[alone])
 
     def test_slices_are_matched_and_not_rows(self):
         models = two_models(0)
         mixed = models | {"net_music": shuffled(models["net_music"], np.random.default_rng(1))}
-        found, wanted = mean_fusion(mixed), mean_fusion(models)
-        np.testing.assert_array_equal(found.proba, wanted.proba)
-        assert (found.track_id == wanted.track_id).all() and (found.label == wanted.label).all()
+        result, expected = mean_fusion(mixed), mean_fusion(models)
+        np.testing.assert_array_equal(result.proba, expected.proba)
+        assert (result.track_id == expected.track_id).all() and (result.label == expected.label).all()
 
     def test_of_three_models_by_hand(self):
         parts = [predictions([("x", 0, row)]) for row in ([1, 0, 0], [0.4, 0.6, 0], [0.1, 0.6, 0.3])]
-        found = mean_fusion(dict(zip("abc", parts, strict=True)))
-        np.testing.assert_allclose(found.proba, [[0.5, 0.4, 0.1]])
+        result = mean_fusion(dict(zip("abc", parts, strict=True)))
+        np.testing.assert_allclose(result.proba, [[0.5, 0.4, 0.1]])
 
     def test_of_one_model_is_that_model(self):
-        said = noisy(np.random.default_rng(0))
-        assert (mean_fusion({"only": said}).proba == said.proba).all()
+        output = noisy(np.random.default_rng(0))
+        assert (mean_fusion({"only": output}).proba == output.proba).all()
 
 
 class TestWhatDoesNotAgree:
     def test_slices_of_one_model_alone_are_told_on_either_side(self):
-        said = noisy(np.random.default_rng(0), tracks=4, slices=2)
+        output = noisy(np.random.default_rng(0), tracks=4, slices=2)
         models = {
-            "cnn": take_tracks(said, ["t00000", "t00001"]),
-            "rnn": take_tracks(said, ["t00001", "t00002", "t00003"]),
+            "cnn": take_tracks(output, ["t00000", "t00001"]),
+            "rnn": take_tracks(output, ["t00001", "t00002", "t00003"]),
         }
-        with pytest.raises(UserError) as told:
+        with pytest.raises(UserError) as message:
             mean_fusion(models)
-        assert "2 slices of cnn missing in rnn, the first is slice 0 of track t00000" in str(told.value)
-        assert "4 slices of rnn missing in cnn, the first is slice 0 of track t00002" in str(told.value)
+        assert "2 slices of cnn missing in rnn, the first is slice 0 of track t00000" in str(message.value)
+        assert "4 slices of rnn missing in cnn, the first is slice 0 of track t00002" in str(message.value)
 
     def test_labels(self):
-        said = noisy(np.random.default_rng(0), tracks=4, slices=2)
-        other = dataclasses.replace(said, label=np.where(said.track_id == "t00003", 1, said.label))
+        output = noisy(np.random.default_rng(0), tracks=4, slices=2)
+        other = dataclasses.replace(output, label=np.where(output.track_id == "t00003", 1, output.label))
         with pytest.raises(
             UserError, match=r"2 slices with another label in cnn than in rnn, .* slice 0 of track t00003"
         ):
-            mean_fusion({"cnn": said, "rnn": other})
+            mean_fusion({"cnn": output, "rnn": other})
 
     def test_classes(self):
-        said = noisy(np.random.default_rng(0))
+        output = noisy(np.random.default_rng(0))
         with pytest.raises(UserError, match="the classes of cnn are a, b, c, of rnn c, b, a"):
-            mean_fusion({"cnn": said, "rnn": dataclasses.replace(said, classes=("c", "b", "a"))})
+            mean_fusion({"cnn": output, "rnn": dataclasses.replace(output, classes=("c", "b", "a"))})
 
     def test_no_models(self):
         with pytest.raises(UserError, match="there are none"):
@@ -101,7 +101,7 @@ class TestWhatDoesNotAgree:
 def halves(models):
     tracks = np.unique(next(iter(models.values())).track_id)
     return tuple(
-        {name: take_tracks(said, part) for name, said in models.items()} for part in (tracks[::2], tracks[1::2])
+        {name: take_tracks(output, part) for name, output in models.items()} for part in (tracks[::2], tracks[1::2])
     )
 
 
@@ -109,12 +109,12 @@ class TestStacking:
     def test_is_logistic_regression_on_log_probabilities(self):
         validation, test = halves(two_models(3, slices=4))
         scaler, learner = StandardScaler(), LogisticRegression(max_iter=1000)
-        x, x_test = (np.hstack([np.log(said.proba) for said in side.values()]) for side in (validation, test))
+        x, x_test = (np.hstack([np.log(output.proba) for output in side.values()]) for side in (validation, test))
         learner.fit(scaler.fit_transform(x), validation["net_stft"].label)
-        wanted = learner.predict_proba(scaler.transform(x_test))
-        found = stacking(validation, test)
-        np.testing.assert_allclose(found.proba, wanted)
-        assert (found.track_id == test["net_stft"].track_id).all()
+        expected = learner.predict_proba(scaler.transform(x_test))
+        result = stacking(validation, test)
+        np.testing.assert_allclose(result.proba, expected)
+        assert (result.track_id == test["net_stft"].track_id).all()
 
     def test_trusts_the_model_that_is_right_where_the_mean_cannot_know(self):
         """One model knows; the other is as sure, and mixes up all classes."""
@@ -126,20 +126,20 @@ class TestStacking:
     def test_the_order_of_rows_does_not_matter(self):
         validation, test = halves(two_models(4, slices=3))
         rng = np.random.default_rng(0)
-        mixed = {name: shuffled(said, rng) for name, said in test.items()}
-        found = pd.DataFrame(stacking(validation, mixed).proba, _index(mixed["net_stft"])).sort_index()
-        wanted = pd.DataFrame(stacking(validation, test).proba, _index(test["net_stft"])).sort_index()
-        pd.testing.assert_frame_equal(found, wanted)
+        mixed = {name: shuffled(output, rng) for name, output in test.items()}
+        result = pd.DataFrame(stacking(validation, mixed).proba, _index(mixed["net_stft"])).sort_index()
+        expected = pd.DataFrame(stacking(validation, test).proba, _index(test["net_stft"])).sort_index()
+        pd.testing.assert_frame_equal(result, expected)
 
     def test_a_class_that_validation_lacks_gets_probability_0_and_probabilities_of_0_are_no_error(self):
         sure = np.eye(3)
         validation = {"cnn": predictions([(f"v{i}", i % 2, sure[i % 2]) for i in range(10)])}
-        found = stacking(validation, {"cnn": predictions([("x", 2, sure[2]), ("y", 1, sure[1])])})
-        assert (found.proba[:, 2] == 0).all() and found.predicted[1] == 1
+        result = stacking(validation, {"cnn": predictions([("x", 2, sure[2]), ("y", 1, sure[1])])})
+        assert (result.proba[:, 2] == 0).all() and result.predicted[1] == 1
 
     def test_nothing_to_judge_is_not_an_error(self):
         validation, test = halves(two_models(5, slices=2))
-        assert len(stacking(validation, {name: take_tracks(said, []) for name, said in test.items()})) == 0
+        assert len(stacking(validation, {name: take_tracks(output, []) for name, output in test.items()})) == 0
 
     def test_what_it_is_judged_by_must_not_be_what_it_learned_from(self):
         validation, _ = halves(two_models(6, slices=2))
@@ -148,7 +148,7 @@ class TestStacking:
 
     def test_other_slices_of_the_same_tracks_may_judge_where_slices_are_what_is_divided(self):
         models = two_models(6, slices=2)
-        sides = ({name: take(said, said.segment == part) for name, said in models.items()} for part in (0, 1))
+        sides = ({name: take(output, output.segment == part) for name, output in models.items()} for part in (0, 1))
         assert len(stacking(*sides)) == 40
 
     def test_both_sides_must_be_of_the_same_models(self):
@@ -159,7 +159,7 @@ class TestStacking:
     def test_validation_must_be_of_two_classes(self):
         validation, test = halves(two_models(6, slices=2))
         with pytest.raises(UserError, match="fewer than two classes"):
-            stacking({name: take_tracks(said, ["t00000"]) for name, said in validation.items()}, test)
+            stacking({name: take_tracks(output, ["t00000"]) for name, output in validation.items()}, test)
 
 
 class TestTags:
@@ -180,8 +180,8 @@ class TestTags:
 
     def test_mean_is_that_of_each_tag(self):
         models = self.models(0)
-        wanted = (models["good"].proba + models["random"].proba) / 2
-        np.testing.assert_allclose(mean_fusion(models).proba, wanted)
+        expected = (models["good"].proba + models["random"].proba) / 2
+        np.testing.assert_allclose(mean_fusion(models).proba, expected)
 
     def test_stacking_learns_which_model_to_trust(self):
         validation, test = self.sides(1)
@@ -209,5 +209,5 @@ def take_tags(part, rows):
     return dataclasses.replace(part, **arrays)
 
 
-def _index(said):
-    return pd.MultiIndex.from_arrays([said.track_id, said.segment])
+def _index(output):
+    return pd.MultiIndex.from_arrays([output.track_id, output.segment])

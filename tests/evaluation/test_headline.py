@@ -24,18 +24,18 @@ def words(**changes):
 
 
 def test_says_the_level_the_interval_the_baseline_the_tracks_and_the_quarantined():
-    said = words()
-    assert "The track accuracy by majority vote is 75.0 % (95 % interval 60.0 to 86.0 %)" in said
-    assert "for 40 tracks in 2 classes" in said
-    assert "most common class gives 50.0 %; the whole interval lies above" in said
-    assert "slice accuracy is 65.0 % (95 % interval 55.0 to 74.0 %), for 400 slices of these tracks" in said
-    assert "14 groups" in said
-    assert "2 of 42 files (4.8 %) are quarantined" in said
-    assert "diverged" not in said
+    output = words()
+    assert "The track accuracy by majority vote is 75.0 % (95 % interval 60.0 to 86.0 %)" in output
+    assert "for 40 tracks in 2 classes" in output
+    assert "most common class gives 50.0 %; the whole interval lies above" in output
+    assert "slice accuracy is 65.0 % (95 % interval 55.0 to 74.0 %), for 400 slices of these tracks" in output
+    assert "14 groups" in output
+    assert "2 of 42 files (4.8 %) are quarantined" in output
+    assert "diverged" not in output
 
 
 @pytest.mark.parametrize(
-    ("changes", "wanted"),
+    ("changes", "expected"),
     [
         ({"track_majority_low": 0.45}, "do not show that the model has learned anything"),
         ({"track_majority_low": 0.5}, "do not show"),
@@ -45,29 +45,29 @@ def test_says_the_level_the_interval_the_baseline_the_tracks_and_the_quarantined
         ({"groups": 40}, "too optimistic"),
     ],
 )
-def test_does_not_claim_more_than_the_numbers_show(changes, wanted):
-    assert wanted in words(**changes)
+def test_does_not_claim_more_than_the_numbers_show(changes, expected):
+    assert expected in words(**changes)
 
 
 @pytest.mark.parametrize(
-    ("row", "wanted"),
+    ("row", "expected"),
     [
         (None, "No model was evaluated"),
         (dict.fromkeys(tables.SETTINGS, np.nan) | {"folds": 5, "diverged": 5}, "diverged in all 5 folds"),
         (dict.fromkeys(tables.SETTINGS, np.nan) | {"folds": 5, "diverged": 0}, "No test track"),
     ],
 )
-def test_of_nothing_is_honest(row, wanted):
-    found = headline(AUDIT, row)
-    assert wanted in found["sentences"][0]
-    assert found["accuracy"] is None and (found["tracks"], found["slices"]) == (40, 400)
+def test_of_nothing_is_honest(row, expected):
+    result = headline(AUDIT, row)
+    assert expected in result["sentences"][0]
+    assert result["accuracy"] is None and (result["tracks"], result["slices"]) == (40, 400)
 
 
 def test_is_plain_json_also_when_the_row_comes_from_a_table(make_run, folds, index):
     settings = tables.settings_table([make_run(fold=fold) for fold in "123"], folds)
-    found = headline(dataset_tables.audit_table(index, {}), settings.iloc[0])
-    again = json.loads(json.dumps(found, allow_nan=False))
-    assert again == found and again["level"] == "track" and again["tracks"] == 34
+    result = headline(dataset_tables.audit_table(index, {}), settings.iloc[0])
+    again = json.loads(json.dumps(result, allow_nan=False))
+    assert again == result and again["level"] == "track" and again["tracks"] == 34
 
 
 def test_of_an_empty_dataset():
@@ -80,7 +80,7 @@ def test_the_holdout_is_told_in_tracks_beside_the_published():
         "tracks": 51, "majority_correct": 43, "majority": 43 / 51, "majority_low": 0.714, "majority_high": 0.930,
         "mean_correct": 44, "mean": 44 / 51, "mean_low": 0.737, "mean_high": 0.943,
     }  # fmt: skip
-    said = holdout_sentences(row)
-    assert "43 of 51 holdout tracks correctly: 84.3 % (95 % interval 71.4 to 93.0 %)" in said[0] and len(said) == 2
+    output = holdout_sentences(row)
+    assert "43 of 51 holdout tracks correctly: 84.3 % (95 % interval 71.4 to 93.0 %)" in output[0] and len(output) == 2
     row |= {"published": 43 / 51, "published_correct": 43, "published_tracks": 51}
     assert "The study reports 43 of 51 (84.3 %)" in holdout_sentences(row)[2]

@@ -22,9 +22,9 @@ def test_of_independent_tracks_is_as_wide_as_theory_says():
 
 def test_of_slices_is_that_of_their_tracks_and_much_wider_than_slices_taken_as_independent():
     """Slices that are right or wrong track by track: sqrt(30) = 5.5 times wider."""
-    said = noisy(np.random.default_rng(0), tracks=100, slices=30)
-    low, high = accuracy_interval(said.correct, said.track_id)
-    naive_low, naive_high = accuracy_interval(said.correct, np.arange(len(said)))
+    output = noisy(np.random.default_rng(0), tracks=100, slices=30)
+    low, high = accuracy_interval(output.correct, output.track_id)
+    naive_low, naive_high = accuracy_interval(output.correct, np.arange(len(output)))
     assert (high - low) / (naive_high - naive_low) == pytest.approx(np.sqrt(30), rel=0.1)
 
 
@@ -51,8 +51,8 @@ def test_on_shuffled_labels_contains_chance_in_93_percent_of_200_data_sets():
     contained = 0
     for seed in range(200):
         rng = np.random.default_rng(seed)
-        said = noisy(rng, tracks=300, slices=3, skill=0.6)
-        tracks = majority(said)
+        output = noisy(rng, tracks=300, slices=3, skill=0.6)
+        tracks = majority(output)
         correct = tracks["predicted"].to_numpy() == rng.permutation(tracks["label"])
         low, high = accuracy_interval(correct, tracks["track_id"], seed=seed)
         contained += low <= 1 / 3 <= high
@@ -61,13 +61,13 @@ def test_on_shuffled_labels_contains_chance_in_93_percent_of_200_data_sets():
 
 @pytest.mark.parametrize(("correct", "total"), [(43, 51), (0, 9), (9, 9), (1, 2)])
 def test_the_exact_interval_is_that_of_clopper_and_pearson(correct, total):
-    wanted = binomtest(correct, total).proportion_ci(method="exact")
-    assert exact_interval(correct, total) == pytest.approx((wanted.low, wanted.high))
+    expected = binomtest(correct, total).proportion_ci(method="exact")
+    assert exact_interval(correct, total) == pytest.approx((expected.low, expected.high))
 
 
-@pytest.mark.parametrize(("right", "wanted"), [(True, exact_interval(20, 20)), (False, exact_interval(0, 20))])
-def test_all_right_or_all_wrong_is_not_certainty(right, wanted):
-    assert accuracy_interval(np.full(200, right), np.repeat(np.arange(20), 10)) == wanted
+@pytest.mark.parametrize(("right", "expected"), [(True, exact_interval(20, 20)), (False, exact_interval(0, 20))])
+def test_all_right_or_all_wrong_is_not_certainty(right, expected):
+    assert accuracy_interval(np.full(200, right), np.repeat(np.arange(20), 10)) == expected
 
 
 @pytest.mark.parametrize("items", [0, 5])

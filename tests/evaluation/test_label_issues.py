@@ -22,7 +22,7 @@ def study_of(headline=HEADLINE, **folds):
     return {"headline": headline, "protocols": {"standard": {"folds": WHOLE | folds}}}
 
 
-def heard(rng, *, items, classes, skill, wrong=0.0):
+def made_up(rng, *, items, classes, skill, wrong=0.0):
     """Posterior probabilities of a model that tells classes apart so well, true classes, and labels wrong in part."""
     true = np.arange(items) % classes
     score = rng.normal(size=(items, classes))
@@ -83,16 +83,16 @@ def suspected(runs, *, study=None, pairs=NO_PAIRS, labels=None, verdicts=None):
 @given(st.integers(0, 2**32 - 1), st.integers(2, 8), st.integers(200, 600))
 def test_labels_that_were_flipped_come_first(seed, classes, items):
     rng = np.random.default_rng(seed)
-    proba, true, label = heard(rng, items=items, classes=classes, skill=6, wrong=0.05)
-    found = find_label_issues(proba, label).sort_values("score", ascending=False).head((true != label).sum())
-    assert (true != label)[found["item"]].mean() >= 0.8
-    assert (found["suggested"] == true[found["item"]]).mean() >= 0.8
-    assert len(found) >= 0.5 * (true != label).sum()
+    proba, true, label = made_up(rng, items=items, classes=classes, skill=6, wrong=0.05)
+    result = find_label_issues(proba, label).sort_values("score", ascending=False).head((true != label).sum())
+    assert (true != label)[result["item"]].mean() >= 0.8
+    assert (result["suggested"] == true[result["item"]]).mean() >= 0.8
+    assert len(result) >= 0.5 * (true != label).sum()
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 12), st.floats(0, 6))
 def test_of_right_labels_few_are_doubted_however_weak_the_model(seed, classes, skill):
-    proba, _, label = heard(np.random.default_rng(seed), items=400, classes=classes, skill=skill)
+    proba, _, label = made_up(np.random.default_rng(seed), items=400, classes=classes, skill=skill)
     assert len(find_label_issues(proba, label)) <= 0.15 * len(label)
 
 
@@ -100,48 +100,48 @@ def test_of_right_labels_few_are_doubted_however_weak_the_model(seed, classes, s
 def test_a_doubt_is_one_and_does_not_depend_on_the_order(seed, classes, items):
     rng = np.random.default_rng(seed)
     proba, label = rng.dirichlet(np.full(classes, 0.3), items), rng.integers(0, classes, items)
-    found = find_label_issues(proba, label)
-    assert (found["suggested"] != label[found["item"]]).all()
-    assert found["score"].between(MIN_SCORE, 1).all() and found["right"].between(0, 1).all()
+    result = find_label_issues(proba, label)
+    assert (result["suggested"] != label[result["item"]]).all()
+    assert result["score"].between(MIN_SCORE, 1).all() and result["right"].between(0, 1).all()
     order = rng.permutation(items)
     again = find_label_issues(proba[order], label[order])
     again["item"] = order[again["item"]]
-    pd.testing.assert_frame_equal(again.sort_values("item", ignore_index=True), found)
+    pd.testing.assert_frame_equal(again.sort_values("item", ignore_index=True), result)
 
 
 def test_what_is_said_of_a_suspect_can_be_counted():
     # Three tracks of each class, the last of which the model takes for the other.
     proba = [[0.9, 0.1]] * 9 + [[0.1, 0.9]] + [[0.1, 0.9]] * 10
-    found = find_label_issues(np.array(proba), np.repeat([0, 1], 10))
-    assert found[["item", "suggested", "alike"]].to_numpy().tolist() == [[9, 1, 11]]
-    assert found[["right", "usual"]].to_numpy()[0] == pytest.approx([10 / 11, 0.5])
-    assert found["score"].item() == pytest.approx((0.9 - 0.1) * (10 / 11 - 0.5) / 0.5)
+    result = find_label_issues(np.array(proba), np.repeat([0, 1], 10))
+    assert result[["item", "suggested", "alike"]].to_numpy().tolist() == [[9, 1, 11]]
+    assert result[["right", "usual"]].to_numpy()[0] == pytest.approx([10 / 11, 0.5])
+    assert result["score"].item() == pytest.approx((0.9 - 0.1) * (10 / 11 - 0.5) / 0.5)
 
 
 def test_suspects_are_told_in_a_sentence_the_surest_first():
     proba = np.array([[0.96, 0.04]] * 20 + [[0.04, 0.96]] * 20)
     label = np.repeat([0, 1], 20)
     proba[3], proba[25] = [0.01, 0.99], [0.97, 0.03]
-    found, told = suspected([run_of(proba[::2], label[::2]), run_of(proba[1::2], label[1::2], fold="2", first=20)])
-    assert tuple(found.columns) == LABEL_ISSUES
-    assert found["track_id"].tolist() == ["t00021", "t00032"] and found["title"].tolist() == [
+    result, message = suspected([run_of(proba[::2], label[::2]), run_of(proba[1::2], label[1::2], fold="2", first=20)])
+    assert tuple(result.columns) == LABEL_ISSUES
+    assert result["track_id"].tolist() == ["t00021", "t00032"] and result["title"].tolist() == [
         "t00021.wav",
         "t00032.wav",
     ]
-    assert found[["kind", "label", "suggested"]].to_numpy().tolist() == [["label", "c0", "c1"], ["label", "c1", "c0"]]
-    assert found["score"].is_monotonic_decreasing
-    row = found.iloc[0]
+    assert result[["kind", "label", "suggested"]].to_numpy().tolist() == [["label", "c0", "c1"], ["label", "c1", "c0"]]
+    assert result["score"].is_monotonic_decreasing
+    row = result.iloc[0]
     assert f"gives {100 * row.probability:.0f} % to 'c1' and {100 * row.label_probability:.0f} % to its" in row.reason
     assert row.reason.endswith("labelled 'c1', and 50 % of all tracks.") and row.settings == 0
-    assert told[0].startswith("2 of 40 tracks have a suspect label, by a model that was not trained on the track.")
+    assert message[0].startswith("2 of 40 tracks have a suspect label, by a model that was not trained on the track.")
 
 
 def test_a_model_that_is_no_better_than_the_commonest_class_doubts_nothing():
     rng = np.random.default_rng(0)
     proba = np.eye(2)[rng.integers(0, 2, 60)] * 0.98 + 0.01
-    found, told = suspected([run_of(proba, rng.integers(0, 2, 60))])
-    assert found.empty and tuple(found.columns) == LABEL_ISSUES
-    assert "not shown to be better than always predicting the most common class" in told[0]
+    result, message = suspected([run_of(proba, rng.integers(0, 2, 60))])
+    assert result.empty and tuple(result.columns) == LABEL_ISSUES
+    assert "not shown to be better than always predicting the most common class" in message[0]
 
 
 @pytest.mark.parametrize("case", ["nothing trained", "diverged", "segments divided"])
@@ -151,16 +151,16 @@ def test_without_a_word_of_a_model_that_did_not_know_the_track_nothing_is_doubte
     study = study_of(**({"unit": "segment", "scheme": "random"} if case == "segments divided" else {}))
     if case == "nothing trained":
         study, run = study_of(headline=None), run
-    found, told = suspected([run], study=study)
-    assert found.empty
-    assert told[0].startswith("No model" if case == "nothing trained" else "No track has out-of-fold predictions")
+    result, message = suspected([run], study=study)
+    assert result.empty
+    assert message[0].startswith("No model" if case == "nothing trained" else "No track has out-of-fold predictions")
 
 
 def test_the_holdout_is_doubted_by_the_final_model():
     proba, label = np.eye(2)[[0] * 20 + [1] * 20] * 0.98 + 0.01, np.repeat([0, 1], 20)
     final = run_of([[0.01, 0.99]], [0], fold=FINAL, role=HOLDOUT, first=500)
-    found, told = suspected([final, run_of(proba, label)])
-    assert found["track_id"].tolist() == ["t00500"] and told[0].startswith("1 of 41 tracks has a suspect label")
+    result, message = suspected([final, run_of(proba, label)])
+    assert result["track_id"].tolist() == ["t00500"] and message[0].startswith("1 of 41 tracks has a suspect label")
 
 
 def test_other_settings_are_asked_whether_they_agree():
@@ -176,9 +176,9 @@ def test_other_settings_are_asked_whether_they_agree():
     ]
     runs[-1]["predictions"] = runs[-1]["predictions"].assign(track_id=lambda frame: "x" + frame["track_id"])
     runs.append(run_of(proba, label, model="lost", status="diverged"))
-    found, _ = suspected(runs)
-    assert found[["track_id", "settings", "agree"]].to_numpy().tolist() == [["t00000", 2, 1]]
-    assert found["reason"].item().endswith(" Other settings that agree: 1 of 2.")
+    result, _ = suspected(runs)
+    assert result[["track_id", "settings", "agree"]].to_numpy().tolist() == [["t00000", 2, 1]]
+    assert result["reason"].item().endswith(" Other settings that agree: 1 of 2.")
 
 
 def test_probabilities_are_tempered_by_other_tracks_and_never_made_surer():
@@ -187,11 +187,11 @@ def test_probabilities_are_tempered_by_other_tracks_and_never_made_surer():
     often_wrong = sure.copy()
     often_wrong[::4] = often_wrong[::4, ::-1]
     first, second = run_of(sure, label), run_of(often_wrong, label, fold="2", first=40)
-    said = out_of_fold([first, second])
+    output = out_of_fold([first, second])
     alone = out_of_fold([first])
     assert alone.temperature == 1 and alone.proba == pytest.approx(sure)
-    assert said.proba[:40].max() < 0.9 and said.proba[40:] == pytest.approx(often_wrong)
-    assert (said.proba.argmax(axis=1) == np.concatenate([sure, often_wrong]).argmax(axis=1)).all()
+    assert output.proba[:40].max() < 0.9 and output.proba[40:] == pytest.approx(often_wrong)
+    assert (output.proba.argmax(axis=1) == np.concatenate([sure, often_wrong]).argmax(axis=1)).all()
     watched = out_of_fold([run_of(sure, label, watched=often_wrong)])
     assert watched.temperature > 1 and len(watched.track_id) == 40
 
@@ -209,10 +209,10 @@ def test_of_tags_presence_and_absence_are_doubted_one_by_one():
     proba[:, 2] = rng.random(60)  # of which the model knows nothing
     lacking, wrong = tags.copy(), 6
     lacking[wrong, 0], lacking[1, 1] = False, True
-    found, told = suspected([run_of(proba, lacking, tags=True)])
-    said = {tuple(row) for row in found[["track_id", "label", "suggested"]].to_numpy()}
-    assert said == {("t00006", "not c0", "c0"), ("t00001", "c1", "not c1")}
-    assert told[0].startswith("2 of 60 tracks have a suspect tag") and "checked 2 of 3 tags" in told[1]
+    result, message = suspected([run_of(proba, lacking, tags=True)])
+    output = {tuple(row) for row in result[["track_id", "label", "suggested"]].to_numpy()}
+    assert output == {("t00006", "not c0", "c0"), ("t00001", "c1", "not c1")}
+    assert message[0].startswith("2 of 60 tracks have a suspect tag") and "checked 2 of 3 tags" in message[1]
 
 
 def test_copies_of_different_classes_come_before_doubts_and_these_before_other_copies():
@@ -228,9 +228,9 @@ def test_copies_of_different_classes_come_before_doubts_and_these_before_other_c
     )
     labels = {f"t{number:05d}": f"c{k}" for number, k in enumerate(label)}
     refused = {"t00003": "quarantine", "t00030": "quarantine", "t00004": "quarantine"}
-    found, told = suspected([run_of(proba, label)], pairs=pairs, labels=labels, verdicts=refused)
-    assert found["kind"].tolist() == ["conflict", "label", "copy", "copy"]
-    conflict, _, copy, other = found.itertuples()
+    result, message = suspected([run_of(proba, label)], pairs=pairs, labels=labels, verdicts=refused)
+    assert result["kind"].tolist() == ["conflict", "label", "copy", "copy"]
+    conflict, _, copy, other = result.itertuples()
     assert (conflict.label, conflict.suggested, conflict.other_title) == ("c0", "c1", "t00030.wav")
     assert conflict.reason == (
         "It is the same recording as t00030.wav (93 % of the bits of their fingerprints agree), which is labelled "
@@ -238,12 +238,12 @@ def test_copies_of_different_classes_come_before_doubts_and_these_before_other_c
     )
     assert copy.reason == "It has the same bytes as t00002.wav. Both are used, always on one side of a fold."
     assert other.reason.endswith("Only one of them is used.") and other.suggested == ""
-    assert told[-1] == "3 pairs of tracks are the same recording, 1 with different labels."
+    assert message[-1] == "3 pairs of tracks are the same recording, 1 with different labels."
     parted, _ = suspected([run_of(proba, label)], pairs=pairs, labels=labels, study=study_of(group=False))
     assert parted["reason"].iloc[-1].endswith("Both are used, not always on one side of a fold.")
 
 
 def test_copies_are_found_where_nothing_is_trained():
     pairs = pd.DataFrame([("a", "b", "bytes", 1.0, 0.0)], columns=NO_PAIRS.columns)
-    found, _ = suspected([], study=study_of(headline=None), pairs=pairs, labels={"a": "x", "b": "y"})
-    assert found["kind"].tolist() == ["conflict"]
+    result, _ = suspected([], study=study_of(headline=None), pairs=pairs, labels={"a": "x", "b": "y"})
+    assert result["kind"].tolist() == ["conflict"]

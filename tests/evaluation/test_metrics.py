@@ -20,8 +20,8 @@ def test_agree_with_scikit_learn(pairs):
     assert metrics.accuracy(confusion) == pytest.approx(sklearn_metrics.accuracy_score(true, predicted))
     recall_of_present = sklearn_metrics.recall_score(true, predicted, labels=np.unique(true), average="macro")
     assert metrics.balanced_accuracy(confusion) == pytest.approx(recall_of_present)
-    wanted = sklearn_metrics.precision_recall_fscore_support(true, predicted, labels=range(4), zero_division=0)
-    np.testing.assert_allclose(metrics.per_class(confusion).to_numpy().T, wanted)
+    expected = sklearn_metrics.precision_recall_fscore_support(true, predicted, labels=range(4), zero_division=0)
+    np.testing.assert_allclose(metrics.per_class(confusion).to_numpy().T, expected)
     assert metrics.majority_baseline(confusion) == pytest.approx(np.bincount(true).max() / len(true))
 
 
@@ -41,14 +41,14 @@ def test_the_final_model_of_the_psytrance_study():
 
 
 def test_evaluate_names_the_level_of_every_number():
-    said = predictions(
+    output = predictions(
         [
             ("x", 0, [1, 0, 0]), ("x", 0, [0.4, 0.6, 0]), ("x", 0, [0.4, 0.6, 0]),
             ("y", 1, [0, 1, 0]), ("y", 1, [0, 1, 0]), ("y", 1, [1, 0, 0]),
             ("z", 1, [0, 1, 0]),
         ]
     )  # fmt: skip
-    assert metrics.evaluate(said) == pytest.approx(
+    assert metrics.evaluate(output) == pytest.approx(
         {
             "tracks": 3,
             "slices": 7,
@@ -63,18 +63,18 @@ def test_evaluate_names_the_level_of_every_number():
 
 def test_nothing_is_not_an_error():
     nothing = from_frame(pd.DataFrame(columns=["track_id", "slice", "label", "p0", "p1"]), ["a", "b"])
-    found = metrics.evaluate(nothing)
-    assert (found["tracks"], found["slices"]) == (0, 0)
-    assert np.isnan([value for name, value in found.items() if name not in ("tracks", "slices")]).all()
+    result = metrics.evaluate(nothing)
+    assert (result["tracks"], result["slices"]) == (0, 0)
+    assert np.isnan([value for name, value in result.items() if name not in ("tracks", "slices")]).all()
     assert len(metrics.batch_accuracies(nothing)) == 0
 
 
 class TestBatches:
     def test_every_track_of_a_balanced_set_is_in_one_batch(self):
-        said = noisy(np.random.default_rng(0), tracks=60)
-        found = metrics.batch_accuracies(said)
-        assert len(found) == 20
-        assert found.mean() == pytest.approx(said.correct.mean())
+        output = noisy(np.random.default_rng(0), tracks=60)
+        result = metrics.batch_accuracies(output)
+        assert len(result) == 20
+        assert result.mean() == pytest.approx(output.correct.mean())
 
     def test_there_are_as_many_batches_as_tracks_of_the_smallest_class(self):
         sure = np.eye(3)
@@ -83,11 +83,11 @@ class TestBatches:
 
     def test_the_spread_is_that_of_means_of_one_track_a_class(self):
         """Whole tracks right or wrong: SD of a batch of K is sqrt(p (1 - p) / K), not that of its slices."""
-        said = noisy(np.random.default_rng(1), tracks=6000, slices=5, skill=0.5)
-        p = said.correct.mean()
-        assert metrics.batch_accuracies(said).std() == pytest.approx(np.sqrt(p * (1 - p) / 3), rel=0.05)
+        output = noisy(np.random.default_rng(1), tracks=6000, slices=5, skill=0.5)
+        p = output.correct.mean()
+        assert metrics.batch_accuracies(output).std() == pytest.approx(np.sqrt(p * (1 - p) / 3), rel=0.05)
 
     def test_the_deal_depends_on_the_seed_alone(self):
-        said = noisy(np.random.default_rng(0), tracks=60)
-        assert metrics.batch_accuracies(said, seed=1).tolist() == metrics.batch_accuracies(said, seed=1).tolist()
-        assert metrics.batch_accuracies(said, seed=1).tolist() != metrics.batch_accuracies(said, seed=2).tolist()
+        output = noisy(np.random.default_rng(0), tracks=60)
+        assert metrics.batch_accuracies(output, seed=1).tolist() == metrics.batch_accuracies(output, seed=1).tolist()
+        assert metrics.batch_accuracies(output, seed=1).tolist() != metrics.batch_accuracies(output, seed=2).tolist()

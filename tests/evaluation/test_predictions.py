@@ -20,8 +20,8 @@ GOOD = pd.DataFrame(
 
 
 def test_labels_become_numbers_in_the_order_of_the_classes():
-    found = from_frame(GOOD, ["a", "b"])
-    assert found.label.tolist() == [1, 1, 0] and found.predicted.tolist() == [1, 1, 0] and found.correct.all()
+    result = from_frame(GOOD, ["a", "b"])
+    assert result.label.tolist() == [1, 1, 0] and result.predicted.tolist() == [1, 1, 0] and result.correct.all()
 
 
 @pytest.mark.parametrize(

@@ -25,29 +25,29 @@ def runs(make_run):
 
 def watched(run, folds):
     """A run that has also predicted ten slices of three of its training tracks, as validation."""
-    said = run["predictions"]
+    output = run["predictions"]
     tracks = folds[(folds.fold == run["fold"]) & (folds.role == "train")].head(3)
     rows = [
         {"track_id": row.track_id, "label": row.label, "role": "validation", "slice": number, "start_s": 0.0,
          **dict(zip(("p0", "p1", "p2"), np.where(np.arange(3) == CLASSES.index(row.label), 0.6, 0.2), strict=True))}
         for row in tracks.itertuples() for number in range(10)
     ]  # fmt: skip
-    return run | {"predictions": pd.concat([said, pd.DataFrame(rows)], ignore_index=True)}
+    return run | {"predictions": pd.concat([output, pd.DataFrame(rows)], ignore_index=True)}
 
 
 def tagged(run):
     """A run that knows the tags a, b and c instead, of which every track has its class and one more."""
-    said = run["predictions"]
+    output = run["predictions"]
     return run | {
         "info": run["info"] | {"tags": True},
-        "predictions": said.assign(tags=[sorted({label, "c"}) for label in said["label"]]).drop(columns="label"),
+        "predictions": output.assign(tags=[sorted({label, "c"}) for label in output["label"]]).drop(columns="label"),
     }
 
 
 def test_every_metric_has_a_row_and_agrees_with_the_settings(runs, folds):
-    found = score_tables.scores_table(runs, NOTHING)
-    assert tuple(found.columns) == score_tables.SCORES
-    values = found[found.setting == "dropout=0.2"].set_index("metric").value
+    result = score_tables.scores_table(runs, NOTHING)
+    assert tuple(result.columns) == score_tables.SCORES
+    values = result[result.setting == "dropout=0.2"].set_index("metric").value
     ours = tables.settings_table(runs, folds).set_index("setting").loc["dropout=0.2"]
     assert values["track_accuracy_majority"] == pytest.approx(ours.track_majority)
     assert values["track_accuracy_mean"] == pytest.approx(ours.track_mean)
@@ -69,8 +69,8 @@ def test_metrics_that_no_experiment_compares_stand_beside_the_published_ones(run
     assert known.to_dict("records") == [
         {"model": "cnn", "setting": "dropout=0.2", "metric": "track_class_index_mse", "published": 4.664}
     ]
-    found = score_tables.scores_table(runs, known)
-    assert found.published.notna().sum() == 1
+    result = score_tables.scores_table(runs, known)
+    assert result.published.notna().sum() == 1
     unknown = published_metrics([settings[0] | {"network": "nobody's"}], pd.read_csv(PUBLISHED / "western8_scores.csv"))
     assert unknown.empty and list(unknown.columns) == list(known.columns)
 
@@ -92,8 +92,8 @@ def test_tags_have_areas_and_no_accuracy(runs, folds):
     )
     assert (row.tracks, row.slices) == (34, 340)
     assert tables.confusion_table(judged).empty and tables.tracks_table(judged, folds, pd.Series()).empty
-    found = score_tables.tags_table(judged, folds, resamples=20)
-    assert found[found.setting == "dropout=0.2"].tag.tolist() == ["a", "b", "c", "(macro)"]
+    result = score_tables.tags_table(judged, folds, resamples=20)
+    assert result[result.setting == "dropout=0.2"].tag.tolist() == ["a", "b", "c", "(macro)"]
     assert set(score_tables.curves_table(judged).tag) == {"a", "b"}
     metrics = score_tables.scores_table(judged, NOTHING).metric
     assert "track_roc_auc_macro" in set(metrics) and "tags_without_negatives: c" in set(metrics)
@@ -112,9 +112,9 @@ def test_values_of_an_experiment_are_compared_in_pairs(runs, folds, titles):
         "alone": {"title": "", "axis": "dropout", "values": [("0.2", "cnn", "dropout=0.2")]},
     }
     trained, tracks = tables.runs_table(runs), tables.tracks_table(runs, folds, titles)
-    found = score_tables.comparisons_table(experiments, PLAN, trained, tracks)
-    assert tuple(found.columns) == score_tables.COMPARISONS and len(found) == 1
-    [pair] = found.itertuples()
+    result = score_tables.comparisons_table(experiments, PLAN, trained, tracks)
+    assert tuple(result.columns) == score_tables.COMPARISONS and len(result) == 1
+    [pair] = result.itertuples()
     assert (pair.a, pair.b, pair.tracks, pair.is_significant) == ("0.2", "0.5", 34, True)
     settings = tables.settings_table(runs, folds).set_index("setting").track_majority
     assert pair.difference == pytest.approx(settings["dropout=0.2"] - settings["dropout=0.5"])
@@ -130,11 +130,11 @@ class TestFusion:
     def test_is_the_mean_of_its_members_and_judged_like_them(self, runs, folds):
         fused = fused_runs(runs, [FUSION])
         assert [run["fold"] for run in fused] == list(FOLDS)
-        first, second, mine = (
+        first, second, own = (
             run["predictions"].query("role == 'test'").sort_values(["track_id", "slice"]).p1.to_numpy()
             for run in (runs[0], runs[3], fused[0])
         )
-        np.testing.assert_allclose(mine, (first + second) / 2)
+        np.testing.assert_allclose(own, (first + second) / 2)
         row = tables.settings_table([*runs, *fused], folds).set_index("model").loc["both"]
         assert row.tracks == 34 and 0 < row.track_majority < 1
 

@@ -27,13 +27,13 @@ def runs(make_run):
 
 
 def test_runs_have_their_own_test_tracks_and_diverged_ones_no_accuracy(runs, folds):
-    found = tables.runs_table(runs)
-    assert tuple(found.columns) == tables.RUNS and len(found) == 7
-    assert found.test_tracks[:3].sum() == 34
-    assert found.train_tracks[0] + found.test_tracks[0] == 34
-    diverged = found[found.status == "diverged"]
+    result = tables.runs_table(runs)
+    assert tuple(result.columns) == tables.RUNS and len(result) == 7
+    assert result.test_tracks[:3].sum() == 34
+    assert result.train_tracks[0] + result.test_tracks[0] == 34
+    diverged = result[result.status == "diverged"]
     assert len(diverged) == 1 and diverged.filter(like="accuracy").isna().all(axis=None)
-    final = found[found.fold == "final"].iloc[0]
+    final = result[result.fold == "final"].iloc[0]
     assert (final.train_tracks, final.test_tracks, final.test_slices) == (34, 6, 60)
     assert (final.train_accuracy, final.epochs, final.seconds, final.device) == (0.7, 2, 12.5, "cpu")
 
@@ -47,8 +47,8 @@ def test_predictions_on_tracks_of_another_role_do_not_count(make_run, folds):
 
 
 def test_settings_pool_their_folds_and_count_what_diverged(runs, folds):
-    found = tables.settings_table(runs, folds).set_index("setting")
-    good, other = found.loc["dropout=0.2"], found.loc["dropout=0.5"]
+    result = tables.settings_table(runs, folds).set_index("setting")
+    good, other = result.loc["dropout=0.2"], result.loc["dropout=0.5"]
     assert (good.folds, good.diverged, good.tracks, good.slices) == (3, 0, 34, 340)
     assert (other.folds, other.diverged) == (3, 1) and other.tracks < 34
     per_fold = tables.runs_table(runs).query("setting == 'dropout=0.2' and fold != 'final'")
@@ -100,10 +100,10 @@ def test_experiments_stand_beside_the_published_numbers(runs, folds):
     scores = pd.read_csv(PUBLISHED / "psytrance_scores.csv")
     experiments, settings = experiment_of()
     ours = tables.settings_table(runs, folds)
-    found = tables.experiments_table(experiments, ours, published_table(experiments, settings, scores))
-    assert tuple(found.columns) == tables.EXPERIMENTS
-    assert found.value.tolist() == ["0.2", "0.5", "0.9"]
-    first, second, unknown = found.itertuples()
+    result = tables.experiments_table(experiments, ours, published_table(experiments, settings, scores))
+    assert tuple(result.columns) == tables.EXPERIMENTS
+    assert result.value.tolist() == ["0.2", "0.5", "0.9"]
+    first, second, unknown = result.itertuples()
     assert (first.published_mean, first.published_sd, first.published_train) == (0.6942, 0.1241, 0.8149)
     assert second.published_mean == 0.6649 and np.isnan(first.published_track)
     assert first.difference == pytest.approx(first.slice_accuracy - 0.6942)
@@ -115,14 +115,14 @@ def test_published_numbers_stand_beside_nothing_else(runs, folds, case):
     experiments, settings = experiment_of(original=case == "nothing")
     scores = None if case == "nothing" else pd.read_csv(PUBLISHED / "psytrance_scores.csv")
     known = published_table(experiments, settings, scores)
-    found = tables.experiments_table(experiments, tables.settings_table(runs, folds), known)
-    assert tuple(found.columns) == tables.EXPERIMENTS and found.published_mean.isna().all()
+    result = tables.experiments_table(experiments, tables.settings_table(runs, folds), known)
+    assert tuple(result.columns) == tables.EXPERIMENTS and result.published_mean.isna().all()
 
 
 def test_history_has_every_epoch_of_every_run(runs):
-    found = tables.history_table(runs)
-    assert tuple(found.columns) == tables.HISTORY
-    assert len(found) == 6 * 2 and found.groupby(["setting", "fold"]).size().max() == 2
+    result = tables.history_table(runs)
+    assert tuple(result.columns) == tables.HISTORY
+    assert len(result) == 6 * 2 and result.groupby(["setting", "fold"]).size().max() == 2
 
 
 def test_confusion_and_classes_count_slices_and_tracks(runs, folds):
@@ -137,20 +137,20 @@ def test_confusion_and_classes_count_slices_and_tracks(runs, folds):
 
 
 def test_tracks_are_tested_once_a_setting_and_carry_their_titles(runs, folds, index, titles):
-    found = tables.tracks_table(runs, folds, titles)
-    assert tuple(found.columns) == tables.TRACKS and "final" not in set(found.fold)
-    assert found.groupby("setting").track_id.nunique()["dropout=0.2"] == 34
-    assert not found.duplicated(["setting", "track_id"]).any()
-    assert (found.title == found.track_id + ".wav").all()
-    assert (found.correct == (found.true == found.predicted_majority)).all() and (found.slices == 10).all()
+    result = tables.tracks_table(runs, folds, titles)
+    assert tuple(result.columns) == tables.TRACKS and "final" not in set(result.fold)
+    assert result.groupby("setting").track_id.nunique()["dropout=0.2"] == 34
+    assert not result.duplicated(["setting", "track_id"]).any()
+    assert (result.title == result.track_id + ".wav").all()
+    assert (result.correct == (result.true == result.predicted_majority)).all() and (result.slices == 10).all()
     labels = index.set_index("track_id").label
-    assert (found.true.to_numpy() == labels.loc[found.track_id].to_numpy()).all()
+    assert (result.true.to_numpy() == labels.loc[result.track_id].to_numpy()).all()
 
 
 class TestHoldout:
     def test_is_judged_by_the_final_model_alone(self, runs, folds, titles):
-        found = tables.holdout_table(runs, folds, titles)
-        assert len(found) == 6 and set(found.fold) == {"final"}
+        result = tables.holdout_table(runs, folds, titles)
+        assert len(result) == 6 and set(result.fold) == {"final"}
 
     def test_sums_up_to_tracks_right_by_either_rule_beside_the_published(self, runs, folds, titles):
         holdout = tables.holdout_table(runs, folds, titles)
@@ -183,14 +183,14 @@ class TestHoldout:
 
 def test_the_audit_conserves_files(index):
     ignored = {"a": 3, "": 2}
-    found = dataset_tables.audit_table(index, ignored).set_index("class")
-    assert found.ignored.to_dict() == {dataset_tables.NO_CLASS: 2, "a": 3, "b": 0, "c": 0}
-    found = found.drop(dataset_tables.NO_CLASS)
-    assert (found.tracks == found.accepted + found.warned + found.quarantined).all()
-    assert found.tracks.sum() == len(index)
-    assert (found.quarantined.to_dict(), found.warned.sum()) == ({"a": 0, "b": 1, "c": 1}, 1)
-    assert found.slices.sum() == 400 and found.hours.sum() == pytest.approx(40 * 90 / 3600)
-    assert found.groups.tolist() == [7, 7, 7]
+    result = dataset_tables.audit_table(index, ignored).set_index("class")
+    assert result.ignored.to_dict() == {dataset_tables.NO_CLASS: 2, "a": 3, "b": 0, "c": 0}
+    result = result.drop(dataset_tables.NO_CLASS)
+    assert (result.tracks == result.accepted + result.warned + result.quarantined).all()
+    assert result.tracks.sum() == len(index)
+    assert (result.quarantined.to_dict(), result.warned.sum()) == ({"a": 0, "b": 1, "c": 1}, 1)
+    assert result.slices.sum() == 400 and result.hours.sum() == pytest.approx(40 * 90 / 3600)
+    assert result.groups.tolist() == [7, 7, 7]
 
 
 def test_warnings_are_counted_by_reason_each_with_its_own_sentence(index):
@@ -198,16 +198,16 @@ def test_warnings_are_counted_by_reason_each_with_its_own_sentence(index):
     index.loc[:, ["verdict", "reason", "message"]] = "accept", "", ""
     index.loc[first, ["verdict", "reason", "message"]] = "warn", "W_LONG W_DC", "It is 3.5 h long. It has an offset."
     index.loc[second, ["verdict", "reason", "message"]] = "warn", "W_DC", "It has an offset."
-    found = dataset_tables.warnings_table(index).set_index("reason")
-    assert found["tracks"].to_dict() == {"W_DC": 2, "W_LONG": 1} and list(found.index) == ["W_DC", "W_LONG"]
-    assert found.loc["W_LONG", "message"] == "It is 3.5 h long."
-    assert found.loc["W_DC", "message"] == "It has an offset."
+    result = dataset_tables.warnings_table(index).set_index("reason")
+    assert result["tracks"].to_dict() == {"W_DC": 2, "W_LONG": 1} and list(result.index) == ["W_DC", "W_LONG"]
+    assert result.loc["W_LONG", "message"] == "It is 3.5 h long."
+    assert result.loc["W_DC", "message"] == "It has an offset."
 
 
 @pytest.mark.parametrize("name", EMPTY)
 def test_no_runs_make_empty_tables_with_all_columns(name, folds):
-    found = getattr(tables, name)([], *([folds] if name == "settings_table" else []))
-    assert tuple(found.columns) == EMPTY[name] and found.empty
+    result = getattr(tables, name)([], *([folds] if name == "settings_table" else []))
+    assert tuple(result.columns) == EMPTY[name] and result.empty
 
 
 def test_no_runs_make_empty_history_tracks_and_experiments(folds, index, titles):

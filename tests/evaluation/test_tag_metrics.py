@@ -45,17 +45,17 @@ def alone(has, proba, classes=None):
 
 class TestAtTheDoor:
     def test_tags_become_columns_in_the_order_of_the_classes(self):
-        found = from_frame(GOOD, NAMES)
-        assert found.tags.tolist() == [[True, False, True], [True, False, True], [False, False, False]]
-        assert found.proba[0].tolist() == [0.9, 0.1, 1] and len(found) == 3
+        result = from_frame(GOOD, NAMES)
+        assert result.tags.tolist() == [[True, False, True], [True, False, True], [False, False, False]]
+        assert result.proba[0].tolist() == [0.9, 0.1, 1] and len(result) == 3
 
     def test_tags_as_parquet_gives_them(self):
         of_arrays = GOOD.assign(tags=[np.array(tags, object) for tags in GOOD.tags])
         assert (from_frame(of_arrays, NAMES).tags == from_frame(GOOD, NAMES).tags).all()
 
     def test_the_index_of_the_frame_does_not_matter(self):
-        found = from_frame(GOOD.set_axis([7, 7, 3]), NAMES)
-        assert (found.tags == from_frame(GOOD, NAMES).tags).all()
+        result = from_frame(GOOD.set_axis([7, 7, 3]), NAMES)
+        assert (result.tags == from_frame(GOOD, NAMES).tags).all()
 
     @pytest.mark.parametrize(
         ("column", "values", "complaint"),
@@ -89,30 +89,30 @@ class TestAtTheDoor:
 
 class TestOfTracks:
     def test_is_the_mean_over_slices(self):
-        found = of_tracks(from_frame(GOOD.iloc[[2, 1, 0]], NAMES))
-        assert found.track_id.tolist() == ["x", "y"] and found.segment.tolist() == [0, 0]
-        np.testing.assert_allclose(found.proba, [[0.7, 0.2, 1], [0.2, 0.2, 0]])
-        assert found.tags.tolist() == [[True, False, True], [False, False, False]]
+        result = of_tracks(from_frame(GOOD.iloc[[2, 1, 0]], NAMES))
+        assert result.track_id.tolist() == ["x", "y"] and result.segment.tolist() == [0, 0]
+        np.testing.assert_allclose(result.proba, [[0.7, 0.2, 1], [0.2, 0.2, 0]])
+        assert result.tags.tolist() == [[True, False, True], [False, False, False]]
 
     @given(st.integers(0, 2**32), st.integers(1, 9), st.integers(1, 9))
     def test_does_not_depend_on_the_order_of_rows(self, seed, tracks, slices):
         rng = np.random.default_rng(seed)
-        said = made_up(rng, tracks=tracks, slices=slices)
-        order = rng.permutation(len(said))
+        output = made_up(rng, tracks=tracks, slices=slices)
+        order = rng.permutation(len(output))
         shuffled = TagPredictions(
-            said.track_id[order], said.segment[order], said.tags[order], said.proba[order], said.classes
+            output.track_id[order], output.segment[order], output.tags[order], output.proba[order], output.classes
         )
-        assert (of_tracks(said).proba == of_tracks(shuffled).proba).all()
-        np.testing.assert_allclose(of_tracks(said).proba, said.proba.reshape(tracks, slices, -1).mean(axis=1))
+        assert (of_tracks(output).proba == of_tracks(shuffled).proba).all()
+        np.testing.assert_allclose(of_tracks(output).proba, output.proba.reshape(tracks, slices, -1).mean(axis=1))
 
 
 class TestEvaluate:
     def test_agrees_with_scikit_learn(self):
-        said = made_up(np.random.default_rng(0))
-        found = tags.evaluate(said)
-        for level, items in (("slice", said), ("track", of_tracks(said))):
+        output = made_up(np.random.default_rng(0))
+        result = tags.evaluate(output)
+        for level, items in (("slice", output), ("track", of_tracks(output))):
             yes, true = (items.proba > 0.5).ravel(), items.tags.ravel()
-            wanted = {
+            expected = {
                 f"{name}_{average}": score(items.tags, items.proba, average=average)
                 for name, score in (
                     ("roc_auc", sklearn_metrics.roc_auc_score),
@@ -129,95 +129,95 @@ class TestEvaluate:
                 "all_zero_accuracy": sklearn_metrics.accuracy_score(true, np.zeros(len(true))),
                 "pr_auc_chance": items.tags.mean(axis=0).mean(),
             }
-            assert {name: found[f"{level}_{name}"] for name in wanted} == pytest.approx(wanted)
+            assert {name: result[f"{level}_{name}"] for name in expected} == pytest.approx(expected)
 
     def test_a_model_that_never_says_yes_is_that_of_the_tagging_study(self):
         """Neacsu-Miclea 2023, b-LSTM: accuracy .8062, class 0 precision .8062 and recall 1; 19.38 % are positive."""
         has = np.zeros((10_000, 1), bool)
         has[:1938] = True
-        found = tags.evaluate(alone(has, np.full(has.shape, 0.3)))
+        result = tags.evaluate(alone(has, np.full(has.shape, 0.3)))
         names = ("binary_accuracy", "precision_0", "recall_0", "precision_1", "recall_1", "all_zero_accuracy")
-        assert [found[f"track_{name}"] for name in names] == pytest.approx([0.8062, 0.8062, 1, 0, 0, 0.8062])
-        assert found["track_base_rate"] == pytest.approx(0.1938)
+        assert [result[f"track_{name}"] for name in names] == pytest.approx([0.8062, 0.8062, 1, 0, 0, 0.8062])
+        assert result["track_base_rate"] == pytest.approx(0.1938)
 
     def test_tags_without_positives_or_negatives_are_named_and_in_no_mean(self):
         """Of three tags only guitar can be ranked; it is ranked perfectly."""
-        said = alone([[1, 0, 1], [0, 0, 1]], [[0.9, 0.1, 0.2], [0.2, 0.7, 0.8]])
-        found = tags.evaluate(said)
-        assert found["tags_without_positives"] == ("piano",) and found["tags_without_negatives"] == ("vocal",)
-        assert found["track_roc_auc_macro"] == found["track_pr_auc_macro"] == 1
-        assert found["track_pr_auc_chance"] == 0.5 and found["tags"] == 3
-        table = tags.areas_table(said, resamples=0).set_index("tag")
+        output = alone([[1, 0, 1], [0, 0, 1]], [[0.9, 0.1, 0.2], [0.2, 0.7, 0.8]])
+        result = tags.evaluate(output)
+        assert result["tags_without_positives"] == ("piano",) and result["tags_without_negatives"] == ("vocal",)
+        assert result["track_roc_auc_macro"] == result["track_pr_auc_macro"] == 1
+        assert result["track_pr_auc_chance"] == 0.5 and result["tags"] == 3
+        table = tags.areas_table(output, resamples=0).set_index("tag")
         assert table.loc[["piano", "vocal"], ["roc_auc", "pr_auc"]].isna().all(axis=None)
-        assert set(tags.curves_table(said)["tag"]) == {"guitar"}
+        assert set(tags.curves_table(output)["tag"]) == {"guitar"}
 
     def test_a_probability_of_a_half_is_no_yes(self):
         assert tags.evaluate(alone([[1], [0]], [[0.5], [0.5]]))["track_recall_1"] == 0
 
     def test_nothing_is_not_an_error(self):
         nothing = from_frame(GOOD.iloc[:0], NAMES)
-        found = tags.evaluate(nothing)
-        assert found["tracks"] == found["slices"] == 0 and found["tags_without_positives"] == NAMES
-        assert np.isnan([value for name, value in found.items() if name.startswith(("slice_", "track_"))]).all()
+        result = tags.evaluate(nothing)
+        assert result["tracks"] == result["slices"] == 0 and result["tags_without_positives"] == NAMES
+        assert np.isnan([value for name, value in result.items() if name.startswith(("slice_", "track_"))]).all()
         assert len(tags.areas_table(nothing)) == 4 and len(tags.curves_table(nothing)) == 0
         assert len(tags.tags_table(nothing)) == 3
 
 
 def test_tags_table_agrees_with_scikit_learn():
-    said = made_up(np.random.default_rng(1))
-    found = tags.tags_table(said)
-    wanted = sklearn_metrics.precision_recall_fscore_support(said.tags, said.proba > 0.5)
-    np.testing.assert_allclose(found[["precision", "recall", "f1", "positives"]].to_numpy().T, wanted)
-    np.testing.assert_allclose(found["base_rate"], said.tags.mean(axis=0))
+    output = made_up(np.random.default_rng(1))
+    result = tags.tags_table(output)
+    expected = sklearn_metrics.precision_recall_fscore_support(output.tags, output.proba > 0.5)
+    np.testing.assert_allclose(result[["precision", "recall", "f1", "positives"]].to_numpy().T, expected)
+    np.testing.assert_allclose(result["base_rate"], output.tags.mean(axis=0))
 
 
 class TestAreasTable:
     def test_tags_are_those_of_scikit_learn_and_the_last_row_is_their_mean(self):
-        said = of_tracks(made_up(np.random.default_rng(2)))
-        table = tags.areas_table(said, resamples=0)
-        assert tuple(table) == tags.AREAS and table["tag"].tolist() == [*said.classes, tags.MACRO]
-        wanted = sklearn_metrics.roc_auc_score(said.tags, said.proba, average=None)
-        np.testing.assert_allclose(table["roc_auc"], [*wanted, wanted.mean()])
-        wanted = sklearn_metrics.average_precision_score(said.tags, said.proba, average=None)
-        np.testing.assert_allclose(table["pr_auc"], [*wanted, wanted.mean()])
-        assert table["positives"].tolist() == [*said.tags.sum(axis=0), said.tags.sum()]
-        np.testing.assert_allclose(table["base_rate"], [*said.tags.mean(axis=0), said.tags.mean()])
+        output = of_tracks(made_up(np.random.default_rng(2)))
+        table = tags.areas_table(output, resamples=0)
+        assert tuple(table) == tags.AREAS and table["tag"].tolist() == [*output.classes, tags.MACRO]
+        expected = sklearn_metrics.roc_auc_score(output.tags, output.proba, average=None)
+        np.testing.assert_allclose(table["roc_auc"], [*expected, expected.mean()])
+        expected = sklearn_metrics.average_precision_score(output.tags, output.proba, average=None)
+        np.testing.assert_allclose(table["pr_auc"], [*expected, expected.mean()])
+        assert table["positives"].tolist() == [*output.tags.sum(axis=0), output.tags.sum()]
+        np.testing.assert_allclose(table["base_rate"], [*output.tags.mean(axis=0), output.tags.mean()])
         assert table["roc_auc_low"].isna().all()
 
     def test_intervals_are_those_of_scipy(self):
-        said = of_tracks(made_up(np.random.default_rng(3), base_rates=(0.5, 0.3, 0.4), skill=0.1))
-        table = tags.areas_table(said).set_index("tag")
+        output = of_tracks(made_up(np.random.default_rng(3), base_rates=(0.5, 0.3, 0.4), skill=0.1))
+        table = tags.areas_table(output).set_index("tag")
         for name, score in (
             ("roc_auc", sklearn_metrics.roc_auc_score),
             ("pr_auc", sklearn_metrics.average_precision_score),
         ):
             low, high = stats.bootstrap(
-                [np.arange(len(said))],
-                lambda rows, score=score: score(said.tags[rows], said.proba[rows]),
+                [np.arange(len(output))],
+                lambda rows, score=score: score(output.tags[rows], output.proba[rows]),
                 n_resamples=400,
                 vectorized=False,
                 method="BCa",
                 rng=np.random.default_rng(0),
             ).confidence_interval
-            found = table.loc[tags.MACRO, [f"{name}_low", f"{name}_high"]].to_numpy(float)
-            np.testing.assert_allclose(found, [low, high], atol=0.12 * (high - low))
+            result = table.loc[tags.MACRO, [f"{name}_low", f"{name}_high"]].to_numpy(float)
+            np.testing.assert_allclose(result, [low, high], atol=0.12 * (high - low))
             assert (table[f"{name}_low"] < table[name]).all() and (table[name] < table[f"{name}_high"]).all()
 
     def test_tracks_of_a_group_are_drawn_together(self):
         """Ten tracks of a group that are all alike: sqrt(10) times wider than of tracks on their own."""
         rng = np.random.default_rng(4)
         has, proba = rng.random((60, 2)) < 0.4, rng.random((60, 2))
-        said = alone(np.repeat(has, 10, axis=0), np.repeat(np.clip(proba + 0.2 * has, 0, 1), 10, axis=0))
-        groups = pd.Series(np.repeat(np.arange(60), 10), index=said.track_id)
-        wide, narrow = (tags.areas_table(said, groups=known, resamples=800).iloc[-1] for known in (groups, None))
+        output = alone(np.repeat(has, 10, axis=0), np.repeat(np.clip(proba + 0.2 * has, 0, 1), 10, axis=0))
+        groups = pd.Series(np.repeat(np.arange(60), 10), index=output.track_id)
+        wide, narrow = (tags.areas_table(output, groups=known, resamples=800).iloc[-1] for known in (groups, None))
         for name in ("roc_auc", "pr_auc"):
             ratio = (wide[f"{name}_high"] - wide[f"{name}_low"]) / (narrow[f"{name}_high"] - narrow[f"{name}_low"])
             assert ratio == pytest.approx(np.sqrt(10), rel=0.15)
 
     def test_a_tag_that_many_draws_miss_has_no_interval_and_does_not_spoil_the_mean(self):
-        said = made_up(np.random.default_rng(5), slices=1, base_rates=(0.5, 0.4))
-        rare = np.arange(len(said)) == 0
-        has, proba = np.column_stack([said.tags, rare]), np.column_stack([said.proba, said.proba[:, 0]])
+        output = made_up(np.random.default_rng(5), slices=1, base_rates=(0.5, 0.4))
+        rare = np.arange(len(output)) == 0
+        has, proba = np.column_stack([output.tags, rare]), np.column_stack([output.proba, output.proba[:, 0]])
         table = tags.areas_table(alone(has, proba), resamples=400).set_index("tag")
         assert np.isfinite(table.loc["vocal", "roc_auc"]) and np.isnan(table.loc["vocal", "roc_auc_low"])
         assert table.loc[["guitar", "piano", tags.MACRO], ["roc_auc_low", "pr_auc_high"]].notna().all(axis=None)
@@ -225,28 +225,28 @@ class TestAreasTable:
     def test_on_shuffled_tags_the_interval_contains_a_half(self):
         contained = 0
         for seed in range(200):
-            said = made_up(np.random.default_rng(seed), tracks=200, slices=1, base_rates=(0.3, 0.3), skill=0)
-            macro = tags.areas_table(said, resamples=300, seed=seed).iloc[-1]
+            output = made_up(np.random.default_rng(seed), tracks=200, slices=1, base_rates=(0.3, 0.3), skill=0)
+            macro = tags.areas_table(output, resamples=300, seed=seed).iloc[-1]
             contained += macro.roc_auc_low <= 0.5 <= macro.roc_auc_high
         assert contained >= 0.93 * 200
 
 
 class TestCurves:
     def test_short_ones_are_those_of_scikit_learn(self):
-        said = alone([[1], [0], [1], [0], [1]], [[0.9], [0.8], [0.8], [0.3], [0.1]])
-        table = tags.curves_table(said).set_index("curve")
-        false, true, threshold = sklearn_metrics.roc_curve(said.tags, said.proba, drop_intermediate=False)
+        output = alone([[1], [0], [1], [0], [1]], [[0.9], [0.8], [0.8], [0.3], [0.1]])
+        table = tags.curves_table(output).set_index("curve")
+        false, true, threshold = sklearn_metrics.roc_curve(output.tags, output.proba, drop_intermediate=False)
         np.testing.assert_allclose(table.loc["roc", ["x", "y", "threshold"]].T, [false, true, threshold])
-        precision, recall, threshold = sklearn_metrics.precision_recall_curve(said.tags, said.proba)
+        precision, recall, threshold = sklearn_metrics.precision_recall_curve(output.tags, output.proba)
         np.testing.assert_allclose(table.loc["pr", ["x", "y"]].T, [recall[::-1], precision[::-1]])
         np.testing.assert_allclose(table.loc["pr", "threshold"], [np.inf, *threshold[::-1]])
 
     def test_long_ones_are_thinned_and_keep_their_ends_and_area(self):
         rng = np.random.default_rng(0)
         has = rng.random((4000, 2)) < 0.2
-        said = alone(has, np.clip(0.5 * rng.random(has.shape) + 0.3 * has, 0, 1))
-        table = tags.curves_table(said)
-        areas = tags.areas_table(said, resamples=0).set_index("tag")
+        output = alone(has, np.clip(0.5 * rng.random(has.shape) + 0.3 * has, 0, 1))
+        table = tags.curves_table(output)
+        areas = tags.areas_table(output, resamples=0).set_index("tag")
         assert tuple(table) == tags.CURVES
         for (tag, curve), points in table.groupby(["tag", "curve"]):
             assert 150 < len(points) <= tags.POINTS
@@ -259,8 +259,8 @@ class TestCurves:
     @settings(max_examples=30)
     @given(st.integers(0, 2**32), st.integers(2, 30), st.integers(3, 20))
     def test_properties(self, seed, tracks, points):
-        said = made_up(np.random.default_rng(seed), tracks=tracks, slices=1)
-        for (_, curve), rows in tags.curves_table(said, points=points).groupby(["tag", "curve"]):
+        output = made_up(np.random.default_rng(seed), tracks=tracks, slices=1)
+        for (_, curve), rows in tags.curves_table(output, points=points).groupby(["tag", "curve"]):
             assert 2 <= len(rows) <= points
             assert rows.x.is_monotonic_increasing and rows.threshold.is_monotonic_decreasing
             assert curve == "pr" or rows.y.is_monotonic_increasing

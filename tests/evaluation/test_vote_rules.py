@@ -13,30 +13,30 @@ from genreflow.evaluation.votes import RULES, maximum, weighted
 
 def test_the_four_rules_can_all_differ():
     """Class 0 has the surest slice, 1 the most votes, 2 the largest mean; weights make 3 of few sure slices."""
-    said = predictions(
+    output = predictions(
         [("x", 0, row) for row in (
             [0.80, 0.00, 0.20, 0.00], [0.00, 0.34, 0.33, 0.33], [0.00, 0.34, 0.33, 0.33], [0.00, 0.34, 0.33, 0.33],
             [0.00, 0.00, 0.48, 0.52], [0.00, 0.00, 0.45, 0.55],
         )],
         classes="abcd",
     )  # fmt: skip
-    assert {name: rule(said).predicted.item() for name, rule in RULES.items()} == {
+    assert {name: rule(output).predicted.item() for name, rule in RULES.items()} == {
         "majority": 1, "mean": 2, "maximum": 0, "weighted": 3,
     }  # fmt: skip
 
 
 def test_maximum_by_hand():
-    found = maximum(predictions([("x", 0, [0.7, 0.2, 0.1]), ("x", 0, [0.1, 0.8, 0.1])])).iloc[0]
-    assert (found.predicted, found.share, found.runner_up, found.runner_up_share) == (1, 0.8, 0, 0.7)
-    assert found[["p0", "p1", "p2"]].tolist() == pytest.approx([0.4, 0.5, 0.1])
+    result = maximum(predictions([("x", 0, [0.7, 0.2, 0.1]), ("x", 0, [0.1, 0.8, 0.1])])).iloc[0]
+    assert (result.predicted, result.share, result.runner_up, result.runner_up_share) == (1, 0.8, 0, 0.7)
+    assert result[["p0", "p1", "p2"]].tolist() == pytest.approx([0.4, 0.5, 0.1])
 
 
 def test_weighted_by_hand():
     """0.9 for class 0 against 0.5 + 0.6 for class 1."""
-    said = predictions([("x", 0, [0.9, 0.1, 0]), ("x", 0, [0.5, 0.5, 0]), ("x", 0, [0.4, 0.6, 0])])
-    found = weighted(said).iloc[0]
-    assert (found.predicted, found.runner_up) == (0, 1)
-    assert (found.share, found.runner_up_share) == pytest.approx((1.4 / 2.0, 0.6 / 2.0))
+    output = predictions([("x", 0, [0.9, 0.1, 0]), ("x", 0, [0.5, 0.5, 0]), ("x", 0, [0.4, 0.6, 0])])
+    result = weighted(output).iloc[0]
+    assert (result.predicted, result.runner_up) == (0, 1)
+    assert (result.share, result.runner_up_share) == pytest.approx((1.4 / 2.0, 0.6 / 2.0))
 
 
 def test_a_tied_maximum_goes_to_the_larger_mean_and_then_to_the_first_class():
@@ -51,14 +51,14 @@ def test_a_tied_weight_goes_to_the_larger_mean_and_then_to_the_first_class():
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_no_slices_are_no_tracks(rule):
-    said = from_frame(pd.DataFrame(columns=["track_id", "slice", "label", "p0", "p1"]), ["a", "b"])
-    assert len(rule(said)) == 0
+    output = from_frame(pd.DataFrame(columns=["track_id", "slice", "label", "p0", "p1"]), ["a", "b"])
+    assert len(rule(output)) == 0
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_of_one_slice_all_rules_are_that_slice(rule):
-    said = noisy(np.random.default_rng(0), tracks=30, slices=1)
-    np.testing.assert_array_equal(rule(said).predicted, said.predicted)
+    output = noisy(np.random.default_rng(0), tracks=30, slices=1)
+    np.testing.assert_array_equal(rule(output).predicted, output.predicted)
 
 
 @settings(max_examples=60)
@@ -68,27 +68,27 @@ def test_properties(seed, tracks, slices, grain):
     rng = np.random.default_rng(seed)
     raw = noisy(rng, tracks=tracks, slices=slices)
     proba = rng.multinomial(grain, np.ones(3) / 3, size=len(raw)) / grain
-    said = Predictions(raw.track_id, raw.segment, raw.label, proba, raw.classes)
-    order = rng.permutation(len(said))
+    output = Predictions(raw.track_id, raw.segment, raw.label, proba, raw.classes)
+    order = rng.permutation(len(output))
     shuffled = Predictions(
-        said.track_id[order], said.segment[order], said.label[order], said.proba[order], said.classes
+        output.track_id[order], output.segment[order], output.label[order], output.proba[order], output.classes
     )
-    tables = {name: rule(said) for name, rule in RULES.items()}
-    for name, found in tables.items():
-        pd.testing.assert_frame_equal(RULES[name](shuffled), found)
-        assert list(found) == list(tables["majority"])
-        assert found.track_id.is_monotonic_increasing and found.track_id.is_unique
-        assert (found.segments == slices).all() and (found.predicted != found.runner_up).all()
-        assert (found.share >= found.runner_up_share - 1e-9).all()
-        assert name == "maximum" or (found.share + found.runner_up_share <= 1 + 1e-9).all()
-        np.testing.assert_allclose(found[["p0", "p1", "p2"]].sum(axis=1), 1)
-        pd.testing.assert_frame_equal(found[["p0", "p1", "p2"]], tables["mean"][["p0", "p1", "p2"]])
+    tables = {name: rule(output) for name, rule in RULES.items()}
+    for name, result in tables.items():
+        pd.testing.assert_frame_equal(RULES[name](shuffled), result)
+        assert list(result) == list(tables["majority"])
+        assert result.track_id.is_monotonic_increasing and result.track_id.is_unique
+        assert (result.segments == slices).all() and (result.predicted != result.runner_up).all()
+        assert (result.share >= result.runner_up_share - 1e-9).all()
+        assert name == "maximum" or (result.share + result.runner_up_share <= 1 + 1e-9).all()
+        np.testing.assert_allclose(result[["p0", "p1", "p2"]].sum(axis=1), 1)
+        pd.testing.assert_frame_equal(result[["p0", "p1", "p2"]], tables["mean"][["p0", "p1", "p2"]])
     np.testing.assert_allclose(tables["mean"].share, tables["mean"][["p0", "p1", "p2"]].max(axis=1))
     # A share of votes is a whole number of slices, and no class has more votes than the winner.
-    votes = pd.crosstab(said.track_id, said.predicted).max(axis=1)
+    votes = pd.crosstab(output.track_id, output.predicted).max(axis=1)
     np.testing.assert_allclose(tables["majority"].share * slices, votes)
-    largest = pd.DataFrame(said.proba).groupby(said.track_id).max().max(axis=1)
+    largest = pd.DataFrame(output.proba).groupby(output.track_id).max().max(axis=1)
     np.testing.assert_allclose(tables["maximum"].share, largest)
-    weight = pd.Series(said.proba.max(axis=1))
-    votes = pd.crosstab(said.track_id, said.predicted, values=weight, aggfunc="sum").max(axis=1)
-    np.testing.assert_allclose(tables["weighted"].share, votes / weight.groupby(said.track_id).sum())
+    weight = pd.Series(output.proba.max(axis=1))
+    votes = pd.crosstab(output.track_id, output.predicted, values=weight, aggfunc="sum").max(axis=1)
+    np.testing.assert_allclose(tables["weighted"].share, votes / weight.groupby(output.track_id).sum())

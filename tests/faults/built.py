@@ -105,11 +105,11 @@ class Base:
     @property
     def kinds(self) -> dict[str, list[str]]:
         """The products by what they are called, for all but the catalogue."""
-        found = defaultdict(list)
+        result = defaultdict(list)
         for name in self.made:
             path = Path(name)
-            found[path.suffix if path.suffix in (".ogg", ".png", ".svg", ".csv") else path.name].append(name)
-        return {} if self.stage.name == "catalogue" else dict(found)
+            result[path.suffix if path.suffix in (".ogg", ".png", ".svg", ".csv") else path.name].append(name)
+        return {} if self.stage.name == "catalogue" else dict(result)
 
     def problem(self, project: Project) -> str:
         """Return in what the products of a project are not those of an undisturbed run; nothing if they are."""
@@ -146,7 +146,7 @@ def _base(folder: Path, built: Project, stage: Stage, shim: Path, cell: type) ->
     place.mkdir()
     undisturbed = cell(base, place, None)
     undisturbed.again(ops="orcwsn", at=0)
-    lines = [line.split(maxsplit=3) for line in (undisturbed.told / "moments").read_text().splitlines()]
+    lines = [line.split(maxsplit=3) for line in (undisturbed.control / "moments").read_text().splitlines()]
     base.moments = [Moment(op, who) for _, op, who, *_ in lines]
     shutil.rmtree(place)
     return base
@@ -154,30 +154,30 @@ def _base(folder: Path, built: Project, stage: Stage, shim: Path, cell: type) ->
 
 def differences(expected: Mapping[str, str], project: Project) -> str:
     """Return in what the products of a project are not those expected; nothing if they are."""
-    found = contents(project)
-    missing, more = expected.keys() - found.keys(), found.keys() - expected.keys()
+    result = contents(project)
+    missing, more = expected.keys() - result.keys(), result.keys() - expected.keys()
     # What a track was for a while is kept as it was normalised, should it be so again.
     more = {name for name in more if not _NORMALISED.fullmatch(name)}
-    others = [name for name, content in expected.items() if found.get(name, content) != content]
-    told = {"missing": missing, "left over": more, "not the same": others}
-    return "; ".join(f"{what}: {', '.join(sorted(names)[:3])}" for what, names in told.items() if names)
+    others = [name for name, content in expected.items() if result.get(name, content) != content]
+    differences = {"missing": missing, "left over": more, "not the same": others}
+    return "; ".join(f"{what}: {', '.join(sorted(names)[:3])}" for what, names in differences.items() if names)
 
 
 def contents(project: Project) -> dict[str, str]:
     """Return the digest of every file below results/; of what holds times, nothing but that it is there."""
     results = project.work / "results"
     files = (path for path in results.rglob("*") if path.is_file() and not path.name.startswith(LEFT_BY_A_KILL))
-    found = {str(path.relative_to(results)): "" for path in files} | project.hashes()
+    result = {str(path.relative_to(results)): "" for path in files} | project.hashes()
     with suppress(FileNotFoundError, pa.ArrowInvalid):
         catalogue = pq.read_table(results / "tiny/catalog.parquet").drop(["mtime_ns", "ctime_ns"])
-        found["tiny/catalog.parquet"] = hashlib.sha256(repr(catalogue.to_pydict()).encode()).hexdigest()
-    return found
+        result["tiny/catalog.parquet"] = hashlib.sha256(repr(catalogue.to_pydict()).encode()).hexdigest()
+    return result
 
 
 def _products(project: Project, stage: Stage) -> list[str]:
     results = project.work / "results"
-    found = {path for pattern in stage.products for path in results.glob(pattern) if path.is_file()}
-    return sorted(str(path.relative_to(results)) for path in found if not path.name.startswith("."))
+    result = {path for pattern in stage.products for path in results.glob(pattern) if path.is_file()}
+    return sorted(str(path.relative_to(results)) for path in result if not path.name.startswith("."))
 
 
 def _is_target(name: str) -> bool:

@@ -61,8 +61,8 @@ class Cell:
 
     def __post_init__(self) -> None:
         self.project = self.base.project.copy(self.folder / "project")
-        self.told = self.folder / "fault"
-        self.told.mkdir()
+        self.control = self.folder / "fault"
+        self.control.mkdir()
 
     @property
     def stage(self) -> Stage:
@@ -72,7 +72,7 @@ class Cell:
     def start(self, **fault: object) -> subprocess.Popen:
         """Start the command, under a fault if one is given."""
         process = self.project.start(*self.base.targets, "--cores", "1", front=RUN, also=self._environment(fault))
-        (self.told / "head").write_text(f"{process.pid}\n")
+        (self.control / "head").write_text(f"{process.pid}\n")
         return process
 
     def run(self, **fault: object) -> tuple[int, str]:
@@ -89,7 +89,7 @@ class Cell:
     def stopped(self) -> tuple[subprocess.Popen, int]:
         """Start the command and wait until it stands still at some moment; return it, and who stands still."""
         process = self.start(act="stop", **self.moment())
-        at = self.told / "at"
+        at = self.control / "at"
         deadline = time.monotonic() + PATIENCE_S
         while not (at.exists() and at.read_text().endswith("\n") and stands_still(int(at.read_text()))):
             if process.poll() is not None or time.monotonic() > deadline:
@@ -110,13 +110,13 @@ class Cell:
     def _environment(self, fault: Mapping[str, object]) -> dict[str, str]:
         if not fault:
             return {}
-        (self.told / "at").unlink(missing_ok=True)
-        (self.told / "count").write_bytes(bytes(8))
-        (self.told / "moments").write_text("")
-        told = {"folder": self.told, "who": self.stage.who, "paths": self.base.watched, **fault}
+        (self.control / "at").unlink(missing_ok=True)
+        (self.control / "count").write_bytes(bytes(8))
+        (self.control / "moments").write_text("")
+        settings = {"folder": self.control, "who": self.stage.who, "paths": self.base.watched, **fault}
         return {
             "LD_PRELOAD": str(self.base.shim),
-            **{f"FAULT_{key.upper()}": str(value) for key, value in told.items()},
+            **{f"FAULT_{key.upper()}": str(value) for key, value in settings.items()},
         }
 
 
@@ -171,9 +171,9 @@ def killed(act: str) -> Callable[[Cell], str]:
             raise CannotBe("no job makes it")
         code, printed = cell.run(act=f"kill-{act}", **cell.moment(who=cell.stage.who.split()[0]))
         check(code != 0, "it was not killed")
-        said = clear((code, printed), MACHINE, saying="was killed, as") if act == "job" else f"signal {-code}"
+        message = clear((code, printed), MACHINE, saying="was killed, as") if act == "job" else f"signal {-code}"
         cell.again()
-        return said
+        return message
 
     return strike
 
@@ -182,49 +182,49 @@ def worker_killed(cell: Cell) -> str:
     """The kernel kills a worker of a job, as it does when memory runs out."""
     if "worker" not in cell.stage.who:
         raise CannotBe("it has no workers")
-    said = clear(cell.run(act="kill-job", **cell.moment(who="worker")), MACHINE)
+    message = clear(cell.run(act="kill-job", **cell.moment(who="worker")), MACHINE)
     cell.again()
-    return said
+    return message
 
 
 def starved(cell: Cell) -> str:
     """The memory runs out, and the kernel kills who asks for more."""
     with memory_group() as group:
         code, printed = cell.run(act="starve", group=group, **cell.moment())
-    said = "signal 9" if code == -signal.SIGKILL else clear((code, printed), MACHINE, saying="memory runs out")
+    message = "signal 9" if code == -signal.SIGKILL else clear((code, printed), MACHINE, saying="memory runs out")
     cell.again()
-    return said
+    return message
 
 
 def disk_full(cell: Cell) -> str:
     """The results folder is a file system with less room than the stage needs."""
     with mounted(cell) as (results, remount):
         remount(f"size={used_bytes(results) + 4096 * cell.rng.randint(0, cell.base.pages // 2)}")
-        said = clear(cell.run(), MACHINE, saying="disk is full")
-        check(said != "went on", "it found room")
+        message = clear(cell.run(), MACHINE, saying="disk is full")
+        check(message != "went on", "it found room")
         remount("size=2g")
         cell.again()
-    return said
+    return message
 
 
 def read_only(cell: Cell) -> str:
     """The results folder may be read alone."""
     with mounted(cell) as (_, remount):
         remount("ro")
-        said = clear(cell.run(), MACHINE, saying="[Rr]ead-only")
-        check(said != "went on", "it wrote")
+        message = clear(cell.run(), MACHINE, saying="[Rr]ead-only")
+        check(message != "went on", "it wrote")
         remount("rw")
         cell.again()
-    return said
+    return message
 
 
 def error_5(ops: str) -> Callable[[Cell], str]:
     """The disk reports errors from some moment on."""
 
     def strike(cell: Cell) -> str:
-        said = clear(cell.run(act=5, sticks=1, **cell.moment(ops)), MACHINE, saying="[Ii]nput/output error")
+        message = clear(cell.run(act=5, sticks=1, **cell.moment(ops)), MACHINE, saying="[Ii]nput/output error")
         cell.again()
-        return said
+        return message
 
     return strike
 
@@ -296,10 +296,10 @@ def _meddled(cell: Cell, meddle: Callable[[], None], mend: Callable[[], None]) -
         meddle()
     finally:
         os.kill(stopped, signal.SIGCONT)
-    said = clear(ended(process), 2, MACHINE)
+    message = clear(ended(process), 2, MACHINE)
     mend()
     cell.again()
-    return said
+    return message
 
 
 def bit_flip(cell: Cell) -> str:
@@ -400,7 +400,7 @@ class Outcome:
     fault: str
     stage: str
     colour: str
-    said: str
+    message: str
     seconds: float
 
 
@@ -410,33 +410,33 @@ def outcome(base: Base, fault: str, folder: Path, seed: int) -> Outcome:
     place = folder / f"{fault}-{base.stage.name}".replace(" ", "-")
     place.mkdir()
     try:
-        said, colour = FAULTS[fault](Cell(base, place, random.Random(f"{seed} {fault} {base.stage.name}"))), "green"
+        message, colour = FAULTS[fault](Cell(base, place, random.Random(f"{seed} {fault} {base.stage.name}"))), "green"
     except Red as error:
-        said, colour = str(error), "red"
+        message, colour = str(error), "red"
     except CannotBe as error:
-        said, colour = str(error), "cannot be"
+        message, colour = str(error), "cannot be"
     except NotRun as error:
-        said, colour = str(error), "not run"
+        message, colour = str(error), "not run"
     except Exception as error:  # of the harness itself; the other cells go on
-        said, colour = f"{type(error).__name__}: {error}", "red"
+        message, colour = f"{type(error).__name__}: {error}", "red"
     if colour != "red":
         shutil.rmtree(place)
-    return Outcome(fault, base.stage.name, colour, said, time.monotonic() - began)
+    return Outcome(fault, base.stage.name, colour, message, time.monotonic() - began)
 
 
 def as_markdown(outcomes: list[Outcome], stages: list[str]) -> str:
     """Return a row a fault and a column a stage."""
-    found = {(each.fault, each.stage): each for each in outcomes}
+    actual = {(each.fault, each.stage): each for each in outcomes}
     faults = [fault for fault in FAULTS if any(each.fault == fault for each in outcomes)]
     rows = [["fault", *stages], ["---"] * (len(stages) + 1)]
-    rows += [[fault, *(_shown(found.get((fault, stage))) for stage in stages)] for fault in faults]
+    rows += [[fault, *(_shown(actual.get((fault, stage))) for stage in stages)] for fault in faults]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _shown(cell: Outcome | None) -> str:
     if cell is None or cell.colour == "cannot be":
         return "–"
-    return {"green": cell.said, "not run": "not run"}.get(cell.colour, "**RED**")
+    return {"green": cell.message, "not run": "not run"}.get(cell.colour, "**RED**")
 
 
 def main() -> int:
@@ -448,23 +448,23 @@ def main() -> int:
     parser.add_argument("--beside", type=int, default=os.cpu_count(), help="cells that run side by side")
     parser.add_argument("--built", type=Path, help="a tiny project that has been built, to start from")
     parser.add_argument("--keep", action="store_true", help="keep the folders of red cells")
-    asked = parser.parse_args()
-    stages = [stage for stage in STAGES if stage.name in (asked.stage or [each.name for each in STAGES])]
+    arguments = parser.parse_args()
+    stages = [stage for stage in STAGES if stage.name in (arguments.stage or [each.name for each in STAGES])]
     folder = Path(tempfile.mkdtemp(prefix="genreflow-faults-"))
     began = time.monotonic()
     outcomes = []
-    with ThreadPoolExecutor(asked.beside) as pool:
-        bases = dict(zip(stages, prepare(folder, stages, SHIM, Cell, built=asked.built, map=pool.map), strict=True))
-        cells = [(bases[stage], fault) for fault in asked.fault or FAULTS for stage in stages]
-        for done in as_completed([pool.submit(outcome, *cell, folder, asked.seed) for cell in cells]):
+    with ThreadPoolExecutor(arguments.beside) as pool:
+        bases = dict(zip(stages, prepare(folder, stages, SHIM, Cell, built=arguments.built, map=pool.map), strict=True))
+        cells = [(bases[stage], fault) for fault in arguments.fault or FAULTS for stage in stages]
+        for done in as_completed([pool.submit(outcome, *cell, folder, arguments.seed) for cell in cells]):
             cell = done.result()
-            print(f"{cell.colour:9} {cell.fault:17} {cell.stage:11} {cell.seconds:4.0f} s  {cell.said}", flush=True)
+            print(f"{cell.colour:9} {cell.fault:17} {cell.stage:11} {cell.seconds:4.0f} s  {cell.message}", flush=True)
             outcomes.append(cell)
     counts = {colour: sum(each.colour == colour for each in outcomes) for colour in COLOURS}
     print("", as_markdown(outcomes, [stage.name for stage in stages]), sep="\n")
-    told = ", ".join(f"{count} {colour}" for colour, count in counts.items())
-    print(f"\n{told}; seed {asked.seed}; {(time.monotonic() - began) / 60:.0f} minutes")
-    if asked.keep:
+    totals = ", ".join(f"{count} {colour}" for colour, count in counts.items())
+    print(f"\n{totals}; seed {arguments.seed}; {(time.monotonic() - began) / 60:.0f} minutes")
+    if arguments.keep:
         print(f"The folders of red cells are in {folder}.")
     else:
         shutil.rmtree(folder, ignore_errors=True)

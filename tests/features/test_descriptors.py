@@ -33,14 +33,14 @@ def described(samples, which) -> dict[str, float]:
 @sets
 def test_as_many_numbers_as_names(which):
     settings = Descriptors(set=which)
-    found = describe(noise(), settings)
-    assert found.dtype == np.float32
-    assert found.shape == (SETS[which],) == (len(set(FrontEnd.of(settings).rows())),)
+    result = describe(noise(), settings)
+    assert result.dtype == np.float32
+    assert result.shape == (SETS[which],) == (len(set(FrontEnd.of(settings).rows())),)
 
 
 def test_means_are_those_of_librosa():
     samples = music()
-    found = described(samples, "means36")
+    result = described(samples, "means36")
     expected = {
         "zcr_mean": librosa.feature.zero_crossing_rate(samples).mean(),
         "spectral_centroid_mean": librosa.feature.spectral_centroid(y=samples, sr=RATE).mean(),
@@ -48,11 +48,11 @@ def test_means_are_those_of_librosa():
         "tempo": librosa.feature.tempo(y=samples, sr=RATE).item(),
     }
     for name, value in expected.items():
-        assert found[name] == pytest.approx(value, rel=1e-4), name
+        assert result[name] == pytest.approx(value, rel=1e-4), name
     for number, value in enumerate(librosa.feature.mfcc(y=samples, sr=RATE).mean(axis=1), start=1):
-        assert found[f"mfcc_{number:02d}_mean"] == pytest.approx(value, abs=1e-3)
+        assert result[f"mfcc_{number:02d}_mean"] == pytest.approx(value, abs=1e-3)
     for number, value in enumerate(librosa.feature.chroma_stft(y=samples, sr=RATE).mean(axis=1), start=1):
-        assert found[f"chroma_stft_{number:02d}_mean"] == pytest.approx(value, abs=1e-4)
+        assert result[f"chroma_stft_{number:02d}_mean"] == pytest.approx(value, abs=1e-4)
 
 
 def test_twenty_five_have_one_chroma_for_twelve():
@@ -91,7 +91,7 @@ STATISTICS = {
 @pytest.mark.parametrize("signal", [music, noise, sweep])
 def test_statistics_are_those_of_scipy_over_the_features_of_librosa(signal):
     samples = signal()
-    found = described(samples, "full")
+    result = described(samples, "full")
     for feature, (oracle, tolerance) in FEATURES.items():
         curves = oracle(y=samples, sr=RATE).astype(np.float64)
         for statistic, function in STATISTICS.items():
@@ -100,28 +100,28 @@ def test_statistics_are_those_of_scipy_over_the_features_of_librosa(signal):
                 if np.ptp(curves[number - 1]) < 1e-5 and statistic in ("kurtosis", "skew"):
                     continue  # the shape of rounding
                 close = min(tolerance, 1e-2) if statistic in ("kurtosis", "skew") else tolerance
-                assert found[name] == pytest.approx(value, abs=close), name
+                assert result[name] == pytest.approx(value, abs=close), name
 
 
 @pytest.mark.parametrize("signal", [noise, sweep, music])
 @pytest.mark.parametrize("feature", FEATURES)
 def test_features_are_those_of_librosa_frame_by_frame(feature, signal):
-    found, expected = ShortTime(signal(), Descriptors()).feature(feature), FEATURES[feature][0](y=signal(), sr=RATE)
-    assert found.shape == expected.shape
+    result, expected = ShortTime(signal(), Descriptors()).feature(feature), FEATURES[feature][0](y=signal(), sr=RATE)
+    assert result.shape == expected.shape
     if feature == "spectral_rolloff":  # rounding can move it by a bin
-        off = np.abs(found - expected)
+        off = np.abs(result - expected)
         assert off.max() < 1.01 * RATE / N_FFT and np.mean(off > 1e-2) < 0.01
     else:
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3 if expected.max() > 1 else 1e-4)
+        np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-3 if expected.max() > 1 else 1e-4)
 
 
 @pytest.mark.parametrize("feature", ["mfcc", "spectral_centroid", "spectral_contrast", "chroma_cqt", "tonnetz"])
 def test_other_frames_than_the_default(feature):
     samples, frames = music(), {"hop_length": 256} | ({} if feature in ("chroma_cqt", "tonnetz") else {"n_fft": 1024})
-    found = ShortTime(samples, Descriptors(sample_rate=16_000, n_fft=1024, hop=256)).feature(feature)
+    result = ShortTime(samples, Descriptors(sample_rate=16_000, n_fft=1024, hop=256)).feature(feature)
     if "n_fft" in frames:
-        np.testing.assert_allclose(found, FEATURES[feature][0](y=samples, sr=16_000, **frames), rtol=1e-4, atol=1e-3)
-    assert found.shape[1] == 1 + len(samples) // 256
+        np.testing.assert_allclose(result, FEATURES[feature][0](y=samples, sr=16_000, **frames), rtol=1e-4, atol=1e-3)
+    assert result.shape[1] == 1 + len(samples) // 256
 
 
 def test_a_tone_is_where_it_is():
@@ -203,8 +203,8 @@ def test_silence_is_zeros_and_the_floor_of_mfcc():
 
 def test_what_never_changes_has_no_shape():
     """A steady tone's loudest pitch class is 1 in each frame."""
-    found = described((0.5 * np.sin(2 * np.pi * 440 * seconds(3))).astype(np.float32), "full")
-    steady = {name: value for name, value in found.items() if name.startswith("chroma_stft") and name.endswith("10")}
+    result = described((0.5 * np.sin(2 * np.pi * 440 * seconds(3))).astype(np.float32), "full")
+    steady = {name: value for name, value in result.items() if name.startswith("chroma_stft") and name.endswith("10")}
     assert steady["chroma_stft_mean_10"] == 1
     assert steady["chroma_stft_std_10"] == steady["chroma_stft_skew_10"] == steady["chroma_stft_kurtosis_10"] == 0
 

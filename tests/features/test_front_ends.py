@@ -119,10 +119,10 @@ def test_an_augmentation_works_or_says_why_not(front_end, array, option):
 @only(LEVELLED)
 def test_a_gain_changes_slices_as_it_changes_the_music(front_end, samples, array):
     inputs, numbers = torch.from_numpy(array[np.newaxis]), np.array([[1.0]])  # 6 dB up, the most
-    found = gain(inputs, 6.0, numbers, front_end)[0].numpy()
+    result = gain(inputs, 6.0, numbers, front_end)[0].numpy()
     expected = front_end.transform(samples * np.float32(10 ** (6 / 20)))
     is_above_floor = array > array.min() + 1e-3 * np.ptp(array)
-    np.testing.assert_allclose(found[is_above_floor], expected[is_above_floor], rtol=1e-3, atol=0.01)
+    np.testing.assert_allclose(result[is_above_floor], expected[is_above_floor], rtol=1e-3, atol=0.01)
 
 
 def test_its_torch_module_agrees_or_it_says_why_there_is_none(front_end, samples, array):

@@ -57,9 +57,9 @@ def librosa_power(samples: np.ndarray, settings: LogMel) -> np.ndarray:
 def test_the_text_of_the_study_is_power_to_db(signal):
     samples = signal()
     expected = librosa.power_to_db(librosa_power(samples, AS_WRITTEN), ref=1.0, amin=1e-10, top_db=None)
-    found = log_mel(samples, AS_WRITTEN)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+    result = log_mel(samples, AS_WRITTEN)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize("signal", [noise, sweep, music])
@@ -78,9 +78,9 @@ def test_the_code_of_the_study_is_amplitude_to_db_of_power_scaled_by_frame(signa
 def test_western8_and_genre_mood_are_power_to_db_below_the_loudest(signal):
     samples = signal()
     expected = librosa.power_to_db(librosa_power(samples, BELOW_THE_LOUDEST), ref=np.max)
-    found = log_mel(samples, BELOW_THE_LOUDEST)
-    assert found.max() == 0
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+    result = log_mel(samples, BELOW_THE_LOUDEST)
+    assert result.max() == 0
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-3)
 
 
 def torchaudio_level(samples: np.ndarray, n_mels: int) -> np.ndarray:
@@ -102,9 +102,9 @@ def torchaudio_level(samples: np.ndarray, n_mels: int) -> np.ndarray:
 @pytest.mark.parametrize("signal", [noise, sweep, music])
 def test_htk_is_torchaudio(signal, settings):
     samples = signal()[:48_000]
-    found = log_mel(samples, settings)
-    assert found.shape == (settings.n_mels, 188)
-    np.testing.assert_allclose(found, torchaudio_level(samples, settings.n_mels), rtol=0, atol=1e-3)
+    result = log_mel(samples, settings)
+    assert result.shape == (settings.n_mels, 188)
+    np.testing.assert_allclose(result, torchaudio_level(samples, settings.n_mels), rtol=0, atol=1e-3)
 
 
 def test_one_of_the_128_htk_filters_lies_between_two_bins():

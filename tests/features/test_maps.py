@@ -79,10 +79,10 @@ def roughness_of(X: np.ndarray) -> float:
     "signal", [noise(1), music()[: 2 * RATE], tones(440, 466, 3_000)], ids=["noise", "music", "tones"]
 )
 def test_maps_are_their_definitions_in_double_precision(signal):
-    found, expected = music_maps(signal, STUDY), in_double_precision(signal)
-    assert found.dtype == np.float32
-    assert found.shape == (8, expected.shape[1])
-    for name, row, reference in zip(MUSIC_MAPS, found, expected, strict=False):
+    result, expected = music_maps(signal, STUDY), in_double_precision(signal)
+    assert result.dtype == np.float32
+    assert result.shape == (8, expected.shape[1])
+    for name, row, reference in zip(MUSIC_MAPS, result, expected, strict=False):
         np.testing.assert_allclose(row, reference, rtol=1e-3, atol=1e-6 * reference.max(), err_msg=name)
 
 
@@ -139,11 +139,11 @@ SPECTRA = st.one_of(
 @given(SPECTRA)
 @settings(max_examples=300)
 def test_peaks_are_those_of_scipy(spectra):
-    for spectrum, found in zip(spectra, prominent_peaks(spectra), strict=True):
+    for spectrum, result in zip(spectra, prominent_peaks(spectra), strict=True):
         exact = spectrum.astype(np.float64)
         least = max(0.01 * (exact.max() - exact.min()), 1e-5 * exact.max())
         _, expected = find_peaks(exact, prominence=least, plateau_size=1)
-        assert np.flatnonzero(found).tolist() == expected["left_edges"].tolist()
+        assert np.flatnonzero(result).tolist() == expected["left_edges"].tolist()
 
 
 def test_low_peaks_between_high_ones_count_by_their_prominence():
@@ -268,14 +268,14 @@ def test_only_energy_and_roughness_hear_the_volume(gain):
 def test_thirty_seconds_have_nine_keys_and_a_frame_takes_that_of_the_nearest_centre():
     t = np.arange(30 * RATE) / RATE
     glide = np.sin(2 * np.pi * (200 * t + 10 * t**2)).astype(np.float32)
-    found = music_maps(glide, STUDY)[CLARITY]
+    result = music_maps(glide, STUDY)[CLARITY]
     windows = [glide[start : start + 6 * RATE] for start in range(0, 24 * RATE + 1, 3 * RATE)]
     assert len(windows) == 9
     clarity = np.array([clarity_of(window) for window in windows])
     assert len(np.unique(clarity.round(3))) == 9
-    seconds = (np.arange(len(found)) * HOP + N / 2) / RATE
+    seconds = (np.arange(len(result)) * HOP + N / 2) / RATE
     nearest = np.abs(seconds[:, np.newaxis] - np.arange(3, 28, 3)).argmin(axis=1)
-    np.testing.assert_allclose(found, clarity[nearest], atol=1e-4)
+    np.testing.assert_allclose(result, clarity[nearest], atol=1e-4)
 
 
 @pytest.mark.parametrize("seconds", [0.05, 2.9, 5.99])

@@ -26,17 +26,17 @@ def tempo_of(samples: np.ndarray, rate: int) -> float:
     return beat_tempo(onset_envelope(samples, rate), rate)
 
 
-def agreement(found: np.ndarray, expected: np.ndarray, tolerance: float = 0.07) -> float:
+def agreement(result: np.ndarray, expected: np.ndarray, tolerance: float = 0.07) -> float:
     """F-measure of two ascending lists of times, s: each may be matched once, within the tolerance (MIREX: 70 ms)."""
     matched, i, j = 0, 0, 0
-    while i < len(found) and j < len(expected):
-        if abs(found[i] - expected[j]) <= tolerance:
+    while i < len(result) and j < len(expected):
+        if abs(result[i] - expected[j]) <= tolerance:
             matched, i, j = matched + 1, i + 1, j + 1
-        elif found[i] < expected[j]:
+        elif result[i] < expected[j]:
             i += 1
         else:
             j += 1
-    return 2 * matched / max(1, len(found) + len(expected))
+    return 2 * matched / max(1, len(result) + len(expected))
 
 
 def kicks(bpm: float, rate: int, seconds: float = 30.0, hiss: float = 0.003) -> tuple[np.ndarray, np.ndarray]:
@@ -67,11 +67,11 @@ def clicks(bpm: float, rate: int, seconds: float = 30.0) -> tuple[np.ndarray, np
 def test_beats_of_a_steady_pulse(sound, bpm, rate):
     samples, expected = sound(bpm, rate)
     assert tempo_of(samples, rate) == pytest.approx(bpm, rel=0.02)  # a lag of whole frames
-    found = beats_of(samples, rate)
-    assert agreement(found, expected) >= 0.95
+    result = beats_of(samples, rate)
+    assert agreement(result, expected) >= 0.95
     # Within a frame of an envelope, on the mean.
-    nearest = expected[np.abs(found[:, np.newaxis] - expected).argmin(axis=1)]
-    assert abs(np.median(found - nearest)) <= 1 / frame_rate(rate)
+    nearest = expected[np.abs(result[:, np.newaxis] - expected).argmin(axis=1)]
+    assert abs(np.median(result - nearest)) <= 1 / frame_rate(rate)
 
 
 def test_beats_follow_a_tempo_that_drifts():
@@ -87,8 +87,8 @@ def test_beats_follow_a_tempo_that_drifts():
 def test_onsets_of_kicks():
     samples, expected = kicks(100, 22_050)
     envelope = onset_envelope(samples, 22_050)
-    found = onset_frames(envelope, 22_050) / frame_rate(22_050)
-    assert agreement(found, expected, 0.05) >= 0.95
+    result = onset_frames(envelope, 22_050) / frame_rate(22_050)
+    assert agreement(result, expected, 0.05) >= 0.95
 
 
 def test_denser_music_has_more_onsets():
@@ -107,8 +107,8 @@ def test_silence_has_no_rhythm(samples):
 
 def test_beats_end_where_the_music_ends():
     samples, expected = kicks(120, 22_050, hiss=0)
-    found = beats_of(np.pad(samples, 10 * 22_050), 22_050)
-    assert found[0] > 10 and found[-1] < 10 + expected[-1] + 0.1
+    result = beats_of(np.pad(samples, 10 * 22_050), 22_050)
+    assert result[0] > 10 and result[-1] < 10 + expected[-1] + 0.1
 
 
 def test_an_envelope_has_a_value_for_each_frame():
@@ -121,13 +121,13 @@ def test_an_envelope_has_a_value_for_each_frame():
 @pytest.fixture(scope="module")
 def tracks():
     """Synthetic techno and dark psytrance: samples and times of the beats."""
-    found = []
+    result = []
     for track in plan(tracks_per_class=2, seconds=30, seed=1):
         if track.label in ("dark", "techno"):
             samples = perform(track.recipe).mean(axis=1).astype(np.float32)
             beat = Sequencer(track.recipe).bar / 4 / 44_100
-            found.append((samples, np.arange(0, 30, beat)))
-    return found
+            result.append((samples, np.arange(0, 30, beat)))
+    return result
 
 
 def test_beats_of_synthetic_tracks_are_found_as_well_as_librosa_finds_them(tracks):

@@ -108,15 +108,15 @@ def test_a_long_track_gives_thirty_around_its_middle():
 def test_every_segment_lies_inside_the_track(kind, n, seed):
     front_end = Stft() if kind == "midpoint" else Waveform(sample_rate=22_050)
     settings = InputSettings(front_end=front_end, segments=SEGMENTS[kind]())
-    found = segment_starts(n, settings, track_id=f"{seed:016x}", samples=unheard)
-    assert found.dtype == np.int64
-    assert len(found) <= settings.segments.count
-    assert np.all(np.diff(found) > 0)
+    result = segment_starts(n, settings, track_id=f"{seed:016x}", samples=unheard)
+    assert result.dtype == np.int64
+    assert len(result) <= settings.segments.count
+    assert np.all(np.diff(result) > 0)
     end = n + min(0.02 * needed_seconds(settings), 0.1) * 22_050  # so much may be padded
     if kind == "midpoint":
-        assert np.all(found * 512 + 127 * 512 + 1_024 <= end)
+        assert np.all(result * 512 + 127 * 512 + 1_024 <= end)
     else:
-        assert np.all(found >= 0) and np.all(found + segment_samples(settings) <= end)
+        assert np.all(result >= 0) and np.all(result + segment_samples(settings) <= end)
 
 
 @pytest.mark.parametrize("kind", SEGMENTS)
@@ -125,8 +125,8 @@ def test_a_long_track_gives_what_is_wanted_and_a_short_one_nothing(kind):
     settings = InputSettings(front_end=Stft(sample_rate=8_000), segments=SEGMENTS[kind]())
     # A pulse of two beats a second under noise.
     long = rng.normal(0, 0.1, 8_000 * 400).astype(np.float32) * (1 + 9 * (np.arange(8_000 * 400) % 4_000 < 400))
-    found = segment_starts(len(long), settings, track_id=TRACK, samples=lambda: long)
-    assert len(found) == settings.segments.count
+    result = segment_starts(len(long), settings, track_id=TRACK, samples=lambda: long)
+    assert len(result) == settings.segments.count
     short = long[: least_samples(settings) - 1]
     assert len(segment_starts(len(short), settings, track_id=TRACK, samples=lambda: short)) == 0
 
@@ -168,8 +168,8 @@ def test_a_random_offset_is_a_whole_second_between_15_and_120(seconds, seed):
 
 
 def test_random_offsets_reach_every_second_evenly():
-    found = [starts(200, RandomOffset(), track_id=f"{i:x}").item() for i in range(5_000)]
-    seconds, counts = np.unique(found, return_counts=True)
+    result = [starts(200, RandomOffset(), track_id=f"{i:x}").item() for i in range(5_000)]
+    seconds, counts = np.unique(result, return_counts=True)
     assert seconds.tolist() == list(range(15, 121))
     assert counts.std() < 2 * np.sqrt(5_000 / 106)
 
@@ -186,8 +186,8 @@ def test_draws_depend_on_the_track_and_the_seed_and_nothing_else():
     ("n", "count"), [(660_000, 18), (661_500, 18), (675_808, 18), (600_000, 17), (66_149, 1), (64_826, 0)]
 )
 def test_sliding_gives_the_eighteen_clips_of_a_gtzan_song(n, count):
-    found = starts(n / 22_050, Sliding())
-    assert found.tolist() == [1.5 * i for i in range(count)]
+    result = starts(n / 22_050, Sliding())
+    assert result.tolist() == [1.5 * i for i in range(count)]
 
 
 def test_sliding_without_a_limit_would_give_nineteen_in_thirty_seconds():
@@ -197,11 +197,11 @@ def test_sliding_without_a_limit_would_give_nineteen_in_thirty_seconds():
 @pytest.mark.parametrize("n", [660_000, 661_500, 661_794, 675_808])
 def test_split_gives_ten_segments_of_any_gtzan_song(n):
     # 660,000 samples are the shortest: ten times 3 s are 661,500.
-    found = np.rint(starts(n / 22_050, Split()) * 22_050).astype(int)
-    assert len(found) == 10
-    assert found[0] == 0 and found[-1] == n - 66_150
-    assert np.ptp(np.diff(found)) <= 1
-    assert np.all(np.diff(found) >= 0.99 * 66_150)
+    result = np.rint(starts(n / 22_050, Split()) * 22_050).astype(int)
+    assert len(result) == 10
+    assert result[0] == 0 and result[-1] == n - 66_150
+    assert np.ptp(np.diff(result)) <= 1
+    assert np.all(np.diff(result) >= 0.99 * 66_150)
 
 
 def test_thirty_seconds_are_split_into_ten_times_three():
@@ -211,18 +211,18 @@ def test_thirty_seconds_are_split_into_ten_times_three():
 @given(n=st.integers(0, 1_000_000), count=st.integers(1, 12), overlap=st.sampled_from([0.0, 0.01, 0.5]))
 def test_parts_of_a_split_overlap_no_more_than_allowed(n, count, overlap):
     settings = InputSettings(front_end=Waveform(sample_rate=8_000), segments=Split(count=count, overlap=overlap))
-    found = segment_starts(n, settings, track_id=TRACK, samples=unheard)
-    assert np.all(np.diff(found) >= int((1 - overlap) * 24_000))
+    result = segment_starts(n, settings, track_id=TRACK, samples=unheard)
+    assert np.all(np.diff(result) >= int((1 - overlap) * 24_000))
     if n >= 24_000 and padded_samples(n, settings) == n:
-        assert len(found) == min(count, 1 + int((n - 24_000) / ((1 - overlap) * 24_000) + 1e-9))
+        assert len(result) == min(count, 1 + int((n - 24_000) / ((1 - overlap) * 24_000) + 1e-9))
 
 
 def test_random_segments_cover_the_track():
-    found = starts(180, Random())
-    assert len(found) == 100
-    assert found[0] < 10 and found[-1] > 167
-    assert not np.array_equal(found, starts(180, Random(seed=1)))
-    assert not np.array_equal(found, starts(180, Random(), track_id="00"))
+    result = starts(180, Random())
+    assert len(result) == 100
+    assert result[0] < 10 and result[-1] > 167
+    assert not np.array_equal(result, starts(180, Random(seed=1)))
+    assert not np.array_equal(result, starts(180, Random(), track_id="00"))
 
 
 def test_whole_is_the_beginning():
@@ -237,8 +237,8 @@ def test_chunks_are_those_of_won():
     n, length = 465_600, 59_049
     settings = InputSettings(front_end=Waveform(), segments=Chunks(seconds=3.6905625))
     assert segment_samples(settings) == length
-    found = segment_starts(n, settings, track_id=TRACK, samples=unheard)
-    assert found.tolist() == [i * ((n - length) // 16) for i in range(16)]
+    result = segment_starts(n, settings, track_id=TRACK, samples=unheard)
+    assert result.tolist() == [i * ((n - length) // 16) for i in range(16)]
     # Sixteen windows of 29 s in 29.1 s are a hundred samples apart.
     assert np.diff(starts(29.1, Chunks(seconds=29.0), Waveform()) * 16_000).tolist() == [100] * 15
     assert starts(29, Chunks(seconds=29.0), Waveform()).tolist() == [0]
@@ -276,10 +276,10 @@ def test_frames_of_the_eighteen_clips():
     count=st.integers(1, 40),
 )
 def test_segments_on_beats_start_on_beats_and_never_overlap(n_frames, period, phase, frames, count):
-    found = np.rint(np.arange(phase * period, n_frames, period)).astype(np.int64)
+    result = np.rint(np.arange(phase * period, n_frames, period)).astype(np.int64)
     settings = Beats(frames=frames, count=count)
-    starts = beats(n_frames, found, settings)
-    assert set(starts.tolist()) <= set(found.tolist())
+    starts = beats(n_frames, result, settings)
+    assert set(starts.tolist()) <= set(result.tolist())
     assert np.all(np.diff(starts) >= frames)
     assert len(starts) <= count
     assert np.all(starts + frames <= n_frames)
@@ -290,16 +290,16 @@ def test_segments_on_beats_start_on_beats_and_never_overlap(n_frames, period, ph
 def test_segments_on_beats_are_around_the_middle_and_as_many_as_wanted():
     # 145 BPM: beats every 20.69 frames of 20 ms, segments of 128 start every seventh.
     n_frames = 15_001
-    found = np.rint(np.arange(5, n_frames, 20.69)).astype(np.int64)
-    starts = beats(n_frames, found, Beats())
+    result = np.rint(np.arange(5, n_frames, 20.69)).astype(np.int64)
+    starts = beats(n_frames, result, Beats())
     assert len(starts) == 30
     assert abs((starts[0] + starts[-1] + 128) / 2 - n_frames / 2) < 128
     assert np.all(np.isin(np.diff(starts), [144, 145]))
 
 
 def test_where_segments_are_whole_numbers_of_beats_they_are_within_half_a_beat_of_the_midpoints():
-    found = np.arange(3, 15_001, 32)
-    assert np.abs(beats(15_001, found, Beats()) - midpoint(15_001, Midpoint())).max() <= 16
+    result = np.arange(3, 15_001, 32)
+    assert np.abs(beats(15_001, result, Beats()) - midpoint(15_001, Midpoint())).max() <= 16
 
 
 def test_without_beats_no_segment_starts_on_one():
@@ -308,17 +308,17 @@ def test_without_beats_no_segment_starts_on_one():
 
 @given(
     n_frames=st.integers(0, 26),
-    found=st.sets(st.integers(0, 25)),
+    result=st.sets(st.integers(0, 25)),
     frames=st.integers(1, 7),
     count=st.integers(1, 4),
 )
-def test_no_other_segments_hold_more_onsets(n_frames, found, frames, count):
-    found = np.array(sorted(frame for frame in found if frame < n_frames), np.int64)
+def test_no_other_segments_hold_more_onsets(n_frames, result, frames, count):
+    result = np.array(sorted(frame for frame in result if frame < n_frames), np.int64)
 
     def held(starts):
-        return sum(np.count_nonzero((found >= start) & (found < start + frames)) for start in starts)
+        return sum(np.count_nonzero((result >= start) & (result < start + frames)) for start in starts)
 
-    starts = onsets(n_frames, found, Onsets(frames=frames, count=count))
+    starts = onsets(n_frames, result, Onsets(frames=frames, count=count))
     assert len(starts) == min(count, n_frames // frames)
     assert np.all(np.diff(starts) >= frames)
     assert np.all(starts + frames <= n_frames)
@@ -379,6 +379,6 @@ def test_informed_segments_of_music():
 
 def test_peaks_become_one_and_silence_stays():
     samples = np.array([[0.1, -0.5, 0.25], [0, 0, 0]], np.float32)
-    found = peak_normalised(samples)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, [[0.2, -1, 0.5], [0, 0, 0]])
+    result = peak_normalised(samples)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, [[0.2, -1, 0.5], [0, 0, 0]])

@@ -78,9 +78,9 @@ def test_a_part_decoded_gives_the_slices_of_the_whole(folder):
     slices = cut(folder / "long.ogg", SMALL, track_id="0f")
     whole = log_mel(read_ogg(folder / "long.ogg"), SMALL.front_end)
     first = (whole.shape[1] - 4 * 32) // 2
-    for number, found in enumerate(slices.array):
+    for number, result in enumerate(slices.array):
         begin = first + 32 * number
-        np.testing.assert_allclose(found, whole[:, begin : begin + 32], rtol=0, atol=1e-3)
+        np.testing.assert_allclose(result, whole[:, begin : begin + 32], rtol=0, atol=1e-3)
         assert slices.start_s[number] == pytest.approx(begin * 882 / RATE)
     assert slices.array.shape == (4, 128, 32)
     assert slices.array.dtype == np.float32
@@ -156,12 +156,12 @@ def test_a_shard_without_slices_is_one_all_the_same(kind, folder, tmp_path):
 def test_every_input_is_stored_and_found_again(kind, folder, tmp_path):
     settings, path = INPUTS[kind], tmp_path / f"s.{'h5' if kind in ('maps', 'waveform') else 'parquet'}"
     write_shard(path, slice_shard(audio_index("long"), audio_folder=folder, settings=settings, key="k"))
-    found = cut(folder / "long.ogg", settings, track_id=IDS["long"])
-    assert found.array.shape == (len(found.start_s), *segment_shape(settings)) and len(found.start_s) > 0
-    assert np.isfinite(found.array).all()
-    stored = as_fed(read_arrays(path, np.arange(len(found.array))))
-    step = np.maximum(np.abs(found.array) * 2.0**-11, 1 / FULL_SCALE)
-    assert (np.abs(stored - found.array.clip(-1, 1) if kind == "waveform" else stored - found.array) <= step).all()
+    result = cut(folder / "long.ogg", settings, track_id=IDS["long"])
+    assert result.array.shape == (len(result.start_s), *segment_shape(settings)) and len(result.start_s) > 0
+    assert np.isfinite(result.array).all()
+    stored = as_fed(read_arrays(path, np.arange(len(result.array))))
+    step = np.maximum(np.abs(result.array) * 2.0**-11, 1 / FULL_SCALE)
+    assert (np.abs(stored - result.array.clip(-1, 1) if kind == "waveform" else stored - result.array) <= step).all()
     assert read_header(path).facts["shape"] == list(segment_shape(settings))
 
 

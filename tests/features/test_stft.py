@@ -39,10 +39,10 @@ def reference(samples: np.ndarray, settings: Stft) -> np.ndarray:
 @pytest.mark.parametrize("settings", [FEATURE_MAPS, TAGGING, Stft(n_fft=512, hop=100, centred=True)])
 def test_the_definition(settings):
     expected = reference(music(), settings)
-    found = stft_magnitude(music(), settings)
-    assert found.dtype == np.float32
-    assert found.shape == expected.shape
-    assert np.all(np.abs(found - expected) <= 1e-5 * expected.max(axis=0))
+    result = stft_magnitude(music(), settings)
+    assert result.dtype == np.float32
+    assert result.shape == expected.shape
+    assert np.all(np.abs(result - expected) <= 1e-5 * expected.max(axis=0))
 
 
 @pytest.mark.parametrize(

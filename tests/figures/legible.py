@@ -21,10 +21,10 @@ APART = 0.012  # inches: what a line of text claims above its letters
 def texts(figure: Figure) -> list[Text]:
     """Return what is written on the paper; ticks beyond an axis are not."""
     figure.draw_without_rendering()
-    found = [*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())]
+    result = [*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())]
     for axes in figure.axes:
-        found += _of(axes)
-    return [text for text in found if text.get_text().strip() and text.get_visible()]
+        result += _of(axes)
+    return [text for text in result if text.get_text().strip() and text.get_visible()]
 
 
 def _of(axes: Axes) -> Iterator[Text]:

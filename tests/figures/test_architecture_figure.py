@@ -33,7 +33,7 @@ NAMES = [
 def networks(draw) -> list[Layer]:
     size = st.integers(0, 19).flatmap(lambda power: st.integers(1, 2**power))
     shapes = st.one_of(st.tuples(st.integers(1, 1_024), size, st.integers(1, 513)), st.tuples(st.integers(1, 99_999)))
-    found = []
+    result = []
     for place in range(draw(st.integers(1, 26))):
         joins = (
             draw(st.none() | st.lists(st.integers(0, place - 1), min_size=1, max_size=3, unique=True))
@@ -41,8 +41,8 @@ def networks(draw) -> list[Layer]:
             else None
         )
         parameters = draw(st.integers(0, 20_000_000))
-        found.append(Layer(draw(st.sampled_from(NAMES)), draw(shapes), parameters, joins))
-    return found
+        result.append(Layer(draw(st.sampled_from(NAMES)), draw(shapes), parameters, joins))
+    return result
 
 
 def texts(figure: Figure) -> list:
@@ -75,9 +75,9 @@ def assert_legible(figure: Figure) -> None:
         assert right <= width, text
         assert top <= height, text
     taken = [*boxes, *(patch.get_extents().extents / figure.dpi for patch in figure.findobj(Polygon))]
-    for mine, other in combinations(range(len(taken)), 2):
-        if mine < len(boxes):
-            assert not overlap(taken[mine], taken[other]), words(figure)[mine]
+    for own, other in combinations(range(len(taken)), 2):
+        if own < len(boxes):
+            assert not overlap(taken[own], taken[other]), words(figure)[own]
     for arrow in figure.findobj(FancyArrowPatch):
         for start, end in pairwise(arrow._path_original.vertices):
             line = np.array([*np.minimum(start, end), *np.maximum(start, end)])

@@ -46,8 +46,8 @@ def test_a_large_spectrogram_looks_the_same():
     levels = np.cumsum(np.random.default_rng(0).normal(size=(300, 400)), axis=1)
     pixels = np.asarray(matplotlib.colormaps["magma"]((levels - levels.min()) / np.ptp(levels)) * 255, np.uint8)
     kept = with_palette(png_of(pixels))
-    found = np.asarray(Image.open(io.BytesIO(kept)).convert("RGBA")).astype(int)
-    assert np.abs(found - pixels).max() <= 16
+    result = np.asarray(Image.open(io.BytesIO(kept)).convert("RGBA")).astype(int)
+    assert np.abs(result - pixels).max() <= 16
     assert len(kept) < 0.5 * len(png_of(pixels))
 
 

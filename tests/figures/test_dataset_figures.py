@@ -198,8 +198,8 @@ def test_every_clip_is_a_point_and_every_method_says_what_it_keeps():
     figure = dataset.projections(table, quality=quality(), title="t")
     for axes, method in zip(figure.axes, ("pca", "mds", "tsne"), strict=True):
         drawn = np.concatenate([part.get_offsets() for part in axes.collections])
-        wanted = table.loc[table["method"] == method, ["x", "y"]].to_numpy()
-        np.testing.assert_allclose(np.sort(drawn, axis=0), np.sort(wanted, axis=0))
+        expected = table.loc[table["method"] == method, ["x", "y"]].to_numpy()
+        np.testing.assert_allclose(np.sort(drawn, axis=0), np.sort(expected, axis=0))
     for text in ("PCA: 31 %", "MDS: stress 0.42", "t-SNE: divergence 1.50", "25 %, by chance 10 %"):
         assert text in words(figure)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == TEN

@@ -92,7 +92,7 @@ def test_a_dollar_sign_is_drawn_as_written(tmp_path):
 
 def test_axes_are_named_with_units():
     figures = every_figure(["rock", "jazz"])
-    wanted = {
+    expected = {
         "mel": ["Time (s)", "Mel band, center frequency (Hz)", "Level (dB)"],
         "pair": ["Time (s)", "Mel band, center frequency (Hz)", "Level (dB)"],
         "network": ["time (128 frames)"],
@@ -100,7 +100,7 @@ def test_axes_are_named_with_units():
         "confusion": ["Predicted class", "True class (number of slices)", "Share of the true class (%)"],
         "training": ["Training loss (cross-entropy, nat)", "Training slice accuracy (%)", "Epoch"],
     }
-    for name, labels in wanted.items():
+    for name, labels in expected.items():
         assert [label for label in labels if label not in words(figures[name])] == []
 
 

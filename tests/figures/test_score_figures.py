@@ -13,8 +13,8 @@ from genreflow.figures import curves, scores
 
 
 def diamonds(axes: Axes) -> np.ndarray:
-    found = [line.get_xydata() for line in axes.lines if line.get_marker() == "D"]
-    return np.concatenate(found)
+    result = [line.get_xydata() for line in axes.lines if line.get_marker() == "D"]
+    return np.concatenate(result)
 
 
 def segments(axes: Axes) -> list[tuple[float, ...]]:
@@ -108,9 +108,9 @@ def test_a_sweep_draws_each_series_and_role_against_its_number():
     rows = made_up.sweeps(["CNN", "FFNN"])
     [axes] = scores.sweep(rows, title="t", axis="Epochs", score="Accuracy").axes
     curves = {tuple(line.get_ydata().round(6)): line for line in axes.lines if line.get_marker() != "D"}
-    for (_, role), mine in rows.groupby(["series", "role"]):
-        line = curves[tuple((100 * mine["value"]).round(6))]
-        assert list(line.get_xdata()) == list(mine["x"])
+    for (_, role), own in rows.groupby(["series", "role"]):
+        line = curves[tuple((100 * own["value"]).round(6))]
+        assert list(line.get_xdata()) == list(own["x"])
         assert line.get_linestyle() == {"train": "--", "test": "-"}[role]
     marks = diamonds(axes)
     np.testing.assert_allclose(marks[np.isfinite(marks).all(axis=1)], [[55, 62], [55, 62]])
@@ -156,9 +156,9 @@ def test_only_the_verdicts_that_occur_are_explained():
 def test_losses_are_the_mean_over_folds_with_a_band():
     history = made_up.history(["CNN", "RNN"])
     first = curves.losses(history, title="t").axes[0]
-    mine = history[history["model"] == "CNN"].groupby("epoch")
+    own = history[history["model"] == "CNN"].groupby("epoch")
     for line, part in zip(first.lines, ["loss", "validation_loss"], strict=True):
-        np.testing.assert_allclose(line.get_ydata(), mine[part].mean())
+        np.testing.assert_allclose(line.get_ydata(), own[part].mean())
     band = first.collections[0].get_paths()[0].get_extents()
     assert (band.y0, band.y1) == pytest.approx((2 / 12 + 0.1, 2.3))
     assert first.get_yscale() == "linear"

@@ -58,9 +58,9 @@ def test_ten_tags_have_a_name_an_area_and_a_look_of_their_own():
     figure = tagging.roc_curves(curves, areas, title="t")
     for axes, model in zip(figure.axes, "ab", strict=True):
         written = [text.get_text() for text in axes.get_legend().get_texts()]
-        mine = areas[areas["model"] == model]
-        assert written[0] == f"mean of 10 tags {mine['roc_auc'].mean():.3f}"
-        assert written[1:] == [f"{row.tag} {row.roc_auc:.3f}" for row in mine.itertuples()]
+        own = areas[areas["model"] == model]
+        assert written[0] == f"mean of 10 tags {own['roc_auc'].mean():.3f}"
+        assert written[1:] == [f"{row.tag} {row.roc_auc:.3f}" for row in own.itertuples()]
         looks = {(line.get_color(), line.get_linestyle()) for line in axes.lines if line.get_linewidth() < 2}
         assert len(looks) == 10 + 1  # and chance
 
@@ -110,8 +110,8 @@ def test_bars_of_areas_begin_at_chance():
     means = areas.groupby("tag")["roc_auc"].mean().sort_values(ascending=False, kind="stable")
     shown = [label.get_text() for label in roc.get_yticklabels()]
     assert [means[tag] for tag in shown] == sorted(means, reverse=True)
-    mine = areas[areas["model"] == "a"].set_index("tag").loc[shown]
-    np.testing.assert_allclose([bar.get_width() for bar in pr.patches][:10], mine["pr_auc"])
+    own = areas[areas["model"] == "a"].set_index("tag").loc[shown]
+    np.testing.assert_allclose([bar.get_width() for bar in pr.patches][:10], own["pr_auc"])
 
 
 def test_a_bin_is_drawn_where_its_confidence_and_accuracy_are():
@@ -119,9 +119,9 @@ def test_a_bin_is_drawn_where_its_confidence_and_accuracy_are():
     figure = calibration.reliability(bins, {"before": 0.123, "after": 0.017}, title="t", level="slice")
     upper, lower = figure.axes
     for line, state in zip(upper.lines[1:], ["before", "after"], strict=True):
-        mine = bins[(bins["state"] == state) & (bins["count"] > 0)]
-        np.testing.assert_allclose(line.get_xdata(), 100 * mine["confidence"])
-        np.testing.assert_allclose(line.get_ydata(), 100 * mine["accuracy"])
+        own = bins[(bins["state"] == state) & (bins["count"] > 0)]
+        np.testing.assert_allclose(line.get_xdata(), 100 * own["confidence"])
+        np.testing.assert_allclose(line.get_ydata(), 100 * own["accuracy"])
     assert [bar.get_height() for bar in lower.patches] == list(bins["count"])
     assert "before: ECE 12.3" in words(figure)
     assert "after: ECE 1.7" in words(figure)

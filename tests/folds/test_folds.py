@@ -144,15 +144,15 @@ class TestAssign:
     @settings(max_examples=40)
     @given(corpora(), st.integers(2, 4), st.integers(0, 4), st.booleans(), st.randoms())
     def test_either_refuses_or_keeps_every_promise_whatever_the_row_order(self, tracks, count, holdout, group, random):
-        asked = FoldSettings(count=count, holdout=holdout, group=group)
+        options = FoldSettings(count=count, holdout=holdout, group=group)
         try:
-            folds = assign(tracks, asked)
+            folds = assign(tracks, options)
         except UserError:
             assume(False)
         verify(folds)
         order = list(range(len(tracks)))
         random.shuffle(order)
-        pd.testing.assert_frame_equal(assign(tracks.iloc[order], asked), folds)
+        pd.testing.assert_frame_equal(assign(tracks.iloc[order], options), folds)
 
     @settings(max_examples=30)
     @given(st.lists(st.integers(10, 30), min_size=2, max_size=5), st.integers(0, 9))

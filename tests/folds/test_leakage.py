@@ -35,25 +35,25 @@ def indexed(size: int = 60, classes: int = 3, **columns) -> pd.DataFrame:
     return pd.DataFrame(plain | columns)
 
 
-def folds_of(index: pd.DataFrame, **asked) -> pd.DataFrame:
-    return assign(index[["track_id", "label", "group"]], FoldSettings(count=3, **asked))
+def folds_of(index: pd.DataFrame, **options) -> pd.DataFrame:
+    return assign(index[["track_id", "label", "group"]], FoldSettings(count=3, **options))
 
 
 def pairs_of(*pairs: tuple[str, str, str]) -> pd.DataFrame:
     return pd.DataFrame(pairs, columns=["a", "b", "kind"]).assign(similarity=1.0, offset_s=0.0)
 
 
-def finding(found: pd.DataFrame, check: str, what: str, fold: str) -> pd.Series:
-    return found[(found["check"] == check) & (found["what"] == what) & (found["fold"] == fold)].squeeze()
+def finding(result: pd.DataFrame, check: str, what: str, fold: str) -> pd.Series:
+    return result[(result["check"] == check) & (result["what"] == what) & (result["fold"] == fold)].squeeze()
 
 
 def test_sound_folds_of_like_files_pass():
     index = indexed()
-    found = leakage(folds_of(index, holdout=6), index, NO_PAIRS)
-    assert list(found) == COLUMNS
-    assert set(found["verdict"]) == {"ok"} and set(found["tracks"][found["check"] != "encoding"]) == {0}
-    assert set(found["fold"]) == {"1", "2", "3", "final", "all"}
-    assert found["message"].str.endswith(".").all()
+    result = leakage(folds_of(index, holdout=6), index, NO_PAIRS)
+    assert list(result) == COLUMNS
+    assert set(result["verdict"]) == {"ok"} and set(result["tracks"][result["check"] != "encoding"]) == {0}
+    assert set(result["fold"]) == {"1", "2", "3", "final", "all"}
+    assert result["message"].str.endswith(".").all()
 
 
 class TestCommonThings:
@@ -73,33 +73,33 @@ class TestCommonThings:
         index = indexed()
         folds = folds_of(index, holdout=6)
         held = folds.loc[(folds["fold"] == "final") & (folds["role"] == "holdout"), "track_id"].tolist()
-        found = leakage(folds, index, pairs_of((held[0], held[1], "recording")))
-        assert set(found.loc[found["check"] == "duplicates", "verdict"]) == {"ok"}
+        result = leakage(folds, index, pairs_of((held[0], held[1], "recording")))
+        assert set(result.loc[result["check"] == "duplicates", "verdict"]) == {"ok"}
 
     def test_a_copy_in_the_holdout_of_the_final_model_is_caught(self):
         index = indexed()
         folds = folds_of(index, holdout=6)
         final = folds[folds["fold"] == "final"]
         one, other = (final.loc[final["role"] == role, "track_id"].iloc[0] for role in ("holdout", "train"))
-        found = leakage(folds, index, pairs_of((min(one, other), max(one, other), "recording")))
-        assert finding(found, "duplicates", "recording", "final").verdict == "leak"
-        assert finding(found, "duplicates", "bytes", "final").verdict == "ok"
+        result = leakage(folds, index, pairs_of((min(one, other), max(one, other), "recording")))
+        assert finding(result, "duplicates", "recording", "final").verdict == "leak"
+        assert finding(result, "duplicates", "bytes", "final").verdict == "ok"
 
     def test_groups_are_those_of_the_index_even_if_the_folds_ignored_them(self):
         index = indexed(group=[f"album {i // 6}" for i in range(60)])
-        found = leakage(folds_of(index, group=False), index, NO_PAIRS)
-        row = finding(found, "groups", "group", "2")
+        result = leakage(folds_of(index, group=False), index, NO_PAIRS)
+        row = finding(result, "groups", "group", "2")
         assert row.verdict == "leak" and row.share > 0.5 and "album" in row.message
-        found = leakage(folds_of(index), index, NO_PAIRS)
-        assert set(found.loc[found["check"] == "groups", "verdict"]) == {"ok"}
+        result = leakage(folds_of(index), index, NO_PAIRS)
+        assert set(result.loc[result["check"] == "groups", "verdict"]) == {"ok"}
 
     def test_an_artist_with_two_albums_leaks_though_albums_are_kept_whole(self):
         """Spellings do not matter; `Various Artists` is none."""
         names = ["The Knife", "knife", "Knife, The", "Various Artists"]
         index = indexed(group=[f"album {i // 3}" for i in range(60)], artist=[names[i // 3 % 4] for i in range(60)])
-        found = leakage(folds_of(index), index, NO_PAIRS)
-        assert set(found.loc[found["check"] == "groups", "verdict"]) == {"ok"}
-        row = finding(found, "artists", "artist", "1")
+        result = leakage(folds_of(index), index, NO_PAIRS)
+        assert set(result.loc[result["check"] == "groups", "verdict"]) == {"ok"}
+        row = finding(result, "artists", "artist", "1")
         tested = folds_of(index).query("fold == '1' and role == 'test'").track_id
         known = index.set_index("track_id").artist[tested] != "Various Artists"
         assert (row.verdict, row.tracks, row.share) == ("leak", known.sum(), known.mean())
@@ -116,19 +116,19 @@ class TestCommonThings:
 
     def test_unknown_artists_are_no_proof(self):
         index = indexed(artist="Various Artists")
-        found = leakage(folds_of(index), index, NO_PAIRS)
-        artists = found[found["check"] == "artists"]
+        result = leakage(folds_of(index), index, NO_PAIRS)
+        artists = result[result["check"] == "artists"]
         assert artists["share"].isna().all()
         assert set(artists["verdict"]) == {"note"}
 
     def test_of_divided_segments_every_track_is_on_both_sides_and_copies_are_found_all_the_same(self):
         index = indexed(20).assign(slices=10)
-        asked = FoldSettings(scheme="random", unit="segment", count=1, test=0.3, valid=0.1, group=False)
-        folds = assign(index[["track_id", "label", "group", "slices"]], asked)
+        options = FoldSettings(scheme="random", unit="segment", count=1, test=0.3, valid=0.1, group=False)
+        folds = assign(index[["track_id", "label", "group", "slices"]], options)
         for pairs, verdict in ((NO_PAIRS, "ok"), (pairs_of(("0000", "0001", "samples")), "leak")):
-            found = leakage(folds, index, pairs)
-            assert finding(found, "tracks", "track", "1")["verdict"] == "leak"
-            assert finding(found, "duplicates", "samples", "1")["verdict"] == verdict
+            result = leakage(folds, index, pairs)
+            assert finding(result, "tracks", "track", "1")["verdict"] == "leak"
+            assert finding(result, "duplicates", "samples", "1")["verdict"] == verdict
 
     def test_a_fold_that_tests_nothing_has_nothing_to_leak(self):
         index = indexed()
@@ -150,8 +150,8 @@ class TestCommonThings:
             folds = folds_of(index, holdout=data.draw(st.integers(0, 3)))
         except UserError:
             assume(False)
-        found = leakage(folds, index, pairs)
-        assert set(found.loc[found["check"].isin(["duplicates", "groups"]), "verdict"]) == {"ok"}
+        result = leakage(folds, index, pairs)
+        assert set(result.loc[result["check"].isin(["duplicates", "groups"]), "verdict"]) == {"ok"}
 
         assume(len(pairs))
         pair = pairs.iloc[0]
@@ -164,14 +164,14 @@ class TestCommonThings:
 class TestEncoding:
     def test_a_codec_for_each_class_is_a_leak(self):
         index = indexed(codec=["mp3", "flac", "vorbis"] * 20, container=["mp3", "flac", "ogg"] * 20)
-        found = leakage(folds_of(index), index, NO_PAIRS)
-        row = finding(found, "encoding", "codec", "all")
+        result = leakage(folds_of(index), index, NO_PAIRS)
+        row = finding(result, "encoding", "codec", "all")
         assert (row.verdict, row.tracks, row.share) == ("leak", 60, 1.0)
         assert row.message == (
             "The codec alone predicts the class with 1.00 where the most common class gives 0.33: "
             "the model may have learned the codec."
         )
-        assert finding(found, "encoding", "bandwidth_hz", "all").verdict == "ok"
+        assert finding(result, "encoding", "bandwidth_hz", "all").verdict == "ok"
 
     @pytest.mark.parametrize(
         ("what", "values"),
@@ -183,8 +183,8 @@ class TestEncoding:
     )
     def test_so_is_any_other_property(self, what, values):
         index = indexed(**{what: values * 20})
-        found = leakage(folds_of(index), index, NO_PAIRS)
-        leaks = found.loc[found["verdict"] == "leak", "what"].tolist()
+        result = leakage(folds_of(index), index, NO_PAIRS)
+        leaks = result.loc[result["verdict"] == "leak", "what"].tolist()
         assert leaks == ["codec" if what == "container" else what]
 
     def test_one_class_that_stands_out_is_noted(self):
@@ -194,14 +194,14 @@ class TestEncoding:
     def test_the_commonest_class_is_what_has_to_be_beaten(self):
         """Nine tracks in ten are of one class: rightly guessing it is no finding."""
         index = indexed(120, label=["a" if i % 10 else "b" for i in range(120)])
-        found = leakage(folds_of(index), index, NO_PAIRS)
-        assert set(found.loc[found["check"] == "encoding", "verdict"]) == {"ok"}
-        assert "0.90" in finding(found, "encoding", "codec", "all").message
+        result = leakage(folds_of(index), index, NO_PAIRS)
+        assert set(result.loc[result["check"] == "encoding", "verdict"]) == {"ok"}
+        assert "0.90" in finding(result, "encoding", "codec", "all").message
 
     def test_what_is_not_known_predicts_nothing(self):
         index = indexed(bandwidth_hz=np.nan, codec=None, container=None, source_rate=np.nan, channels=np.nan)
-        found = leakage(folds_of(index), index, NO_PAIRS)
-        assert set(found.loc[found["check"] == "encoding", "verdict"]) == {"ok"}
+        result = leakage(folds_of(index), index, NO_PAIRS)
+        assert set(result.loc[result["check"] == "encoding", "verdict"]) == {"ok"}
 
     def test_tracks_with_tags_have_no_class_to_predict(self):
         index = indexed()
@@ -213,8 +213,8 @@ class TestEncoding:
     def test_chance_is_not_taken_for_a_finding(self, seed):
         rng = np.random.default_rng(seed)
         index = indexed(150, bandwidth_hz=rng.normal(16_000, 2_000, 150), codec=rng.choice(["mp3", "flac"], 150))
-        found = leakage(folds_of(index), index, NO_PAIRS)
-        assert "leak" not in set(found["verdict"])
+        result = leakage(folds_of(index), index, NO_PAIRS)
+        assert "leak" not in set(result["verdict"])
 
 
 def test_bandwidth_by_class_lists_percentiles_and_codecs():

@@ -163,7 +163,7 @@ class TrackListing:
 
 def run(cases: int, seed: int, *, flips: int) -> TrackListing:
     """Judge files with changed headers, and MP3 files with flipped bits."""
-    found, files = TrackListing(), seeds()
+    result, files = TrackListing(), seeds()
     for number in range(cases):
         rng = np.random.default_rng([seed, number])
         suffix, oracle, content = files[number % len(files)]
@@ -172,20 +172,20 @@ def run(cases: int, seed: int, *, flips: int) -> TrackListing:
             raise ValueError(f"the {suffix} file that is to be changed contradicts itself")
         changed = mutated(content, original, rng)
         now = oracle(changed)
-        found.cases += 1
+        result.cases += 1
         if now.agrees or now.reading == original.reading:
             continue
-        found.detectable += 1
+        result.detectable += 1
         codes = codes_of(changed)
-        found.verdicts.update(codes or ["(none)"])
+        result.verdicts.update(codes or ["(none)"])
         if not any(code.startswith("Q_") or code in FLAGS for code in codes):
-            found.silent.append(
+            result.silent.append(
                 f"case {number} of seed {seed} ({suffix}): {original.reading} -> {now.reading}, {codes}"
             )
     for content in flipped(flips, seed):
-        found.flips += 1
-        found.flips_found += any(code.startswith("Q_") or code in DAMAGE for code in codes_of(content))
-    return found
+        result.flips += 1
+        result.flips_found += any(code.startswith("Q_") or code in DAMAGE for code in codes_of(content))
+    return result
 
 
 def flipped(count: int, seed: int) -> Iterator[bytes]:

@@ -310,9 +310,9 @@ def _written_oddly(folder: Path, row: dict) -> Iterator[str]:
     peak = true_peak(samples)
     if peak > SETTINGS.true_peak + PEAK_MARGIN:
         yield f"the written file has a true peak of {peak:.2f} dBTP"
-    wanted, level = row["lufs"] + row["gain_db"], integrated_loudness(samples, SETTINGS.sample_rate)
-    if abs(level - wanted) > LOUDNESS_MARGIN or wanted > SETTINGS.loudness + LOUDNESS_MARGIN:
-        yield f"the written file has {level:.2f} LUFS, where {wanted:.2f} are recorded"
+    expected, level = row["lufs"] + row["gain_db"], integrated_loudness(samples, SETTINGS.sample_rate)
+    if abs(level - expected) > LOUDNESS_MARGIN or expected > SETTINGS.loudness + LOUDNESS_MARGIN:
+        yield f"the written file has {level:.2f} LUFS, where {expected:.2f} are recorded"
 
 
 def _same_bytes(first: Path, second: Path) -> bool:

@@ -108,13 +108,13 @@ def problems_of(case: Case) -> list[str]:
     stored = _stored(case.file).get(case.name)
     if stored is None:
         return [f"{case.name}: there is no golden output. Run `make golden`."]
-    version, wanted = stored
+    version, expected = stored
     if version != case.version:
         return [
             f"{case.name}: stage {case.stage!r} is of version {case.version}, and the golden outputs are of {version}. "
             "Run `make golden`."
         ]
-    moved = _moved(case, wanted, case.outputs())
+    moved = _moved(case, expected, case.outputs())
     return [f"{problem} {_advice(case)}" for problem in moved]
 
 
@@ -127,13 +127,13 @@ def renew(case: Case) -> str:
         When outputs moved and the version did not.
     """
     kept = _stored(case.file)
-    version, wanted = kept.get(case.name, ("", {}))
-    found = case.outputs()
+    version, expected = kept.get(case.name, ("", {}))
+    result = case.outputs()
     if version == case.version:
-        if moved := _moved(case, wanted, found):
+        if moved := _moved(case, expected, result):
             raise ValueError(f"{moved[0]} {_advice(case)}")
         return ""
-    kept[case.name] = (case.version, found)
+    kept[case.name] = (case.version, result)
     _store(case.file, {name: outputs for name, outputs in kept.items() if name in CASES})
     return f"{case.name}: {f'{version} → ' if version else 'new, '}{case.version}"
 
@@ -146,21 +146,21 @@ def _advice(case: Case) -> str:
     return f"Raise {number} (stage {case.stage!r}) and run `make golden`, or undo what moved it."
 
 
-def _moved(case: Case, wanted: Mapping[str, list], found: Mapping[str, list]) -> list[str]:
-    if wanted.keys() != found.keys():
-        names = ", ".join(sorted(wanted.keys() ^ found.keys()))
+def _moved(case: Case, expected: Mapping[str, list], result: Mapping[str, list]) -> list[str]:
+    if expected.keys() != result.keys():
+        names = ", ".join(sorted(expected.keys() ^ result.keys()))
         return [f"{case.name}: other outputs than before ({names})."]
     return [
-        f"{case.name}: {name} moved: it was {_short(wanted[name])} and is {_short(found[name])}."
-        for name in wanted
-        if not _is_same(wanted[name], found[name], case)
+        f"{case.name}: {name} moved: it was {_short(expected[name])} and is {_short(result[name])}."
+        for name in expected
+        if not _is_same(expected[name], result[name], case)
     ]
 
 
-def _is_same(wanted: list, found: list, case: Case) -> bool:
-    if len(wanted) != len(found) or any(isinstance(value, str) for value in [*wanted, *found]):
-        return wanted == found
-    return np.allclose(found, wanted, rtol=case.rtol, atol=case.atol, equal_nan=True)
+def _is_same(expected: list, result: list, case: Case) -> bool:
+    if len(expected) != len(result) or any(isinstance(value, str) for value in [*expected, *result]):
+        return expected == result
+    return np.allclose(result, expected, rtol=case.rtol, atol=case.atol, equal_nan=True)
 
 
 def _plain(values: Any) -> list:

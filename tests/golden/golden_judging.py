@@ -102,8 +102,8 @@ def of_index(folder):
 def of_quarantine(folder):
     table = _indexed(folder)["quarantine"]
     write_table(folder / "index.parquet", table, Header("index", facts={}))
-    found = quarantine_table([folder / "catalog.parquet"], [folder / "index.parquet"], ["d"])
-    return of_frame(found, without=("folder",))
+    result = quarantine_table([folder / "catalog.parquet"], [folder / "index.parquet"], ["d"])
+    return of_frame(result, without=("folder",))
 
 
 # ---- folds and audits -----------------------------------------------------------------------------------------------
@@ -132,9 +132,9 @@ FOLDS = {
 
 
 def _divided(settings):
-    found = assign(tracks(), settings).sort_values(["fold", "track_id"], kind="stable")
-    found = found.assign(role=found["role"].map({"train": "-", "test": "t", "validation": "v", "holdout": "h"}))
-    return {f"fold {fold}": ["".join(rows["role"]), str(len(rows))] for fold, rows in found.groupby("fold")}
+    result = assign(tracks(), settings).sort_values(["fold", "track_id"], kind="stable")
+    result = result.assign(role=result["role"].map({"train": "-", "test": "t", "validation": "v", "holdout": "h"}))
+    return {f"fold {fold}": ["".join(rows["role"]), str(len(rows))] for fold, rows in result.groupby("fold")}
 
 
 for _name, _settings in FOLDS.items():
@@ -169,10 +169,10 @@ def _runs(folds, setting, model, skill, *, is_tagged=False):
     """Return a run of each fold whose probabilities follow from track and slice alone; better with `skill`."""
     runs = []
     for fold in ("1", "2", "3", "final"):
-        said = folds[(folds["fold"] == fold) & (folds["role"] != "train")].sort_values("track_id", ignore_index=True)
+        output = folds[(folds["fold"] == fold) & (folds["role"] != "train")].sort_values("track_id", ignore_index=True)
         watched = folds[(folds["fold"] == fold) & (folds["role"] == "train")].sort_values("track_id").head(9)
-        said = pd.concat([said, watched.assign(role="validation")], ignore_index=True)
-        frame = said.loc[said.index.repeat(3), ["track_id", "label", "role"]].reset_index(drop=True)
+        output = pd.concat([output, watched.assign(role="validation")], ignore_index=True)
+        frame = output.loc[output.index.repeat(3), ["track_id", "label", "role"]].reset_index(drop=True)
         frame = frame.assign(slice=np.arange(len(frame)) % 3, start_s=2.5 * (np.arange(len(frame)) % 3))
         truth = np.array([[label == name for name in CLASSES] for label in frame["label"]])
         scores_ = np.exp(3 * waves(len(frame), 3) + skill * truth)

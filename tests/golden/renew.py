@@ -7,14 +7,14 @@ import torch
 from golden import CASES, FOLDER, renew
 
 
-def main(wanted: list[str]) -> int:
+def main(expected: list[str]) -> int:
     """Renew the cases of these stages, of all if none is named; return 1 if outputs moved without their version."""
     torch.set_num_threads(1)
     for path in sorted(FOLDER.glob("golden_*.py")):
         importlib.import_module(path.stem)
     refused = []
     for case in CASES.values():
-        if wanted and case.stage not in wanted and case.name not in wanted:
+        if expected and case.stage not in expected and case.name not in expected:
             continue
         try:
             if done := renew(case):

@@ -73,8 +73,8 @@ def sound(kind, number, seconds=3.0):
     spectrum = np.fft.rfft(rng.normal(size=int(seconds * RATE)))
     hertz = np.fft.rfftfreq(int(seconds * RATE), 1 / RATE)
     edge = rng.uniform(0.9, 1.1)
-    wanted = hertz < 1_000 * edge if kind == "low" else hertz > 2_000 * edge
-    noise = np.fft.irfft(np.where(wanted, spectrum, 0.05 * spectrum))
+    expected = hertz < 1_000 * edge if kind == "low" else hertz > 2_000 * edge
+    noise = np.fft.irfft(np.where(expected, spectrum, 0.05 * spectrum))
     return 0.1 * noise / noise.std()
 
 

@@ -40,9 +40,9 @@ def test_the_temperature_undoes_too_much_confidence(place):
 def test_of_a_hundred_answers_with_a_chance_of_80_percent_about_80_are_right(place):
     folder = place("1")
     write_predictions(folder, *proba_of(2_000, sharpness=3), classes=THREE)
-    found = calibration_of(folder)
+    result = calibration_of(folder)
     means, labels = proba_of(4_000, seed=5, sharpness=3)
-    mended = found.probabilities(means)
+    mended = result.probabilities(means)
     chosen = (mended.max(axis=1) > 0.75) & (mended.max(axis=1) < 0.85)
     right = mended.argmax(axis=1) == np.array([THREE.index(label) for label in labels])
     assert right[chosen].mean() == pytest.approx(0.8, abs=0.06)
@@ -51,9 +51,9 @@ def test_of_a_hundred_answers_with_a_chance_of_80_percent_about_80_are_right(pla
 def test_it_answers_only_what_is_more_likely_right_than_wrong(place):
     folder = place("1")
     write_predictions(folder, *proba_of(2_000), classes=THREE)
-    found = calibration_of(folder)
-    assert found.abstain_below == 0.5
-    assert found.right > 0.7 and 0.3 < found.answered < 1
+    result = calibration_of(folder)
+    assert result.abstain_below == 0.5
+    assert result.right > 0.7 and 0.3 < result.answered < 1
 
 
 def test_an_answer_is_worth_more_than_the_commonest_class(place):
@@ -74,9 +74,9 @@ def test_the_other_folds_of_the_setting_bear_witness(place):
     write_predictions(folder, *proba_of(15), role="holdout", classes=THREE)
     for fold, prefix in (("1", "u"), ("2", "v")):
         write_predictions(place(fold), *proba_of(20), classes=THREE, prefix=prefix)
-    found = calibration_of(folder)
-    assert found.tracks == 55
-    assert found.source == "55 held-out tracks of fold-final, fold-1, fold-2"
+    result = calibration_of(folder)
+    assert result.tracks == 55
+    assert result.source == "55 held-out tracks of fold-final, fold-1, fold-2"
 
 
 @pytest.mark.parametrize(
@@ -129,17 +129,17 @@ def test_each_tag_has_the_threshold_of_its_largest_f1(place):
     proba = np.where(has, centres[1], centres[0]) + rng.normal(0, 0.02, has.shape)
     tags = [[name for name, yes in zip(THREE, row, strict=True) if yes] for row in has]
     write_predictions(folder, proba.clip(0, 1), tags, classes=THREE, tags=True)
-    found = calibration_of(folder)
-    assert 0.4 < found.thresholds[0] < 0.65
-    assert 0.08 < found.thresholds[1] < 0.13
-    assert found.thresholds[2] == 0.5  # two tracks have it
-    assert found.right > 0.95
+    result = calibration_of(folder)
+    assert 0.4 < result.thresholds[0] < 0.65
+    assert 0.08 < result.thresholds[1] < 0.13
+    assert result.thresholds[2] == 0.5  # two tracks have it
+    assert result.right > 0.95
 
 
 def test_what_is_written_is_read_and_what_is_not_is_refused(place):
     folder = place("1")
     write_predictions(folder, *proba_of(50), classes=THREE)
-    found = calibration_of(folder)
-    assert confidence.from_facts(json.loads(json.dumps(found.facts()))) == found
+    result = calibration_of(folder)
+    assert confidence.from_facts(json.loads(json.dumps(result.facts()))) == result
     with pytest.raises(UserError, match="calibration is damaged"):
         confidence.from_facts({"temperature": 1.0})

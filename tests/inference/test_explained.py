@@ -19,48 +19,48 @@ def predictor(run):
 
 
 @pytest.fixture(scope="module")
-def found(predictor, music):
+def result(predictor, music):
     return explain(predictor, str(music / "new/low-50.flac"), bands=4)
 
 
-def test_there_is_a_row_a_patch_and_patches_tile_every_slice(found):
-    effects = found.effects
+def test_there_is_a_row_a_patch_and_patches_tile_every_slice(result):
+    effects = result.effects
     assert tuple(effects.columns) == COLUMNS
     assert effects["slice"].nunique() == 6
     for number, rows in effects.groupby("slice"):
-        start = found.prediction.slices["start_s"][number]
+        start = result.prediction.slices["start_s"][number]
         assert rows["start_s"].min() == pytest.approx(start) and rows["end_s"].max() == pytest.approx(start + SECONDS)
         area = ((rows["end_s"] - rows["start_s"]) * (rows["high_hz"] - rows["low_hz"])).sum()
         assert area == pytest.approx(SECONDS * RATE / 2)
 
 
-def test_what_decides_is_found(found):
+def test_what_decides_is_found(result):
     """The model says `low` by low bands loud and high bands soft; both are so in this piece."""
-    assert found.of == "low"
-    by_band = found.effects.groupby("low_hz")["effect"].mean()
+    assert result.of == "low"
+    by_band = result.effects.groupby("low_hz")["effect"].mean()
     assert (by_band > 0).all()
-    assert found.prediction.best == "low"
+    assert result.prediction.best == "low"
 
 
-def test_effects_are_those_of_the_model_known_by_heart(predictor, found, music):
+def test_effects_are_those_of_the_model_known_by_heart(predictor, result, music):
     """Its log-odds of `low` are 0.1 (mean of low bands - mean of high bands): a patch's effect is a sum over it."""
-    [heard] = list(predictor.prepare(module.find([str(music / "new/low-50.flac")])))
-    array, usual = heard.stored[0].astype(float), predictor.training_profile.mean_spectrum.astype(float)[:, None]
-    first = found.effects[found.effects["slice"] == 0]
+    [prepared] = list(predictor.prepare(module.find([str(music / "new/low-50.flac")])))
+    array, usual = prepared.stored[0].astype(float), predictor.training_profile.mean_spectrum.astype(float)[:, None]
+    first = result.effects[result.effects["slice"] == 0]
     signs, count = np.where(np.arange(16) < 8, 0.1, -0.1)[:, None], 8 * 8
     expected = [(signs * (array - usual))[rows].sum() / count for rows in np.split(np.arange(16), 4)]
     assert len(first) == 4  # slices of 0.2 s are one patch long
     np.testing.assert_allclose(first["effect"], expected, atol=2e-4)
 
 
-def test_another_class_can_be_asked_about(predictor, found, music):
+def test_another_class_can_be_asked_about(predictor, result, music):
     other = explain(predictor, str(music / "new/low-50.flac"), of="high", bands=4)
-    np.testing.assert_allclose(other.effects["effect"], -found.effects["effect"], atol=1e-4)
+    np.testing.assert_allclose(other.effects["effect"], -result.effects["effect"], atol=1e-4)
 
 
-def test_integrated_gradients_of_a_linear_model_are_its_occlusion(predictor, found, music):
+def test_integrated_gradients_of_a_linear_model_are_its_occlusion(predictor, result, music):
     other = explain(predictor, str(music / "new/low-50.flac"), method="integrated_gradients", bands=4)
-    np.testing.assert_allclose(other.effects["effect"], found.effects["effect"], atol=2e-4)
+    np.testing.assert_allclose(other.effects["effect"], result.effects["effect"], atol=2e-4)
 
 
 def test_saliency_is_the_gradient(predictor, music):
@@ -76,14 +76,14 @@ def test_without_captum_gradients_are_refused_in_a_sentence(predictor, music, mo
 
 def test_tags_are_explained_one_at_a_time(halves, music, tmp_path):
     tagged = Predictor(str(write_run(tmp_path / "tagged", tags=True)), device="cpu", cores=1)
-    found = explain(tagged, str(music / "new/low-50.flac"), of="high", bands=2)
-    by_band = found.effects.groupby("low_hz")["effect"].apply(lambda each: np.abs(each).max())
+    result = explain(tagged, str(music / "new/low-50.flac"), of="high", bands=2)
+    by_band = result.effects.groupby("low_hz")["effect"].apply(lambda each: np.abs(each).max())
     assert by_band.iloc[0] == pytest.approx(0, abs=1e-5)  # its log-odds know nothing of low bands
     assert by_band.iloc[1] > 0.01
 
 
 @pytest.mark.parametrize(
-    ("file", "of", "told"),
+    ("file", "of", "message"),
     [
         ("new", None, "holds 6 files"),
         ("new/low-50.flac", "lo", "Did you mean 'low'"),
@@ -91,21 +91,21 @@ def test_tags_are_explained_one_at_a_time(halves, music, tmp_path):
         ("nowhere.wav", None, "does not exist"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(predictor, music, file, of, told):
+def test_mistakes_are_told_in_a_sentence(predictor, music, file, of, message):
     soundfile.write(music / "silence.wav", np.zeros(3 * RATE), RATE)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         explain(predictor, str(music / file), of=of)
 
 
-def test_the_picture_shows_spectrogram_moments_bands_and_votes(found):
+def test_the_picture_shows_spectrogram_moments_bands_and_votes(result):
     figure = explanation(
-        found.effects, found.prediction.slices, found.levels, of=found.of, title="a song", begin_s=found.begin_s,
-        column_s=found.column_s, seconds=found.seconds, frequencies=found.frequencies,
+        result.effects, result.prediction.slices, result.levels, of=result.of, title="a song", begin_s=result.begin_s,
+        column_s=result.column_s, seconds=result.seconds, frequencies=result.frequencies,
     )  # fmt: skip
     labels = {axes.get_ylabel() for axes in figure.axes} | {axes.get_xlabel() for axes in figure.axes}
     assert {"Frequency (Hz)", "Effect of\nthe moment", "Probability\nin a slice", "Effect of the band"} <= labels
     spectrogram = figure.axes[0]
-    begin, end = found.prediction.slices["start_s"].iloc[[0, -1]] + [0, SECONDS]
+    begin, end = result.prediction.slices["start_s"].iloc[[0, -1]] + [0, SECONDS]
     assert spectrogram.get_xlim() == pytest.approx((begin, end), abs=0.05)
 
 
@@ -125,11 +125,11 @@ def test_every_kind_of_input_can_be_explained_and_drawn(kind, music, tmp_path, m
     given, bands = INPUTS[kind]
     entry, folder = write_flat_run(tmp_path / "run", given)
     monkeypatch.setitem(MODELS, "flat", entry)
-    found = explain(Predictor(str(folder), device="cpu", cores=1), str(music / "new/low-50.flac"))
-    assert found.effects["band"].nunique() == bands
-    assert np.isfinite(found.effects["effect"]).all() and (found.effects["effect"] != 0).any()
+    result = explain(Predictor(str(folder), device="cpu", cores=1), str(music / "new/low-50.flac"))
+    assert result.effects["band"].nunique() == bands
+    assert np.isfinite(result.effects["effect"]).all() and (result.effects["effect"] != 0).any()
     figure = explanation(
-        found.effects, found.prediction.slices, found.levels, of=found.of, title="a song", begin_s=found.begin_s,
-        column_s=found.column_s, seconds=found.seconds, frequencies=found.frequencies,
+        result.effects, result.prediction.slices, result.levels, of=result.of, title="a song", begin_s=result.begin_s,
+        column_s=result.column_s, seconds=result.seconds, frequencies=result.frequencies,
     )  # fmt: skip
     figure.savefig(tmp_path / f"{kind}.png")

@@ -50,9 +50,9 @@ def test_a_folder_says_what_the_run_says(exported, run, music):
 
 def test_it_carries_all_that_prediction_needs(exported, run):
     facts = json.loads((exported.folder / "model.json").read_text())
-    asked = json.loads((run / "run.json").read_text())
+    options = json.loads((run / "run.json").read_text())
     for name in ("classes", "input", "audio", "training", "training_profile", "versions", "key"):
-        assert facts[name] == asked[name]
+        assert facts[name] == options[name]
     assert facts["calibration"]["tracks"] == 40
     assert facts["metrics"]["track_majority"] == 0.9
     assert load_bundle(exported.folder / "model.safetensors").run["kind"] == "model"
@@ -88,8 +88,8 @@ def test_names_of_classes_do_no_harm_to_the_card(halves, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("place", ["", "tables", "runs/halves/base"])
 def test_elsewhere_there_is_no_record(tmp_path, place):
-    found = record.read(tmp_path / place)
-    assert not found.row and found.classes.empty and found.music == ""
+    result = record.read(tmp_path / place)
+    assert not result.row and result.classes.empty and result.music == ""
 
 
 def test_a_folder_with_other_files_is_left_alone(run, tmp_path):
@@ -143,9 +143,9 @@ def test_onnx_can_be_run_by_others(exported, music):
 
     session = onnxruntime.InferenceSession(str(exported.folder / "model.onnx"), providers=["CPUExecutionProvider"])
     samples, _ = soundfile.read(music / "new/high-50.flac", dtype="float32", frames=3 * samples_wanted_here())
-    [said] = session.run(["probabilities"], {"segments": samples.reshape(3, -1)})
-    assert said.shape == (3, 2) and (said.argmax(axis=1) == CLASSES.index("high")).all()
-    np.testing.assert_allclose(said.sum(axis=1), 1, atol=1e-6)
+    [output] = session.run(["probabilities"], {"segments": samples.reshape(3, -1)})
+    assert output.shape == (3, 2) and (output.argmax(axis=1) == CLASSES.index("high")).all()
+    np.testing.assert_allclose(output.sum(axis=1), 1, atol=1e-6)
 
 
 def test_what_would_differ_is_not_written(run, tmp_path, monkeypatch, music):
@@ -234,12 +234,12 @@ def test_a_front_end_makes_what_the_pipeline_stores(name, levelled):
     settings = InputSettings.model_validate(given)
     assert obstacle(settings) is None
     samples, stored = onnx_file.segments_of(levelled, settings)
-    made, wanted = FrontEndModule(settings)(torch.from_numpy(samples)).numpy(), as_fed(stored)
-    assert made.shape == wanted.shape
-    step = np.spacing(np.abs(wanted).astype(stored.dtype)).astype(float) if stored.dtype != np.int16 else 1.1 / 32_767
+    made, expected = FrontEndModule(settings)(torch.from_numpy(samples)).numpy(), as_fed(stored)
+    assert made.shape == expected.shape
+    step = np.spacing(np.abs(expected).astype(stored.dtype)).astype(float) if stored.dtype != np.int16 else 1.1 / 32_767
     # Rounded as it is stored, neighbours may fall to either side.
-    assert (np.abs(made - wanted) <= 2 * step + 1e-5 * np.abs(wanted).max()).all()
-    assert (made == wanted).mean() > 0.95 or stored.dtype == np.float32
+    assert (np.abs(made - expected) <= 2 * step + 1e-5 * np.abs(expected).max()).all()
+    assert (made == expected).mean() > 0.95 or stored.dtype == np.float32
 
 
 @pytest.mark.parametrize(

@@ -18,29 +18,29 @@ def judge(model, *files):
 
 
 @pytest.fixture(scope="module")
-def told(run, music):
+def message(run, music):
     """What the model says of new pieces, of two that it was trained on, and of a sine."""
     files = [music / "new", music / "train/low-03.flac", music / "train/high-03.flac", music / "other"]
     predictor, judged = judge(run, *files)
     return predictor, {track.file.rsplit("/", 1)[-1]: track for track in judged}
 
 
-def test_new_pieces_get_their_labels(told):
-    _, tracks = told
+def test_new_pieces_get_their_labels(message):
+    _, tracks = message
     new = {name: track.label for name, track in tracks.items() if name[-7:-5] in ("50", "51", "52")}
     assert len(new) == 6
     assert all(label == name.split("-")[0] for name, label in new.items())
 
 
-def test_training_tracks_are_known_again_and_new_ones_are_not(told):
-    _, tracks = told
+def test_training_tracks_are_known_again_and_new_ones_are_not(message):
+    _, tracks = message
     seen = {name for name, track in tracks.items() if SEEN in track.reason.split()}
     assert seen == {"low-03.flac", "high-03.flac"}
     assert tracks["low-03.flac"].label == "low"
 
 
-def test_what_sounds_unlike_the_training_tracks_is_unknown(told):
-    _, tracks = told
+def test_what_sounds_unlike_the_training_tracks_is_unknown(message):
+    _, tracks = message
     foreign = {name for name, track in tracks.items() if FOREIGN in track.reason.split()}
     assert foreign == {"sine-00.flac"}
     track = tracks["sine-00.flac"]
@@ -54,8 +54,8 @@ def test_the_same_samples_in_another_file_are_known_again(run, music, tmp_path):
     assert SEEN in track.reason.split()
 
 
-def test_slices_vote_and_are_counted(told):
-    _, tracks = told
+def test_slices_vote_and_are_counted(message):
+    _, tracks = message
     track = tracks["low-50.flac"]
     assert track.counts == {"high": 0, "low": 6} and track.share == 1.0
     assert len(track.slices) == 6 and (track.slices["label"] == "low").all()
@@ -63,8 +63,8 @@ def test_slices_vote_and_are_counted(told):
     assert np.allclose(track.slices[list(CLASSES)].sum(axis=1), 1, atol=1e-6)
 
 
-def test_without_a_record_nothing_is_called_unsure_and_that_is_said(told):
-    predictor, tracks = told
+def test_without_a_record_nothing_is_called_unsure_and_that_is_said(message):
+    predictor, tracks = message
     assert not any(UNSURE in track.reason for track in tracks.values())
     assert "too few tracks were held out" in tables.calibration_note(predictor)
 
@@ -88,8 +88,8 @@ def test_a_run_of_an_older_version_is_used_and_said_to_know_nothing(halves, musi
 def test_tags_are_those_above_their_thresholds(halves, music, tmp_path):
     folder = write_run(tmp_path / "tagged", tags=True)
     levels = Predictor(str(folder), device="cpu", cores=1)
-    [heard] = list(levels.prepare(find([str(music / "new/low-50.flac")])))
-    high, low = levels.proba(heard.stored).mean(axis=0)
+    [prepared] = list(levels.prepare(find([str(music / "new/low-50.flac")])))
+    high, low = levels.proba(prepared.stored).mean(axis=0)
     assert low > high
     for thresholds, label in (((high / 2, low / 2), "low, high"), ((0.99, low / 2), "low"), ((0.999, 0.999), UNKNOWN)):
         proba = np.repeat([[t - 0.01 for t in thresholds], [t + 0.01 for t in thresholds]], 20, axis=0)
@@ -147,22 +147,22 @@ def test_any_name_can_be_shown(run, tmp_path):
     soundfile.write(tmp_path / "plain.wav", sound("high", 60), RATE)
     os.rename(tmp_path / "plain.wav", name)
     predictor = Predictor(str(run), device="cpu", cores=1)
-    [track] = [predictor.predict_track(heard) for heard in predictor.prepare([Item(name)])]
+    [track] = [predictor.predict_track(prepared) for prepared in predictor.prepare([Item(name)])]
     assert track.label == "high"
     text = tables.as_text(predictor, [track])
     assert text.isprintable() or all(line.isprintable() for line in text.splitlines())
 
 
-def test_what_is_told_to_programs_is_plain_json(told):
-    predictor, tracks = told
+def test_what_is_told_to_programs_is_plain_json(message):
+    predictor, tracks = message
     everything = json.loads(json.dumps(tables.as_json(predictor, list(tracks.values())), allow_nan=False))
     [sine] = [track for track in everything["tracks"] if track["file"].endswith("sine-00.flac")]
     assert sine["label"] == UNKNOWN and FOREIGN in sine["reason"] and len(sine["slices"]) == 6
     assert everything["model"]["classes"] == list(CLASSES)
 
 
-def test_tables_have_a_row_a_track_and_a_row_a_slice(told):
-    _, tracks = told
+def test_tables_have_a_row_a_track_and_a_row_a_slice(message):
+    _, tracks = message
     judged = list(tracks.values())
     assert len(tracks_table(judged)) == 9
     slices = slices_table(judged, CLASSES)
@@ -171,16 +171,16 @@ def test_tables_have_a_row_a_track_and_a_row_a_slice(told):
     assert list(slices_table([], CLASSES).columns) == list(slices.columns)
 
 
-def test_a_histogram_has_a_bar_for_what_slices_say(told):
-    _, tracks = told
+def test_a_histogram_has_a_bar_for_what_slices_say(message):
+    _, tracks = message
     lines = tables.histogram(tracks["low-50.flac"]).splitlines()
     assert lines[0].endswith("6 slices") and len(lines) == 2
     assert lines[1].split() == ["low", "█" * 30, "6"]
 
 
-def test_a_picture_a_track(told, tmp_path):
+def test_a_picture_a_track(message, tmp_path):
     from genreflow.inference.histograms import draw
 
-    predictor, tracks = told
+    predictor, tracks = message
     [path] = draw(tmp_path, predictor, [tracks["low-50.flac"]])
     assert path.name == "001-low-50.png" and path.read_bytes().startswith(b"\x89PNG")

@@ -64,51 +64,51 @@ class TestAsScikitLearn:
     def test_random_forest(self, seed, options):
         arrays, targets, _ = songs(seed=seed)
         settings = {"trees": 7, "depth": 26} | options
-        wanted = RandomForestClassifier(settings["trees"], max_depth=settings["depth"], random_state=seed)
-        wanted.fit(arrays, targets)
-        found = fit("random_forest", songs(seed=seed), seed=seed, **settings)
+        expected = RandomForestClassifier(settings["trees"], max_depth=settings["depth"], random_state=seed)
+        expected.fit(arrays, targets)
+        result = fit("random_forest", songs(seed=seed), seed=seed, **settings)
         queries = songs(600, seed=9)[0]
-        np.testing.assert_allclose(predict(found, queries), wanted.predict_proba(queries), atol=1e-6)
+        np.testing.assert_allclose(predict(result, queries), expected.predict_proba(queries), atol=1e-6)
 
     def test_random_forest_at_its_thresholds(self):
         """Numbers at, right below and right above a threshold go where scikit-learn sends them."""
         arrays, targets, _ = songs()
         arrays = arrays.round(1)  # so that thresholds, half-way between two, are often not in single precision
-        wanted = RandomForestClassifier(7, max_depth=26, random_state=0).fit(arrays, targets)
-        found = fit("random_forest", (arrays, targets, targets))
-        at = np.concatenate([tree.tree_.threshold[tree.tree_.feature == 0] for tree in wanted.estimators_])
+        expected = RandomForestClassifier(7, max_depth=26, random_state=0).fit(arrays, targets)
+        result = fit("random_forest", (arrays, targets, targets))
+        at = np.concatenate([tree.tree_.threshold[tree.tree_.feature == 0] for tree in expected.estimators_])
         at = at.astype(np.float32)
         around = np.concatenate([at, np.nextafter(at, np.float32(-9)), np.nextafter(at, np.float32(9))])
         queries = np.tile(arrays[:1], (len(around), 1))
         queries[:, 0] = around
-        np.testing.assert_allclose(predict(found, queries), wanted.predict_proba(queries), atol=1e-6)
+        np.testing.assert_allclose(predict(result, queries), expected.predict_proba(queries), atol=1e-6)
 
     @pytest.mark.parametrize("neighbours", [1, 15, 90])
     def test_neighbours(self, neighbours):
         arrays, targets, _ = songs()
-        wanted = KNeighborsClassifier(neighbours).fit(arrays, targets)
+        expected = KNeighborsClassifier(neighbours).fit(arrays, targets)
         queries = songs(600, seed=9)[0]
-        found = fit("knn", songs(), neighbours=neighbours)
-        np.testing.assert_allclose(predict(found, queries), wanted.predict_proba(queries), atol=1e-6)
+        result = fit("knn", songs(), neighbours=neighbours)
+        np.testing.assert_allclose(predict(result, queries), expected.predict_proba(queries), atol=1e-6)
 
     @pytest.mark.parametrize("classes", [(0, 1, 2), (0, 1)])
     @pytest.mark.parametrize("C", [1.0, 0.05])
     def test_logistic_regression(self, classes, C):
         arrays, targets, _ = songs(classes=classes)
-        wanted = LogisticRegression(C=C, max_iter=10_000).fit(arrays, targets)
+        expected = LogisticRegression(C=C, max_iter=10_000).fit(arrays, targets)
         queries = songs(600, seed=9)[0]
-        found = fit("logistic_regression", songs(classes=classes), n_outputs=len(classes), C=C)
-        np.testing.assert_allclose(predict(found, queries), wanted.predict_proba(queries), atol=1e-6)
+        result = fit("logistic_regression", songs(classes=classes), n_outputs=len(classes), C=C)
+        np.testing.assert_allclose(predict(result, queries), expected.predict_proba(queries), atol=1e-6)
 
     @pytest.mark.parametrize("options", [{}, {"C": 0.5, "gamma": 0.2}])
     def test_support_vectors(self, options):
         arrays, targets, groups = songs(150)
         machine = SVC(C=options.get("C", 10.0), gamma=options.get("gamma", 1 / (D * arrays.astype(float).var())))
         splits = held_out(targets, groups, 5)
-        wanted = OneVsRestClassifier(CalibratedClassifierCV(machine, cv=splits, ensemble=False)).fit(arrays, targets)
+        expected = OneVsRestClassifier(CalibratedClassifierCV(machine, cv=splits, ensemble=False)).fit(arrays, targets)
         queries = songs(600, seed=9)[0]
-        found = fit("svm", (arrays, targets, groups), **options)
-        np.testing.assert_allclose(predict(found, queries), wanted.predict_proba(queries), atol=1e-6)
+        result = fit("svm", (arrays, targets, groups), **options)
+        np.testing.assert_allclose(predict(result, queries), expected.predict_proba(queries), atol=1e-6)
 
 
 class TestFit:
@@ -123,28 +123,28 @@ class TestFit:
         torch.testing.assert_close(logits.exp().sum(dim=1), torch.ones(len(logits)), atol=1e-6, rtol=0)
 
     def test_a_class_without_a_segment_gets_next_to_nothing(self, name):
-        found = predict(fit(name, songs(classes=(1, 3)), n_outputs=5), songs()[0])
-        assert found.shape == (90, 5)
-        assert found[:, [0, 2, 4]].max() < 1e-6
-        np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
+        result = predict(fit(name, songs(classes=(1, 3)), n_outputs=5), songs()[0])
+        assert result.shape == (90, 5)
+        assert result[:, [0, 2, 4]].max() < 1e-6
+        np.testing.assert_allclose(result.sum(axis=1), 1, atol=1e-6)
 
     @pytest.mark.parametrize("n", [1, 2, 30])
     def test_a_single_class_gets_everything(self, name, n):
-        found = predict(fit(name, songs(n, classes=(1,), each=1)), songs()[0])
-        assert found[:, 1].min() > 1 - 1e-6
+        result = predict(fit(name, songs(n, classes=(1,), each=1)), songs()[0])
+        assert result[:, 1].min() > 1 - 1e-6
 
     def test_a_class_may_have_a_single_segment(self, name):
         arrays, targets, groups = songs()
         data = (np.concatenate([arrays, [[50] * D]]).astype("f4"), np.append(targets, 3), np.append(groups, 99))
-        found = predict(fit(name, data, n_outputs=4), songs(seed=3)[0])
-        assert np.isfinite(found).all()
-        assert found[:, 3].max() < 0.5
+        result = predict(fit(name, data, n_outputs=4), songs(seed=3)[0])
+        assert np.isfinite(result).all()
+        assert result[:, 3].max() < 0.5
 
     def test_segments_that_are_all_alike_teach_how_often_each_class_is(self, name):
         targets = np.repeat([0, 1], [20, 10])
-        found = predict(fit(name, (np.zeros((30, D), "f4"), targets, np.arange(30)), 2), np.zeros((1, D), "f4"))
-        assert np.isfinite(found).all()
-        assert found[0, 0] > found[0, 1]
+        result = predict(fit(name, (np.zeros((30, D), "f4"), targets, np.arange(30)), 2), np.zeros((1, D), "f4"))
+        assert np.isfinite(result).all()
+        assert result[0, 0] > result[0, 1]
 
     def test_the_number_of_threads_changes_nothing(self, name, model):
         other = fit(name, songs(), threads=2).state_dict()
@@ -204,14 +204,14 @@ class TestNeighbours:
         """Ten copies of one segment, of classes 1 0 0 0 …; the nearest one is the first of them."""
         arrays = np.concatenate([np.zeros((10, D)), np.ones((10, D))]).astype("f4")
         targets = np.array([1, *[0] * 9, *[2] * 10])
-        found = predict(fit("knn", (arrays, targets, targets), neighbours=1), np.zeros((1, D), "f4"))
-        assert found.argmax() == 1
-        found = predict(fit("knn", (arrays, targets, targets), neighbours=12), np.zeros((1, D), "f4"))
-        np.testing.assert_allclose(found, [[9 / 12, 1 / 12, 2 / 12]], atol=1e-6)
+        result = predict(fit("knn", (arrays, targets, targets), neighbours=1), np.zeros((1, D), "f4"))
+        assert result.argmax() == 1
+        result = predict(fit("knn", (arrays, targets, targets), neighbours=12), np.zeros((1, D), "f4"))
+        np.testing.assert_allclose(result, [[9 / 12, 1 / 12, 2 / 12]], atol=1e-6)
 
     def test_all_vote_where_there_are_fewer_than_wanted(self):
-        found = predict(fit("knn", songs(12), neighbours=15), songs()[0])
-        np.testing.assert_allclose(found, np.tile([6 / 12, 3 / 12, 3 / 12], (90, 1)), atol=1e-6)
+        result = predict(fit("knn", songs(12), neighbours=15), songs()[0])
+        np.testing.assert_allclose(result, np.tile([6 / 12, 3 / 12, 3 / 12], (90, 1)), atol=1e-6)
 
 
 class TestHeldOut:

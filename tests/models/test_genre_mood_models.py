@@ -42,13 +42,13 @@ def shapes(name, **options):
 
 def lengths(network, samples):
     """Lengths after each convolution and each pooling, in turn."""
-    found = []
+    result = []
     network = network.to("meta").eval()
     for module in network.modules():
         if isinstance(module, nn.Conv1d | nn.MaxPool1d | nn.AvgPool1d):
-            module.register_forward_hook(lambda _, __, output: found.append(output.shape[-1]))
+            module.register_forward_hook(lambda _, __, output: result.append(output.shape[-1]))
     network(torch.zeros(1, samples, device="meta"))
-    return found
+    return result
 
 
 class TestLayers:

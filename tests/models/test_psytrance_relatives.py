@@ -88,8 +88,8 @@ class TestPsytranceCRNN:
     def test_its_convolutions_are_the_first_three_of_the_study(self):
         study, ours = build("psytrance_cnn"), build("psytrance_crnn")
         theirs = [study.conv1, study.conv2, study.conv3]
-        found = [layer for layer in ours.modules() if isinstance(layer, nn.Conv1d)]
-        assert [layer.weight.shape for layer in found] == [layer.weight.shape for layer in theirs]
+        result = [layer for layer in ours.modules() if isinstance(layer, nn.Conv1d)]
+        assert [layer.weight.shape for layer in result] == [layer.weight.shape for layer in theirs]
         assert trainable_parameters(ours) * 9 < trainable_parameters(study)
 
     @pytest.mark.parametrize(("cell", "kind"), [("rnn", nn.RNN), ("lstm", nn.LSTM), ("gru", nn.GRU)])

@@ -41,13 +41,13 @@ def shapes(name, **options):
 
 def sizes(name, **options):
     """Sizes of the maps after each convolution and each pooling, in turn."""
-    found = []
+    result = []
     network = build(name, **options).to("meta").eval()
     for module in network.modules():
         if isinstance(module, nn.Conv1d | nn.Conv2d | nn.MaxPool1d | nn.MaxPool2d):
-            module.register_forward_hook(lambda _, __, output: found.append(tuple(output.shape[2:])))
+            module.register_forward_hook(lambda _, __, output: result.append(tuple(output.shape[2:])))
     network(torch.zeros(1, *registry.describe(name).input_shape, device="meta"))
-    return [size if len(size) > 1 else size[0] for size in found]
+    return [size if len(size) > 1 else size[0] for size in result]
 
 
 class TestLayers:

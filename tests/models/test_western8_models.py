@@ -17,8 +17,8 @@ def build(name, n_outputs=8, seed=0, **options):
 def shapes(name, n_outputs=8, input_shape=None, **options):
     """Return (channels, bands, frames) or (features,) of every layer."""
     input_shape = input_shape or registry.describe(name).input_shape
-    found = layers(build(name, n_outputs, input_shape=input_shape, **options), input_shape)
-    turned = (layer["shape"] for layer in found)
+    result = layers(build(name, n_outputs, input_shape=input_shape, **options), input_shape)
+    turned = (layer["shape"] for layer in result)
     return [(shape[0], shape[2], shape[1]) if len(shape) == 3 else tuple(shape) for shape in turned]
 
 

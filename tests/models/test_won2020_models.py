@@ -242,8 +242,8 @@ def options_of(text):
 
 @pytest.mark.parametrize(("name", "options"), SHAPES)
 def test_layers_have_the_published_shapes(name, options):
-    found = layers(build(name, **options_of(options)), (LENGTHS[name],))
-    assert [layer["shape"] for layer in found] == SHAPES[name, options]
+    result = layers(build(name, **options_of(options)), (LENGTHS[name],))
+    assert [layer["shape"] for layer in result] == SHAPES[name, options]
 
 
 def test_every_model_of_the_study_has_its_shapes_and_length_tested():
@@ -284,9 +284,9 @@ def test_musicnn_has_kernels_of_the_published_sizes_side_by_side(options, height
     ],
 )
 def test_a_segment_costs_as_much_as_derived(name, billions, others):
-    found = multiply_adds(build(name), (LENGTHS[name],)) - others
+    result = multiply_adds(build(name), (LENGTHS[name],)) - others
     digits = 1 if name == "self_attention" else 2
-    assert round(found / 1e9, digits) == billions
+    assert round(result / 1e9, digits) == billions
 
 
 class TestInput:
@@ -355,18 +355,18 @@ class TestLogMelSpectrogram:
     @pytest.mark.parametrize("n_mels", [96, 128])
     def test_values_are_those_of_double_precision(self, n_mels):
         samples = music()
-        found = log_mel_layer(n_mels)(torch.from_numpy(samples)[None])[0, 0]
-        assert found.dtype == torch.float32
-        np.testing.assert_allclose(found, decibels(mel_filters(n_mels) @ power(samples)), atol=2e-3)
+        result = log_mel_layer(n_mels)(torch.from_numpy(samples)[None])[0, 0]
+        assert result.dtype == torch.float32
+        np.testing.assert_allclose(result, decibels(mel_filters(n_mels) @ power(samples)), atol=2e-3)
 
     @settings(max_examples=20)
     @given(samples=st.integers(257, 4_000), seed=st.integers(0, 2**32 - 1), n_mels=st.sampled_from([96, 128]))
     def test_values_are_those_of_the_features(self, samples, seed, n_mels):
         noise = 0.1 * np.random.default_rng(seed).standard_normal(samples).astype(np.float32)
-        found = log_mel_layer(n_mels)(torch.from_numpy(noise)[None])[0, 0].numpy()
+        result = log_mel_layer(n_mels)(torch.from_numpy(noise)[None])[0, 0].numpy()
         expected = log_mel(noise, settings_of(n_mels))
         # A power that cancels almost to nothing has few correct digits left in single precision.
-        np.testing.assert_allclose(10 ** (found / 10), 10 ** (expected / 10), rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(10 ** (result / 10), 10 ** (expected / 10), rtol=1e-3, atol=1e-5)
 
     def test_one_of_128_filters_is_empty_and_stays_at_the_floor(self):
         empty = (log_mel_layer(128).filters == 0).all(dim=1)

@@ -38,7 +38,7 @@ MUSIC = {"layout": "folders", "path": "music"}
 
 
 def test_of_several_files_and_datasets(work):
-    told = problems(
+    message = problems(
         {
             "studies": [
                 study(work, "one", "dataset: gone\nfolds: {count: '5'}\nmodells: {}\n"),
@@ -49,16 +49,16 @@ def test_of_several_files_and_datasets(work):
             "datasets": {"music": MUSIC, "nowhere": {"layout": "folders", "path": "no/such/folder"}},
         }
     )
-    assert "folds.count" in told and "'5'" in told
-    assert "modells: this key is not known. Did you mean 'models'?" in told
-    assert "there is no file four.yaml" in told
-    assert "'musci' is not under `datasets`. Did you mean 'music'?" in told
-    assert "Did you mean 'psytrance_cnn'?" in told
-    assert "'no/such/folder' does not exist" in told
+    assert "folds.count" in message and "'5'" in message
+    assert "modells: this key is not known. Did you mean 'models'?" in message
+    assert "there is no file four.yaml" in message
+    assert "'musci' is not under `datasets`. Did you mean 'music'?" in message
+    assert "Did you mean 'psytrance_cnn'?" in message
+    assert "'no/such/folder' does not exist" in message
 
 
 def test_of_several_studies_of_one_dataset(work):
-    told = problems(
+    message = problems(
         {
             "studies": [
                 study(work, "folds", "dataset: music\nfolds: {count: 9}\nmodels: {psytrance_cnn: {}}\n"),
@@ -68,8 +68,8 @@ def test_of_several_studies_of_one_dataset(work):
             "datasets": {"music": MUSIC},
         }
     )  # fmt: skip
-    assert "9 folds" in told
-    assert "Did you mean 'dropout'?" in told
+    assert "9 folds" in message
+    assert "Did you mean 'dropout'?" in message
 
 
 @pytest.mark.parametrize("path", ["results/music", "results"])
@@ -82,14 +82,14 @@ def test_music_within_the_results(work, path):
 
 def test_results_within_the_class_folders(work):
     name = study(work, "own", "dataset: music\n")
-    told = problems({"studies": [name], "datasets": {"music": {"layout": "folders", "path": "."}}})
-    assert "holds the results folder" in told
+    message = problems({"studies": [name], "datasets": {"music": {"layout": "folders", "path": "."}}})
+    assert "holds the results folder" in message
 
 
 def test_a_wrong_config_still_tells_of_the_studies(work):
-    told = problems({"studies": [study(work, "own", "datset: music\n")], "limits": {"shard_size": 0}})
-    assert "limits.shard_size" in told
-    assert "datset: this key is not known" in told
+    message = problems({"studies": [study(work, "own", "datset: music\n")], "limits": {"shard_size": 0}})
+    assert "limits.shard_size" in message
+    assert "datset: this key is not known" in message
 
 
 def test_without_problems_the_catalogue_is_written(work):

@@ -61,8 +61,8 @@ def test_every_published_bar_has_its_number(study):
 
     [path] = [path for path in study.published if path.stem == "psytrance_folds"]
     known = set(zip(*pd.read_csv(path, dtype=str)[["experiment", "value"]].to_numpy().T, strict=True))
-    told = study.facts["experiments"]
-    ours = {(name, value) for name in PUBLISHED for value, *_ in told[name]["values"]}
+    message = study.facts["experiments"]
+    ours = {(name, value) for name in PUBLISHED for value, *_ in message[name]["values"]}
     assert ours == known
 
 

@@ -64,11 +64,11 @@ def plans(tmp_path_factory):
     config = read_yaml(HOME / "config.yaml") | {"studies": list(STUDIES)}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(work)
-        found = {
+        result = {
             size: validate_config(config | {"size": size}, home=HOME, look=True)[0].studies
             for size in ("full", "small")
         }
-    return {size: {name.removesuffix("-small"): plan for name, plan in each.items()} for size, each in found.items()}
+    return {size: {name.removesuffix("-small"): plan for name, plan in each.items()} for size, each in result.items()}
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +89,8 @@ def scores_of(study):
 
 def published(plan):
     """Return the values of experiments beside which something published stands."""
-    told = plan.facts
-    table = published_table(told["experiments"], told["settings"], scores_of(plan.settings.published))
+    message = plan.facts
+    table = published_table(message["experiments"], message["settings"], scores_of(plan.settings.published))
     return table[table[list(COLUMNS)].notna().any(axis=1)]
 
 
@@ -165,11 +165,11 @@ class TestBothSizes:
     def test_no_published_number_that_tables_have_a_place_for_is_lost(self, full, study):
         scores, places = scores_of(study), list(COLUMNS.values())
         has_place = pd.MultiIndex.from_frame(scores[["role", "level", "metric"]]).isin(places)
-        wanted = scores[has_place & scores["score"].notna()].drop_duplicates(
+        target = scores[has_place & scores["score"].notna()].drop_duplicates(
             ["experiment", "model", "axis", "value", "role", "level", "metric"]
         )
-        found = published(full[study])[list(COLUMNS)].melt()["value"].dropna()
-        assert sorted(found) == sorted(wanted["score"])
+        result = published(full[study])[list(COLUMNS)].melt()["value"].dropna()
+        assert sorted(result) == sorted(target["score"])
 
 
 def test_every_kind_of_figure_is_drawn_by_some_study(full):
@@ -190,11 +190,11 @@ def test_every_kind_of_figure_is_drawn_by_some_study(full):
 )
 @pytest.mark.parametrize("size", ["full", "small"])
 def test_published_numbers_stand_beside_so_many_values(plans, size, study, values):
-    found = Counter(published(plans[size][study])["experiment"])
+    result = Counter(published(plans[size][study])["experiment"])
     if size == "full":
-        assert found == values
+        assert result == values
     else:  # with fewer values
-        assert found.keys() == values.keys() and found <= Counter(values)
+        assert result.keys() == values.keys() and result <= Counter(values)
 
 
 class TestPublishedNumbers:

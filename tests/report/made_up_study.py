@@ -102,7 +102,7 @@ def study(names: list[str]) -> page.Study:
 
 def confusion_browser(names: list[str], ids: list[str]) -> ConfusionBrowser:
     """Every track is of another class, and taken for the next one."""
-    said = [(number, (number + 1) % len(names)) for number in range(len(ids))]
+    output = [(number, (number + 1) % len(names)) for number in range(len(ids))]
     slices = [SliceAnswer(2.0, 0, 0.4), SliceAnswer(4.5, 1, 0.9)]
     return ConfusionBrowser(
         names[0],
@@ -110,10 +110,10 @@ def confusion_browser(names: list[str], ids: list[str]) -> ConfusionBrowser:
         names,
         "True class",
         "Predicted class",
-        {cell: [(track, 0.87)] for track, cell in zip(ids, said, strict=True)},
+        {cell: [(track, 0.87)] for track, cell in zip(ids, output, strict=True)},
         {
             track: Answer(names[true], names[predicted], 0.87, slices)
-            for track, (true, predicted) in zip(ids, said, strict=True)
+            for track, (true, predicted) in zip(ids, output, strict=True)
         },
         frozenset((number, number) for number in range(len(names))),
         names,

@@ -42,20 +42,20 @@ def html(name, **words):
 
 def rendered(text, **words):
     """Return a caption as Snakemake's report turns it into HTML."""
-    told = (
+    message = (
         Environment(trim_blocks=True, lstrip_blocks=True)
         .from_string(text)
         .render(snakemake={"params": {"words": words}})
     )
-    return publish_parts(told, writer="html", settings_overrides={"report_level": 1})["body"]
+    return publish_parts(message, writer="html", settings_overrides={"report_level": 1})["body"]
 
 
 @pytest.mark.parametrize("shown", SHOWN, ids=lambda shown: "-".join(shown.values()))
 def test_a_figure_has_a_title_a_caption_and_a_section(shown):
     assert title_of(shown, STUDY)
     assert caption_of(shown, STUDY).endswith(".")
-    told = html("figure.rst", **rst_of(shown, STUDY))
-    assert "system-message" not in told and title_of(shown, STUDY) in told and "Study: Tiny." in told
+    message = html("figure.rst", **rst_of(shown, STUDY))
+    assert "system-message" not in message and title_of(shown, STUDY) in message and "Study: Tiny." in message
     assert section_of(shown) in {table.section for table in TABLES.values()} | {
         "Dataset analysis", "Network inputs", "Architecture",
     }  # fmt: skip
@@ -82,10 +82,10 @@ def test_the_protocol_is_told_of_what_is_of_one_and_a_stand_in_of_what_is():
 
 def test_names_stay_text():
     study = STUDY | {"title": HOSTILE, "protocols": {"albums": {"title": HOSTILE}}}
-    told = html("figure.rst", **rst_of({"kind": "confusion", "level": "track"}, study))
+    message = html("figure.rst", **rst_of({"kind": "confusion", "level": "track"}, study))
     tame = html("figure.rst", **rst_of({"kind": "confusion", "level": "track"}, STUDY))
-    assert told.count("<") == tame.count("<")
-    assert "`x`_ *y* |z| ``w`` \\ :raw:`&lt;b&gt;` .. raw:: html" in " ".join(told.split())
+    assert message.count("<") == tame.count("<")
+    assert "`x`_ *y* |z| ``w`` \\ :raw:`&lt;b&gt;` .. raw:: html" in " ".join(message.split())
 
 
 def test_captions_are_rst():
@@ -93,8 +93,8 @@ def test_captions_are_rst():
     captions |= {
         path.name: html(path.name, title="t", caption="c", study="s", protocol="") for path in CAPTIONS.glob("*.rst")
     }
-    for name, told in captions.items():
-        assert "system-message" not in told and told.endswith(".</p>\n"), name
+    for name, message in captions.items():
+        assert "system-message" not in message and message.endswith(".</p>\n"), name
 
 
 def test_a_table_that_people_read_has_all_its_words_and_its_columns_exist():

@@ -36,19 +36,19 @@ TRACKS = [
 
 
 def test_a_track_is_in_the_cell_of_its_class_and_its_vote_the_surest_first():
-    heard = confusion_browser([run_of(pd.concat(TRACKS))], "caption")
-    assert {cell: [track for track, _ in tracks] for cell, tracks in heard.cells.items()} == {
+    prepared = confusion_browser([run_of(pd.concat(TRACKS))], "caption")
+    assert {cell: [track for track, _ in tracks] for cell, tracks in prepared.cells.items()} == {
         (0, 0): ["t0"],
         (1, 0): ["t2", "t1"],
     }
-    answer = heard.answers["t1"]
+    answer = prepared.answers["t1"]
     assert (answer.true, answer.predicted, answer.probability) == ("b", "a", pytest.approx(0.5))
     assert [(each.begin_s, each.predicted) for each in answer.slices] == [(0.0, 0), (2.5, 0), (5.0, 1)]
 
 
 def test_mistakes_are_wanted_before_what_is_right():
-    heard = confusion_browser([run_of(pd.concat(TRACKS))], "caption")
-    assert list(heard.candidates()) == ["t2", "t1", "t0"]
+    prepared = confusion_browser([run_of(pd.concat(TRACKS))], "caption")
+    assert list(prepared.candidates()) == ["t2", "t1", "t0"]
 
 
 def test_runs_that_diverged_and_later_rounds_are_left_out():
@@ -59,18 +59,18 @@ def test_runs_that_diverged_and_later_rounds_are_left_out():
 
 def test_a_cell_lists_so_many_tracks_and_counts_all():
     many = pd.concat([slices(f"t{number:03d}", "a", [SURE]) for number in range(LISTED + 20)])
-    heard = confusion_browser([run_of(many)], "caption")
-    assert len(heard.cells[0, 0]) == LISTED + 20
-    assert len(list(heard.candidates())) == LISTED
+    prepared = confusion_browser([run_of(many)], "caption")
+    assert len(prepared.cells[0, 0]) == LISTED + 20
+    assert len(list(prepared.candidates())) == LISTED
 
 
 def test_tags_are_found_missed_or_wrongly_given():
     rows = pd.concat([tagged("t0", ["a", "b"], [0.9, 0.2, 0.7]), tagged("t1", [], [0.1, 0.2, 0.3])])
-    heard = confusion_browser([run_of(rows, tags=True)], "caption")
-    assert heard.rows == CLASSES and heard.columns == ["true positive", "missed", "false positive"]
-    assert heard.cells == {(0, 0): [("t0", 0.9)], (1, 1): [("t0", 0.2)], (2, 2): [("t0", 0.7)]}
-    assert (heard.answers["t0"].true, heard.answers["t0"].predicted) == ("a, b", "a, c")
-    assert heard.answers["t1"].true == "none"
+    prepared = confusion_browser([run_of(rows, tags=True)], "caption")
+    assert prepared.rows == CLASSES and prepared.columns == ["true positive", "missed", "false positive"]
+    assert prepared.cells == {(0, 0): [("t0", 0.9)], (1, 1): [("t0", 0.2)], (2, 2): [("t0", 0.7)]}
+    assert (prepared.answers["t0"].true, prepared.answers["t0"].predicted) == ("a, b", "a, c")
+    assert prepared.answers["t1"].true == "none"
 
 
 answers = st.lists(
@@ -79,15 +79,15 @@ answers = st.lists(
 
 
 @given(answers, st.integers(0, 2), st.floats(1, 30), st.floats(1, 300))
-def test_an_excerpt_lies_inside_the_track(said, predicted, seconds, whole):
-    begin = excerpt_start(said, predicted, seconds, whole)
+def test_an_excerpt_lies_inside_the_track(output, predicted, seconds, whole):
+    begin = excerpt_start(output, predicted, seconds, whole)
     assert 0 <= begin <= max(0.0, whole - seconds)
 
 
 def test_an_excerpt_holds_what_spoke_for_the_answer():
-    said = [SliceAnswer(0.0, 0, 0.9), SliceAnswer(30.0, 1, 0.6), SliceAnswer(33.0, 1, 0.6), SliceAnswer(80.0, 1, 0.9)]
-    assert excerpt_start(said, 1, 10.0, 100.0) == 30.0
-    assert excerpt_start(said, 2, 10.0, 100.0) == 45.0
+    output = [SliceAnswer(0.0, 0, 0.9), SliceAnswer(30.0, 1, 0.6), SliceAnswer(33.0, 1, 0.6), SliceAnswer(80.0, 1, 0.9)]
+    assert excerpt_start(output, 1, 10.0, 100.0) == 30.0
+    assert excerpt_start(output, 2, 10.0, 100.0) == 45.0
     assert excerpt_start((), None, 10.0, 4.0) == 0.0
 
 

@@ -16,7 +16,7 @@ STUDY = {
 }
 
 
-def told(model="psytrance_cnn", **settings):
+def methods_of(model="psytrance_cnn", **settings):
     given = InputSettings.model_validate(settings).model_dump()
     facts = {"model": model, "audio": AUDIO, "input": given, "training": TRAINING, "epochs": 20, "steps": 300}
     return methods(STUDY, facts | {"precision": "float32", "device": "cpu"})
@@ -33,15 +33,15 @@ def inputs():
 
 @pytest.mark.parametrize("given", list(inputs()), ids=lambda given: "-".join(each["kind"] for each in given.values()))
 def test_every_input_can_be_told(given):
-    data, training = told(**given)
+    data, training = methods_of(**given)
     assert data.endswith(".") and training.endswith(".")
     assert "None" not in data + training
 
 
 def test_the_words_for_an_input_of_each_study():
-    data, _ = told()
+    data, _ = methods_of()
     assert "Up to 30 slices of 128 frames (2.56 s) around the middle of each track were turned into 128-band" in data
-    data, _ = told(
+    data, _ = methods_of(
         front_end={"kind": "logmel", "sample_rate": 22_050, "hop": 512, "reference": "max"},
         segments={"kind": "random_offset"},
         peak=True,
@@ -52,21 +52,21 @@ def test_the_words_for_an_input_of_each_study():
         "(2,048-sample Hann window, hop 512 samples at 22,050 Hz, 0 to 11,025 Hz), each scaled to a peak of 1. "
         "Each value was standardised by its mean and deviation in the training slices."
     )
-    data, _ = told(front_end={"kind": "stft"}, segments={"kind": "sliding"})
+    data, _ = methods_of(front_end={"kind": "stft"}, segments={"kind": "sliding"})
     assert "The first 18 slices of 3 s of each track, one every 1.5 s, were turned into magnitudes of 513" in data
 
 
 def test_a_brightness_that_is_always_zero_is_said_to_be():
-    literal, _ = told(front_end={"kind": "maps", "brightness_hz": 15_000}, segments={"kind": "sliding"})
-    usual, _ = told(front_end={"kind": "maps"}, segments={"kind": "sliding"})
+    literal, _ = methods_of(front_end={"kind": "maps", "brightness_hz": 15_000}, segments={"kind": "sliding"})
+    usual, _ = methods_of(front_end={"kind": "maps"}, segments={"kind": "sliding"})
     assert "Brightness is 0" in literal and "Brightness" not in usual
 
 
 def test_what_is_fitted_was_not_trained_for_epochs():
     descriptors = {"front_end": {"kind": "descriptors"}, "segments": {"kind": "whole"}}
-    _, training = told("random_forest", **descriptors)
+    _, training = methods_of("random_forest", **descriptors)
     assert "fitted to all training slices at once" in training and "epochs" not in training
-    _, training = told("ann", **descriptors)
+    _, training = methods_of("ann", **descriptors)
     assert "20 epochs of 15 steps with adam" in training
 
 
@@ -75,7 +75,7 @@ def test_a_study_without_runs_tells_its_description_alone():
 
 
 @pytest.mark.parametrize(
-    ("asked", "words"),
+    ("settings_", "words"),
     [
         (
             {"count": 10, "validation": True},
@@ -90,5 +90,5 @@ def test_a_study_without_runs_tells_its_description_alone():
         ({"group": False}, "without regard to groups"),
     ],
 )
-def test_every_way_to_divide_tracks_can_be_told(asked, words):
-    assert words in division(FoldSettings(**asked).model_dump())
+def test_every_way_to_divide_tracks_can_be_told(settings_, words):
+    assert words in division(FoldSettings(**settings_).model_dump())

@@ -89,10 +89,10 @@ def test_what_the_script_reads_is_json_that_no_name_can_leave():
         r'<script type="application/json" id="page-data">(.*?)</script>', html_of(study(HOSTILE)), re.S
     )
     assert "<" not in content
-    told = json.loads(content)
-    assert {each["title"] for each in told["tracks"].values()} == {printable(name) for name in HOSTILE}
-    assert set(told["clips"]) == set(told["tracks"])
-    assert told["panels"][0]["cells"]["0,1"] == {"count": 1, "tracks": [[f"{0:016x}", 87]]}
+    message = json.loads(content)
+    assert {each["title"] for each in message["tracks"].values()} == {printable(name) for name in HOSTILE}
+    assert set(message["clips"]) == set(message["tracks"])
+    assert message["panels"][0]["cells"]["0,1"] == {"count": 1, "tracks": [[f"{0:016x}", 87]]}
 
 
 def test_control_and_direction_characters_never_reach_the_page():
@@ -102,10 +102,10 @@ def test_control_and_direction_characters_never_reach_the_page():
 
 def test_sections_come_in_the_promised_order():
     html = html_of(study(TAME))
-    wanted = ["data", "leakage", "results", "experiments", "confusion", "holdout", "label_issues", "map", "slices"]
-    wanted += ["architecture", "methods", "cost"]
-    assert anchors(html) == wanted
-    assert re.findall(r'<a href="#(\w+)"', html) == wanted
+    expected = ["data", "leakage", "results", "experiments", "confusion", "holdout", "label_issues", "map", "slices"]
+    expected += ["architecture", "methods", "cost"]
+    assert anchors(html) == expected
+    assert re.findall(r'<a href="#(\w+)"', html) == expected
 
 
 def test_what_the_accuracy_rests_on_is_read_before_it():
@@ -185,9 +185,9 @@ def test_diverged_runs_are_said(diverged, words):
 
 
 def test_what_settings_share_waits_behind_what_they_differ_in():
-    told = text(html_of(study(TAME)))
-    assert "Options that differ between the settings" in told
-    assert "Options that all settings share (1)" in told
+    message = text(html_of(study(TAME)))
+    assert "Options that differ between the settings" in message
+    assert "Options that all settings share (1)" in message
     alone = {"name 0": pd.DataFrame({"dropout": [0.2, 0.5], "batch": 300}, index=["a", "b"])}
     assert "The settings differ only in dropout." in text(html_of(dataclasses.replace(study(TAME), compared=alone)))
 

@@ -27,28 +27,28 @@ def pitch(samples):
     return spectrum.argmax() * RATE / len(samples)
 
 
-def heard(clip):
+def samples_of(clip):
     samples, rate = soundfile.read(io.BytesIO(cut_clip(clip)))
     assert rate == RATE
     return samples
 
 
 def test_it_is_the_track_from_where_it_begins(track):
-    samples = heard(Clip(track, 7.0, 4.0))
+    samples = samples_of(Clip(track, 7.0, 4.0))
     assert len(samples) == 4 * RATE
     assert pitch(samples[: RATE // 2]) == pytest.approx(300 + 100 * 7.25, abs=30)
     assert pitch(samples[-RATE // 2 :]) == pytest.approx(300 + 100 * 10.75, abs=30)
 
 
 def test_its_ends_are_faded(track):
-    samples, edge = heard(Clip(track, 7.0, 4.0)), round(FADE_S * RATE / 8)
+    samples, edge = samples_of(Clip(track, 7.0, 4.0)), round(FADE_S * RATE / 8)
     assert np.abs(samples[:edge]).max() < 0.1 and np.abs(samples[-edge:]).max() < 0.1
     assert np.abs(samples[4 * edge : -4 * edge]).max() > 0.35
 
 
 @pytest.mark.parametrize(("begin", "seconds"), [(19.0, 4.0), (0.0, 60.0)])
 def test_beyond_the_end_it_is_moved_or_cut(track, begin, seconds):
-    assert len(heard(Clip(track, begin, seconds))) == min(seconds, 20) * RATE
+    assert len(samples_of(Clip(track, begin, seconds))) == min(seconds, 20) * RATE
 
 
 def test_the_same_excerpt_has_the_same_bytes_and_name(track):

@@ -37,8 +37,8 @@ def written(tmp_path):
 
 def urls(html: str) -> set[str]:
     data = json.loads(re.search(r'id="page-data">(.*?)</script>', html, re.S)[1])
-    found = {value for _, value in re.findall(r'(src|href)="([^"#]+)"', html)}
-    return found | {clip["url"] for clip in data["clips"].values()}
+    result = {value for _, value in re.findall(r'(src|href)="([^"#]+)"', html)}
+    return result | {clip["url"] for clip in data["clips"].values()}
 
 
 def test_all_that_the_page_shows_lies_beside_it_and_nothing_else(written):

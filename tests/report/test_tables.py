@@ -10,7 +10,7 @@ from genreflow.report import tables
 
 
 @pytest.mark.parametrize(
-    ("written", "wanted"),
+    ("written", "expected"),
     [
         (registry.percent(0.69421), "69.4"),
         (registry.interval(0.694, 0.661, 0.725), "69.4 [66.1, 72.5]"),
@@ -29,8 +29,8 @@ from genreflow.report import tables
         (registry.text("a\x1b[0m\u202e"), "a\ufffd[0m\ufffd"),
     ],
 )
-def test_formats(written, wanted):
-    assert written == wanted
+def test_formats(written, expected):
+    assert written == expected
 
 
 def test_columns_that_are_missing_or_silent_are_left_out():

@@ -196,9 +196,9 @@ class TestTagging:
         table = scores["tagging"].query(
             "model == 'tagging_waveform_rnn' and value == 'lstm' and item == 'Metrics table'"
         )
-        found = table.set_index("metric")["score"]
-        assert found["recall_class_0"] == 1
-        assert found["precision_class_0"] == found["binary_accuracy"]
+        result = table.set_index("metric")["score"]
+        assert result["recall_class_0"] == 1
+        assert result["precision_class_0"] == result["binary_accuracy"]
 
     def test_the_last_table_is_of_the_validation_clips(self, scores):
         """Its accuracies are those of Table 4.1, cut where those are rounded."""

@@ -145,10 +145,10 @@ def ran(cluster, built, tmp_path_factory) -> tuple[Project, list[SlurmJob]]:
 
 def test_products_are_those_of_a_local_run(ran, built):
     project, _ = ran
-    mine, wanted = project.hashes(), built.hashes()
-    equal = len(mine.items() & wanted.items())
-    print(f"\n{len(wanted)} products without Slurm, {len(mine)} with it, {equal} of them the same bytes")
-    assert mine == wanted
+    own, expected = project.hashes(), built.hashes()
+    equal = len(own.items() & expected.items())
+    print(f"\n{len(expected)} products without Slurm, {len(own)} with it, {equal} of them the same bytes")
+    assert own == expected
 
 
 def test_every_job_was_one_that_slurm_completed(ran):
@@ -201,11 +201,10 @@ def test_the_demo_ends_in_the_products_of_a_local_run(cluster, tmp_path):
     code, printed = sent.run(*PROFILE)
     table("The demo through profiles/slurm", [job for job in cluster.jobs() if job.number > since])
     assert code == 0, printed
-    mine, wanted = sent.hashes(), local.hashes()
-    print(
-        f"\n{len(wanted)} products without Slurm, {len(mine.items() & wanted.items())} of them the same bytes with it"
-    )
-    assert mine == wanted
+    own, expected = sent.hashes(), local.hashes()
+    equal = len(own.items() & expected.items())
+    print(f"\n{len(expected)} products without Slurm, {equal} of them the same bytes with it")
+    assert own == expected
 
 
 @pytest.mark.slow
@@ -287,13 +286,13 @@ def test_a_cancelled_job_a_killed_one_and_a_lost_node_end_in_the_same_weights(cl
         def next_victim(*but: int) -> SlurmJob:
             """Return a training that has written a checkpoint, other than these."""
 
-            def found() -> list[SlurmJob]:
+            def finished() -> list[SlurmJob]:
                 assert head.poll() is None, head.communicate()[0]
                 jobs = [job for job in running(cluster, since) if job.number not in but]
                 return [job for job in jobs if has_checkpoint(untrained, job)]
 
-            cluster.wait(found, PATIENCE_S, "a training with a checkpoint")
-            return found()[0]
+            cluster.wait(finished, PATIENCE_S, "a training with a checkpoint")
+            return finished()[0]
 
         cancelled = next_victim()
         cluster.cancel(cancelled.number)

@@ -186,8 +186,10 @@ class PretendCluster:
 
     def jobs(self) -> list[SlurmJob]:
         """Return every job there has been, the first first."""
-        told = _said("scontrol", "show", "job", "--all", "--details", "--oneliner")
-        return sorted((_job(line) for line in told.splitlines() if line.startswith("JobId=")), key=lambda j: j.number)
+        listing = _said("scontrol", "show", "job", "--all", "--details", "--oneliner")
+        return sorted(
+            (_job(line) for line in listing.splitlines() if line.startswith("JobId=")), key=lambda j: j.number
+        )
 
     def cancel(self, *numbers: int) -> None:
         """Cancel jobs as a user or an operator would."""
@@ -307,23 +309,23 @@ class PretendCluster:
 
 
 def _job(line: str) -> SlurmJob:
-    told = dict(word.split("=", 1) for word in line.split() if "=" in word)
-    gpus = [part.rpartition("=")[2] for part in told["TRES"].split(",") if part.startswith("gres/gpu=")]
-    asked = [told.get("TresPerJob", ""), told.get("TresPerNode", "")]
-    gpus += [word.rpartition(":")[2] for word in asked if "gpu" in word]
-    rule, _, wildcards = told.get("Comment", "").removeprefix("rule_").partition("_wildcards_")
+    message = dict(word.split("=", 1) for word in line.split() if "=" in word)
+    gpus = [part.rpartition("=")[2] for part in message["TRES"].split(",") if part.startswith("gres/gpu=")]
+    options = [message.get("TresPerJob", ""), message.get("TresPerNode", "")]
+    gpus += [word.rpartition(":")[2] for word in options if "gpu" in word]
+    rule, _, wildcards = message.get("Comment", "").removeprefix("rule_").partition("_wildcards_")
     return SlurmJob(
-        number=int(told["JobId"]),
+        number=int(message["JobId"]),
         rule=rule,
         wildcards=wildcards,
-        state=told["JobState"],
-        partition=told["Partition"],
-        node=told.get("NodeList", ""),
-        cpus=int(told["NumCPUs"]),
-        memory_mb=_megabytes(told.get("MinMemoryNode", "0")),
-        minutes=_minutes(told["TimeLimit"]),
+        state=message["JobState"],
+        partition=message["Partition"],
+        node=message.get("NodeList", ""),
+        cpus=int(message["NumCPUs"]),
+        memory_mb=_megabytes(message.get("MinMemoryNode", "0")),
+        minutes=_minutes(message["TimeLimit"]),
         gpus=int(gpus[0]) if gpus else 0,
-        runs=1 + int(told["Restarts"]),
+        runs=1 + int(message["Restarts"]),
     )
 
 

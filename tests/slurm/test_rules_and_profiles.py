@@ -27,9 +27,9 @@ def rules(tmp_path_factory) -> dict[str, dict]:
     command = [sys.executable, str(Path(__file__).with_name("parsed_rules.py")), str(HOME / "Snakefile"), *settings]
     environment = {**os.environ, "PYTHONPATH": str(HOME)}
     folder = tmp_path_factory.mktemp("parsed")
-    told = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert told.returncode == 0, told.stderr
-    return json.loads(told.stdout.splitlines()[-1])
+    message = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert message.returncode == 0, message.stderr
+    return json.loads(message.stdout.splitlines()[-1])
 
 
 def profile(name: str) -> dict:
@@ -83,10 +83,10 @@ def test_snakemake_plans_a_run_with_a_profile(tiny, name):
     code, printed = tiny.run("--workflow-profile", name, "--dry-run", "--quiet", "host")
     assert code == 0, printed
     [training, *_] = re.findall(r"^rule train_run:\n(?:    .*\n)+", printed, re.M)
-    asked = dict(re.findall(r"(\w+)=(\d+)", training.partition("resources:")[2]))
-    assert asked["gpu"] == "1"
-    assert int(asked["mem_mb"]) > 1000
-    assert int(asked["runtime"]) > 10
+    options = dict(re.findall(r"(\w+)=(\d+)", training.partition("resources:")[2]))
+    assert options["gpu"] == "1"
+    assert int(options["mem_mb"]) > 1000
+    assert int(options["runtime"]) > 10
 
 
 def test_no_gpu_is_asked_for_where_none_is_used(tiny):
@@ -168,12 +168,12 @@ def test_jobs_become_jobs_of_kubernetes(tmp_path, kubectl):
     done = subprocess.run([*command, "--latency-wait", "1"], cwd=work, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     made = [json.loads(file.read_text()) for file in sorted(kubectl.iterdir())]
-    asked = sorted(
+    options = sorted(
         (container["resources"]["requests"]["memory"], container["resources"]["limits"].get("nvidia.com/gpu", "0"))
         for job in made
         for container in job["spec"]["template"]["spec"]["containers"]
     )
-    assert asked == [("1000M", "1"), ("500M", "0"), ("500M", "1")]
+    assert options == [("1000M", "1"), ("500M", "0"), ("500M", "1")]
     pods = [job["spec"]["template"]["spec"] for job in made]
     assert {pod["activeDeadlineSeconds"] for pod in pods} == {420}
     assert {pod["containers"][0]["resources"]["requests"]["cpu"] for pod in pods} == {"2"}

@@ -23,11 +23,11 @@ def arrays(n=20):
     }
 
 
-def assert_same(found, expected):
-    assert list(found) == sorted(expected)
+def assert_same(result, expected):
+    assert list(result) == sorted(expected)
     for name, array in expected.items():
-        assert found[name].dtype.kind == array.dtype.kind
-        np.testing.assert_array_equal(found[name], array)
+        assert result[name].dtype.kind == array.dtype.kind
+        np.testing.assert_array_equal(result[name], array)
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def test_arrays_and_header_come_back(shard):
 @pytest.mark.parametrize("n", [0, 1])
 def test_a_shard_may_have_no_rows_or_one(tmp_path, n):
     write_shard(tmp_path / "x.h5", arrays(n), HEADER)
-    found = read_shard(tmp_path / "x.h5", "maps")
-    assert_same(found, arrays(n))
-    assert found["array"].shape == (n, 8, 128)
+    result = read_shard(tmp_path / "x.h5", "maps")
+    assert_same(result, arrays(n))
+    assert result["array"].shape == (n, 8, 128)
 
 
 def test_the_same_arrays_are_the_same_bytes(shard):
@@ -61,10 +61,10 @@ def test_rows_are_read_in_the_order_asked_for(tmp_path_factory, rows):
     path = tmp_path_factory.getbasetemp() / "rows.h5"
     if not path.exists():
         write_shard(path, arrays(), HEADER)
-    found = read_shard(path, "maps", ["slice", "array"], np.array(rows, int))
-    assert list(found) == ["slice", "array"]
-    assert found["slice"].tolist() == rows
-    np.testing.assert_array_equal(found["array"], arrays()["array"][np.array(rows, int)])
+    result = read_shard(path, "maps", ["slice", "array"], np.array(rows, int))
+    assert list(result) == ["slice", "array"]
+    assert result["slice"].tolist() == rows
+    np.testing.assert_array_equal(result["array"], arrays()["array"][np.array(rows, int)])
 
 
 def test_a_slice_of_rows_is_read(shard):
@@ -99,11 +99,11 @@ def test_a_flipped_bit_anywhere_is_noticed_or_has_no_effect(tmp_path):
         damaged[place] ^= 1 << (place % 8)
         (tmp_path / "x.h5").write_bytes(damaged)
         try:
-            found, header = read_shard(tmp_path / "x.h5", "maps"), read_header(tmp_path / "x.h5")
+            result, header = read_shard(tmp_path / "x.h5", "maps"), read_header(tmp_path / "x.h5")
         except UserError:
             noticed += 1
         else:
-            assert_same(found, few)
+            assert_same(result, few)
             assert header == Header("maps", "a-key", facts={"shape": [8, 128]})
     assert noticed > 100
 

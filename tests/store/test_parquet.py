@@ -59,7 +59,7 @@ def test_no_flipped_bit_anywhere_goes_unnoticed(tmp_path, seed):
     rows = {"track_id": [f"{n:016x}" for n in range(20)], "label": ["goa", None] * 10, "start_s": np.arange(20.0)}
     table = pa.table(rows | {"array": array_column(np.arange(80, dtype=np.float16).reshape(20, 2, 2))})
     write_table(path, table, header)
-    content, told = path.read_bytes(), 0
+    content, message = path.read_bytes(), 0
     for place in np.random.default_rng(seed).choice(8 * len(content), 400, replace=False):
         damaged = bytearray(content)
         damaged[place // 8] ^= 1 << place % 8
@@ -68,8 +68,8 @@ def test_no_flipped_bit_anywhere_goes_unnoticed(tmp_path, seed):
             assert read_table(path, "slices").equals(table)
             assert read_header(path) == header
         except UserError:
-            told += 1
-    assert told > 350
+            message += 1
+    assert message > 350
 
 
 def test_other_files_are_refused_in_plain_words(tmp_path):

@@ -185,8 +185,8 @@ def test_tags_can_be_learnt():
 def test_the_catalogue_knows_what_will_be_made(tmp_path, corpus):
     settings = Synthetic(layout="synthetic", corpus=corpus, tracks_per_class=2, seconds=5.0)
     tracks = plan(tracks_per_class=2, seconds=5.0, seed=0, corpus=corpus)
-    found = find(settings)
-    assert [(t.path.decode(), t.label, t.tags, t.split, t.group) for t in found.tracks] == [
+    result = find(settings)
+    assert [(t.path.decode(), t.label, t.tags, t.split, t.group) for t in result.tracks] == [
         (t.path, t.label, t.tags, t.split, t.group) for t in tracks
     ]
     table = refresh(settings, tmp_path / "catalog.parquet", raw=tmp_path / "raw")

@@ -89,9 +89,9 @@ def test_what_is_in_front_can_be_heard(sounds):
     low, high = {}, {}
     for track, mono in sounds:
         power, frequencies = np.abs(rfft(mono)) ** 2, np.fft.rfftfreq(len(mono), 1 / 44_100)
-        for found, part in ((low, frequencies < 120), (high, frequencies > 8_000)):
-            found.setdefault(track.label, []).append(10 * np.log10(power[part].sum() / power.sum() + 1e-9))
-    low, high = ({label: np.mean(shares) for label, shares in found.items()} for found in (low, high))
+        for result, part in ((low, frequencies < 120), (high, frequencies > 8_000)):
+            result.setdefault(track.label, []).append(10 * np.log10(power[part].sum() / power.sum() + 1e-9))
+    low, high = ({label: np.mean(shares) for label, shares in result.items()} for result in (low, high))
     assert min(low["hiphop"], low["reggae"], low["rnb"], low["dance"]) > max(low["country"], low["classical"])
     assert min(high["disco"], high["dance"]) > max(high["reggae"], high["hiphop"], high["blues"])
     assert low["classical"] == min(low.values()), "it has no drums"

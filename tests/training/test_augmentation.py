@@ -110,10 +110,10 @@ class TestShift:
     def test_a_slice_goes_around_in_time_as_a_whole(self, shape, front_end):
         inputs, _ = batch_of(200, shape)
         shifted = augmented(inputs, front_end=front_end, shift=0.25)[0]
-        found = set()
+        result = set()
         for one, other in zip(inputs, shifted, strict=True):
-            found.update(by for by in range(-10, 10) if torch.equal(one.roll(by, -1), other))
-        assert found == set(range(-5, 6))
+            result.update(by for by in range(-10, 10) if torch.equal(one.roll(by, -1), other))
+        assert result == set(range(-5, 6))
 
 
 class TestMasks:
@@ -265,9 +265,9 @@ class TestMixup:
 
 
 def test_all_that_does_not_suit_is_said_at_once():
-    asked = TrainingSettings(shift=0.1, mask_bands=0.1, gain=3.0, noise=0.1, mixup=0.2, crop=10)
+    order = TrainingSettings(shift=0.1, mask_bands=0.1, gain=3.0, noise=0.1, mixup=0.2, crop=10)
     with pytest.raises(Problems, match="Augmentation of descriptors slices") as caught:
-        Augment(asked, Descriptors())
+        Augment(order, Descriptors())
     assert [problem.partition(":")[0] for problem in caught.value.problems] == [
         "shift",
         "gain",
@@ -276,7 +276,7 @@ def test_all_that_does_not_suit_is_said_at_once():
         "crop",
     ]
     with pytest.raises(Problems, match=r"mask_bands: a waveform has no bands\. Leave it out"):
-        Augment(asked, "waveform")
+        Augment(order, "waveform")
 
 
 @pytest.mark.parametrize("front_end", [LogMel(scale="frame_minmax"), LogMel(reference="max"), MusicMaps()])

@@ -19,9 +19,9 @@ def checkpoints(tmp_path):
 
 
 def test_the_newest_state_comes_back(checkpoints):
-    found = checkpoints.load()
-    assert found["step"] == 2 and found["rows"] == [{"loss": 0.5}]
-    assert torch.equal(found["weights"]["w"], torch.full((1_000,), 2.0))
+    actual = checkpoints.load()
+    assert actual["step"] == 2 and actual["rows"] == [{"loss": 0.5}]
+    assert torch.equal(actual["weights"]["w"], torch.full((1_000,), 2.0))
 
 
 def test_the_state_of_another_run_is_none(checkpoints, tmp_path):
@@ -63,11 +63,11 @@ def test_two_jobs_of_one_run_do_not_stand_in_each_others_way(tmp_path):
 
     with ThreadPoolExecutor(2) as pool:
         jobs = [pool.submit(train) for _ in range(2)]
-        found = []
+        actual = []
         while not all(job.done() for job in jobs):
-            found.append(Checkpoints(tmp_path, "a-key").load())
+            actual.append(Checkpoints(tmp_path, "a-key").load())
     for job in jobs:
         job.result()
-    assert len(found) > 10 and None not in found
+    assert len(actual) > 10 and None not in actual
     assert Checkpoints(tmp_path, "a-key").load()["step"] == 99
     assert {path.name for path in tmp_path.iterdir()} == {LAST, PREVIOUS}

@@ -100,8 +100,8 @@ def test_it_is_fitted_to_the_standardised_training_slices(study, run, model, est
     (train, targets), (test, _) = slices(study, "train"), slices(study, "test")
     mean, deviation = train.mean(axis=0), train.std(axis=0)
     estimator.fit((train - mean) / deviation, targets)
-    wanted = estimator.predict_proba((test - mean) / deviation)
-    np.testing.assert_allclose(table[["p0", "p1", "p2"]], wanted, atol=1e-5)
+    expected = estimator.predict_proba((test - mean) / deviation)
+    np.testing.assert_allclose(table[["p0", "p1", "p2"]], expected, atol=1e-5)
 
 
 def test_support_vectors_are_calibrated_on_whole_tracks(study, run, monkeypatch):
@@ -109,9 +109,9 @@ def test_support_vectors_are_calibrated_on_whole_tracks(study, run, monkeypatch)
 
     def held_out(targets, groups, n):
         seen.append(groups)
-        return found(targets, groups, n)
+        return result(targets, groups, n)
 
-    found = classical.held_out
+    result = classical.held_out
     monkeypatch.setattr(classical, "held_out", held_out)
     run("svm")
     [groups] = seen

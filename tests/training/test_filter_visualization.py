@@ -62,18 +62,18 @@ def test_channels_are_activated_more_than_to_any_random_input(slices, ascent):
     random = np.concatenate([usual.clip(low, high), spread]).astype(np.float32)
     layers = list(rows["module"].unique())
     with torch.no_grad():
-        told = mean_activations(model, layers, torch.from_numpy(random))
+        message = mean_activations(model, layers, torch.from_numpy(random))
         again = mean_activations(model, layers, torch.from_numpy(arrays))
     for place, row in enumerate(rows.itertuples()):
-        assert row.after > told[row.module][:, row.channel].max()
+        assert row.after > message[row.module][:, row.channel].max()
         assert row.after > row.before
         assert row.after == pytest.approx(float(again[row.module][place, row.channel]), abs=1e-4)
 
 
 def test_layers_come_in_the_order_of_their_calls(slices):
     rows, arrays = maximize_activations(network(), slices)
-    found = rows.groupby(["layer", "module"], sort=False)["channel"].count()
-    assert found.to_dict() == {("conv 1", "first"): 4, ("conv 2", "second"): 8, ("conv 3", "last"): 6}
+    result = rows.groupby(["layer", "module"], sort=False)["channel"].count()
+    assert result.to_dict() == {("conv 1", "first"): 4, ("conv 2", "second"): 8, ("conv 3", "last"): 6}
     assert arrays.shape == (18, BANDS, FRAMES)
     assert arrays.dtype == np.float32
 
@@ -94,9 +94,9 @@ def test_a_filter_that_adds_up_bands_shows_its_weights():
         model[0].weight.copy_(weights[None, :, None])
     real = np.random.default_rng(0).normal(size=(500, 4, 5)).astype(np.float32)
     _, [array] = maximize_activations(model, real, ascent=Ascent(steps=300, step=0.02, decay=0.04, blur=0))
-    found = (array - real.mean(axis=(0, 2))[:, None]) / real.std(axis=(0, 2))[:, None]
+    result = (array - real.mean(axis=(0, 2))[:, None]) / real.std(axis=(0, 2))[:, None]
     expected = 0.5 * weights / weights.square().mean().sqrt()
-    np.testing.assert_allclose(found, np.tile(expected[:, None], 5), atol=0.02)
+    np.testing.assert_allclose(result, np.tile(expected[:, None], 5), atol=0.02)
 
 
 def test_channels_that_respond_alike_are_not_shown_twice(slices):

@@ -28,9 +28,9 @@ def mapped(path, values):
 def test_batches_are_the_slices_asked_for_in_that_order(tmp_path, dtype, scale, is_mapped):
     values = arrays(dtype)
     loader = SliceLoader(mapped(tmp_path / "slices", values) if is_mapped else values, CPU)
-    found = list(loader.batches(ROWS))
-    assert [batch.dtype for batch in found] == [torch.float32] * 3
-    for batch, rows in zip(found, ROWS, strict=True):
+    result = list(loader.batches(ROWS))
+    assert [batch.dtype for batch in result] == [torch.float32] * 3
+    for batch, rows in zip(result, ROWS, strict=True):
         np.testing.assert_allclose(batch.numpy(), values[rows].astype(np.float32) / scale)
     assert list(loader.batches([])) == []
 
@@ -85,8 +85,8 @@ def starts(slices, *, n=100, length=60, seed=0, epoch=0, **more):
 
 
 def test_crops_begin_anywhere_with_equal_probability_both_ends_included():
-    found = starts(np.arange(41_000))
-    counts = np.bincount(found, minlength=41)
+    result = starts(np.arange(41_000))
+    counts = np.bincount(result, minlength=41)
     assert len(counts) == 41
     # 1,000 expected at each of 41 places; chi squared of 40 degrees exceeds 73.4 once in a thousand.
     assert ((counts - 1_000) ** 2 / 1_000).sum() < 73.4
@@ -131,7 +131,7 @@ def test_windows_are_those_of_won_2020(n, length, step):
 @given(n=st.integers(1, 500), data=st.data(), windows=st.integers(1, 20))
 def test_windows_lie_within_the_slice(n, data, windows):
     length = data.draw(st.integers(1, n))
-    found = window_starts(n, length, windows)
-    assert len(found) == windows
-    assert found[0] == 0
-    assert max(found) + length <= n
+    result = window_starts(n, length, windows)
+    assert len(result) == windows
+    assert result[0] == 0
+    assert max(result) + length <= n

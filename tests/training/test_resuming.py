@@ -64,10 +64,10 @@ def settings(**changes):
     return TrainingSettings(**{"batch": 6, "steps_per_epoch": 5, "epochs": 4, "learning_rate": 0.01} | changes)
 
 
-def run(data, validation, wanted, **how):
-    model = network(wanted.crop or SHAPE[1])
+def run(data, validation, target, **how):
+    model = network(target.crop or SHAPE[1])
     torch.manual_seed(1)
-    trained = train(model, data, wanted, device=CPU, precision=torch.float32, validation=validation, **how)
+    trained = train(model, data, target, device=CPU, precision=torch.float32, validation=validation, **how)
     return torch.cat([tensor.flatten() for tensor in model.state_dict().values()]), trained
 
 
@@ -79,27 +79,27 @@ def halves(easy):
 
 @pytest.mark.parametrize("changes", SETTINGS, ids=str)
 def test_a_run_killed_again_and_again_ends_in_the_same_weights(halves, tmp_path, monkeypatch, changes):
-    wanted = settings(**changes)
-    undisturbed, expected = run(*halves, wanted)
+    target = settings(**changes)
+    undisturbed, expected = run(*halves, target)
 
     rng = np.random.default_rng(0)
     monkeypatch.setattr(Checkpoints, "is_due", property(lambda _: rng.random() < 0.4))
     killer, ended = KillingCallback(rng, kills=5), None
     while ended is None:
         with suppress(Stop):
-            ended = run(*halves, wanted, checkpoints=Checkpoints(tmp_path, "a-key"), callbacks=[killer])
+            ended = run(*halves, target, checkpoints=Checkpoints(tmp_path, "a-key"), callbacks=[killer])
     weights, trained = ended
     assert killer.kills == 0
     assert torch.equal(weights, undisturbed)
     assert trained.resumed > 0
     assert trained.kept_epoch == expected.kept_epoch
-    told = ["epoch", "steps", "loss", "accuracy", "validation_loss", "validation_accuracy", "learning_rate"]
-    np.testing.assert_allclose(trained.history[told], expected.history[told], rtol=1e-6)
+    message = ["epoch", "steps", "loss", "accuracy", "validation_loss", "validation_accuracy", "learning_rate"]
+    np.testing.assert_allclose(trained.history[message], expected.history[message], rtol=1e-6)
 
 
 def test_sigterm_keeps_the_state_and_ends_the_training(halves, tmp_path):
-    wanted = settings()
-    undisturbed, _ = run(*halves, wanted)
+    target = settings()
+    undisturbed, _ = run(*halves, target)
     checkpoints = Checkpoints(tmp_path, "a-key")
 
     class Terminator(Callback):
@@ -108,8 +108,8 @@ def test_sigterm_keeps_the_state_and_ends_the_training(halves, tmp_path):
                 os.kill(os.getpid(), signal.SIGTERM)
 
     with catch_sigterm() as should_stop, pytest.raises(Interrupted):
-        run(*halves, wanted, checkpoints=checkpoints, callbacks=[Terminator()], should_stop=should_stop)
-    weights, trained = run(*halves, wanted, checkpoints=checkpoints)
+        run(*halves, target, checkpoints=checkpoints, callbacks=[Terminator()], should_stop=should_stop)
+    weights, trained = run(*halves, target, checkpoints=checkpoints)
     assert torch.equal(weights, undisturbed)
     assert trained.resumed == 1
 
@@ -129,11 +129,11 @@ class Hungry(nn.Module):
 
 
 def test_a_batch_that_does_not_fit_is_computed_in_parts_with_the_same_result(easy):
-    wanted = settings(batch=12, epochs=2)
+    target = settings(batch=12, epochs=2)
     results = []
     for most in (12, 4):
         model = Hungry(most)
-        results.append((model, train(model, easy, wanted, device=CPU, precision=torch.float32)))
+        results.append((model, train(model, easy, target, device=CPU, precision=torch.float32)))
     (whole, in_one), (parted, in_parts) = results
     assert (in_one.parts, in_parts.parts) == (1, 4)
     torch.testing.assert_close(whole.layer[1].weight, parted.layer[1].weight, rtol=1e-4, atol=1e-5)

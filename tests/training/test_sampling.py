@@ -114,10 +114,10 @@ def shares(targets, **size):
 
 def test_all_classes_are_equally_likely_and_so_are_the_slices_of_each():
     targets = np.repeat([0, 1, 2], [2, 20, 78])
-    found = shares(targets, n_outputs=3)
+    result = shares(targets, n_outputs=3)
     # 200,000 draws: five standard errors of a share of 1/3 are 0.0053.
-    np.testing.assert_allclose(np.bincount(targets, weights=found), 1 / 3, atol=0.0053)
-    np.testing.assert_allclose(found[:2], 1 / 6, atol=0.0042)
+    np.testing.assert_allclose(np.bincount(targets, weights=result), 1 / 3, atol=0.0053)
+    np.testing.assert_allclose(result[:2], 1 / 6, atol=0.0042)
 
 
 def test_a_slice_is_as_likely_as_its_tags_are_rare_on_average():
@@ -170,9 +170,9 @@ def test_no_slices_at_all_are_refused(sampling):
 
 @given(st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=6), min_size=1, max_size=6))
 def test_repeats_count_what_came_before_in_the_epoch(batches):
-    found = repeats([np.array(batch) for batch in batches])
+    result = repeats([np.array(batch) for batch in batches])
     seen = []
-    for batch, counts in zip(batches, found, strict=True):
+    for batch, counts in zip(batches, result, strict=True):
         for number, count in zip(batch, counts, strict=True):
             assert count == seen.count(number)
             seen.append(number)
@@ -192,8 +192,8 @@ def test_repeats_count_what_came_before_in_the_epoch(batches):
 )
 def test_philox_is_that_of_its_authors(counter, key, words):
     """Known answers of Random123 for philox4x32 with 10 rounds."""
-    found = philox([np.array([word], np.uint64) for word in counter], key)
-    assert " ".join(f"{word:08x}" for word in found[:, 0]) == words
+    result = philox([np.array([word], np.uint64) for word in counter], key)
+    assert " ".join(f"{word:08x}" for word in result[:, 0]) == words
 
 
 def test_numbers_of_slices_are_uniform_and_independent():

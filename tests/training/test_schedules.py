@@ -103,12 +103,12 @@ def test_the_schedule_of_won_2020(epochs, lengths):
 def test_the_optimizers_of_won_2020_are_torchs():
     """Adam with L2, not AdamW, then SGD with Nesterov's momentum; decay 1e-4 of all parameters."""
     schedule = Schedule(TrainingSettings(schedule="won2020", epochs=10), model := network(), steps=1)
-    for epoch, wanted in [(0, {"eps": 1e-8, "betas": (0.9, 0.999)}), (4, {"momentum": 0.9, "nesterov": True})]:
+    for epoch, target in [(0, {"eps": 1e-8, "betas": (0.9, 0.999)}), (4, {"momentum": 0.9, "nesterov": True})]:
         schedule.begin_epoch(epoch)
         (group,) = schedule.optimizer.param_groups
         assert len(group["params"]) == len(list(model.parameters()))
         assert group["weight_decay"] == 1e-4
-        assert {key: group[key] for key in wanted} == wanted
+        assert {key: group[key] for key in target} == target
 
 
 def test_sgd_keeps_its_momentum_where_only_its_step_gets_smaller():

@@ -38,9 +38,9 @@ def places_of(segments, whole):
     """Where in `whole` [..., n] each segment begins."""
     length = segments.shape[-1]
     windows = np.moveaxis(np.lib.stride_tricks.sliding_window_view(whole, length, axis=-1), -2, 0)
-    found = [np.flatnonzero([np.allclose(segment, window, atol=1e-4) for window in windows]) for segment in segments]
-    assert all(len(places) == 1 for places in found)
-    return np.array([places[0] for places in found])
+    result = [np.flatnonzero([np.allclose(segment, window, atol=1e-4) for window in windows]) for segment in segments]
+    assert all(len(places) == 1 for places in result)
+    return np.array([places[0] for places in result])
 
 
 def test_segments_in_frames_are_runs_of_the_spectrogram_of_the_whole_track(ogg):

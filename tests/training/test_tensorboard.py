@@ -12,26 +12,26 @@ from genreflow.training.callbacks import TensorBoard
 
 def events(path):
     """Return the messages of an event file: length, checksum, message, checksum of each record."""
-    content, found = path.read_bytes(), []
+    content, result = path.read_bytes(), []
     while content:
         (length,) = struct.unpack_from("<Q", content)
-        found.append(Event.FromString(content[12 : 12 + length]))
+        result.append(Event.FromString(content[12 : 12 + length]))
         content = content[16 + length :]
-    return found
+    return result
 
 
 def scalars(folder):
     """Return {tag: {step: value}} of the event files in a folder, the oldest first, as TensorBoard does."""
-    found = {}
+    result = {}
     for path in sorted(folder.glob("events.out.tfevents.*")):
         first, *others = events(path)
         assert first.file_version == "brain.Event:2"
         for event in others:
             if event.session_log.status == SessionLog.START:  # earlier points from this step on are dropped
-                found = {tag: {step: v for step, v in old.items() if step < event.step} for tag, old in found.items()}
+                result = {tag: {step: v for step, v in old.items() if step < event.step} for tag, old in result.items()}
             for value in event.summary.value:
-                found.setdefault(value.tag, {})[event.step] = value.simple_value
-    return found
+                result.setdefault(value.tag, {})[event.step] = value.simple_value
+    return result
 
 
 def write(folder, *rows):

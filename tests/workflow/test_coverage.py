@@ -22,9 +22,9 @@ def products(tmp_path_factory):
         "--workflow-profile", str(HOME / "profiles/default"), "--summary",
         "--config", f"studies=[{','.join(STUDIES)}]", "size=small",
     ]  # fmt: skip
-    told = subprocess.run(command, cwd=tmp_path_factory.mktemp("coverage"), capture_output=True, text=True)
-    assert told.returncode == 0, told.stderr
-    return {line.split("\t")[0] for line in told.stdout.splitlines()[1:]}
+    message = subprocess.run(command, cwd=tmp_path_factory.mktemp("coverage"), capture_output=True, text=True)
+    assert message.returncode == 0, message.stderr
+    return {line.split("\t")[0] for line in message.stdout.splitlines()[1:]}
 
 
 def named(text):
@@ -34,6 +34,6 @@ def named(text):
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_every_file_named_for_a_study_is_made(products, study):
-    wanted = {name for name in named((HOME / "docs/studies.md").read_text()) if name.startswith(f"results/{study}-")}
-    assert len(wanted) > 5
-    assert [name for name in sorted(wanted) if not any(fnmatchcase(made, name) for made in products)] == []
+    expected = {name for name in named((HOME / "docs/studies.md").read_text()) if name.startswith(f"results/{study}-")}
+    assert len(expected) > 5
+    assert [name for name in sorted(expected) if not any(fnmatchcase(made, name) for made in products)] == []

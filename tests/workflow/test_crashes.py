@@ -58,8 +58,8 @@ def test_random_changes_and_kills_end_like_a_clean_build(fresh, tmp_path, seed):
     clean = Project(tmp_path / "clean")
     clear(project, clean)
     clean.build()
-    mine, wanted = project.hashes(), clean.hashes()
-    assert {path: mine.get(path) for path in wanted} == wanted
+    own, expected = project.hashes(), clean.hashes()
+    assert {path: own.get(path) for path in expected} == expected
 
 
 def clear(project: Project, clean: Project) -> None:

@@ -105,10 +105,10 @@ def test_a_damaged_catalogue_is_made_again_as_the_settings_are_read(project, bui
 def test_a_forged_run_and_files_of_another_are_put_aside_by_the_job_that_reads_them_and_made_again(project):
     again = ("tables", "--cores", "2", "--forcerun", "evaluate_study")
     one, two = (project.work / f"results/tiny/runs/psytrance_cnn/pool=mean/fold-{fold}" for fold in (1, 2))
-    told, kept = one / "run.json", (one / "predictions.parquet").read_bytes()
-    told.write_text(told.read_text().replace('"high",\n    "low"', '"low",\n    "high"'))
+    message, kept = one / "run.json", (one / "predictions.parquet").read_bytes()
+    message.write_text(message.read_text().replace('"high",\n    "low"', '"low",\n    "high"'))
     (two / "predictions.parquet").write_bytes(kept)
-    for damaged in (told, two / "predictions.parquet"):
+    for damaged in (message, two / "predictions.parquet"):
         code, printed = project.run(*again, front=GENREFLOW)
         assert code == 5 and f"{damaged.relative_to(project.work)} is damaged" in printed, printed
         assert "Traceback" not in printed

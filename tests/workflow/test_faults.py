@@ -126,7 +126,7 @@ def test_a_plain_snakemake_is_seen_as_well(project):
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "told"),
+    ("file", "old", "new", "message"),
     [
         ("my.yaml", "datasets:", "datsets:", "Did you mean 'datasets'?"),
         ("my.yaml", "path: music", "path: musik", "'musik' does not exist"),
@@ -139,12 +139,12 @@ def test_a_plain_snakemake_is_seen_as_well(project):
         ("tiny.yaml", "count: 2}\nmodels", "count: 5}\nmodels", "Either set folds.count to 4 or less"),
     ],
 )
-def test_a_mistake_in_the_settings_is_told_before_anything_runs(project, file, old, new, told):
+def test_a_mistake_in_the_settings_is_told_before_anything_runs(project, file, old, new, message):
     project.edit(file, old, new)
     before = project.hashes()
     code, printed = project.run("--cores", "2")
     assert code == 2, printed
-    assert told in printed
+    assert message in printed
     assert "Traceback" not in printed
     assert project.hashes() == before
 

@@ -27,13 +27,13 @@ LIMITS = "limits: {shard_size: 32, train_threads: 1, device: cpu}\n"
 
 
 def snapshot(folder: Path) -> dict[bytes, str]:
-    found = {}
+    result = {}
     for place, _, names in os.walk(bytes(folder)):
         for name in names:
             path = os.path.join(place, name)
             with open(path, "rb") as file:
-                found[path] = hashlib.sha256(file.read()).hexdigest()
-    return found
+                result[path] = hashlib.sha256(file.read()).hexdigest()
+    return result
 
 
 @pytest.fixture(scope="module", params=["folders", "manifest"])
@@ -87,4 +87,4 @@ def test_no_page_or_picture_holds_what_its_template_does_not(outcome):
     assert html_violations(overview, *templates, beside=results) == []
     pictures = list((project.work / "results/tiny/figures").glob("*.svg"))
     assert len(pictures) > 3
-    assert {path.name: found for path in pictures if (found := svg_violations(path.read_bytes()))} == {}
+    assert {path.name: result for path in pictures if (result := svg_violations(path.read_bytes()))} == {}

@@ -17,15 +17,15 @@ def test_the_rule_names_every_table_of_the_analysis():
 
 
 @pytest.fixture
-def asked(project):
+def inspected(project):
     """A project whose study asks to look at everything, and has been built so far."""
     (project.work / "tiny.yaml").write_text((project.work / "tiny.yaml").read_text() + ASKED)
     project.build("inspect")
     return project
 
 
-def test_what_is_asked_for_is_made_of_finished_models_and_once(asked):
-    results = asked.work / "results/tiny"
+def test_what_is_asked_for_is_made_of_finished_models_and_once(inspected):
+    results = inspected.work / "results/tiny"
     facts = read_header(results / "inspection/filters.parquet", "filters").facts
     table = read_table(results / "inspection/filters.parquet", "filters")
     assert column_arrays(table["array"], tuple(facts["shape"]), facts["dtype"]).shape == (40, 128, 128)
@@ -40,6 +40,6 @@ def test_what_is_asked_for_is_made_of_finished_models_and_once(asked):
     assert {path.stem for path in (results / "analysis").glob("*.csv")} == set(TABLES)
     assert pd.read_csv(results / "analysis/tag_counts.csv")["tracks"].tolist() == [4, 4]
 
-    assert asked.jobs("inspect") == {}
-    asked.edit("tiny.yaml", "{some: {model: psytrance_cnn}}", "{some: {model: psytrance_cnn, pool: max}}")
-    assert asked.jobs("inspect") == {"predict_snippets": 1}
+    assert inspected.jobs("inspect") == {}
+    inspected.edit("tiny.yaml", "{some: {model: psytrance_cnn}}", "{some: {model: psytrance_cnn, pool: max}}")
+    assert inspected.jobs("inspect") == {"predict_snippets": 1}

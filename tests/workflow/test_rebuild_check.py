@@ -65,8 +65,8 @@ def test_it_says_what_is_of_other_code(project):
     project.edit("genreflow/figures/registry.py", "STAGE_VERSION = 3", "STAGE_VERSION = 4")
     code, printed = project.run("--json", front=DEEP)
     assert code == 0, printed
-    told = json.loads(printed[printed.index("{") : printed.rindex("}") + 1])
-    assert {path.rsplit("/", 2)[1] for path in (each["path"] for each in told["outdated"])} == {"figures", "report"}
+    message = json.loads(printed[printed.index("{") : printed.rindex("}") + 1])
+    assert {path.rsplit("/", 2)[1] for path in (each["path"] for each in message["outdated"])} == {"figures", "report"}
 
 
 def test_music_that_changed_behind_its_size_and_times_is_found(project):
@@ -85,6 +85,6 @@ def test_a_changed_fact_of_a_run_breaks_its_seal(project):
     alter(path, b'"epochs": 1', b'"epochs": 3')
     code, printed = project.run(front=("genreflow", "verify"))
     assert code == 5
-    told = path.relative_to(project.work)
-    assert f"{told} is damaged (its seal is broken" in printed
-    assert f"{told.with_name('model.safetensors')} cannot be checked" in printed
+    message = path.relative_to(project.work)
+    assert f"{message} is damaged (its seal is broken" in printed
+    assert f"{message.with_name('model.safetensors')} cannot be checked" in printed

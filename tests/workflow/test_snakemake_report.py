@@ -79,8 +79,8 @@ def test_titles_are_text_and_no_markup(built, tmp_path):
     project.edit("tiny.yaml", "title: Tiny", f'title: "{hostile}"')
     project.edit("tiny.yaml", "vary: {pool: [mean, max]}", f'vary: {{pool: [mean, max]}}, title: "{hostile}"')
     printed = project.build()
-    code, said = project.run("--report", "report.html")
-    assert code == 0, said
+    code, output = project.run("--report", "report.html")
+    assert code == 0, output
     html = (project.work / "report.html").read_text(encoding="utf-8")
     assert "<script>alert(1)" not in html and "system-message" not in html and "problematic" not in html
     labels = [label for result in variable(html, "results").values() for label in (result.get("labels") or {}).values()]

@@ -75,11 +75,11 @@ def test_every_file_is_accounted_for(odd):
 
 def test_bad_files_are_named_with_their_reason(odd):
     with open(odd.work / "results/quarantine.csv", newline="", encoding="utf-8") as file:
-        told = {row["title"]: row for row in csv.DictReader(file)}
-    wanted = {f"low/{name}": reason for name, (_, reason) in BAD.items()}
-    wanted |= {"low/short.wav": "Q_TOO_SHORT", "low/silent.wav": "Q_SILENT", "low/gone.mp3": "Q_NOT_FILE"}
-    assert {title: row["reason"] for title, row in told.items()} == wanted
-    assert all(row["message"].endswith(".") for row in told.values())
+        message = {row["title"]: row for row in csv.DictReader(file)}
+    expected = {f"low/{name}": reason for name, (_, reason) in BAD.items()}
+    expected |= {"low/short.wav": "Q_TOO_SHORT", "low/silent.wav": "Q_SILENT", "low/gone.mp3": "Q_NOT_FILE"}
+    assert {title: row["reason"] for title, row in message.items()} == expected
+    assert all(row["message"].endswith(".") for row in message.values())
 
 
 def test_odd_names_are_music_like_any_other(odd):
@@ -183,9 +183,9 @@ def test_predict_gives_a_track_what_the_pipeline_gave_it(project):
     titles = [f"music/{index.loc[track_id, 'title']}" for track_id in predictions["track_id"].unique()]
     done = genreflow(project, "predict", str(run), *titles, "--device", "cpu")
     assert done.returncode == 0, done.stderr
-    told = pd.read_csv(project.work / "predictions.csv")
-    assert told["file"].unique().tolist() == titles
-    assert np.allclose(told[classes], predictions[[f"p{k}" for k in range(len(classes))]], atol=1e-4)
+    message = pd.read_csv(project.work / "predictions.csv")
+    assert message["file"].unique().tolist() == titles
+    assert np.allclose(message[classes], predictions[[f"p{k}" for k in range(len(classes))]], atol=1e-4)
     assert all(title in done.stdout for title in titles)
 
 
@@ -199,17 +199,17 @@ def test_predict_names_files_it_cannot_use_and_goes_on(project):
 
 
 @pytest.mark.parametrize(
-    ("model", "file", "told"),
+    ("model", "file", "message"),
     [
         ("nowhere", "music/low/0.wav", "nowhere"),
         ("music/low/0.wav", "music/low/0.wav", "is not a trained model"),
         ("results/tiny/runs/psytrance_cnn/pool=mean/fold-final", "nothing.mp3", "nothing.mp3 does not exist"),
     ],
 )
-def test_predict_tells_mistakes_in_a_sentence(project, model, file, told):
+def test_predict_tells_mistakes_in_a_sentence(project, model, file, message):
     done = genreflow(project, "predict", model, file)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -217,23 +217,23 @@ def test_snakemake_predicts_what_the_config_names(project):
     with open(project.work / "my.yaml", "a") as file:
         file.write("predict: {study: tiny, files: [music/high]}\n")
     printed = project.build("predict")
-    told = pd.read_csv(project.work / "results/predictions.csv")
-    assert told["file"].nunique() == 4
+    message = pd.read_csv(project.work / "results/predictions.csv")
+    assert message["file"].nunique() == 4
     assert "music/high/0.wav" in printed
     assert project.jobs("predict") == {}
     gone = project.work / "music/high/0.wav"
     gone.rename(gone.with_name("9.wav"))  # the same bytes, size and time under another name
     project.build("predict")
-    told = pd.read_csv(project.work / "results/predictions.csv")
-    assert set(told["file"]) == {f"music/high/{number}.wav" for number in (1, 2, 3, 9)}
+    message = pd.read_csv(project.work / "results/predictions.csv")
+    assert set(message["file"]) == {f"music/high/{number}.wav" for number in (1, 2, 3, 9)}
 
 
 def test_slices_are_those_of_the_front_end(built):
     [path] = built.work.glob("results/tiny/slices/*/index.parquet")
     row = read_index(path).iloc[0]
     table = read_table(path.with_name(f"{row['shard']}.parquet"), "slices")
-    mine = [place for place, track_id in enumerate(table["track_id"].to_pylist()) if track_id == row["track_id"]]
-    assert column_arrays(table["array"], (128, 128), "float16")[mine].shape == (2, 128, 128)
+    own = [place for place, track_id in enumerate(table["track_id"].to_pylist()) if track_id == row["track_id"]]
+    assert column_arrays(table["array"], (128, 128), "float16")[own].shape == (2, 128, 128)
 
 
 def test_diverged_runs_are_told_and_counted_and_the_report_is_made(project):

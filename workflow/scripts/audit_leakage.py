@@ -5,11 +5,11 @@ from genreflow.job import job
 from genreflow.store.csvs import write_csv
 from genreflow.store.parquet import Header, read_frame, write_table
 
-with job(snakemake.log[0]) as say:
+with job(snakemake.log[0]) as info:
     index = read_index(snakemake.input.index)
     audit = leakage(read_frame(snakemake.input.folds, "folds"), index, read_frame(snakemake.input.duplicates, PAIRS))
     write_csv(snakemake.output.csv, audit)
     write_table(snakemake.output.parquet, audit, Header("leakage", snakemake.params.key))
     write_table(snakemake.output.bandwidth, bandwidth_by_class(index), Header("bandwidth", snakemake.params.key))
     for message in audit.loc[audit["verdict"] == "leak", "message"]:
-        say(f"{snakemake.wildcards.study}: {message}")
+        info(f"{snakemake.wildcards.study}: {message}")

@@ -5,7 +5,7 @@ from genreflow.job import job
 from genreflow.store.csvs import write_csv
 from genreflow.store.parquet import Header, write_table
 
-with job(snakemake.log[0]) as say:
+with job(snakemake.log[0]) as info:
     table = quarantine_table(
         [Path(path) for path in snakemake.input.catalogs], snakemake.input.indexes, snakemake.params.datasets
     )
@@ -15,4 +15,4 @@ with job(snakemake.log[0]) as say:
     reasons = table["reason"].value_counts().head(3)
     if len(table):
         listed = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
-        say(f"{len(table)} tracks quarantined ({listed}): {snakemake.output.csv}")
+        info(f"{len(table)} tracks quarantined ({listed}): {snakemake.output.csv}")

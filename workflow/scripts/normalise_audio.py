@@ -8,7 +8,7 @@ from genreflow.datasets.progress import standing
 from genreflow.job import job
 from genreflow.project.layout import AUDIO_PROGRESS
 
-with job(snakemake.log[0]) as say:
+with job(snakemake.log[0]) as info:
     start = time.monotonic()
     output = Path(snakemake.output[0])
     tracks = tracks_of_shard(snakemake.input.catalog, snakemake.wildcards.shard)
@@ -29,7 +29,7 @@ with job(snakemake.log[0]) as say:
     dataset = snakemake.wildcards.dataset
     verdicts = table["verdict"].to_pylist()
     done = standing(Path(AUDIO_PROGRESS.format(dataset=dataset)), output.parent)
-    say(
+    info(
         f"{dataset}: shard {snakemake.wildcards.shard} ({done}), "
         f"{len(tracks)} tracks, {len(tracks) / minutes / 60:.1f} tracks/s, {hours / minutes:.2f} h of audio a minute, "
         f"{verdicts.count('warn')} in doubt, {verdicts.count('quarantine')} quarantined"

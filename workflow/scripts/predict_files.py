@@ -3,8 +3,8 @@ from genreflow.inference.tracks import Predictor, slices_table
 from genreflow.job import job
 from genreflow.store.csvs import write_csv
 
-with job(snakemake.log[0]) as say:
+with job(snakemake.log[0]) as info:
     predictor = Predictor(snakemake.input.model, device=snakemake.params.device, cores=snakemake.threads)
     predictions = predictor.predict_tracks(snakemake.params.files, missing_ok=True)
     write_csv(snakemake.output[0], slices_table(predictions, predictor.bundle.classes))
-    say(as_text(predictor, predictions))
+    info(as_text(predictor, predictions))

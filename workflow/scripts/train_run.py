@@ -8,7 +8,7 @@ from genreflow.job import job
 from genreflow.project.specs import TrainingSpec
 from genreflow.training.multi_fold import train_folds
 
-with job(snakemake.log[0]) as say:
+with job(snakemake.log[0]) as info:
     runs = train_folds(
         TrainingSpec.from_json(snakemake.params.spec),
         [Path(path).parent for path in snakemake.output if path.endswith("run.json")],
@@ -25,7 +25,7 @@ with job(snakemake.log[0]) as say:
         tensorboard=bool(snakemake.resources.tensorboard),
     )
     for name, facts in runs:
-        say(
+        info(
             f"{name}: {facts['status']} after {facts['epochs']} epochs in {facts['seconds']['total']:.0f} s "
             f"on {facts['device']}"
         )
