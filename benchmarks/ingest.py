@@ -32,7 +32,7 @@ ROUNDS = 3
 SETTINGS = AudioSettings()
 
 
-def synthesise(folder: Path, *, seconds: float = 150.0, rate: int = 44_100) -> None:
+def synthesize(folder: Path, *, seconds: float = 150.0, rate: int = 44_100) -> None:
     """Write a piece with a beat, a bass, chords and noise, mastered to about -11 LUFS, in four formats."""
     rng = np.random.default_rng(0)
     time_axis = np.arange(int(seconds * rate)) / rate
@@ -89,7 +89,7 @@ def main() -> None:
         folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(scratch, "music")
         if len(sys.argv) < 2:
             folder.mkdir()
-            synthesise(folder)
+            synthesize(folder)
         paths = sorted(path for path in folder.iterdir() if path.suffix in (".mp3", ".flac", ".ogg", ".wav"))
         tracks = [
             {"track_id": path.name, "path": bytes(path), "bytes": path.stat().st_size, "sha256": file_sha256(path)}

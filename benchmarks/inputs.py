@@ -1,6 +1,6 @@
 """Seconds of audio a second and core that each front-end transforms: genreflow against plain librosa.
 
-Run ``python benchmarks/inputs.py [folder of .ogg files]``; without a folder, four excerpts are synthesised. Both sides
+Run ``python benchmarks/inputs.py [folder of .ogg files]``; without a folder, four excerpts are synthesized. Both sides
 get the same 30 s in memory and run on one core, in one process, turn by turn, after a warm-up; each figure is the best
 of the rounds. Target: log-mel at least 1.5 times faster; two thirds of its time go into the transform in double
 precision, which librosa does too. After that, each feature that is
@@ -135,8 +135,8 @@ def plain_key_clarity(y: np.ndarray, sr: int, n_frames: int) -> np.ndarray:
         chroma = plain_chroma(np.abs(np.fft.rfft(window * np.hamming(6 * sr))), hz)
         profiles = [np.roll(profile, turn) for profile in (MAJOR, MINOR) for turn in range(12)]
         clarity.append(max(np.corrcoef(chroma, profile)[0, 1] for profile in profiles))
-    centres = (np.arange(n_frames) * 512 + 512) / sr
-    nearest = np.clip(np.round((centres - 3) / 3).astype(int), 0, len(clarity) - 1)
+    centers = (np.arange(n_frames) * 512 + 512) / sr
+    nearest = np.clip(np.round((centers - 3) / 3).astype(int), 0, len(clarity) - 1)
     return np.array(clarity)[nearest]
 
 
@@ -262,7 +262,7 @@ def informed(music: np.ndarray, rounds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, help="Ogg Vorbis files; synthesised if not given")
+    parser.add_argument("folder", nargs="?", type=Path, help="Ogg Vorbis files; synthesized if not given")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     warnings.filterwarnings("ignore", message="Empty filters detected")

@@ -37,7 +37,7 @@ LEAST_TRACKS, TRACKS_PER_CLASS = 400, 5
 MOST_TIMES = 3.0
 RATE, SECONDS, SLICES = 44_100, 20, 2
 WORDS = round(MOST_SECONDS * WORDS_PER_SECOND) - 20  # of a fingerprint, those of a long track
-MADE = ("normalise_audio", "cut_slices")
+MADE = ("normalize_audio", "cut_slices")
 # Put before every script: the peak of its process, as it ends, and what it was given.
 NOTE = """\
 import atexit, json
@@ -47,7 +47,7 @@ def _note():
     lines = open("/proc/self/status").read().splitlines()
     peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
     beside = snakemake.threads * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    peak += beside if {name!r} == "normalise_audio" else 0
+    peak += beside if {name!r} == "normalize_audio" else 0
     facts = [snakemake.rule, str(snakemake.output[0]), snakemake.resources.mem_mb, peak]
     open("took.jsonl", "a").write(json.dumps(facts) + chr(10))
 """
@@ -149,7 +149,7 @@ def measured_audio() -> pd.DataFrame:
         timed(SNAKEMAKE, "slices", "--cores", "2", "--snakefile", str(snakefile), "--configfile", "my.yaml", cwd=folder)
         plan = make_plan(read_yaml(HOME / "config.yaml") | read_yaml(Path("my.yaml")), home=HOME, refresh=False)
         jobs = taken(plan).assign(classes=0, tracks=10)
-        return jobs[jobs["rule"].isin(["synthesise_tracks", *MADE])]
+        return jobs[jobs["rule"].isin(["synthesize_tracks", *MADE])]
 
 
 def noted(folder: Path, work: str, linked: tuple[str, ...]) -> Path:

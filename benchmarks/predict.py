@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
-from ingest import synthesise
+from ingest import synthesize
 from threadpoolctl import threadpool_limits
 
 from genreflow.config.audio import AudioSettings
@@ -70,7 +70,7 @@ def main() -> int:
     with threadpool_limits(1), tempfile.TemporaryDirectory() as folder:
         music = Path(folder, "music")
         music.mkdir()
-        synthesise(music, seconds=SECONDS)
+        synthesize(music, seconds=SECONDS)
         predictor = Predictor(str(untrained(Path(folder))), device="cpu", cores=1)
         items, times = find([str(music)]), []
         for _ in range(ROUNDS):

@@ -42,7 +42,7 @@ from genreflow.store.parquet import Header, read_frame, write_table
 from genreflow.store.runs import write_run
 from genreflow.store.shards import Shard, write_shard
 
-MADE = ("normalise_audio", "cut_slices", "train_run")
+MADE = ("normalize_audio", "cut_slices", "train_run")
 LINK = 'for file in {output}; do ln -f "made/$file" "$file"; done'
 # Put before every script: what its process took, as it ends.
 NOTE = """\

@@ -43,7 +43,7 @@ def main() -> None:
         )
         size = sum(path.stat().st_size for path in folder.rglob("*.ogg")) / 1e6
         print(
-            f"normalise  {spent / hours:6.1f} s of processor an hour of audio, {size / hours:6.1f} MB of OGG",
+            f"normalize  {spent / hours:6.1f} s of processor an hour of audio, {size / hours:6.1f} MB of OGG",
             flush=True,
         )
         frame, settings = audio.to_pandas(), input_settings()
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def as_mp3(folder: Path, track) -> dict[str, object]:
-    """Write a track as MP3 and return its row of the catalogue."""
+    """Write a track as MP3 and return its row of the catalog."""
     coded, path = io.BytesIO(), folder / f"{track.path.replace('/', '-')}.mp3"
     soundfile.write(coded, render(track), RATE, format="MP3", subtype="MPEG_LAYER_III")
     path.write_bytes(coded.getvalue())

@@ -162,9 +162,9 @@ def build(folder: Path, floor: Measured) -> None:
 def one_job(folder: Path) -> tuple[str, ...]:
     """Return the command that an executor has another machine run for a job, which has to read the Snakefile first."""
     shard = min((folder / "results/large/audio").glob("*.parquet")).stem
-    job = f"normalise_audio:dataset=large,shard={shard}"
+    job = f"normalize_audio:dataset=large,shard={shard}"
     where = ("--mode", "remote", "--executor", "local", "--cores", "1", "--nolock", "--force")
-    what = ("--target-jobs", job, "--allowed-rules", "normalise_audio")
+    what = ("--target-jobs", job, "--allowed-rules", "normalize_audio")
     return SNAKEMAKE, "--snakefile", str(folder / "stand_in/Snakefile"), "--configfile", "my.yaml", *what, *where
 
 

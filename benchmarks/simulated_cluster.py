@@ -29,7 +29,7 @@ class Costs:
     """What docs/scaling.md measures, on nodes of two cores: s an hour of audio, a slice, or a track."""
 
     hours_a_track: float = 1 / 12
-    normalise: float = 10.5  # s of a node an hour of audio
+    normalize: float = 10.5  # s of a node an hour of audio
     cut: float = 0.8  # likewise
     train: float = 4.3e-3 / 2  # s of a node a slice and epoch
     epochs: int = 20
@@ -53,7 +53,7 @@ def stages(tracks: int, shards: int, costs: Costs) -> list[Stage]:
     whole = tracks / 30_000
     slices = tracks * costs.slices * costs.training_share
     return [
-        Stage("normalise_audio", shards, shard_hours * costs.normalise),
+        Stage("normalize_audio", shards, shard_hours * costs.normalize),
         Stage("cut_slices", shards, shard_hours * costs.cut),
         Stage("find_duplicates", 1, 45 * whole),
         Stage("index_dataset", 1, 7 * whole),

@@ -61,7 +61,7 @@ def best_seconds(run: Callable[[Path], np.ndarray], path: Path, rounds: int) -> 
     return min(times)
 
 
-def synthesise(folder: Path) -> None:
+def synthesize(folder: Path) -> None:
     for track in plan(tracks_per_class=1, seconds=300, seed=1)[:4]:
         write_ogg(folder / f"{track.label}.ogg", render(track).mean(axis=1), RATE, quality=6, serial=1)
 
@@ -84,14 +84,14 @@ def compare(folder: Path, rounds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, help="Ogg Vorbis files; synthesised if not given")
+    parser.add_argument("folder", nargs="?", type=Path, help="Ogg Vorbis files; synthesized if not given")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     if options.folder:
         compare(options.folder, options.rounds)
     else:
         with tempfile.TemporaryDirectory() as folder:
-            synthesise(Path(folder))
+            synthesize(Path(folder))
             compare(Path(folder), options.rounds)
 
 

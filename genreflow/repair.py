@@ -41,7 +41,7 @@ def products(results: Path) -> list[Path]:
 def find_damage(files: Sequence[Path]) -> Iterator[Finding | None]:
     """Read every product in full, in order; yield a finding for each, None for an intact one.
 
-    Tables have a checksum per page, shards per chunk, normalised tracks per page; JSON files have a seal, and the files
+    Tables have a checksum per page, shards per chunk, normalized tracks per page; JSON files have a seal, and the files
     of a run are bound by the SHA-256 in ``run.json``. A table that names a missing track counts as damaged.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -51,7 +51,7 @@ def find_damage(files: Sequence[Path]) -> Iterator[Finding | None]:
 def set_aside_damaged(path: Path) -> list[Path]:
     """Rename a damaged product, so that it is remade; return the products that are now missing.
 
-    A normalised track is made by the job of its shard's table, an excerpt by that of its page: these are set aside too.
+    A normalized track is made by the job of its shard's table, an excerpt by that of its page: these are set aside too.
     """
     gone = [path, *(_made_with(path) if path.suffix == ".ogg" else [])]
     for product in gone:
@@ -132,7 +132,7 @@ def _check_table(path: Path) -> None:
     if header.kind == "audio":
         missing = [name for name in filter(None, table["ogg"].to_pylist()) if not (path.parent / name).exists()]
         if missing:
-            raise Damaged(path, f"{len(missing)} of the normalised tracks it names are missing, the first {missing[0]}")
+            raise Damaged(path, f"{len(missing)} of the normalized tracks it names are missing, the first {missing[0]}")
 
 
 def _check_run(path: Path) -> None:

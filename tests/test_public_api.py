@@ -102,7 +102,7 @@ def test_files_that_cannot_be_loaded(tmp_path):
 def test_front_ends_take_the_settings_of_studies():
     y = np.random.default_rng(0).normal(size=66_150).astype(np.float32)
     assert gf.features.logmel(y, sr=22_050, n_mels=40, n_fft=1_024, hop=512).shape == (40, 130)
-    assert gf.features.stft(y, n_fft=512, hop=256, centred=True).shape == (257, 259)
+    assert gf.features.stft(y, n_fft=512, hop=256, centered=True).shape == (257, 259)
     assert list(gf.features.music_maps(y, without="brightness"))[2] == "spectral flatness"
     assert gf.features.descriptors(y, set="means36").index[0].startswith("zcr")
     with pytest.raises(UserError, match=r"(?s)features\.LogMel:.*n_mel: this key is not known. Did you mean 'n_mels'"):

@@ -6,7 +6,7 @@ LUFS), tempo, pitch and timbre are the means over the clip of `Descriptors`: its
 (C first, the set ``means25`` has one number) and the first twelve MFCC. A set without one of these has no such row.
 
 Coefficients depend on units: chroma lie between 0 and 1 and MFCC reach hundreds, so that the raw coefficients of timbre
-are small whatever it tells. So each comes raw and standardised, and beside them what a random forest loses when a
+are small whatever it tells. So each comes raw and standardized, and beside them what a random forest loses when a
 feature is shuffled.
 """
 
@@ -61,7 +61,7 @@ class Importances:
         """Return `IMPORTANCES` as ``importances`` and `SCORES` as ``importance_scores``.
 
         ``importances``, a row a tag and feature: the ``raw_coefficient`` of a linear regression of 0 and 1 (a unit of
-        the feature), the standardised ``coefficient`` with its ``standard_error``, and the mean and deviation over
+        the feature), the standardized ``coefficient`` with its ``standard_error``, and the mean and deviation over
         shuffles of the ``auc_drop`` of a random forest on clips of other groups than it was grown on.
 
         ``importance_scores``, a row a tag: how many of the ``clips`` bear it, the share ``r2`` of its variance that
@@ -84,7 +84,7 @@ class Importances:
             "group": groups[row],
             "feature": features.columns.to_numpy()[row],
             "raw_coefficient": fitted.raw.T.ravel(),
-            "coefficient": fitted.standardised.T.ravel(),
+            "coefficient": fitted.standardized.T.ravel(),
             "standard_error": fitted.error.T.ravel(),
             "auc_drop": drops.mean(axis=0).T.ravel(),
             "auc_drop_sd": drops.std(axis=0).T.ravel(),
@@ -119,7 +119,7 @@ class Regression(NamedTuple):
     """Linear regressions of several targets: float64 ``[features, targets]``, and ``r2`` ``[targets]``."""
 
     raw: np.ndarray
-    standardised: np.ndarray
+    standardized: np.ndarray
     error: np.ndarray
     r2: np.ndarray
 
@@ -127,7 +127,7 @@ class Regression(NamedTuple):
 def regression(values: np.ndarray, targets: np.ndarray) -> Regression:
     """Fit targets [n, k] by features [n, d] with least squares, an intercept among them.
 
-    ``standardised`` are the coefficients where all features and targets have deviation 1, ``error`` are their standard
+    ``standardized`` are the coefficients where all features and targets have deviation 1, ``error`` are their standard
     errors. NaN where a feature or a target never varies, and all over where ``n < d + 2``.
     """
     deviations, spreads = values.std(axis=0), targets.std(axis=0)
@@ -142,12 +142,12 @@ def regression(values: np.ndarray, targets: np.ndarray) -> Regression:
     inverse = np.linalg.pinv(predictors.T @ predictors, hermitian=True)
     coefficients = inverse @ (predictors.T @ scaled)
     residue = np.square(scaled - predictors @ coefficients).sum(axis=0)
-    standardised, error = nothing.copy(), nothing.copy()
-    standardised[varies] = coefficients
+    standardized, error = nothing.copy(), nothing.copy()
+    standardized[varies] = coefficients
     error[varies] = np.sqrt(np.outer(np.diag(inverse), residue / degrees))
     with np.errstate(invalid="ignore", divide="ignore"):
-        raw = standardised * spreads / deviations[:, np.newaxis]
-    return Regression(raw, standardised, error, 1 - residue / len(values))
+        raw = standardized * spreads / deviations[:, np.newaxis]
+    return Regression(raw, standardized, error, 1 - residue / len(values))
 
 
 def forest(values: np.ndarray, borne: np.ndarray, is_held: np.ndarray, *, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -38,7 +38,7 @@ MOST_DRAWN = 5_000
 LEAST_TRACKS = 3
 TOP_TAGS = 10
 COMPONENTS = 50
-NEIGHBOURS = 15  # of UMAP
+NEIGHBORS = 15  # of UMAP
 _BANDS = 128  # those of a spectrogram that has more are averaged to so many
 _NOTHING = 1e-6  # a deviation so small beside the mean is rounding
 
@@ -82,7 +82,7 @@ def library_map(index_path: str | Path, *, seed: int = 0) -> tuple[pd.DataFrame,
         "tracks": len(points),
         "explained": [float(share) for share in explained[:2]],
     }
-    facts |= _neighbours(points, components, seed)
+    facts |= _neighbors(points, components, seed)
     return points, facts | {"sentences": _sentences(facts)}
 
 
@@ -106,7 +106,7 @@ def summary(array: np.ndarray, front_end: FrontEnd) -> np.ndarray:
 
 
 def principal_components(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first principal components [n, 50] of standardised features [n, d], and their shares of the variance.
+    """Return the first principal components [n, 50] of standardized features [n, d], and their shares of the variance.
 
     Features that never vary count nothing. Where there are fewer components, the others are 0; without any variance
     all are. The largest coordinate of each is positive.
@@ -132,7 +132,7 @@ def _labels(index: pd.DataFrame, seed: int) -> pd.Series:
     return index["track_id"].map(shown_with(commonest, seed=seed, most=len(index))).fillna("")
 
 
-def _neighbours(points: pd.DataFrame, components: np.ndarray, seed: int) -> dict[str, Any]:
+def _neighbors(points: pd.DataFrame, components: np.ndarray, seed: int) -> dict[str, Any]:
     """Add the coordinates of t-SNE and UMAP to `points`, and return facts about them."""
     methods = {"tsne": _tsne} | ({"umap": _umap} if find_spec("umap") else {})
     for method in methods:
@@ -156,7 +156,7 @@ def _tsne(near: np.ndarray, seed: int) -> tuple[np.ndarray, dict[str, float]]:
 
 def _umap(near: np.ndarray, seed: int) -> tuple[np.ndarray, dict[str, float]]:
     umap = import_module("umap")  # which nothing here depends on, and which takes long to import
-    method = umap.UMAP(n_neighbors=min(NEIGHBOURS, len(near) - 1), init=10 * near[:, :2], random_state=seed, n_jobs=1)
+    method = umap.UMAP(n_neighbors=min(NEIGHBORS, len(near) - 1), init=10 * near[:, :2], random_state=seed, n_jobs=1)
     return method.fit_transform(near).astype(np.float64), {}
 
 
@@ -169,12 +169,12 @@ def _sentences(facts: Mapping[str, Any]) -> list[str]:
     first, second = (f"{100 * share:.0f} %" for share in facts["explained"])
     sentences = [
         f"A point is one of {facts['tracks']:,} tracks, by the mean and the deviation of each {what} "
-        f"({facts['features']:,} numbers, standardised).",
+        f"({facts['features']:,} numbers, standardized).",
         f"The two principal components keep {first} and {second} of the variance.",
     ]
     others = " and ".join(TITLES[method] for method in facts["methods"][1:])
     if facts["drawn"] < facts["tracks"] and others:
         sentences.append(f"{others}: {facts['drawn']:,} tracks, drawn by chance.")
     if others:
-        sentences.append(f"{others}: neighbours are alike; distances between groups, and their sizes, mean nothing.")
+        sentences.append(f"{others}: neighbors are alike; distances between groups, and their sizes, mean nothing.")
     return sentences

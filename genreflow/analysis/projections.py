@@ -1,7 +1,7 @@
 """Clips as points in a plane: do those of a tag lie together? (tagging study, Figures 3.1.9 and 3.1.10).
 
 A clip is the array of its middle slice as a model is fed it, samples or spectrogram, without further summary; of
-descriptors, whose units differ, each is standardised first. Of arrays of more than a MiB only the first part of the
+descriptors, whose units differ, each is standardized first. Of arrays of more than a MiB only the first part of the
 time is used. All three methods start from the products of the clips with each other, so that their arrays are held
 once and no larger matrix than clips by clips is needed:
 
@@ -21,7 +21,7 @@ from genreflow.analysis.clips import Clip, Source, drawn
 from genreflow.store.shards import FULL_SCALE
 
 PROJECTIONS = ["input", "front_end", "method", "track_id", "tag", "x", "y"]
-QUALITY = ["input", "front_end", "method", "clips", "explained", "stress", "divergence", "neighbours", "chance"]
+QUALITY = ["input", "front_end", "method", "clips", "explained", "stress", "divergence", "neighbors", "chance"]
 MOST_CLIPS = 500
 LEAST_CLIPS = 3
 MOST_BYTES = 2**20
@@ -59,14 +59,14 @@ class Projections:
         """Return `PROJECTIONS` as ``projections``, `QUALITY` as ``projection_quality``; nothing of fewer than 3 clips.
 
         Of each method: the share of the variance that the plane ``explained`` (PCA), Kruskal's ``stress`` (MDS), the
-        Kullback-Leibler ``divergence`` (t-SNE); and for all the share of clips whose nearest of the ``neighbours`` in
-        the plane is shown with the same tag, beside that of a ``chance`` neighbour.
+        Kullback-Leibler ``divergence`` (t-SNE); and for all the share of clips whose nearest of the ``neighbors`` in
+        the plane is shown with the same tag, beside that of a ``chance`` neighbor.
         """
         tracks = sorted(self.arrays)
         if len(tracks) < LEAST_CLIPS:
             return {}
         scaled = self.source.axes == ("quantity",)
-        products = centred_products([self.arrays[track] for track in tracks], scaled=scaled)
+        products = centered_products([self.arrays[track] for track in tracks], scaled=scaled)
         if not products.trace() > 0:
             return {}
         if self.source.axes == ("time",):
@@ -92,7 +92,7 @@ def shown_with(marked: pd.DataFrame, *, seed: int, most: int = MOST_CLIPS) -> di
     return bearing.loc[drawn(bearing.index, most, seed)].idxmax(axis=1).to_dict() if len(bearing) else {}
 
 
-def centred_products(arrays: list[np.ndarray], *, scaled: bool = False) -> np.ndarray:
+def centered_products(arrays: list[np.ndarray], *, scaled: bool = False) -> np.ndarray:
     """Return the scalar products of arrays [d] with each other after the mean of all is taken off, float64 ``[n, n]``.
 
     Parameters
@@ -139,7 +139,7 @@ def mds(products: np.ndarray, seed: int) -> Points:
 
 
 def tsne(products: np.ndarray, seed: int) -> Points:
-    """Return points [n, 2] whose neighbours are those of the clips, and the ``divergence`` that is left."""
+    """Return points [n, 2] whose neighbors are those of the clips, and the ``divergence`` that is left."""
     return _tsne(_unit_distances(products), pca(products)[0], seed, metric="precomputed")
 
 
@@ -149,7 +149,7 @@ def tsne_of_points(points: np.ndarray, seed: int) -> Points:
 
 
 def perplexity(n: int) -> float:
-    """Return how many neighbours of each of n points count in t-SNE, so to speak."""
+    """Return how many neighbors of each of n points count in t-SNE, so to speak."""
     return min(PERPLEXITY, (n - 1) / 3)
 
 
@@ -176,4 +176,4 @@ def _agreement(plane: np.ndarray, tags: np.ndarray) -> dict[str, Any]:
     np.fill_diagonal(distances, np.inf)
     _, sizes = np.unique(tags.astype(str), return_counts=True)
     chance = (sizes * (sizes - 1)).sum() / (len(tags) * (len(tags) - 1))
-    return {"neighbours": float((tags[distances.argmin(axis=1)] == tags).mean()), "chance": float(chance)}
+    return {"neighbors": float((tags[distances.argmin(axis=1)] == tags).mean()), "chance": float(chance)}

@@ -54,7 +54,7 @@ def counts(index: pd.DataFrame, marked: pd.DataFrame, published: pd.DataFrame | 
     Returns
     -------
     DataFrame
-        `COUNTS`, the commonest tag first: ``tracks`` of the catalogue and their ``share``, of which ``usable`` have
+        `COUNTS`, the commonest tag first: ``tracks`` of the catalog and their ``share``, of which ``usable`` have
         slices, lasting so many ``hours``. Published tags that no track bears come with 0 tracks.
     """
     known = pd.DataFrame(columns=["rank", "tag", "tracks"]) if published is None else published
@@ -81,9 +81,9 @@ def tags_per_track(marked: pd.DataFrame) -> pd.DataFrame:
 
 
 def correlations(marked: pd.DataFrame, *, most: int) -> pd.DataFrame:
-    """Correlate the commonest tags with each other over all tracks of the catalogue.
+    """Correlate the commonest tags with each other over all tracks of the catalog.
 
-    Phi is Pearson's correlation of 0 and 1. Tracks without any tag count as well: where a catalogue leaves them out, no
+    Phi is Pearson's correlation of 0 and 1. Tracks without any tag count as well: where a catalog leaves them out, no
     phi is greater and most are smaller.
 
     Returns

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from genreflow.audio.container import extension_warning
 from genreflow.audio.decode import decode, regular_file_size
-from genreflow.audio.normalise import normalise, stored_record
+from genreflow.audio.normalize import normalize, stored_record
 from genreflow.audio.verdict import UNSETTLED, RejectedTrack, verdict_of
 from genreflow.audio.vorbis import serial_of
 from genreflow.audio.workers import CRASHES, Died, Result, TimedOut, run_confined
@@ -160,7 +160,7 @@ class _Shard:
     def work(self, places: Sequence[int], workers: int) -> Generator[tuple[int, Row], None, None]:
         """Yield position and outcome of some of the tracks as they are done."""
         tasks = {place: (self.tracks[place], self.audio_folder / self.ogg(place), self.settings) for place in places}
-        results = run_confined(_normalise, tasks, workers=workers, timeout=self.timeout, memory_gb=self.memory_gb)
+        results = run_confined(_normalize, tasks, workers=workers, timeout=self.timeout, memory_gb=self.memory_gb)
         with closing(results):
             for place, result in results:
                 yield place, _outcome_of(result)
@@ -213,12 +213,12 @@ def _named(track: Row, row: Row) -> str:
     return f"{path}: {row['reason']} {row['message']}"
 
 
-def _normalise(track: Row, ogg: Path, settings: AudioSettings) -> Row:
+def _normalize(track: Row, ogg: Path, settings: AudioSettings) -> Row:
     """Normalize a track and return its row of the audio table without names (runs in the worker)."""
     try:
         _check_unchanged(track)
         _check_known(track, settings)
-        record = stored_record(ogg) or normalise(track["path"], ogg, settings, serial=serial_of(ogg))
+        record = stored_record(ogg) or normalize(track["path"], ogg, settings, serial=serial_of(ogg))
     except RejectedTrack as rejected:
         return _rejection(rejected.reason, rejected.message)
     except MemoryError:
@@ -234,20 +234,20 @@ def _normalise(track: Row, ogg: Path, settings: AudioSettings) -> Row:
 def _check_unchanged(track: Row) -> None:
     size = regular_file_size(track["path"])
     if track["bytes"] is not None and size != track["bytes"]:
-        raise RejectedTrack("Q_CHANGED", f"The file had {track['bytes']} bytes when it was catalogued, and now {size}.")
+        raise RejectedTrack("Q_CHANGED", f"The file had {track['bytes']} bytes when it was cataloged, and now {size}.")
     if track.get("mtime_ns") is None:
         return
     status = os.stat(track["path"])
     is_touched = (status.st_mtime_ns, status.st_ctime_ns) != (track["mtime_ns"], track["ctime_ns"])
     if is_touched and file_sha256(track["path"]) != track["sha256"]:
-        raise RejectedTrack("Q_CHANGED", "The file is another one than when it was catalogued.")
+        raise RejectedTrack("Q_CHANGED", "The file is another one than when it was cataloged.")
 
 
 def _check_known(track: Row, settings: AudioSettings) -> None:
     """Reject a file without a SHA-256: its result could not be distinguished from others."""
     if len(track["sha256"]) < _SHA256_DIGITS:
         decode(track["path"], max_seconds=1.0, thresholds=settings.thresholds)  # rejects it for its own defect, if any
-        raise RejectedTrack("Q_UNREADABLE", "It could not be read when it was catalogued; the next run tries again.")
+        raise RejectedTrack("Q_UNREADABLE", "It could not be read when it was cataloged; the next run tries again.")
 
 
 def _cause(exit_code: int) -> str:

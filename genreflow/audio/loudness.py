@@ -17,7 +17,7 @@ _SHARPENING = np.float32(0.4)
 def integrated_loudness(samples: np.ndarray, rate: int) -> float:
     """Return the gated loudness of `samples` [n] or [n, channels] at `rate` Hz, in LUFS.
 
-    Channels are weighted alike, as BS.1770-4 does for left, right and centre; a mono signal is one channel.
+    Channels are weighted alike, as BS.1770-4 does for left, right and center; a mono signal is one channel.
     Signals shorter than 400 ms, or below the absolute gate throughout, are -inf.
     """
     channels = samples[:, np.newaxis] if samples.ndim == 1 else samples

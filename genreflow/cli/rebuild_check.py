@@ -21,7 +21,7 @@ from genreflow.cli.run import SNAKEFILE
 from genreflow.datasets import catalog
 from genreflow.datasets.names import printable
 from genreflow.errors import UserError
-from genreflow.plan.datasets import catalogue_path
+from genreflow.plan.datasets import catalog_path
 from genreflow.plan.make import Plan, make_plan
 from genreflow.plan.staleness import is_of, keys_of
 from genreflow.project import layout
@@ -36,7 +36,7 @@ _CHEAP = (
     "find_duplicates", "index_dataset", "list_quarantine", "assign_folds", "audit_leakage", "map_library",
     "evaluate_study", "draw_figure", "write_report", "write_overview",
 )  # fmt: skip
-_SAMPLED = ("normalise_audio", "cut_slices")
+_SAMPLED = ("normalize_audio", "cut_slices")
 _PAGES = ("write_report", "write_overview")
 _COST = re.compile(rb'<section id="cost".*?</section>', re.DOTALL)
 
@@ -61,7 +61,7 @@ class Compared:
 
 
 def plan_of(configfiles: Sequence[Path], entries: Sequence[str]) -> Plan:
-    """Return the plan of these settings with the catalogued tracks."""
+    """Return the plan of these settings with the cataloged tracks."""
     return make_plan(config_of(configfiles, entries), home=SNAKEFILE.parent, refresh=False)
 
 
@@ -78,9 +78,9 @@ def outdated(plan: Plan) -> list[Finding]:
 
 
 def altered_music(plan: Plan) -> Iterator[Finding]:
-    """Read all music again; yield the tracks whose bytes changed since they were catalogued, or that are gone."""
+    """Read all music again; yield the tracks whose bytes changed since they were cataloged, or that are gone."""
     for dataset in plan.datasets.values():
-        root = os.fsencode(catalog.root_of(catalogue_path(dataset.name)))
+        root = os.fsencode(catalog.root_of(catalog_path(dataset.name)))
         for row in dataset.listed.select(["path", "sha256", "reason"]).to_pylist():
             path = os.path.join(root, row["path"])
             if row["reason"].startswith("Q_") or not re.fullmatch("[0-9a-f]{64}", row["sha256"]):
@@ -88,7 +88,7 @@ def altered_music(plan: Plan) -> Iterator[Finding]:
             try:
                 if file_sha256(path) == row["sha256"]:
                     continue
-                problem = "changed since it was catalogued."
+                problem = "changed since it was cataloged."
             except OSError as error:
                 problem = f"cannot be read: {error.strerror}."
             yield Finding(Path(os.fsdecode(path)), f"{printable(path)} {problem}")

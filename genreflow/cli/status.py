@@ -21,7 +21,7 @@ from genreflow.cli.run import SNAKEFILE, clock, live_run
 from genreflow.config.pipeline import PipelineSettings
 from genreflow.datasets import catalog
 from genreflow.errors import Damaged, UserError
-from genreflow.plan.datasets import DatasetPlan, catalogue_path
+from genreflow.plan.datasets import DatasetPlan, catalog_path
 from genreflow.plan.make import make_plan
 from genreflow.plan.studies import StudyPlan
 from genreflow.plan.validate import read_study, validate
@@ -75,17 +75,17 @@ class RunStatus:
 
 @dataclass(frozen=True)
 class StudyStatus:
-    """A study and its runs, which are unknown before its dataset is catalogued."""
+    """A study and its runs, which are unknown before its dataset is cataloged."""
 
     name: str
     dataset: str
-    is_catalogued: bool
+    is_cataloged: bool
     runs: list[RunStatus] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Status:
-    """The stages of each catalogued dataset, the studies, a sentence per damaged file, and the live run if any."""
+    """The stages of each cataloged dataset, the studies, a sentence per damaged file, and the live run if any."""
 
     datasets: dict[str, list[Stage]]
     studies: list[StudyStatus]
@@ -117,7 +117,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def look(config: Mapping[str, Any], *, home: Path) -> Status:
-    """Compare the plan with the products on disk; catalogues are not refreshed.
+    """Compare the plan with the products on disk; catalogs are not refreshed.
 
     Parameters
     ----------
@@ -135,22 +135,22 @@ def look(config: Mapping[str, Any], *, home: Path) -> Status:
     validated.errors.raise_any()
     settings = validated.settings
     named = {name: read_study(name, home, settings.size) for name in settings.studies}
-    new = set(validated.datasets) - _catalogued(settings)
+    new = set(validated.datasets) - _cataloged(settings)
     ready = [name for name, (_, study) in named.items() if not new & set(study.datasets)]
     plan = make_plan({**config, "studies": ready, "predict": None}, home=home, refresh=False)
     damaged: list[str] = []
     studies = [
         _study(plan.studies[name], damaged)
         if name in plan.studies
-        else StudyStatus(name, ", ".join(study.datasets), is_catalogued=False)
+        else StudyStatus(name, ", ".join(study.datasets), is_cataloged=False)
         for name, study in named.values()
     ]
     datasets = {name: list(_stages(dataset, damaged)) for name, dataset in plan.datasets.items()}
     return Status(datasets, studies, sorted(damaged), live_run(Path.cwd()))
 
 
-def _catalogued(settings: PipelineSettings) -> set[str]:
-    """Return the datasets whose catalogue is of this version."""
+def _cataloged(settings: PipelineSettings) -> set[str]:
+    """Return the datasets whose catalog is of this version."""
 
     def is_current(path: Path) -> bool:
         try:
@@ -158,7 +158,7 @@ def _catalogued(settings: PipelineSettings) -> set[str]:
         except UserError:
             return False
 
-    return {name for name in settings.datasets if is_current(catalogue_path(name))}
+    return {name for name in settings.datasets if is_current(catalog_path(name))}
 
 
 def _stages(dataset: DatasetPlan, damaged: list[str]) -> Iterator[Stage]:
@@ -196,7 +196,7 @@ def _study(study: StudyPlan, damaged: list[str]) -> StudyStatus:
             measured.setdefault((run.model, run.setting), []).append(run.took)
             measured.setdefault((run.model,), []).append(run.took)
     runs = [replace(run, left=_left(run, measured)) for run in states]
-    return StudyStatus(study.name, ", ".join(study.settings.datasets), is_catalogued=True, runs=runs)
+    return StudyStatus(study.name, ", ".join(study.settings.datasets), is_cataloged=True, runs=runs)
 
 
 def _state(study: str, run: RunId, key: str, damaged: list[str]) -> RunStatus:
@@ -293,8 +293,8 @@ def _print_result(status: Status, words: str) -> None:
 
 def _study_lines(study: StudyStatus, width: int) -> Iterator[str]:
     yield f"study {study.name} on {study.dataset}"
-    if not study.is_catalogued:
-        yield "  nothing yet: `genreflow run` begins by cataloguing its dataset"
+    if not study.is_cataloged:
+        yield "  nothing yet: `genreflow run` begins by cataloging its dataset"
         return
     if not study.runs:
         yield "  trains nothing"

@@ -38,7 +38,7 @@ class Verified:
     damaged
         Products that are not as they were written.
     music
-        Tracks whose bytes changed since they were catalogued; found by `--deep` alone, like the following.
+        Tracks whose bytes changed since they were cataloged; found by `--deep` alone, like the following.
     outdated
         Products that are missing, or made from other code, settings or tracks.
     again

@@ -44,7 +44,7 @@ class _Framed(_FrontEnd):
 
 
 class LogMel(_Framed):
-    """Log-mel spectrogram with centred frames, as librosa's, or with `mel: htk` and `padding: reflect` torchaudio's.
+    """Log-mel spectrogram with centered frames, as librosa's, or with `mel: htk` and `padding: reflect` torchaudio's.
 
     The defaults are the reading of the psytrance study's text (128 frames of 20 ms = 2.56 s). Its code differs
     in four values: ``hop: 512, fmax: 12000, decibels: double_log, scale: frame_minmax``.
@@ -116,8 +116,8 @@ class LogMel(_Framed):
 class Stft(_Framed):
     """Magnitude spectrogram. The defaults are those of the feature_maps study: 3 s are exactly 128 frames.
 
-    The tagging study's: ``sample_rate: 16000, hop: 1024, window: hann, centred: true, magnitude: log1p``. Only
-    centred frames give its 454 for 464,000 samples; inside them lie 453.
+    The tagging study's: ``sample_rate: 16000, hop: 1024, window: hann, centered: true, magnitude: log1p``. Only
+    centered frames give its 454 for 464,000 samples; inside them lie 453.
     """
 
     module = "spectrogram"
@@ -127,9 +127,9 @@ class Stft(_Framed):
     n_fft: int = Field(1_024, ge=64, le=65_536, description="FFT and window length, samples.")
     hop: int = Field(512, ge=1, description="Step between frames, samples; 1024 in the tagging study.")
     window: Literal["hamming", "hann"] = Field("hamming", description="Window (periodic); hann in the tagging study.")
-    centred: bool = Field(
+    centered: bool = Field(
         False,
-        description="Frames centred on their time, with zeros beyond the ends; if not, only frames that lie inside. "
+        description="Frames centered on their time, with zeros beyond the ends; if not, only frames that lie inside. "
         "true in the tagging study: 464,000 samples are 454 frames.",
     )
     magnitude: Literal["linear", "log1p"] = Field(
@@ -299,7 +299,7 @@ class Split(_InSeconds):
     kind: Literal["split"] = "split"
     count: int = Field(10, ge=1, le=10_000, description="Segments a track; a shorter track gives what it has.")
     overlap: float = Field(
-        0.01, ge=0, lt=1, description="Share that neighbours may have in common, for clips a little too short."
+        0.01, ge=0, lt=1, description="Share that neighbors may have in common, for clips a little too short."
     )
 
 
@@ -377,7 +377,7 @@ class InputSettings(Settings):
     peak: bool = Field(
         False, description="Bring the samples of each segment to a peak of 1 first (western8; genre_mood's waveforms)."
     )
-    standardise: Literal["none", "global", "band", "element"] = Field(
+    standardize: Literal["none", "global", "band", "element"] = Field(
         "none",
         description="Subtract the mean and divide by the deviation of the training folds: of all values, of each band, "
         "or of each element of the array.",
@@ -415,8 +415,8 @@ def _peaks_are_of_segments(given: InputSettings) -> str | None:
 
 
 def _bands_are_there(given: InputSettings) -> str | None:
-    if given.standardise == "band" and len(given.front_end.axes) == 1:
-        return f"standardise: {given.front_end.kind} has no bands; take global or element"
+    if given.standardize == "band" and len(given.front_end.axes) == 1:
+        return f"standardize: {given.front_end.kind} has no bands; take global or element"
     return None
 
 

@@ -18,6 +18,7 @@ RENAMED_KEYS = {
     "keep": "restore_best: true or false",
     "patience": "early_stopping_patience",
     "gates": "thresholds",
+    "standardise": "standardize",
 }
 RENAMED_VALUES = {"doubled": "double_log"}
 

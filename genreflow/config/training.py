@@ -15,10 +15,10 @@ Sampling = Literal["balanced", "shuffled", "weighted"]
 
 
 class TrainingSettings(Settings):
-    """The training of one run. Optimiser defaults are those of Keras 2.2, which the studies used."""
+    """The training of one run. Optimizer defaults are those of Keras 2.2, which the studies used."""
 
-    optimizer: Optimizer = Field("adam", description="Optimiser.")
-    learning_rate: float | None = Field(None, gt=0, le=100, description="Step size; the optimiser's own if not given.")
+    optimizer: Optimizer = Field("adam", description="Optimizer.")
+    learning_rate: float | None = Field(None, gt=0, le=100, description="Step size; the optimizer's own if not given.")
     momentum: float = Field(0.0, ge=0, lt=1, description="Of sgd: Nesterov's.")
     weight_decay: float = Field(0.0, ge=0, le=1, description="L2 penalty on the weights; with adamw, their decay.")
     schedule: Schedule = Field(

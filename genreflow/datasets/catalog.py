@@ -1,4 +1,4 @@
-"""The catalogue of a dataset: a row per track, with the digest of its bytes."""
+"""The catalog of a dataset: a row per track, with the digest of its bytes."""
 
 import os
 from collections.abc import Sequence
@@ -39,12 +39,12 @@ _PASSING = ("Q_CHANGED", "Q_GONE", "Q_PERMISSION", "Q_UNREADABLE")
 
 
 def read(path: Path) -> pa.Table:
-    """Read a catalogue as `refresh` returned it."""
+    """Read a catalog as `refresh` returned it."""
     return read_table(path, KIND).cast(SCHEMA)
 
 
 def root_of(path: Path) -> str:
-    """Return the folder that the paths of a catalogue are relative to."""
+    """Return the folder that the paths of a catalog are relative to."""
     return read_header(path, KIND).facts["root"]
 
 
@@ -71,14 +71,14 @@ def tracks_of_shard(path: Path, shard: str) -> list[dict[str, Any]]:
 
 
 def check_lasting(tracks: Sequence[dict[str, Any]], table: pa.Table) -> None:
-    """Refuse verdicts that are not about the catalogued bytes: if stored, they would outlive their cause.
+    """Refuse verdicts that are not about the cataloged bytes: if stored, they would outlive their cause.
 
-    A file that could not be read for the catalogue either keeps its verdict: its row changes once it can be read.
+    A file that could not be read for the catalog either keeps its verdict: its row changes once it can be read.
 
     Raises
     ------
     UserError
-        When files were changed, taken away or out of reach since they were catalogued; it names them.
+        When files were changed, taken away or out of reach since they were cataloged; it names them.
     """
     problems = [
         f"{printable(track['path'])}: {row['message']}"

@@ -37,7 +37,7 @@ _OVERLAP = 64  # words that count, 8 s or more, are compared at least
 _SHORTEST, _MOST_OF = 16, 0.7  # where a track has fewer: so many, and so great a part of them
 _DISTINCT = 0.5  # of these; fewer, as in a drone or a metronome, do not distinguish recordings
 
-_NEIGHBOURS = 8  # postings of a word that each is compared with
+_NEIGHBORS = 8  # postings of a word that each is compared with
 _VOTES = 2  # words that two tracks share at one lag before they are compared
 _LAGS = 3  # at which two tracks are compared at most
 _TRACK_BITS, _PLACE_BITS = 20, 12  # bits for the number of a track, and of a word in it
@@ -202,13 +202,13 @@ def _postings(prints: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _votes(postings: np.ndarray) -> np.ndarray:
-    """Return a vote (track a, track b and lag in 64 bits) for each two neighbouring postings of one word.
+    """Return a vote (track a, track b and lag in 64 bits) for each two neighboring postings of one word.
 
-    Each is compared with the next `_NEIGHBOURS` only. That is all of them for most words; for a common word, which
+    Each is compared with the next `_NEIGHBORS` only. That is all of them for most words; for a common word, which
     tells little, it bounds time and memory, and yet a crowd of copies stays linked, each to the next.
     """
     words = (postings >> np.uint64(_TRACK_BITS + _PLACE_BITS)).astype(np.uint32)
-    steps = range(1, _NEIGHBOURS + 1)
+    steps = range(1, _NEIGHBORS + 1)
     votes = np.empty(sum(np.count_nonzero(words[step:] == words[:-step]) for step in steps), np.uint64)
     filled = 0
     for step in steps:
@@ -283,8 +283,8 @@ def _conflicts(
         if copies["label"].nunique() == 1:
             continue
         copies = copies.sort_values(["title", "track_id"])
-        labelled = [f"{label!r} ({title})" for label, title in zip(copies["label"], copies["title"], strict=True)]
-        message = f"Copies of one recording have different labels: {_listing(labelled)}."
+        labeled = [f"{label!r} ({title})" for label, title in zip(copies["label"], copies["title"], strict=True)]
+        message = f"Copies of one recording have different labels: {_listing(labeled)}."
         kept = {"quarantine": 0, "keep_first": 1, "keep": len(copies)}[across_classes]
         for number, track in enumerate(copies["track_id"]):
             reason, caution = remarks[track]

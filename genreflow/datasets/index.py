@@ -1,4 +1,4 @@
-"""The index of a dataset for one input: the fate of every track of the catalogue.
+"""The index of a dataset for one input: the fate of every track of the catalog.
 
 It summarizes the shards, so that later jobs read one small file.
 """
@@ -36,7 +36,7 @@ AUDIO_COLUMNS = [
 
 
 def build(
-    catalogue: Path,
+    catalog: Path,
     shards: Sequence[str],
     audio: Sequence[Path],
     slices: Sequence[Path],
@@ -44,12 +44,12 @@ def build(
     *,
     across_classes: str,
 ) -> pd.DataFrame:
-    """Join catalogue, audio shards, slice shards and duplicates to a row per track.
+    """Join catalog, audio shards, slice shards and duplicates to a row per track.
 
     Parameters
     ----------
-    catalogue
-        The catalogue of the dataset.
+    catalog
+        The catalog of the dataset.
     shards, audio, slices
         Names of all shards, and their files in the same order.
     duplicates
@@ -60,16 +60,16 @@ def build(
     Returns
     -------
     DataFrame
-        `COLUMNS`, a row a track of the catalogue. ``reason`` holds the codes of all warnings, separated by spaces, or
+        `COLUMNS`, a row a track of the catalog. ``reason`` holds the codes of all warnings, separated by spaces, or
         the one of the first refusal, and ``verdict`` follows from it. ``group`` also joins the copies of a recording,
         which share ``recording``. A refused track has no slices. ``padded_s`` are the zeros at the end of its last.
 
     Raises
     ------
     UserError
-        When a track of the catalogue is in no shard, or in several.
+        When a track of the catalog is in no shard, or in several.
     """
-    tracks = read(catalogue).drop(["bytes", "mtime_ns", "ctime_ns", "sha256"]).to_pandas()
+    tracks = read(catalog).drop(["bytes", "mtime_ns", "ctime_ns", "sha256"]).to_pandas()
     decoded = pd.concat(
         [
             read_frame(path, "audio", AUDIO_COLUMNS).assign(shard=shard)
@@ -77,9 +77,9 @@ def build(
         ],
         ignore_index=True,
     )
-    _same_tracks(tracks["track_id"], decoded["track_id"], catalogue)
+    _same_tracks(tracks["track_id"], decoded["track_id"], catalog)
     cut = _fates(slices)
-    _same_tracks(decoded.loc[decoded["verdict"] != "quarantine", "track_id"], cut["track_id"], catalogue)
+    _same_tracks(decoded.loc[decoded["verdict"] != "quarantine", "track_id"], cut["track_id"], catalog)
     return join(tracks, decoded, cut, read_frame(duplicates, PAIRS), across_classes=across_classes)
 
 
@@ -91,7 +91,7 @@ def join(
     Parameters
     ----------
     tracks
-        A row per track of the catalogue, `SCHEMA` of that but for stamps and hashes.
+        A row per track of the catalog, `SCHEMA` of that but for stamps and hashes.
     decoded
         A row per track of the audio shards, `AUDIO_COLUMNS` and ``shard``.
     cut
@@ -116,11 +116,11 @@ def join(
     return index[COLUMNS].sort_values("track_id", ignore_index=True)
 
 
-def write(path: Path, index: pd.DataFrame, *, catalogue: Path, slices: Sequence[Path], key: str) -> None:
-    """Write an index, with the catalogue's facts on ignored files, and the suffix of its shards."""
+def write(path: Path, index: pd.DataFrame, *, catalog: Path, slices: Sequence[Path], key: str) -> None:
+    """Write an index, with the catalog's facts on ignored files, and the suffix of its shards."""
     facts = {
-        "ignored": ignored_of(catalogue),
-        "notices": notices_of(catalogue),
+        "ignored": ignored_of(catalog),
+        "notices": notices_of(catalog),
         "suffix": Path(slices[0]).suffix,
         "padded": padded(index),
     }
@@ -133,7 +133,7 @@ def read_index(path: Path) -> pd.DataFrame:
 
 
 def facts_of(path: Path | str) -> dict[str, Any]:
-    """Return ``ignored`` and ``notices`` of the catalogue behind an index, ``suffix`` of its shards, and `padded`."""
+    """Return ``ignored`` and ``notices`` of the catalog behind an index, ``suffix`` of its shards, and `padded`."""
     return read_header(path, KIND).facts
 
 
@@ -224,10 +224,10 @@ def _lost(index: pd.DataFrame, refused: pd.Series) -> str:
     return f"{refused.sum():,} of {len(index):,} tracks ({refused.mean():.0%}) were quarantined ({listed})"
 
 
-def _same_tracks(expected: pd.Series, actual: pd.Series, catalogue: Path) -> None:
+def _same_tracks(expected: pd.Series, actual: pd.Series, catalog: Path) -> None:
     lost, extra, twice = set(expected) - set(actual), set(actual) - set(expected), actual[actual.duplicated()]
     if lost or extra or len(twice):
         raise UserError(
-            f"The shards of {catalogue.parent} do not account for every track: {len(lost)} lost, {len(extra)} not "
-            f"in the catalogue, {len(twice)} twice. Did files change during the run? Run again."
+            f"The shards of {catalog.parent} do not account for every track: {len(lost)} lost, {len(extra)} not "
+            f"in the catalog, {len(twice)} twice. Did files change during the run? Run again."
         )

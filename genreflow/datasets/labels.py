@@ -249,7 +249,7 @@ def _unused(sizes: Counter[str], rules: _LabelRules) -> list[str]:
 
 
 def _idle(setting: str, names: Iterable[str]) -> list[str]:
-    lines = [f"labels.{setting}: no track is labelled {name!r}" for name in sorted(names)]
+    lines = [f"labels.{setting}: no track is labeled {name!r}" for name in sorted(names)]
     return _first(lines, f"names in labels.{setting} have no track")
 
 

@@ -74,7 +74,7 @@ class Finder:
 
     def similar(self, text: str) -> bytes | None:
         """Return the path of the one file that differs in upper and lower case only, or None."""
-        return self._follow(normalised(text), _caseless)
+        return self._follow(normalized(text), _caseless)
 
     def is_there(self, text: str) -> bool:
         """Return whether a path of exactly these bytes exists, if only as a broken link."""
@@ -142,13 +142,13 @@ class Place:
 
 def placed(text: str, finder: Finder, *, allow_outside: bool) -> Place:
     """Find the file that a text means; blanks around it count only where a file is named so."""
-    if text != text.strip() and not finder.is_there(normalised(text)):
+    if text != text.strip() and not finder.is_there(normalized(text)):
         text = text.strip()
     if fault := fault_of(text, allow_outside=allow_outside):
         return Place(os.fsencode(text), fault)
-    text = normalised(text)
+    text = normalized(text)
     if text.startswith("/"):
-        root = normalised(str(Path(os.fsdecode(finder.root)).absolute()))
+        root = normalized(str(Path(os.fsdecode(finder.root)).absolute()))
         text = text.removeprefix(root.rstrip("/") + "/")
     path = os.fsencode(text)
     if is_too_long(os.path.join(finder.root, path)):
@@ -164,7 +164,7 @@ def placed(text: str, finder: Finder, *, allow_outside: bool) -> Place:
     return Place(resolved, "", *OUTSIDE if allow_outside else refused_outside("allow_absolute"), is_otherwise=otherwise)
 
 
-def normalised(text: str) -> str:
+def normalized(text: str) -> str:
     """Return a path without `.`, doubled slashes and steps back, as far as they can be taken without looking."""
     path = posixpath.normpath(text)
     return path[1:] if path.startswith("//") else path
@@ -183,7 +183,7 @@ def fault_of(text: str, *, allow_outside: bool) -> str | None:
         return f"{text!r} is a Windows path. Write it relative to the root, with forward slashes."
     if text == "~" or re.match(r"~[^/]*/", text):
         return f"{text!r} begins with a home folder. Write it relative to the root ('./{text}' if that is its name)."
-    path = normalised(text)
+    path = normalized(text)
     if path == ".":
         return f"{text!r} is the root itself. Write the path of a file."
     if allow_outside:

@@ -12,13 +12,13 @@ from genreflow.datasets.index import read_index
 STAGE_VERSION = 1
 
 
-def quarantine_table(catalogues: Sequence[Path], indexes: Sequence[Path], datasets: Sequence[str]) -> pd.DataFrame:
+def quarantine_table(catalogs: Sequence[Path], indexes: Sequence[Path], datasets: Sequence[str]) -> pd.DataFrame:
     """Return every refused file of several datasets: dataset, folder, title, reason, message."""
     parts = []
-    for dataset, catalogue, path in zip(datasets, catalogues, indexes, strict=True):
+    for dataset, catalog, path in zip(datasets, catalogs, indexes, strict=True):
         index = read_index(path)
         refused = index.loc[index["verdict"] == "quarantine", ["title", "reason", "message"]]
-        parts.append(refused.assign(dataset=dataset, folder=root_of(catalogue)))
+        parts.append(refused.assign(dataset=dataset, folder=root_of(catalog)))
     columns = ["dataset", "folder", "title", "reason", "message"]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
     return table[columns].drop_duplicates(["dataset", "title"]).sort_values(["dataset", "title"], ignore_index=True)

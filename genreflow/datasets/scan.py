@@ -1,4 +1,4 @@
-"""Finding the tracks of a dataset, and bringing its catalogue up to date.
+"""Finding the tracks of a dataset, and bringing its catalog up to date.
 
 A file is hashed once, and again only when its size or one of its times has changed; the change time (ctime) catches
 edits that keep size and modification time.
@@ -40,7 +40,7 @@ class Listing:
     tracks
         `SCHEMA`, sorted by track_id; ``sha256`` is null where the file must be read for it.
     facts
-        The facts of the catalogue: ``root``, ``notices``, ``ignored``.
+        The facts of the catalog: ``root``, ``notices``, ``ignored``.
     """
 
     tracks: pa.Table
@@ -146,9 +146,9 @@ def refresh(settings: Layout, path: Path, *, raw: Path) -> pa.Table:
 
 
 def record(listing: Listing, path: Path, *, writes: bool = True) -> pa.Table:
-    """Hash the new files, and update the catalogue at `path` if anything changed.
+    """Hash the new files, and update the catalog at `path` if anything changed.
 
-    Without `writes` an existing catalogue is left unchanged.
+    Without `writes` an existing catalog is left unchanged.
 
     Returns
     -------
@@ -156,11 +156,11 @@ def record(listing: Listing, path: Path, *, writes: bool = True) -> pa.Table:
         `SCHEMA`, sorted by track_id. A track that cannot be read is listed with -1 bytes and the hash ``missing``.
     """
     old = read(path) if path.exists() and _is_current(path) else None
-    catalogue = _with_hashes(listing.tracks, os.fsencode(listing.facts["root"]), old)
-    is_new = old is None or not catalogue.equals(old) or read_header(path, KIND).facts != listing.facts
+    catalog = _with_hashes(listing.tracks, os.fsencode(listing.facts["root"]), old)
+    is_new = old is None or not catalog.equals(old) or read_header(path, KIND).facts != listing.facts
     if is_new and (writes or not path.exists()):
-        write_table(path, catalogue, Header(KIND, version=VERSION, facts=listing.facts))
-    return catalogue
+        write_table(path, catalog, Header(KIND, version=VERSION, facts=listing.facts))
+    return catalog
 
 
 def _is_current(path: Path) -> bool:
@@ -211,8 +211,8 @@ def _with_hashes(listed: pa.Table, root: bytes, old: pa.Table | None) -> pa.Tabl
     return listed.set_column(listed.schema.get_field_index("sha256"), SCHEMA.field("sha256"), [hashes])
 
 
-def _identities(catalogue: pa.Table) -> list[tuple]:
-    return list(zip(*(catalogue[name].to_pylist() for name in ("path", *STAMP)), strict=True))
+def _identities(catalog: pa.Table) -> list[tuple]:
+    return list(zip(*(catalog[name].to_pylist() for name in ("path", *STAMP)), strict=True))
 
 
 def _hash_all(paths: list[bytes], total_bytes: int) -> list[str]:
@@ -226,7 +226,7 @@ def _hash_all(paths: list[bytes], total_bytes: int) -> list[str]:
                 shown = now
                 left = (now - start) / done * (len(paths) - done)
                 print(
-                    f"catalogue: {done:,} of {len(paths):,} new files read "
+                    f"catalog: {done:,} of {len(paths):,} new files read "
                     f"({total_bytes / 1e9:.1f} GB in all), {left:.0f} s left",
                     file=sys.stderr,
                 )

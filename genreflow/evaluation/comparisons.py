@@ -7,7 +7,7 @@ are compared in pairs. Three questions are answered.
 because the difference is nearly symmetric; where few tracks differ, a BCa interval is narrower and less accurate.
 
 *Could it be chance?* If the settings were equal, their answers for any group of tracks could be exchanged. The p-value
-is the share of 10,000 random exchanges with at least this difference (approximate randomisation: Noreen 1989,
+is the share of 10,000 random exchanges with at least this difference (approximate randomization: Noreen 1989,
 Computer-intensive methods for testing hypotheses; for single tracks it equals McNemar's exact test). It is valid for
 any number of tracks, which a p-value read off the bootstrap is not.
 

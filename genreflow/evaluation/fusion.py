@@ -39,7 +39,7 @@ def mean_fusion(models: Mapping[str, P]) -> P:
 def stacking(validation: Mapping[str, P], test: Mapping[str, P]) -> P:
     """Return the probabilities of test slices from a logistic regression on the models' probabilities.
 
-    The regression (scikit-learn's, L2 penalty, C = 1) is fitted to the standardised log-probabilities of all models on
+    The regression (scikit-learn's, L2 penalty, C = 1) is fitted to the standardized log-probabilities of all models on
     validation slices. A class without validation slices gets probability 0. Each tag has a regression of its own, on
     the log-odds of that tag; a tag that all or no validation slices have gets the mean of the models.
 

@@ -92,9 +92,9 @@ def find_label_issues(proba: np.ndarray, label: np.ndarray) -> pd.DataFrame:
     class over the label, times (right - usual) / (1 - usual); it is at least `MIN_SCORE`.
     """
     rows, suggested, highest = np.arange(len(label)), proba.argmax(axis=1), proba.max(axis=1)
-    is_labelled = np.eye(proba.shape[1], dtype=bool)[label]
-    counts = is_labelled.sum(axis=0)
-    expected = np.divide((proba * is_labelled).sum(axis=0), counts, out=np.ones(len(counts)), where=counts > 0)
+    is_labeled = np.eye(proba.shape[1], dtype=bool)[label]
+    counts = is_labeled.sum(axis=0)
+    expected = np.divide((proba * is_labeled).sum(axis=0), counts, out=np.ones(len(counts)), where=counts > 0)
     # Rounded, so that the mean of equal numbers equals that number.
     is_confident = highest.round(9) >= expected[suggested].round(9)
     alike = np.bincount(suggested[is_confident], minlength=len(counts))
@@ -208,7 +208,7 @@ def _reason(row: Mapping[str, Any]) -> str:
     text = f"A model that was not trained on it gives {_percent(row['probability'])} to {row['suggested']!r} and "
     text += f"{_percent(row['label_probability'])} to its label {row['label']!r}. "
     text += f"{_percent(row['right'])} of {count(int(row['alike']), 'track')} with such a prediction are "
-    text += f"labelled {row['suggested']!r}, and {_percent(row['usual'])} of all tracks."
+    text += f"labeled {row['suggested']!r}, and {_percent(row['usual'])} of all tracks."
     if row["settings"]:
         text += f" Other settings that agree: {int(row['agree'])} of {int(row['settings'])}."
     return text
@@ -257,7 +257,7 @@ def _pair(one: pd.Series, other: pd.Series, pair: Any, kept_together: bool) -> d
     # Tracks that have tags have no class.
     in_conflict = bool(one["label"] and other["label"]) and one["label"] != other["label"]
     text = _COPIES[pair.kind].format(other["title"], _percent(pair.similarity))
-    text += f", which is labelled {other['label']!r}: one of the labels is wrong. " if in_conflict else ". "
+    text += f", which is labeled {other['label']!r}: one of the labels is wrong. " if in_conflict else ". "
     return {
         "kind": "conflict" if in_conflict else "copy",
         "track_id": pair.a,

@@ -22,7 +22,7 @@ class OutOfFold:
     track_id
         Tracks, each once and sorted, str [n].
     truth
-        Whether each track is labelled with each class or tag, bool [n, K].
+        Whether each track is labeled with each class or tag, bool [n, K].
     proba
         Probabilities, means over slices and over the runs that predicted the track, float64 [n, K].
     classes

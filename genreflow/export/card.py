@@ -134,7 +134,7 @@ def _limits(predictor: Predictor, record: Record) -> str:
         "It assigns every track to one of its own classes."
         if not predictor.is_tagged
         else "It predicts its own tags only.",
-        "Labels are those of the people who labelled the tracks; others would label some tracks otherwise.",
+        "Labels are those of the people who labeled the tracks; others would label some tracks otherwise.",
         "Metrics hold for tracks like the tested ones only.",
     ]
     if training_profile is None or training_profile.limit is None:

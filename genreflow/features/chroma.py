@@ -1,7 +1,7 @@
 """Pitch classes: tuning, chroma, keys and harmonic change.
 
 Chromas are ``[..., 12]`` from C upwards. Descriptors have librosa's chromas. The key clarity of music maps needs
-MIRtoolbox's: librosa's filters reach over neighbouring semitones, and a scale of pure tones has a clarity of 0.71 with
+MIRtoolbox's: librosa's filters reach over neighboring semitones, and a scale of pure tones has a clarity of 0.71 with
 them where MIRtoolbox's have more than 0.8. Tonal centroids are librosa's, and tuning is its estimate, ten times faster.
 """
 
@@ -50,7 +50,7 @@ def pitch_class_weights(n_fft: int, sample_rate: int) -> np.ndarray:
     if not len(inside):
         return weights
     lowest, highest = np.round(12 * np.log2(bins[inside[[0, -1]]] / MIDDLE_C_HZ)).astype(int)
-    # Of one note more on either side: a bin may round to one note and be nearer in Hz to its neighbour.
+    # Of one note more on either side: a bin may round to one note and be nearer in Hz to its neighbor.
     notes = np.arange(lowest - 1, highest + 2)
     hz = MIDDLE_C_HZ * 2 ** (notes / 12)
     nearest = np.searchsorted((hz[:-1] + hz[1:]) / 2, bins[inside])
@@ -80,10 +80,10 @@ def key_strengths(chroma: np.ndarray, profiles: str) -> np.ndarray:
     keys -= keys.mean(axis=-1, keepdims=True)
     keys /= np.linalg.norm(keys, axis=-1, keepdims=True)
     chroma = np.asarray(chroma, np.float64)
-    centred = chroma - chroma.mean(axis=-1, keepdims=True)
-    spread = np.linalg.norm(centred, axis=-1, keepdims=True)
+    centered = chroma - chroma.mean(axis=-1, keepdims=True)
+    spread = np.linalg.norm(centered, axis=-1, keepdims=True)
     uneven = spread > FLAT * np.abs(chroma).sum(axis=-1, keepdims=True)
-    return np.divide(centred, spread, where=uneven, out=np.zeros_like(centred)) @ keys.T
+    return np.divide(centered, spread, where=uneven, out=np.zeros_like(centered)) @ keys.T
 
 
 def key_clarity(chroma: np.ndarray, profiles: str) -> np.ndarray:
@@ -127,7 +127,7 @@ def estimate_tuning(spectra: np.ndarray, bin_hz: np.ndarray, resolution: int) ->
 
 
 def _peaks(spectra: np.ndarray, bin_hz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return frequency (Hz) and height of all spectral peaks, by a parabola through a peak and its neighbours."""
+    """Return frequency (Hz) and height of all spectral peaks, by a parabola through a peak and its neighbors."""
     first, stop = np.searchsorted(bin_hz, PITCHES_HZ)
     stop = min(stop, len(bin_hz) - 1)
     band = spectra[:, first - 1 : stop + 1]

@@ -103,7 +103,7 @@ FRONT_END = DescriptorsFrontEnd
 
 
 class ShortTime:
-    """The centred frames of a segment and their features, with librosa's values: Hann window, zeros beyond the ends.
+    """The centered frames of a segment and their features, with librosa's values: Hann window, zeros beyond the ends.
 
     Frames and spectra have a frame in each row, as features work along the spectrum of one frame; features are
     ``[d, frames]``, as librosa's.
@@ -135,7 +135,7 @@ class ShortTime:
 
     @cached_property
     def frames(self) -> np.ndarray:
-        """Centred frames, float32 ``[frames, n_fft]``, a view."""
+        """Centered frames, float32 ``[frames, n_fft]``, a view."""
         return framed(np.pad(self.samples, self.n_fft // 2), self.n_fft, self.hop)
 
     @cached_property
@@ -259,13 +259,13 @@ def _statistics(curves: np.ndarray) -> np.ndarray:
     """Return `STATISTICS` of ``[d, frames]``, float64 ``[7, d]``: population moments, excess kurtosis."""
     curves = np.ascontiguousarray(curves, np.float64)
     mean = curves.mean(axis=1)
-    centred = curves - mean[:, np.newaxis]
-    square = centred**2
+    centered = curves - mean[:, np.newaxis]
+    square = centered**2
     variance = square.mean(axis=1)
     # What differs from its mean by the rounding of single precision alone is constant (as in scipy).
     constant = variance <= (np.finfo(np.float32).resolution * mean) ** 2
     unit = np.where(constant, 1, variance)
     kurtosis = np.where(constant, 0, (square**2).mean(axis=1) / unit**2 - 3)
-    skewness = np.where(constant, 0, (square * centred).mean(axis=1) / unit**1.5)
+    skewness = np.where(constant, 0, (square * centered).mean(axis=1) / unit**1.5)
     median = np.median(curves, axis=1)
     return np.stack((kurtosis, curves.max(axis=1), mean, median, curves.min(axis=1), skewness, np.sqrt(variance)))

@@ -101,7 +101,7 @@ class FrontEnd(ABC, Generic[S]):
     def compute(self, samples: np.ndarray) -> np.ndarray:
         """Return the array of the frames that lie wholly inside an excerpt, float32 ``[*rows, steps]``.
 
-        The first frame begins with the first sample: the `margin` of a centred frame is part of the excerpt.
+        The first frame begins with the first sample: the `margin` of a centered frame is part of the excerpt.
 
         Raises
         ------
@@ -142,7 +142,7 @@ class FrontEnd(ABC, Generic[S]):
 
     @property
     def margin(self) -> int:
-        """Samples that a frame begins before its time: half a frame where frames are centred."""
+        """Samples that a frame begins before its time: half a frame where frames are centered."""
         return 0
 
     def frame_count(self, n_samples: int) -> int:
@@ -152,7 +152,7 @@ class FrontEnd(ABC, Generic[S]):
     def frame_span(self, first: int, count: int) -> tuple[int, int]:
         """Return the samples ``start, stop`` that `count` frames from `first` on are computed from.
 
-        Centred frames near the ends of a track reach beyond them: `start` is negative, or `stop` after the last sample.
+        Centered frames near the ends of a track reach beyond them: `start` is negative, or `stop` after the end.
         """
         start = first * self.hop - self.margin
         return start, start + (count - 1) * self.hop + self.n_fft

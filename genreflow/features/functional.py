@@ -61,7 +61,7 @@ def stft(y: np.ndarray, *, sr: int = 22_050, **settings: Any) -> np.ndarray:
     sr : int
         Sampling rate, Hz.
     **settings
-        ``n_fft, hop, window, centred, magnitude`` of `genreflow.config.inputs.Stft`.
+        ``n_fft, hop, window, centered, magnitude`` of `genreflow.config.inputs.Stft`.
 
     Returns
     -------

@@ -211,17 +211,17 @@ def _highest(peaks: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
 
 
 def _key_clarity(samples: np.ndarray, settings: MusicMaps, n_frames: int) -> np.ndarray:
-    """Return for each frame the key clarity of the window of 6 s, or of all there is, whose centre is nearest."""
+    """Return for each frame the key clarity of the window of 6 s, or of all there is, whose center is nearest."""
     length = min(round(KEY_WINDOW_S * settings.sample_rate), len(samples))
     hop = round(KEY_HOP_S * settings.sample_rate)
     clarity = key_clarity(_chroma(framed(samples, length, hop), settings.sample_rate), settings.profiles)
-    centres = np.arange(n_frames) * settings.hop + settings.n_fft / 2
-    nearest = np.round((centres - length / 2) / hop).astype(int)
+    centers = np.arange(n_frames) * settings.hop + settings.n_fft / 2
+    nearest = np.round((centers - length / 2) / hop).astype(int)
     return clarity[np.clip(nearest, 0, len(clarity) - 1)]
 
 
 def _long_chroma(samples: np.ndarray, settings: MusicMaps) -> np.ndarray:
-    """Return the chroma of 0.74 s around the centre of each frame, with zeros beyond the ends, ``[frames, 12]``."""
+    """Return the chroma of 0.74 s around the center of each frame, with zeros beyond the ends, ``[frames, 12]``."""
     from scipy.fft import next_fast_len
 
     length = max(next_fast_len(round(LONG_WINDOW_S * settings.sample_rate), real=True), settings.n_fft)

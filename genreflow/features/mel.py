@@ -1,6 +1,6 @@
 """Log-mel spectrograms, with librosa's values or torchaudio's.
 
-Shapes: samples ``[n]``, spectrograms ``[n_mels, n_frames]``. Frame `f` is centred on sample ``f * hop``.
+Shapes: samples ``[n]``, spectrograms ``[n_mels, n_frames]``. Frame `f` is centered on sample ``f * hop``.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ DECIBELS = {"power": (10.0, 1e-10), "double_log": (20.0, 1e-5)}
 
 
 class LogMelFrontEnd(SpectralFrontEnd[LogMel]):
-    """Log-mel spectrograms with centred frames.
+    """Log-mel spectrograms with centered frames.
 
     With the defaults of the settings they are librosa's ``power_to_db(melspectrogram(center=True,
     pad_mode="constant"))`` without its limit of range; with ``mel="htk", padding="reflect"`` torchaudio's
@@ -93,11 +93,11 @@ class LogMelFrontEnd(SpectralFrontEnd[LogMel]):
         return "power" if self.settings.decibels == "none" else "dB"
 
     def frequencies(self) -> np.ndarray:
-        """Return the centre of each band, Hz."""
+        """Return the center of each band, Hz."""
         return _corners(self.settings)[1:-1]
 
     def band_edges(self, rows: np.ndarray) -> np.ndarray:
-        """Return the frequencies half-way between the centres of bands, and ``fmin`` and ``fmax`` at the ends, Hz."""
+        """Return the frequencies half-way between the centers of bands, and ``fmin`` and ``fmax`` at the ends, Hz."""
         corners = _corners(self.settings)
         edges = np.interp(rows + 0.5, np.arange(len(corners)), corners)
         edges[0], edges[-1] = self.settings.fmin, _highest(self.settings)
@@ -182,8 +182,8 @@ def mel_filter_bank(settings: LogMel) -> np.ndarray:
     """
     bins = np.fft.rfftfreq(settings.n_fft, 1 / settings.sample_rate)
     corners = _corners(settings)
-    left, centre, right = (corners[i : i + settings.n_mels, np.newaxis] for i in range(3))
-    triangles = np.maximum(np.minimum((bins - left) / (centre - left), (right - bins) / (right - centre)), 0)
+    left, center, right = (corners[i : i + settings.n_mels, np.newaxis] for i in range(3))
+    triangles = np.maximum(np.minimum((bins - left) / (center - left), (right - bins) / (right - center)), 0)
     return (triangles if settings.mel == "htk" else triangles * 2 / (right - left)).astype(np.float32)
 
 

@@ -1,7 +1,7 @@
 """Onsets, tempo and beats of a track: where informed segmentations cut, and the tempo of descriptors.
 
 Onset strength and onsets are librosa's; tempo has librosa's values. Envelopes are float32 ``[n_frames]``; those of a
-whole track have `frame_rate` frames a second, and frame `f` is centred on second ``f / frame_rate``.
+whole track have `frame_rate` frames a second, and frame `f` is centered on second ``f / frame_rate``.
 """
 
 import numpy as np
@@ -50,7 +50,7 @@ def onset_envelope(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     mel = _spectrogram(sample_rate)
     level = log_mel(samples, mel)
     rise = onset_strength(S=level, sr=sample_rate, n_fft=mel.n_fft, hop_length=mel.hop, center=False)
-    # A rise is steepest a quarter of a window, which is one frame, before the window's centre reaches the onset.
+    # A rise is steepest a quarter of a window, which is one frame, before the window's center reaches the onset.
     return np.concatenate([np.zeros(1, np.float32), rise])[: level.shape[1]]
 
 

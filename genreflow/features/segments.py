@@ -2,7 +2,7 @@
 
 Segments are counted in one of two ways. Those of `InFrames` settings are runs of frames of the spectrogram of the whole
 track: frame `f` stands at sample ``f * hop``. Those of `InSeconds` settings are stretches of samples, each of which is
-transformed by itself, so that centred frames see its own ends. Front-ends that need music around a segment
+transformed by itself, so that centered frames see its own ends. Front-ends that need music around a segment
 (`FrontEnd.cut_after`) transform the whole excerpt first, and segments are the frames of `frames_of_segments`.
 
 A segment lies inside the track, but for the zeros that may complete the last one (`shapes.padded_samples`): a shorter
@@ -120,7 +120,7 @@ def frames_of_segments(starts: np.ndarray, n_samples: int, settings: InputSettin
     return np.minimum((2 * np.asarray(starts) + hop) // (2 * hop), last)
 
 
-def peak_normalised(samples: np.ndarray) -> np.ndarray:
+def peak_normalized(samples: np.ndarray) -> np.ndarray:
     """Return float32 ``[..., n]`` with the largest magnitude of each row brought to 1; silence stays as it is."""
     peaks = np.abs(samples).max(axis=-1, keepdims=True)
     return samples / np.where(peaks > 0, peaks, 1)
@@ -200,8 +200,8 @@ def onsets(n_frames: int, onset_frames: np.ndarray, settings: Onsets) -> np.ndar
     places = np.arange(n_frames - settings.frames + 1)
     held = np.searchsorted(onset_frames, places + settings.frames) - np.searchsorted(onset_frames, places)
     # Being central decides between equals alone: even summed over all segments it is worth less than one onset.
-    off_centre = ((2 * places - places[-1]) / max(1, places[-1])) ** 2
-    return _best_apart(held - off_centre / (count + 1), settings.frames, count)
+    off_center = ((2 * places - places[-1]) / max(1, places[-1])) ** 2
+    return _best_apart(held - off_center / (count + 1), settings.frames, count)
 
 
 def avoid_breaks(powers: np.ndarray, settings: AvoidBreaks) -> np.ndarray:

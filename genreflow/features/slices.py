@@ -1,4 +1,4 @@
-"""Normalised tracks to the segments that models are fed: decode, transform, cut."""
+"""Normalized tracks to the segments that models are fed: decode, transform, cut."""
 
 import os
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from genreflow.audio.excerpts import Track
 from genreflow.audio.verdict import verdict_of
 from genreflow.config.inputs import InFrames, InputSettings
 from genreflow.features.front_end import FrontEnd
-from genreflow.features.segments import frames_of_segments, padding, peak_normalised, segment_starts, start_step
+from genreflow.features.segments import frames_of_segments, padding, peak_normalized, segment_starts, start_step
 from genreflow.features.shapes import least_samples, samples_of, segment_frames, segment_samples, segment_shape
 from genreflow.store.shards import FULL_SCALE, Shard
 
 # Raise it when slices of every front-end would change: reading, the silence gate, the types they are stored in.
 STAGE_VERSION = 1
 
-SILENT_LEVEL = -60.0  # dBFS; normalised music is some 45 dB louder
+SILENT_LEVEL = -60.0  # dBFS; normalized music is some 45 dB louder
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Slices:
         float32 ``[n, *shape]``, see `segment_shape`.
     start_s
         float64 ``[n]``: where each segment starts, seconds from the track's beginning. Of segments in frames that is
-        the centre of the first frame.
+        the center of the first frame.
     seconds
         Length of the whole track.
     silent
@@ -59,7 +59,7 @@ def to_stored(array: np.ndarray, settings: InputSettings) -> np.ndarray:
 
 
 def cut(path: str | os.PathLike, settings: InputSettings, *, track_id: str) -> Slices:
-    """Cut a normalised Ogg Vorbis track into segments, decoding no more of it than they need.
+    """Cut a normalized Ogg Vorbis track into segments, decoding no more of it than they need.
 
     Segments below `SILENT_LEVEL` are left out: they carry a label and no music.
 
@@ -177,12 +177,12 @@ def _samples_cut(track: Track, starts: np.ndarray, settings: InputSettings) -> t
     segments = [excerpt[at : at + length] for at in starts - first]
     levels = _levels(segments)
     if front_end.cut_after:
-        whole = front_end.transform(peak_normalised(excerpt) if settings.peak else excerpt)
+        whole = front_end.transform(peak_normalized(excerpt) if settings.peak else excerpt)
         frames = segment_frames(settings)
         places = frames_of_segments(starts - first, len(excerpt), settings)
         return np.stack([whole[:, at : at + frames] for at in places]), levels
     if settings.peak:
-        segments = [peak_normalised(segment) for segment in segments]
+        segments = [peak_normalized(segment) for segment in segments]
     return np.stack([front_end.transform(segment) for segment in segments]), levels
 
 

@@ -1,7 +1,7 @@
 """Magnitude spectrograms.
 
 Shapes: samples ``[n]``, spectrograms ``[1 + n_fft // 2, n_frames]``. Frame `f` begins with sample ``f * hop``, or,
-where frames are centred, is centred on it.
+where frames are centered, is centered on it.
 """
 
 from collections.abc import Mapping
@@ -41,8 +41,8 @@ class StftFrontEnd(SpectralFrontEnd[Stft]):
 
     @property
     def margin(self) -> int:
-        """Half a frame, if frames are centred."""
-        return self.settings.n_fft // 2 if self.settings.centred else 0
+        """Half a frame, if frames are centered."""
+        return self.settings.n_fft // 2 if self.settings.centered else 0
 
     @property
     def n_rows(self) -> int:

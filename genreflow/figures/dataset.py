@@ -212,7 +212,7 @@ def projections(points: pd.DataFrame, *, title: str, quality: pd.DataFrame | Non
     points
         One row per clip and method: ``front_end, method, tag, x, y``.
     quality
-        One row per method: ``method, explained, stress, divergence, neighbours, chance``; written over each panel.
+        One row per method: ``method, explained, stress, divergence, neighbors, chance``; written over each panel.
     """
     if points.empty:
         return style.notice("There are too few clips to project")
@@ -439,7 +439,7 @@ def _remark(row: Any) -> str:
         "divergence": f": divergence {row.divergence:.2f}",
     }
     kept = "".join(text for name, text in measures.items() if np.isfinite(getattr(row, name)))
-    return f"{kept}\nalike with nearest: {100 * row.neighbours:.0f} %, by chance {100 * row.chance:.0f} %"
+    return f"{kept}\nalike with nearest: {100 * row.neighbors:.0f} %, by chance {100 * row.chance:.0f} %"
 
 
 def _grid(tags: Sequence[str], *, height: float) -> tuple[mpl.Figure, dict[str, mpl.Axes]]:

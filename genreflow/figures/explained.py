@@ -46,7 +46,7 @@ def explanation(
     seconds
         Length of a slice.
     frequencies
-        Centres of the spectrogram's bands, Hz.
+        Centers of the spectrogram's bands, Hz.
     """
     figure = mpl.Figure(figsize=(style.PAGE, 6.4))
     grid = figure.add_gridspec(3, 2, height_ratios=[3.2, 1, 1.5], width_ratios=[5, 1.15])

@@ -72,10 +72,10 @@ def check(tracks: pd.DataFrame, settings: FoldSettings) -> None:
         names = tracks.loc[tracks["track_id"].duplicated(), "track_id"].unique()
         raise UserError(f"Tracks are listed more than once: {listing(names)}. Keep one row per track.")
     tagged = is_tagged(tracks)
-    unlabelled = tracks.loc[tracks["tags"].isna() if tagged else is_missing(tracks["label"]), "track_id"]
-    if len(unlabelled):
+    unlabeled = tracks.loc[tracks["tags"].isna() if tagged else is_missing(tracks["label"]), "track_id"]
+    if len(unlabeled):
         raise UserError(
-            f"{count(len(unlabelled), 'track')} without a label: {listing(unlabelled)}. Add labels or remove them."
+            f"{count(len(unlabeled), 'track')} without a label: {listing(unlabeled)}. Add labels or remove them."
         )
     used = in_use(tracks, settings)
     rest = used[~held_out(used)]

@@ -154,7 +154,7 @@ def _baseline(predictor: Predictor, stored: np.ndarray) -> np.ndarray:
         return np.zeros(inputs.shape[1:], np.float32)
     profile = predictor.training_profile
     if inputs.ndim == 2:
-        center = profile.centre if profile is not None else inputs.mean(axis=0)
+        center = profile.center if profile is not None else inputs.mean(axis=0)
         return np.asarray(center, np.float32)
     rows = profile.mean_spectrum if profile is not None and len(profile.mean_spectrum) else inputs.mean(axis=(0, 2))
     return np.broadcast_to(np.asarray(rows, np.float32)[:, np.newaxis], inputs.shape[1:])

@@ -24,7 +24,7 @@ from genreflow.models.estimator import Estimator, FitData, distances, has_invali
 _DESCRIPTORS = {
     "front_end": {"kind": "descriptors", "set": "means25"},
     "segments": {"kind": "random_offset", "seconds": 30.0},
-    "standardise": "element",
+    "standardize": "element",
 }
 _NAMED = "Named in Neacșu-Miclea (2023), literature review, without settings"
 _UNWEIGHTED = "no class weights"
@@ -35,13 +35,13 @@ _entry = partial(ModelEntry, study="classical", module=__name__, input=_DESCRIPT
 ENTRIES = (
     _entry(
         name="knn",
-        binding=("standardise",),
-        title="nearest neighbours among the training segments",
-        builder="NearestNeighbours",
-        options={"neighbours": Count(15, 1, 10_000, "Training segments that vote; all where there are fewer.")},
+        binding=("standardize",),
+        title="nearest neighbors among the training segments",
+        builder="NearestNeighbors",
+        options={"neighbors": Count(15, 1, 10_000, "Training segments that vote; all where there are fewer.")},
         is_estimator=True,
         source=_NAMED,
-        assumptions=("15 neighbours, votes of equal weight, Euclidean distance",),
+        assumptions=("15 neighbors, votes of equal weight, Euclidean distance",),
     ),
     _entry(
         name="random_forest",
@@ -60,7 +60,7 @@ ENTRIES = (
     ),
     _entry(
         name="svm",
-        binding=("standardise",),
+        binding=("standardize",),
         title="support vector machines with a Gaussian kernel, one per class",
         builder="SupportVectorMachine",
         options={
@@ -80,7 +80,7 @@ ENTRIES = (
     ),
     _entry(
         name="logistic_regression",
-        binding=("standardise",),
+        binding=("standardize",),
         title="multinomial logistic regression",
         builder="MultinomialRegression",
         options={"C": Number(1.0, 1e-6, 1e6, "Inverse of the weight of the squared weights (L2).")},
@@ -90,7 +90,7 @@ ENTRIES = (
     ),
     _entry(
         name="ann",
-        binding=("standardise",),
+        binding=("standardize",),
         title="two hidden layers of 256 and 128 on descriptors",
         builder="MultilayerPerceptron",
         options={"dropout": dropout(0.2, "Share of units dropped after each hidden layer.")},
@@ -109,7 +109,7 @@ CALIBRATION_FOLDS = 5
 Split = tuple[np.ndarray, np.ndarray]
 
 
-class NearestNeighbours(Estimator):
+class NearestNeighbors(Estimator):
     """Standardized descriptors [batch, n] to log-probabilities [batch, n_outputs].
 
     The probability of a class is its share among the nearest training segments. Of equally distant segments the first
@@ -119,25 +119,25 @@ class NearestNeighbours(Estimator):
     segments: torch.Tensor
     classes: torch.Tensor
 
-    def __init__(self, *, n_outputs: int, input_shape: tuple[int], neighbours: int) -> None:
+    def __init__(self, *, n_outputs: int, input_shape: tuple[int], neighbors: int) -> None:
         super().__init__(n_outputs, input_shape)
-        self.neighbours = neighbours
+        self.neighbors = neighbors
         self.register_sized_buffer("segments", "segments", self.n_inputs, dtype=torch.float32)
         self.register_sized_buffer("classes", "segments", dtype=torch.int64)
 
     @property
     def title(self) -> str:
         """Title in figures and tables."""
-        return f"{self.neighbours} nearest of {len(self.segments):,} segments"
+        return f"{self.neighbors} nearest of {len(self.segments):,} segments"
 
     def fit_arrays(self, data: FitData) -> dict[str, Any]:
         """Return all segments and their classes."""
         return {"segments": data.arrays, "classes": data.targets}
 
     def probabilities(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the shares of the classes among the neighbours."""
+        """Return the shares of the classes among the neighbors."""
         classes = functional.one_hot(self.classes, self.n_outputs).double()
-        k = min(self.neighbours, len(self.segments))
+        k = min(self.neighbors, len(self.segments))
         votes = [self._nearest(distance, k).double() @ classes for distance in distances(inputs, self.segments)]
         return torch.cat(votes) / k
 

@@ -182,8 +182,8 @@ def _crop_problems(settings: InputSettings, length: int, crop: int) -> Iterator[
         yield f"crop: {settings.front_end.kind} have no length"
     elif crop > length:
         yield f"crop: {crop} is longer than a segment of {length}"
-    elif settings.standardise == "element":
-        yield "crop: values cannot be standardized one by one (standardise: element) where parts are taken at random"
+    elif settings.standardize == "element":
+        yield "crop: values cannot be standardized one by one (standardize: element) where parts are taken at random"
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

@@ -26,7 +26,7 @@ _LOGMEL = {
         "reference": "max",
     },
     "segments": _SEGMENTS,
-    "standardise": "global",
+    "standardize": "global",
 }
 _SAMPLES = {"front_end": {"kind": "waveform", "sample_rate": 22_050}, "segments": _SEGMENTS, "peak": True}
 _CONFLICT = {

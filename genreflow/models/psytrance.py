@@ -30,8 +30,8 @@ _SLICES = {
     "segments": {"kind": "midpoint", "frames": 128, "count": 30},
 }
 
-# The challenge's windows of 3 s were transformed to 130 centred frames, of which the first 128 were kept: those are the
-# centred frames of 2.972 s.
+# The challenge's windows of 3 s were transformed to 130 centered frames, of which the first 128 were kept: they are the
+# centered frames of 2.972 s.
 _CHALLENGE = {
     "front_end": {
         "kind": "stft",
@@ -39,7 +39,7 @@ _CHALLENGE = {
         "n_fft": 1_024,
         "hop": 512,
         "window": "hann",
-        "centred": True,
+        "centered": True,
     },
     "segments": {"kind": "sliding", "seconds": 2.972, "hop": 1.5, "count": 19},
 }

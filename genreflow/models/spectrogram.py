@@ -60,9 +60,9 @@ class HarmonicSpectrogram(nn.Module):
         super().__init__()
         self.hop = hop
         pitches = pitch_frequencies(sample_rate / 2 / harmonics)
-        centres = np.outer(np.arange(1, harmonics + 1), pitches)[..., np.newaxis]
+        centers = np.outer(np.arange(1, harmonics + 1), pitches)[..., np.newaxis]
         bins = np.linspace(0, sample_rate / 2, 1 + n_fft // 2)
-        distances = 2 * np.abs(bins - centres) / bandwidths(centres)
+        distances = 2 * np.abs(bins - centers) / bandwidths(centers)
         self.register_buffer("window", hann_window(n_fft), persistent=False)
         self.register_buffer("distances", torch.from_numpy(distances).float(), persistent=False)
         self.quality = nn.Parameter(torch.ones(()))

@@ -24,16 +24,16 @@ _STFT = {
         "n_fft": 1_024,
         "hop": 1_024,
         "window": "hann",
-        "centred": True,
+        "centered": True,
         "magnitude": "log1p",
     },
     "segments": _CLIP,
-    "standardise": "band",
+    "standardize": "band",
 }
 _LOGMEL = {
     "front_end": {"kind": "logmel", "sample_rate": 16_000, "n_fft": 1_024, "hop": 512, "n_mels": 128},
     "segments": _CLIP,
-    "standardise": "band",
+    "standardize": "band",
 }
 
 _CELL = {"cell": Choice("gru", ("rnn", "lstm", "gru"), "Recurrent layer; the study has all three.")}

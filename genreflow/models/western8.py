@@ -23,12 +23,12 @@ _SPECTROGRAM = {
     },
     "segments": _EXCERPT,
     "peak": True,
-    "standardise": "element",
+    "standardize": "element",
 }
 _NUMBERS = {
     "front_end": {"kind": "descriptors", "set": "means25"},
     "segments": _EXCERPT,
-    "standardise": "element",
+    "standardize": "element",
 }
 _ROBERTS = {
     "front_end": {
@@ -71,7 +71,7 @@ ENTRIES = (
             "place",
             "input: decibels below the loudest; the study says mel spectrogram, and that the sound was normalized, "
             "which is read as a peak of 1",
-            "standardise: by the training folds; the study's text suggests that test tracks had a part in it",
+            "standardize: by the training folds; the study's text suggests that test tracks had a part in it",
         ),
     ),
     ModelEntry(
@@ -82,7 +82,7 @@ ENTRIES = (
         builder="Western8FFNN",
         input=_NUMBERS,
         variable_axes={0: 1},
-        binding=("standardise",),
+        binding=("standardize",),
         n_outputs=8,
         parameters=6_344,
         source="Giamatti and Smith (2020), appendix 4.2",
@@ -99,7 +99,7 @@ ENTRIES = (
         builder="RobertsCNN",
         input=_ROBERTS,
         variable_axes={1: 26},
-        binding=("front_end.reference", "front_end.top_db", "standardise"),
+        binding=("front_end.reference", "front_end.top_db", "standardize"),
         n_outputs=10,
         parameters=2_463_114,
         options={"dropout": dropout(0.25, "Share of units dropped before the output.")},

@@ -300,7 +300,7 @@ def _division_problems(protocol: ProtocolPlan, indexes: list[pd.DataFrame]) -> I
 
 
 def _bytes_needed(plan: Plan, datasets: list[DatasetOutlook]) -> Iterator[float]:
-    """Yield the disk space of normalised audio, slices and runs, if all of them are made anew."""
+    """Yield the disk space of normalized audio, slices and runs, if all of them are made anew."""
     for outlook in datasets:
         dataset = plan.datasets[outlook.name]
         yield (outlook.hours or 0) * np.interp(plan.settings.audio.quality, _OGG_QUALITIES, _OGG_BYTES_PER_HOUR)

@@ -22,7 +22,7 @@ from genreflow.store.digest import digest
 
 @dataclass
 class InputPlan:
-    """One input of one dataset; how models standardise it is no part of it.
+    """One input of one dataset; how models standardize it is no part of it.
 
     Attributes
     ----------
@@ -146,12 +146,12 @@ class DatasetPlan:
 
     @cached_property
     def audio_keys(self) -> dict[str, str]:
-        """Shard -> key of the normalised audio."""
+        """Shard -> key of the normalized audio."""
         return {shard: key(self.ogg_key, raw) for shard, raw in self.raw_keys.items()}
 
     @cached_property
     def ogg_key(self) -> str:
-        """The key that, with the bytes of a track, names its normalised audio."""
+        """The key that, with the bytes of a track, names its normalized audio."""
         return key(versions("audio"), self.audio)
 
     @cached_property
@@ -165,20 +165,20 @@ class DatasetPlan:
         return key(self.listed.drop(["bytes", "mtime_ns", "ctime_ns", "sha256", "message"]).to_pydict())
 
     def add_input(self, settings: InputSettings) -> InputPlan:
-        """Return the plan of an input, which all studies share; standardisation does not matter when it is cut."""
-        settings = settings.model_copy(update={"standardise": "none"})
+        """Return the plan of an input, which all studies share; standardization does not matter when it is cut."""
+        settings = settings.model_copy(update={"standardize": "none"})
         name = f"{settings.front_end.kind}-{settings.segments.kind}-{digest(settings, length=6)}"
         return self.inputs.setdefault(name, InputPlan(name, settings, self))
 
     def record(self, listing: scan.Listing, *, writes: bool = True) -> None:
-        """Read the bytes of new tracks and bring the catalogue up to date; without `writes` only if it is missing."""
-        self.listed = scan.record(listing, catalogue_path(self.name), writes=writes)
+        """Read the bytes of new tracks and bring the catalog up to date; without `writes` only if it is missing."""
+        self.listed = scan.record(listing, catalog_path(self.name), writes=writes)
         note, audio = (Path(each.format(dataset=self.name)) for each in (layout.AUDIO_PROGRESS, layout.AUDIO_FOLDER))
         progress.expect(note, audio, self.audio_keys)
 
 
-def catalogue_path(dataset: str) -> Path:
-    """Return the path of the catalogue of a dataset."""
+def catalog_path(dataset: str) -> Path:
+    """Return the path of the catalog of a dataset."""
     return Path(layout.CATALOG.format(dataset=dataset))
 
 
@@ -190,5 +190,5 @@ def plan_dataset(name: str, listed: pa.Table, settings: PipelineSettings) -> Dat
 
 
 def listed_before(name: str) -> pa.Table:
-    """Return the tracks of a dataset from its catalogue on disk."""
-    return catalog.read(catalogue_path(name))
+    """Return the tracks of a dataset from its catalog on disk."""
+    return catalog.read(catalog_path(name))

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from genreflow.audio.excerpts import at_rate
-from genreflow.audio.normalise import gain_of, measure
+from genreflow.audio.normalize import gain_of, measure
 from genreflow.audio.probing import Probed, Workers, in_workers, probe_all
 from genreflow.audio.verdict import RejectedTrack
 from genreflow.config.audio import AudioSettings
@@ -42,7 +42,7 @@ class Forecast:
     Attributes
     ----------
     tracks
-        A row a track of the catalogue: its columns but for stamps and hashes, and ``known`` (`DECODED`, ...),
+        A row a track of the catalog: its columns but for stamps and hashes, and ``known`` (`DECODED`, ...),
         ``seconds`` (NaN if unknown), ``reason`` and ``message`` with which it will be refused before it is cut.
     fates
         Input -> track_id -> its fate when it is cut, for decoded tracks.
@@ -144,7 +144,7 @@ def of_synthetic(listed: pa.Table, seconds: float) -> Forecast:
 
 
 def frame_of(listed: pa.Table) -> pd.DataFrame:
-    """Return the tracks of a catalogue as not yet examined."""
+    """Return the tracks of a catalog as not yet examined."""
     tracks = listed.drop(["bytes", "mtime_ns", "ctime_ns", "sha256"]).to_pandas()
     return tracks.assign(reason=tracks["reason"].fillna(""), known=UNSEEN, seconds=np.nan)
 

@@ -56,13 +56,13 @@ def snakemake_mb(plan: Plan) -> float:
     return 300 + sum(map(_tracks, plan.datasets.values())) / 100
 
 
-def normalising_mb(settings: PipelineSettings) -> float:
+def normalizing_mb(settings: PipelineSettings) -> float:
     """Return the memory of decoding tracks in parallel, or of one that takes as much as the limits allow."""
     of_a_track = 150 + 35 * settings.audio.max_minutes
     return max(settings.limits.audio_threads * of_a_track, 150 + 1000 * settings.limits.track_memory_gb)
 
 
-def normalising_minutes(dataset: DatasetPlan, shard: str, settings: PipelineSettings) -> float:
+def normalizing_minutes(dataset: DatasetPlan, shard: str, settings: PipelineSettings) -> float:
     """Return the time of decoding a shard with one track that hangs the decoder and is tried twice."""
     return _audio_minutes(dataset, shard) / _AUDIO_A_MINUTE + 2 * settings.limits.track_timeout / 60
 

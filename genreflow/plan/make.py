@@ -120,9 +120,9 @@ def make_plan(config: Mapping[str, Any], *, home: Path, refresh: bool, writes: b
     home
         Folder of the Snakefile, with studies/, resources/ and workflow/scripts/.
     refresh
-        List the tracks of the datasets again; otherwise take the catalogues as they are.
+        List the tracks of the datasets again; otherwise take the catalogs as they are.
     writes
-        Update the catalogues on disk; otherwise only missing ones are written.
+        Update the catalogs on disk; otherwise only missing ones are written.
 
     Raises
     ------

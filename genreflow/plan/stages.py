@@ -21,7 +21,7 @@ from genreflow.store.digest import digest, file_sha256
 PACKAGE = Path(__file__).parents[1]
 # Stage -> the module that declares its version.
 STAGES = {
-    "audio": "audio/normalise.py",
+    "audio": "audio/normalize.py",
     "duplicates": "datasets/duplicates.py",
     "slices": "features/slices.py",
     "segments": "features/segments.py",

@@ -56,13 +56,13 @@ def logs_of(study: StudyPlan) -> dict[str, list[str]]:
     settings = list(dict.fromkeys(run.model_setting for run in study.runs))
     inspections = [LOG["map_library"]]
     inspections += [LOG["predict_snippets"].replace("{snippets}", name) for name in study.settings.snippets]
-    inspections += [LOG["visualise_filters"]] if study.settings.filters else []
+    inspections += [LOG["visualize_filters"]] if study.settings.filters else []
     inspections += [LOG["describe_dataset"]] if study.settings.analysis else []
     return {
-        "synthesise tracks": [
-            LOG["synthesise_tracks"].format(**names) for dataset, names in shards if dataset.is_synthetic
+        "synthesize tracks": [
+            LOG["synthesize_tracks"].format(**names) for dataset, names in shards if dataset.is_synthetic
         ],
-        "normalise audio": [LOG["normalise_audio"].format(**names) for _, names in shards],
+        "normalize audio": [LOG["normalize_audio"].format(**names) for _, names in shards],
         "find copies": [LOG["find_duplicates"].format(dataset=dataset.name) for dataset in datasets],
         "cut slices": [
             LOG["cut_slices"].format(**plan.names, shard=shard, suffix=plan.suffix)

@@ -51,7 +51,7 @@ class StudyKeys:
             stages.append("augmentation")
         return key(
             versions(*stages), entry.name, entry.builder, network_code(entry.module), setting.options,
-            setting.training_values, self.study.settings.inputs[setting.input].standardise,
+            setting.training_values, self.study.settings.inputs[setting.input].standardize,
             self.study.input_of(setting).index_key, self.folds(setting.protocol),
         )  # fmt: skip
 

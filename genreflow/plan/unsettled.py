@@ -8,7 +8,7 @@ import pyarrow as pa
 from genreflow.config.pipeline import Limits
 from genreflow.datasets.catalog import tracks_of_shard
 from genreflow.errors import UserError
-from genreflow.plan.datasets import DatasetPlan, catalogue_path
+from genreflow.plan.datasets import DatasetPlan, catalog_path
 from genreflow.plan.make import Plan
 from genreflow.project import layout
 from genreflow.store.parquet import read_header, read_table
@@ -35,7 +35,7 @@ def _retry_shard(path: Path, shard: str, dataset: DatasetPlan, limits: Limits) -
     table = read_table(path, _KIND)
     track_ids = unsettled(table)
     print(f"{dataset.name}: retrying {count(len(track_ids), 'track')} without a verdict.", file=sys.stderr)
-    tracks = [track for track in tracks_of_shard(catalogue_path(dataset.name), shard) if track["track_id"] in track_ids]
+    tracks = [track for track in tracks_of_shard(catalog_path(dataset.name), shard) if track["track_id"] in track_ids]
     retried = ingest(
         tracks,
         audio_folder=path.parent,

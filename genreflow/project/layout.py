@@ -57,8 +57,8 @@ NEW_PREDICTIONS = f"{RESULTS}/predictions.csv"
 
 # Logs, by rule. The jobs of `train_run` keep the progress of each run beside their logs.
 LOG = {
-    "synthesise_tracks": f"{LOGS}/{{dataset}}/synthesise_tracks/{{shard}}.log",
-    "normalise_audio": f"{LOGS}/{{dataset}}/normalise_audio/{{shard}}.log",
+    "synthesize_tracks": f"{LOGS}/{{dataset}}/synthesize_tracks/{{shard}}.log",
+    "normalize_audio": f"{LOGS}/{{dataset}}/normalize_audio/{{shard}}.log",
     "find_duplicates": f"{LOGS}/{{dataset}}/find_duplicates.log",
     "cut_slices": f"{LOGS}/{{dataset}}/cut_slices/{{kind}}/{{input}}/{{shard}}.{{suffix}}.log",
     "index_dataset": f"{LOGS}/{{dataset}}/index_dataset/{{kind}}/{{input}}.log",
@@ -67,7 +67,7 @@ LOG = {
     "audit_leakage": f"{LOGS}/{{study}}/audit_leakage/{{protocol}}.log",
     "train_run": f"{LOGS}/{{study}}/train_run/{{model_setting}}/{FOLD_PREFIX}{{fold}}.log",
     "train_folds": f"{LOGS}/{{study}}/train_run/{{model_setting}}/folds.log",
-    "visualise_filters": f"{LOGS}/{{study}}/visualise_filters.log",
+    "visualize_filters": f"{LOGS}/{{study}}/visualize_filters.log",
     "predict_snippets": f"{LOGS}/{{study}}/predict_snippets/{{snippets}}.log",
     "describe_dataset": f"{LOGS}/{{study}}/describe_dataset.log",
     "map_library": f"{LOGS}/{{study}}/map_library.log",

@@ -13,7 +13,7 @@ from genreflow.store.text import count
 SYNTHETIC = " (synthetic music)"
 HINT = (
     "Select a cell to list its tracks and play them; the arrow keys move between cells. The strip of a track shows "
-    "its slices: blue if the true class was predicted, orange if the class predicted for the track was, grey for any "
+    "its slices: blue if the true class was predicted, orange if the class predicted for the track was, gray for any "
     "other; fainter slices have lower probabilities."
 )
 CHOOSE = "Select a class to list its cells. "

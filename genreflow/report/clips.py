@@ -16,7 +16,7 @@ FADE_S = 0.02  # a cut within a wave would click
 
 @dataclass(frozen=True)
 class Clip:
-    """An excerpt: the normalised track (Ogg Vorbis), its start and its duration (s)."""
+    """An excerpt: the normalized track (Ogg Vorbis), its start and its duration (s)."""
 
     path: Path
     begin_s: float
@@ -24,7 +24,7 @@ class Clip:
 
     @property
     def name(self) -> str:
-        """File name, a digest of the content: normalised tracks are named by their content."""
+        """File name, a digest of the content: normalized tracks are named by their content."""
         return digest(self.path.name, round(self.begin_s, 3), self.seconds, QUALITY) + ".ogg"
 
 

@@ -43,19 +43,19 @@ def cut(settings: InputSettings) -> str:
 def _of_data(facts: Mapping[str, Any]) -> str:
     audio, settings = facts["audio"], InputSettings.model_validate(facts["input"])
     peak = ", each scaled to a peak of 1" if settings.peak else ""
-    standardised = {
+    standardized = {
         "none": "",
-        "global": " They were standardised by the mean and deviation of the training slices.",
-        "band": " Each band was standardised by its mean and deviation in the training slices.",
-        "element": " Each value was standardised by its mean and deviation in the training slices.",
-    }[settings.standardise]
+        "global": " They were standardized by the mean and deviation of the training slices.",
+        "band": " Each band was standardized by its mean and deviation in the training slices.",
+        "element": " Each value was standardized by its mean and deviation in the training slices.",
+    }[settings.standardize]
     front_end = FrontEnd.of(settings.front_end)
     remarks = "".join(f" {remark}" for remark in front_end.remarks())
     return (
-        f"Tracks were mixed to mono, resampled to {audio['sample_rate']:,} Hz, normalised to {audio['loudness']:g} "
+        f"Tracks were mixed to mono, resampled to {audio['sample_rate']:,} Hz, normalized to {audio['loudness']:g} "
         f"LUFS (EBU R128) or, if lower, to a true peak of {audio['true_peak']:g} dBTP, and stored as Ogg Vorbis of "
         f"quality {audio['quality']:g}. {cut(settings)} {_verb(settings)} turned into {front_end.describe()}{peak}."
-        f"{standardised}{remarks}"
+        f"{standardized}{remarks}"
     )
 
 

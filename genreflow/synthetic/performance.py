@@ -189,7 +189,7 @@ def _pad(sequencer: Sequencer, part: Part, rng: np.random.Generator) -> np.ndarr
 
 
 def _atmosphere(sequencer: Sequencer, part: Part, rng: np.random.Generator) -> np.ndarray:
-    noise = synth.atmosphere(sequencer.length, rng, centre=part["centre"], width=part["width"])
+    noise = synth.atmosphere(sequencer.length, rng, center=part["center"], width=part["width"])
     swell = np.sin(np.pi * np.arange(sequencer.length, dtype=np.float32) / sequencer.bar) ** 2
     return noise * (0.4 + 0.6 * swell)
 

@@ -110,7 +110,7 @@ _COMMON: dict[str, Any] = {
         "width": Range(0.1, 0.5),
         "cutoff": Range(500, 1_800),
     },
-    "atmosphere": {"level": Range(-30, -21), "centre": Range(500, 3_000), "width": Range(0.4, 1)},
+    "atmosphere": {"level": Range(-30, -21), "center": Range(500, 3_000), "width": Range(0.4, 1)},
     "hats": {
         "level": Range(-17, -13),
         "pattern": Choice({"offbeat": 1, "eighth": 1, "sixteenth": 1}),
@@ -141,7 +141,7 @@ SUBGENRES: dict[str, dict[str, Any]] = {
             "brightness": Range(0.1, 0.6),
         },
         pad={"chord": Choice({"cluster": 5, "fifth": 1, "triad": 1}), "level": Range(-18, -11)},
-        atmosphere={"level": Range(-19, -11), "centre": Range(250, 1_500)},
+        atmosphere={"level": Range(-19, -11), "center": Range(250, 1_500)},
         hats={
             "pattern": Choice({"sixteenth": 3, "offbeat": 1, "eighth": 1}),
             "level": Range(-21, -16),

@@ -123,18 +123,18 @@ def pad(n: int, notes: Iterable[float], rng: np.random.Generator, *, width: floa
     magnitude = np.zeros(len(frequencies), np.float32)
     for note in notes:
         for harmonic in range(1, 13):
-            centre = harmonic * hertz(note)
-            sigma = centre * (2 ** (width / 12) - 1)
-            begin, end = np.searchsorted(frequencies, (centre - 3 * sigma, centre + 3 * sigma))
-            bell = np.exp(-0.5 * ((frequencies[begin:end] - centre) / sigma) ** 2)
-            magnitude[begin:end] += bell / np.sqrt(sigma) / (1 + (centre / cutoff) ** 2) / harmonic**0.5
+            center = harmonic * hertz(note)
+            sigma = center * (2 ** (width / 12) - 1)
+            begin, end = np.searchsorted(frequencies, (center - 3 * sigma, center + 3 * sigma))
+            bell = np.exp(-0.5 * ((frequencies[begin:end] - center) / sigma) ** 2)
+            magnitude[begin:end] += bell / np.sqrt(sigma) / (1 + (center / cutoff) ** 2) / harmonic**0.5
     return _with_random_phases(magnitude, n, rng)
 
 
-def atmosphere(n: int, rng: np.random.Generator, *, centre: float, width: float) -> np.ndarray:
-    """Return stereo noise ``[2, n]`` around `centre` Hz, `width` octaves wide."""
+def atmosphere(n: int, rng: np.random.Generator, *, center: float, width: float) -> np.ndarray:
+    """Return stereo noise ``[2, n]`` around `center` Hz, `width` octaves wide."""
     frequencies = np.fft.rfftfreq(n, 1 / RATE)
-    octaves = np.log2(np.maximum(frequencies, 1) / centre)
+    octaves = np.log2(np.maximum(frequencies, 1) / center)
     return _with_random_phases(np.exp(-0.5 * (octaves / width) ** 2).astype(np.float32), n, rng)
 
 

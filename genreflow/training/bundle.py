@@ -188,10 +188,10 @@ def _read_weights(path: Path, facts: Mapping[str, Any]) -> dict[str, torch.Tenso
 
 def _assemble(path: Path, facts: dict[str, Any], weights: dict[str, torch.Tensor]) -> nn.Module:
     shape = tuple(facts["input_shape"])
-    standardise = _validated(InputSettings, facts, "input").standardise
+    standardize = _validated(InputSettings, facts, "input").standardize
     with torch.random.fork_rng(devices=[]):
         network = registry.build(facts["model"], len(facts["classes"]), input_shape=shape, **facts["options"])
-        network = standardized(network, shape, standardise)
+        network = standardized(network, shape, standardize)
     estimator.allocate(network, weights)
     expected = {name: (tensor.shape, tensor.dtype) for name, tensor in network.state_dict().items()}
     stored = {name: (tensor.shape, tensor.dtype) for name, tensor in weights.items()}

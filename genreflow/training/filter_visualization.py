@@ -52,7 +52,7 @@ class Ascent:
     decay
         Share of the distance from the mean that each step removes. Inputs end about ``step / decay`` from the mean.
     blur
-        Share of each value that each step replaces with the mean of its 3 x 3 neighbours.
+        Share of each value that each step replaces with the mean of its 3 x 3 neighbors.
     seed
         Seed of the noise.
     """
@@ -248,8 +248,8 @@ def _distinct_channels(activations: torch.Tensor, n: int) -> torch.Tensor:
     QR with pivoting picks in turn the channel that varies most in what the earlier ones do not predict linearly, since
     many channels would show the same.
     """
-    centred = activations - activations.mean(dim=0)
-    *_, order = scipy.linalg.qr(centred.double().numpy(), mode="r", pivoting=True)
+    centered = activations - activations.mean(dim=0)
+    *_, order = scipy.linalg.qr(centered.double().numpy(), mode="r", pivoting=True)
     return torch.from_numpy(np.sort(order[:n])).long()
 
 

@@ -44,7 +44,7 @@ class TrainingProfile:
     ----------
     files, slices
         Prefixes of SHA-256 digests: of the files, and of the first slice of each as stored.
-    centre, whitening
+    center, whitening
         Mean summary, float64 [d], and the matrix that whitens differences from it, [d, m].
     limit
         Distance beyond which a track is novel; None if there were too few tracks.
@@ -54,7 +54,7 @@ class TrainingProfile:
 
     files: frozenset[bytes]
     slices: frozenset[bytes]
-    centre: np.ndarray
+    center: np.ndarray
     whitening: np.ndarray
     limit: float | None
     mean_spectrum: np.ndarray
@@ -65,7 +65,7 @@ class TrainingProfile:
 
     def distance(self, stored: np.ndarray, settings: InputSettings) -> float:
         """Return the distance of a track from the training tracks, by its slices as stored; typically about 1."""
-        return float(_distances(summary(stored, settings)[np.newaxis], self.centre, self.whitening)[0])
+        return float(_distances(summary(stored, settings)[np.newaxis], self.center, self.whitening)[0])
 
 
 def fit_profile(data: SliceSet, tracks: pd.DataFrame, settings: InputSettings) -> dict[str, Any]:
@@ -87,13 +87,13 @@ def fit_profile(data: SliceSet, tracks: pd.DataFrame, settings: InputSettings) -
     slices = [data.arrays[own_rows[_evenly_spaced(len(own_rows), _MAX_SLICES)]] for own_rows in sampled]
     summaries = np.array([summary(each, settings) for each in slices])
     groups = tracks.drop_duplicates("track_id").set_index("track_id")["group"].reindex(sampled.index)
-    centre, whitening = _whitening(summaries)
+    center, whitening = _whitening(summaries)
     mean_spectrum = np.mean([as_fed(each).mean(axis=(0, 2)) for each in slices], axis=0) if len(data.shape) == 2 else []
     return {
         "tracks": len(rows),
         "files": _text(b"".join(sorted(files))),
         "slices": _text(b"".join(sorted(first))),
-        "centre": _text(centre.astype("<f4").tobytes()),
+        "center": _text(center.astype("<f4").tobytes()),
         "whitening": _text(whitening.astype("<f4").tobytes()),
         "limit": _limit(summaries, groups.to_numpy()),
         "usual": _text(np.asarray(mean_spectrum, "<f4").tobytes()),
@@ -109,14 +109,14 @@ def from_facts(facts: Mapping[str, Any]) -> TrainingProfile:
         When it is damaged.
     """
     files, slices = (_prefixes(_bytes(facts[name])) for name in ("files", "slices"))
-    centre, whitening, mean_spectrum = (
-        np.frombuffer(_bytes(facts[name]), "<f4") for name in ("centre", "whitening", "usual")
+    center, whitening, mean_spectrum = (
+        np.frombuffer(_bytes(facts[name]), "<f4") for name in ("center", "whitening", "usual")
     )
     limit = None if facts["limit"] is None else float(facts["limit"])
-    if not len(centre) or not len(whitening) or not np.isfinite([*centre, *whitening, limit or 0.0]).all():
+    if not len(center) or not len(whitening) or not np.isfinite([*center, *whitening, limit or 0.0]).all():
         raise ValueError("the summary of the training tracks has no finite numbers")
     return TrainingProfile(
-        files, slices, centre.astype(float), whitening.reshape(len(centre), -1).astype(float), limit, mean_spectrum
+        files, slices, center.astype(float), whitening.reshape(len(center), -1).astype(float), limit, mean_spectrum
     )
 
 
@@ -150,12 +150,12 @@ def _spectrogram(samples: np.ndarray) -> np.ndarray:
 
 def _whitening(summaries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean of summaries [n, d] and the matrix that whitens differences from it, [d, m]."""
-    centre = summaries.mean(axis=0)
-    deviation = np.maximum(summaries.std(axis=0), 1e-3 * np.abs(centre) + 1e-9)
+    center = summaries.mean(axis=0)
+    deviation = np.maximum(summaries.std(axis=0), 1e-3 * np.abs(center) + 1e-9)
     if summaries.shape[1] > _MAX_CORRELATED or len(summaries) < 2:
-        return centre, np.diag(1 / deviation) / np.sqrt(len(centre))
-    values, vectors = np.linalg.eigh(ledoit_wolf((summaries - centre) / deviation)[0])
-    return centre, vectors / np.sqrt(np.maximum(values, 1e-6) * len(centre)) / deviation[:, np.newaxis]
+        return center, np.diag(1 / deviation) / np.sqrt(len(center))
+    values, vectors = np.linalg.eigh(ledoit_wolf((summaries - center) / deviation)[0])
+    return center, vectors / np.sqrt(np.maximum(values, 1e-6) * len(center)) / deviation[:, np.newaxis]
 
 
 def _limit(summaries: np.ndarray, groups: np.ndarray) -> float | None:
@@ -172,8 +172,8 @@ def _limit(summaries: np.ndarray, groups: np.ndarray) -> float | None:
     return float(np.sort(distances)[min(rank, len(distances)) - 1])
 
 
-def _distances(summaries: np.ndarray, centre: np.ndarray, whitening: np.ndarray) -> np.ndarray:
-    return np.linalg.norm((summaries - centre) @ whitening, axis=1)
+def _distances(summaries: np.ndarray, center: np.ndarray, whitening: np.ndarray) -> np.ndarray:
+    return np.linalg.norm((summaries - center) @ whitening, axis=1)
 
 
 def _digest(array: np.ndarray) -> bytes:

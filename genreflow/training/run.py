@@ -112,7 +112,7 @@ def run_fold(
     with torch.random.fork_rng(devices=[torch_device] if torch_device.type == "cuda" else []):
         torch.manual_seed(training.seed)
         core = registry.build(spec.network, len(classes), input_shape=shape, **spec.options)
-        network = standardized(core, shape, spec.input.standardise)
+        network = standardized(core, shape, spec.input.standardize)
         if isinstance(network, Standardized):
             network.fit(train_set.arrays, train_set.rows, as_fed)
         built = time.perf_counter()

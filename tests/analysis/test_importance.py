@@ -45,7 +45,7 @@ def test_regression_is_that_of_least_squares():
     expected = LinearRegression().fit(values, targets)
     np.testing.assert_allclose(result.raw, expected.coef_.T)
     scaled = result.raw * values.std(axis=0)[:, np.newaxis] / targets.std(axis=0)
-    np.testing.assert_allclose(result.standardised, scaled)
+    np.testing.assert_allclose(result.standardized, scaled)
     r2 = [LinearRegression().fit(values, targets[:, place]).score(values, targets[:, place]) for place in range(2)]
     np.testing.assert_allclose(result.r2, r2)
 
@@ -54,7 +54,7 @@ def test_errors_are_those_of_a_simple_regression():
     x, y = RNG.normal(5, 2, 40), RNG.random(40)
     expected = linregress((x - x.mean()) / x.std(), (y - y.mean()) / y.std())
     result = regression(x[:, np.newaxis], y[:, np.newaxis])
-    assert result.standardised[0, 0] == pytest.approx(expected.slope)
+    assert result.standardized[0, 0] == pytest.approx(expected.slope)
     assert result.error[0, 0] == pytest.approx(expected.stderr)
 
 
@@ -108,7 +108,7 @@ def test_tables_find_the_feature_that_makes_the_tag(tmp_path):
     assert scores.loc["high", ["clips", "bearers"]].tolist() == [160, index["tags"].map(lambda t: "high" in t).sum()]
 
 
-def test_raw_coefficients_shrink_with_the_unit_and_standardised_ones_do_not(tmp_path):
+def test_raw_coefficients_shrink_with_the_unit_and_standardized_ones_do_not(tmp_path):
     arrays = noise(TRACKS, 1, 36)
     index = tagged_by("mfcc_05_mean", arrays)
     column = FrontEnd.of(Descriptors(set="means36")).rows().index("mfcc_05_mean")

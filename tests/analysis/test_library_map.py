@@ -54,7 +54,7 @@ def test_a_track_is_the_mean_and_deviation_of_its_bands():
     )
 
 
-def test_of_many_bands_neighbours_are_averaged():
+def test_of_many_bands_neighbors_are_averaged():
     array = np.repeat(RNG.normal(size=(2, 128, 4)).astype(np.float32), 3, axis=1)
     front_end = FrontEnd.of(Stft())
     assert summary(array, front_end) == pytest.approx(summary(array[:, ::3], front_end), rel=1e-5)
@@ -69,7 +69,7 @@ def test_waveforms_are_told_apart_by_pitch_and_not_by_phase():
 
 
 @pytest.mark.parametrize("shape", [(40, 6), (8, 60), (200, 90)])
-def test_components_are_those_of_standardised_features(shape):
+def test_components_are_those_of_standardized_features(shape):
     features = (RNG.normal(size=shape) @ RNG.normal(size=(shape[1], shape[1])) * 1e3 + 50).astype(np.float32)
     features[:, 3] = 0.1  # which never varies
     components, shares = principal_components(features)
@@ -132,4 +132,4 @@ def test_umap_is_there_where_it_is_installed(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path / "site")
     points, facts = library_map(written(tmp_path / "it", n=6))
     assert facts["methods"] == ["pca", "tsne", "umap"] and points["umap_x"].notna().all()
-    assert facts["sentences"][-1].startswith("t-SNE and UMAP: neighbours are alike")
+    assert facts["sentences"][-1].startswith("t-SNE and UMAP: neighbors are alike")

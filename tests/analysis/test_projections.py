@@ -9,7 +9,7 @@ from small_dataset import NUMBERS, STFT, WAVEFORM, index_of, noise, write_input
 
 from genreflow.analysis import projections
 from genreflow.analysis.clips import Source
-from genreflow.analysis.projections import Projections, centred_products, mds, pca, shown_with, tsne
+from genreflow.analysis.projections import Projections, centered_products, mds, pca, shown_with, tsne
 from genreflow.features.shapes import segment_shape
 
 RNG = np.random.default_rng(0)
@@ -27,7 +27,7 @@ def project(folder, settings, arrays, tags, seed=0):
 def test_principal_components_are_those_of_the_whole_matrix(monkeypatch, block):
     monkeypatch.setattr(projections, "_BLOCK", block)
     arrays = RNG.normal(size=(30, 100)) * np.geomspace(5, 0.1, 100)
-    plane, measures = pca(centred_products(list(arrays.astype(np.float32))))
+    plane, measures = pca(centered_products(list(arrays.astype(np.float32))))
     expected = PCA(2)
     points = expected.fit_transform(arrays)
     np.testing.assert_allclose(np.abs(plane), np.abs(points), rtol=1e-4, atol=1e-5)
@@ -39,15 +39,14 @@ def test_scaling_makes_units_irrelevant_and_constants_silent():
     arrays = RNG.normal(size=(20, 6))
     units = np.array([1e-3, 1, 1e3, 7, 1e6, 1])
     units_and_constant = np.hstack([arrays * units, np.full((20, 1), 5.0)])
-    np.testing.assert_allclose(
-        centred_products(list(units_and_constant), scaled=True), centred_products(list(arrays), scaled=True), atol=1e-9
-    )
+    expected = centered_products(list(arrays), scaled=True)
+    np.testing.assert_allclose(centered_products(list(units_and_constant), scaled=True), expected, atol=1e-9)
 
 
 @pytest.mark.filterwarnings("error")
 def test_points_that_lie_in_a_plane_keep_their_distances():
     flat = np.hstack([RNG.normal(size=(25, 2)), np.zeros((25, 50))])
-    products = centred_products(list(flat))
+    products = centered_products(list(flat))
     for method in (pca, mds):
         distances = pdist(method(products, 0)[0])
         np.testing.assert_allclose(distances / distances.mean(), pdist(flat) / pdist(flat).mean(), rtol=1e-3)
@@ -58,7 +57,7 @@ def test_points_that_lie_in_a_plane_keep_their_distances():
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("n", [3, 4, 40])
 def test_tsne_takes_any_number_of_clips_and_repeats_itself(n):
-    products = centred_products(list(RNG.normal(size=(n, 20))))
+    products = centered_products(list(RNG.normal(size=(n, 20))))
     plane, measures = tsne(products, 3)
     assert plane.shape == (n, 2)
     assert np.isfinite(plane).all() and np.isfinite(measures["divergence"])
@@ -73,7 +72,7 @@ def test_tags_that_lie_apart_are_found_apart_by_every_method(tmp_path):
     assert list(tables["projections"].columns) == projections.PROJECTIONS
     assert list(tables["projection_quality"].columns) == projections.QUALITY
     quality = tables["projection_quality"].set_index("method")
-    assert (quality["neighbours"] == 1).all()
+    assert (quality["neighbors"] == 1).all()
     assert quality["chance"].tolist() == pytest.approx([11 / 23] * 3)
     assert quality["clips"].tolist() == [24] * 3
     assert quality.notna()[["explained", "stress", "divergence"]].to_numpy().tolist() == np.eye(3, dtype=bool).tolist()

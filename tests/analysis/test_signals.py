@@ -61,14 +61,14 @@ def test_variance_of_a_clip_is_that_of_all_its_samples(tmp_path):
     )
 
 
-def test_the_gain_of_normalising_is_taken_back(tmp_path):
+def test_the_gain_of_normalizing_is_taken_back(tmp_path):
     arrays = noise(["d"], 1, *segment_shape(WAVEFORM))
     table = tables_of(tmp_path, WAVEFORM, arrays, lambda *given: Variances(*given, GAIN))["variance"]
     table = table.set_index(["level", "tag"])["mean"]
     assert table["fed", "x"] == pytest.approx(100 * table["recorded", "x"])
 
 
-def test_of_peak_normalised_segments_the_recorded_level_is_unknown(tmp_path):
+def test_of_peak_normalized_segments_the_recorded_level_is_unknown(tmp_path):
     arrays = noise(["a"], 1, *segment_shape(WAVEFORM))
     table = tables_of(tmp_path, WAVEFORM.model_copy(update={"peak": True}), arrays, lambda *g: Variances(*g, GAIN))
     assert set(table["variance"]["level"]) == {"fed"}

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from sounds import synthesise
+from sounds import synthesize
 
 
 @pytest.fixture(scope="session")
 def music() -> np.ndarray:
-    samples = synthesise(4)
+    samples = synthesize(4)
     samples.flags.writeable = False
     return samples

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from genreflow.audio.normalise import normalise
+from genreflow.audio.normalize import normalize
 from genreflow.audio.verdict import RejectedTrack
 from genreflow.config.audio import AudioSettings
 
 RATE = 44_100
 
 
-def synthesise(seconds: float, *, rate: int = RATE, channels: int = 2, seed: int = 0) -> np.ndarray:
+def synthesize(seconds: float, *, rate: int = RATE, channels: int = 2, seed: int = 0) -> np.ndarray:
     """Chords, a beat and noise, float32 [frames, channels], peak 0.5."""
     rng = np.random.default_rng(seed)
     axis = np.arange(round(seconds * rate)) / rate
@@ -36,7 +36,7 @@ def write_audio(path: Path, samples: np.ndarray, rate: int = RATE, **options) ->
     return path
 
 
-def catalogued(path: Path, track_id: str = "t") -> dict:
+def cataloged(path: Path, track_id: str = "t") -> dict:
     content = path.read_bytes()
     return {
         "track_id": track_id,
@@ -50,7 +50,7 @@ def judged(path: Path | bytes, settings: AudioSettings | None = None) -> str:
     """Return the codes that a file gets, separated by spaces."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            return normalise(path, Path(folder, "out.ogg"), settings or AudioSettings(), serial=1).reason
+            return normalize(path, Path(folder, "out.ogg"), settings or AudioSettings(), serial=1).reason
         except RejectedTrack as refused:
             assert refused.message.endswith(".")
             assert not list(Path(folder).iterdir())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sounds import RATE, judged, synthesise, write_audio
+from sounds import RATE, judged, synthesize, write_audio
 
 from genreflow.audio import ogg
 from genreflow.audio.bytesource import Excerpt
@@ -27,7 +27,7 @@ def id3(content: bytes, *, size: int | None = None) -> bytes:
 
 def sound_file(tmp_path, suffix: str, seconds: float = 2, **options) -> bytes:
     rate, channels = options.pop("rate", RATE), options.pop("channels", 2)
-    samples = synthesise(seconds, rate=rate, channels=channels, seed=options.pop("seed", 0))
+    samples = synthesize(seconds, rate=rate, channels=channels, seed=options.pop("seed", 0))
     return write_audio(tmp_path / f"made.{suffix}", samples, rate, **options).read_bytes()
 
 
@@ -159,7 +159,7 @@ def write_mp4(path, *, tracks: int = 1, codec: str = "alac", **muxing):
         streams = [media.add_stream(codec, rate=RATE, layout="stereo") for _ in range(tracks)]
         for number, stream in enumerate(streams):
             stream.codec_context.open(strict=False)
-            samples = np.ascontiguousarray(synthesise(2, seed=number).T)
+            samples = np.ascontiguousarray(synthesize(2, seed=number).T)
             frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
             frame.sample_rate, frame.pts = RATE, 0
             context = stream.codec_context

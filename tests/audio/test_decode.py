@@ -6,7 +6,7 @@ import pytest
 import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sounds import RATE, synthesise, write_audio
+from sounds import RATE, synthesize, write_audio
 
 from genreflow.audio import decode as decode_module
 from genreflow.audio.decode import Decoded
@@ -82,7 +82,7 @@ def test_m4a(tmp_path, music):
 @pytest.mark.parametrize("channels", [1, 6, 7, 8, 9, 32])
 @pytest.mark.parametrize("suffix", ["wav", "ogg"])
 def test_any_number_of_channels(tmp_path, channels, suffix):
-    samples = synthesise(0.5, channels=channels)
+    samples = synthesize(0.5, channels=channels)
     path = write_audio(tmp_path / f"x.{suffix}", samples)
     decoded = decode(path)
     assert decoded.channels == channels
@@ -93,14 +93,14 @@ def test_any_number_of_channels(tmp_path, channels, suffix):
 
 
 def test_the_low_frequency_channel_is_no_part_of_the_mean(tmp_path):
-    samples = synthesise(0.5, channels=6)
+    samples = synthesize(0.5, channels=6)
     samples[:, 3] = 0.4  # of 5.1
     decoded = decode(write_audio(tmp_path / "x.wav", samples, format="WAVEX"))
     assert np.abs(decoded.mono - np.delete(samples, 3, axis=1).mean(axis=1)).max() <= 2**-14
 
 
 def test_more_channels_than_music_has(tmp_path):
-    path = write_audio(tmp_path / "x.wav", synthesise(0.5, channels=33))
+    path = write_audio(tmp_path / "x.wav", synthesize(0.5, channels=33))
     assert refusal(path) == "Q_CONTAINER"
 
 
@@ -205,7 +205,7 @@ def test_damage_amid_a_file_is_counted_not_fatal(tmp_path, music):
 
 def test_a_change_of_format_keeps_the_first_part(tmp_path, music):
     first = write_audio(tmp_path / "a.mp3", music)
-    second = write_audio(tmp_path / "b.mp3", synthesise(2, rate=22_050, channels=1), 22_050)
+    second = write_audio(tmp_path / "b.mp3", synthesize(2, rate=22_050, channels=1), 22_050)
     path = tmp_path / "x.mp3"
     path.write_bytes(first.read_bytes() + second.read_bytes())
     decoded = decode(path)
@@ -221,7 +221,7 @@ def test_a_change_of_format_keeps_the_first_part(tmp_path, music):
     keep=st.floats(0, 1),
 )
 def test_damaged_files_are_decoded_or_refused(tmp_path, suffix, damage, keep):
-    path = write_audio(tmp_path / f"x.{suffix}", synthesise(0.3))
+    path = write_audio(tmp_path / f"x.{suffix}", synthesize(0.3))
     content = bytearray(path.read_bytes())
     for place, replacement in damage:
         start = int(place * len(content))

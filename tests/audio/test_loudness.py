@@ -5,7 +5,7 @@ import pytest
 import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sounds import RATE, synthesise
+from sounds import RATE, synthesize
 
 from genreflow.audio.loudness import integrated_loudness, k_weighting, true_peak
 
@@ -80,7 +80,7 @@ def test_a_mono_signal_is_one_channel(rate):
 @pytest.mark.parametrize("rate", [22_050, 44_100, 48_000])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_agrees_with_two_other_meters(rate, channels):
-    music = np.squeeze(synthesise(6, rate=rate, channels=channels))
+    music = np.squeeze(synthesize(6, rate=rate, channels=channels))
     loudness = integrated_loudness(music, rate)
     assert loudness == pytest.approx(pyloudnorm.Meter(rate).integrated_loudness(music), abs=0.1)
     assert loudness == pytest.approx(ffmpeg_loudness(music, rate), abs=0.1)
@@ -89,7 +89,7 @@ def test_agrees_with_two_other_meters(rate, channels):
 @settings(max_examples=20)
 @given(gain=st.floats(-30, 20))
 def test_gain_moves_loudness_and_peak_alike(gain):
-    music = synthesise(1, channels=1)[:, 0]
+    music = synthesize(1, channels=1)[:, 0]
     louder = music * np.float32(10 ** (gain / 20))
     assert integrated_loudness(louder, RATE) - integrated_loudness(music, RATE) == pytest.approx(gain, abs=1e-3)
     assert true_peak(louder) - true_peak(music) == pytest.approx(gain, abs=1e-3)
@@ -114,7 +114,7 @@ def test_peaks_between_samples_are_found(divisor, phase):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_true_peak_agrees_with_an_oversampled_signal(seed):
-    music = synthesise(2, channels=1, seed=seed)[:, 0]
+    music = synthesize(2, channels=1, seed=seed)[:, 0]
     oversampled = np.abs(soxr.resample(music, 1, 4, quality="VHQ"))
     highest = max(oversampled.max(), np.abs(music).max())
     assert true_peak(music) == pytest.approx(20 * np.log10(highest), abs=0.1)

@@ -5,17 +5,17 @@ import sys
 
 import numpy as np
 import pytest
-from sounds import synthesise, write_audio
+from sounds import synthesize, write_audio
 
 pytestmark = pytest.mark.end_to_end
 
 PROGRAM = """
 import multiprocessing, re, sys
-from genreflow.audio.normalise import normalise
+from genreflow.audio.normalize import normalize
 from genreflow.audio.verdict import RejectedTrack
 from genreflow.config.audio import AudioSettings
 try:
-    print(normalise(sys.argv[1], sys.argv[2], AudioSettings(), serial=1).reason)
+    print(normalize(sys.argv[1], sys.argv[2], AudioSettings(), serial=1).reason)
 except RejectedTrack as refused:
     print(refused.reason)
 with open("/proc/self/status") as status:
@@ -24,7 +24,7 @@ with open("/proc/self/status") as status:
 
 
 def peak_megabytes(path, tmp_path) -> tuple[str, float]:
-    """Return the codes of a file and the most memory that a process had resident which normalised it."""
+    """Return the codes of a file and the most memory that a process had resident which normalized it."""
     command = [sys.executable, "-c", PROGRAM, path, tmp_path / "out.ogg"]
     reason, peak = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     return reason, int(peak) / 1024
@@ -70,7 +70,7 @@ def test_ten_hours_of_silence(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("rate", [44_100, 48_000])
 def test_twenty_minutes(tmp_path, rate):
-    path = write_audio(tmp_path / "x.wav", np.tile(synthesise(10, rate=rate), (120, 1)), rate)
+    path = write_audio(tmp_path / "x.wav", np.tile(synthesize(10, rate=rate), (120, 1)), rate)
     reason, peak = peak_megabytes(path, tmp_path)
     assert not reason.startswith("Q_")
     assert peak < 700
@@ -78,6 +78,6 @@ def test_twenty_minutes(tmp_path, rate):
 
 def test_memory_grows_by_one_channel_not_by_all(tmp_path):
     """Two minutes of eight channels are 169 MB, their mean is 21 MB."""
-    short, long = (np.tile(synthesise(2, channels=8), (repeats, 1)) for repeats in (1, 61))
+    short, long = (np.tile(synthesize(2, channels=8), (repeats, 1)) for repeats in (1, 61))
     peaks = [peak_megabytes(write_audio(tmp_path / "x.wav", samples), tmp_path)[1] for samples in (short, long)]
     assert peaks[1] - peaks[0] < 120

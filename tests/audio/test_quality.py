@@ -5,13 +5,13 @@ import struct
 
 import numpy as np
 import pytest
-from sounds import RATE, judged, synthesise, write_audio
+from sounds import RATE, judged, synthesize, write_audio
 
 from genreflow.config.audio import AudioSettings, QualityThresholds
 
 
 def music(seconds: float = 2, **options) -> np.ndarray:
-    return synthesise(seconds, **options)
+    return synthesize(seconds, **options)
 
 
 def with_gap(samples: np.ndarray, start: float, seconds: float) -> np.ndarray:

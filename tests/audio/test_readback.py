@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
-from sounds import RATE, synthesise, write_audio
+from sounds import RATE, synthesize, write_audio
 
-from genreflow.audio import normalise as module
-from genreflow.audio.normalise import normalise
+from genreflow.audio import normalize as module
+from genreflow.audio.normalize import normalize
 from genreflow.audio.verdict import RejectedTrack
 from genreflow.audio.vorbis import OggReader, check_coded, encode_ogg
 from genreflow.config.audio import AudioSettings
 
-MUSIC = synthesise(6, channels=1)[:, 0]
+MUSIC = synthesize(6, channels=1)[:, 0]
 SNR = AudioSettings().thresholds.encoder_snr
 
 
@@ -25,7 +25,7 @@ def refusal(reader: OggReader) -> str:
 
 @pytest.mark.parametrize("quality", [-1.0, 2.0, 6.0, 10.0])
 @pytest.mark.parametrize("kind", ["music", "noise", "fading"])
-def test_what_was_encoded_is_recognised(quality, kind):
+def test_what_was_encoded_is_recognized(quality, kind):
     samples = {
         "music": MUSIC,
         "noise": 0.2 * np.random.default_rng(0).standard_normal(6 * RATE),
@@ -62,7 +62,7 @@ def test_nothing_is_written_then(tmp_path, monkeypatch):
     encode = module.encode_ogg
     monkeypatch.setattr(module, "encode_ogg", lambda samples, *args, **options: encode(samples[::-1], *args, **options))
     with pytest.raises(RejectedTrack) as refused:
-        normalise(write_audio(tmp_path / "x.wav", MUSIC), tmp_path / "out.ogg", AudioSettings(), serial=1)
+        normalize(write_audio(tmp_path / "x.wav", MUSIC), tmp_path / "out.ogg", AudioSettings(), serial=1)
     assert refused.value.reason == "Q_ENCODER"
     assert not (tmp_path / "out.ogg").exists()
 

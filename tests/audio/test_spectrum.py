@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import soxr
 from scipy.signal import butter, sosfilt
-from sounds import RATE, synthesise, write_audio
+from sounds import RATE, synthesize, write_audio
 
 from genreflow.audio.decode import decode
 from genreflow.audio.levels import bandwidth
-from genreflow.audio.normalise import normalise
+from genreflow.audio.normalize import normalize
 from genreflow.config.audio import AudioSettings, QualityThresholds
 
 
@@ -62,5 +62,5 @@ def test_silence_and_short_signals(frames):
 
 
 def test_it_is_that_of_the_source(tmp_path):
-    path = write_audio(tmp_path / "x.wav", synthesise(2, rate=22_050), 22_050)
-    assert 10_000 < normalise(path, tmp_path / "o.ogg", AudioSettings(), serial=0).bandwidth_hz <= 11_025
+    path = write_audio(tmp_path / "x.wav", synthesize(2, rate=22_050), 22_050)
+    assert 10_000 < normalize(path, tmp_path / "o.ogg", AudioSettings(), serial=0).bandwidth_hz <= 11_025

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sounds import RATE, synthesise
+from sounds import RATE, synthesize
 
 from genreflow.audio.vorbis import (
     CHUNK_FRAMES,
@@ -50,7 +50,7 @@ def pages(ogg: bytes):
 def long_file(tmp_path_factory):
     """Ten minutes: libvorbis dies of less than one when it is written at once."""
     path = tmp_path_factory.mktemp("vorbis") / "long.ogg"
-    samples = np.tile(synthesise(10, channels=1)[:, 0], 60)
+    samples = np.tile(synthesize(10, channels=1)[:, 0], 60)
     write_ogg(path, samples, RATE, quality=2, serial=1)
     return path, samples
 
@@ -72,7 +72,7 @@ def test_a_partial_read_is_a_slice_of_the_whole(long_file):
 @pytest.mark.parametrize("silence", [0, 20 * RATE])
 @pytest.mark.parametrize("frames", [2 * RATE, 20 * RATE, 20 * RATE + 77])
 def test_a_partial_read_is_exact_in_the_last_page_too(tmp_path, frames, silence):
-    samples = np.pad(synthesise(frames / RATE, channels=1)[:, 0], (0, silence))
+    samples = np.pad(synthesize(frames / RATE, channels=1)[:, 0], (0, silence))
     write_ogg(tmp_path / "x.ogg", samples, RATE, quality=6, serial=1)
     whole = read_ogg(tmp_path / "x.ogg")
     for back in (10, 100, 1000, 7723, 30_000, 80_000):
@@ -99,7 +99,7 @@ def test_two_processes_write_the_same_bytes(tmp_path):
 
 
 def test_serial_and_checksums_of_every_page():
-    ogg = encode_ogg(synthesise(3), RATE, quality=6, serial=0xDEADBEEF)
+    ogg = encode_ogg(synthesize(3), RATE, quality=6, serial=0xDEADBEEF)
     seen = list(pages(ogg))
     assert len(seen) > 3
     for page in seen:
@@ -144,7 +144,7 @@ def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
 
 
 def test_reads_of_one_reader_do_not_disturb_each_other():
-    samples = synthesise(20, channels=1)[:, 0]
+    samples = synthesize(20, channels=1)[:, 0]
     reader = OggReader(encode_ogg(samples, RATE, quality=6, serial=1))
     whole = reader.read()
     for start in np.random.default_rng(0).integers(0, len(samples) - 8_192, 100):

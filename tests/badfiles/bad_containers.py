@@ -1,4 +1,4 @@
-"""Damage to containers and codecs: the cases C01 to C35 of the catalogue of bad inputs."""
+"""Damage to containers and codecs: the cases C01 to C35 of the catalog of bad inputs."""
 
 import gzip
 import io

@@ -1,4 +1,4 @@
-"""Names and places that are hard on software: the cases P01 to P15 of the catalogue of bad inputs."""
+"""Names and places that are hard on software: the cases P01 to P15 of the catalog of bad inputs."""
 
 import os
 import shutil

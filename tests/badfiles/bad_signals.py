@@ -1,4 +1,4 @@
-"""Sound files in order whose sound is not: the cases S01 to S30 of the catalogue of bad inputs."""
+"""Sound files in order whose sound is not: the cases S01 to S30 of the catalog of bad inputs."""
 
 from hashlib import md5
 

@@ -13,7 +13,7 @@ class Case:
     Attributes
     ----------
     id
-        Names the case in the golden table: an entry of the catalogue of bad inputs, and what sets this case apart.
+        Names the case in the golden table: an entry of the catalog of bad inputs, and what sets this case apart.
     name
         File name; below it a folder name may come first.
     content

@@ -22,10 +22,10 @@ def hostile(tmp_path):
 
 
 def test_hostile_folders_are_found_and_ingested_whole(tmp_path, hostile):
-    catalogue = refresh(
+    catalog = refresh(
         Folders(layout="folders", path=str(tmp_path / "music")), tmp_path / "c.parquet", raw=tmp_path / "raw"
     )
-    assert Counter(catalogue["label"].to_pylist()) == {
+    assert Counter(catalog["label"].to_pylist()) == {
         label: TRACKS + (place == 0) for place, label in enumerate(hostile.labels)
     }
     tracks = tracks_of_shard(tmp_path / "c.parquet", "s")
@@ -38,9 +38,9 @@ def test_hostile_folders_are_found_and_ingested_whole(tmp_path, hostile):
 
 def test_a_hostile_manifest_is_read(tmp_path, hostile):
     settings = Manifest(layout="manifest", path=str(hostile.manifest), root=str(tmp_path / "music"))
-    catalogue = refresh(settings, tmp_path / "c.parquet", raw=tmp_path / "raw")
-    assert Counter(catalogue["label"].to_pylist()) == dict.fromkeys(hostile.manifest_labels, TRACKS)
-    assert not [reason for reason in catalogue["reason"].to_pylist() if reason.startswith("Q_")]
+    catalog = refresh(settings, tmp_path / "c.parquet", raw=tmp_path / "raw")
+    assert Counter(catalog["label"].to_pylist()) == dict.fromkeys(hostile.manifest_labels, TRACKS)
+    assert not [reason for reason in catalog["reason"].to_pylist() if reason.startswith("Q_")]
     assert len(hostile.labels) == len(hostile.manifest_labels) == len(CLASSES)
 
 

@@ -65,7 +65,7 @@ def test_verify_and_tidy_follow_links(linked):
 
 
 def checksummed(results):
-    """Return the digests of products with checksums; the catalogue has the times of the music, which are a copy's."""
+    """Return the digests of products with checksums; the catalog has the times of the music, which are a copy's."""
     tree = {name: sha for name, (_, sha) in tree_of(results).items() if name.endswith((".parquet", ".ogg"))}
     return {name: sha for name, sha in tree.items() if name != "tiny/catalog.parquet"}
 

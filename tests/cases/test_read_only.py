@@ -123,6 +123,7 @@ def check_untouched(project, commands):
     return message
 
 
+@pytest.mark.end_to_end
 def test_looking_changes_nothing(stale):
     looks = [["-n"], ["-np"], ["-nq"], ["--summary"], ["--dag"], ["--list-rules"]]
     message = check_untouched(stale, [*(["genreflow", "run", *words] for words in looks), ["snakemake", "-n"]])

@@ -329,7 +329,7 @@ def test_tables_and_shards_that_changed_places_are_noticed(tmp_path):
         parquet.read_header(one, "slices")
 
 
-def test_a_normalised_track_under_the_name_of_another_is_noticed(tmp_path):
+def test_a_normalized_track_under_the_name_of_another_is_noticed(tmp_path):
     names = ["00000000deadbeef.ogg", "0123456789abcdef.ogg"]
     noise = np.random.default_rng(0).normal(0, 0.1, 8_000).astype(np.float32)
     for name in names:
@@ -390,7 +390,7 @@ def test_json_is_read_in_few_places_all_of_which_verify_it_or_hold_no_results():
         "store/parquet.py": "the header, within a sealed footer",
         "store/hdf5.py": "the header, within a sealed file",
         "store/costs.py": "verifies the seal of each line",
-        "audio/normalise.py": "the comment of a track, whose pages have been checked",
+        "audio/normalize.py": "the comment of a track, whose pages have been checked",
         "cli/run.py": "who holds the lock",
         "cli/status.py": "how far a run has come, from logs/",
         "datasets/progress.py": "how far a stage has come, from logs/",

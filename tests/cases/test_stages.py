@@ -85,7 +85,7 @@ MAKES = {
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    """A folder with a study of every kind of product, its music catalogued and none of it decoded."""
+    """A folder with a study of every kind of product, its music cataloged and none of it decoded."""
     folder = tmp_path_factory.mktemp("stages")
     for number in range(12):
         path = folder / f"music/{'ab'[number % 2]}/{number}.wav"
@@ -275,10 +275,10 @@ def test_titles_and_descriptions_of_a_study_change_its_page_alone(before, work):
         path.write_text(text)
 
 
-def test_how_an_input_is_standardised_cuts_nothing_again(before, work):
+def test_how_an_input_is_standardized_cuts_nothing_again(before, work):
     path = work / "study.yaml"
     try:
-        path.write_text(STUDY.replace("mel: {segments", "mel: {standardise: band, segments"))
+        path.write_text(STUDY.replace("mel: {segments", "mel: {standardize: band, segments"))
         assert changed(before, keys()) == below(["run cnn"])
     finally:
         path.write_text(STUDY)

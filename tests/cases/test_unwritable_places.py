@@ -81,7 +81,7 @@ def run(command, folder, *, front=(), **changes):
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A project that was catalogued, with a model and two runs to compare, which nobody may write to."""
+    """A project that was cataloged, with a model and two runs to compare, which nobody may write to."""
     from finished_runs import write_folds, write_setting
 
     folder = tmp_path_factory.mktemp("project")

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 from project import RATE, Project, tone
-from sounds import catalogued, synthesise, write_audio
+from sounds import cataloged, synthesize, write_audio
 
 from genreflow.audio import workers
 from genreflow.audio.ingest import ingest, unsettled, write
@@ -30,9 +30,7 @@ LIMIT = 2.0  # seconds of processor time, or of waiting without any
 @pytest.fixture(scope="module")
 def tracks(tmp_path_factory):
     folder = tmp_path_factory.mktemp("music")
-    return [
-        catalogued(write_audio(folder / f"{seed}.wav", synthesise(1.0, seed=seed)), f"t{seed}") for seed in range(3)
-    ]
+    return [cataloged(write_audio(folder / f"{seed}.wav", synthesize(1.0, seed=seed)), f"t{seed}") for seed in range(3)]
 
 
 def run(tracks, folder, **options):
@@ -44,16 +42,16 @@ def verdicts(table):
     return {row["track_id"]: row["reason"] if row["verdict"] == "quarantine" else "" for row in table.to_pylist()}
 
 
-def before_normalising(monkeypatch, action, *names):
-    """Call `action` in the worker before one of these tracks is normalised, or any."""
-    normalise = module.normalise
+def before_normalizing(monkeypatch, action, *names):
+    """Call `action` in the worker before one of these tracks is normalized, or any."""
+    normalize = module.normalize
 
     def disturbed(path, *args, **options):
         if not names or Path(os.fsdecode(path)).name in names:
             action()
-        return normalise(path, *args, **options)
+        return normalize(path, *args, **options)
 
-    monkeypatch.setattr(module, "normalise", disturbed)
+    monkeypatch.setattr(module, "normalize", disturbed)
 
 
 def noted(path, action):
@@ -74,7 +72,7 @@ def suspend():
 
 
 def test_a_suspended_worker_is_waited_for(tmp_path, tracks, monkeypatch):
-    before_normalising(monkeypatch, noted(tmp_path / "tried", suspend), "1.wav")
+    before_normalizing(monkeypatch, noted(tmp_path / "tried", suspend), "1.wav")
     assert verdicts(run(tracks, tmp_path / "out", workers=2)) == {"t0": "", "t1": "", "t2": ""}
     assert (tmp_path / "tried").read_text() == "x"
 
@@ -84,7 +82,7 @@ def test_a_clock_that_jumps_does_not_matter(tmp_path, tracks, monkeypatch, clock
     """As when the time is set, or this very process has slept with the machine."""
     real, start = getattr(time, clock), getattr(time, clock)()
     monkeypatch.setattr(time, clock, lambda: start + 1e5 * (real() - start))
-    before_normalising(monkeypatch, lambda: time.sleep(0.3))
+    before_normalizing(monkeypatch, lambda: time.sleep(0.3))
     assert verdicts(run(tracks, tmp_path / "out")) == {"t0": "", "t1": "", "t2": ""}
 
 
@@ -97,8 +95,8 @@ def test_workers_that_are_killed_again_and_again_cost_no_good_track(tmp_path, tr
             mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)
 
-    before_normalising(monkeypatch, killed_at_first, "0.wav", "2.wav")
-    before_normalising(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGKILL), "1.wav")
+    before_normalizing(monkeypatch, killed_at_first, "0.wav", "2.wav")
+    before_normalizing(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGKILL), "1.wav")
     assert verdicts(run(tracks, tmp_path / "out", workers=2)) == {"t0": "", "t1": "Q_MACHINE", "t2": ""}
 
 
@@ -130,7 +128,7 @@ def test_a_limit_counts_work_and_waiting(action):
 
 
 def test_a_timeout_counts_when_it_is_one_alone_too(tmp_path, tracks, monkeypatch):
-    before_normalising(monkeypatch, noted(tmp_path / "tried", burn), "1.wav")
+    before_normalizing(monkeypatch, noted(tmp_path / "tried", burn), "1.wav")
     table = run(tracks, tmp_path / "out", workers=2, timeout=1.0)
     assert verdicts(table) == {"t0": "", "t1": "Q_DECODER_TIMEOUT", "t2": ""}
     assert (tmp_path / "tried").read_text() == "xx"
@@ -146,7 +144,7 @@ def test_a_worker_that_ends_otherwise_says_how():
 def test_many_unjudged_tracks_are_the_fault_of_the_machine_and_end_the_run(tmp_path, tracks, monkeypatch):
     many = [tracks[0] | {"track_id": f"m{n}"} for n in range(12)]
     kill = noted(tmp_path / "tried", lambda: os.kill(os.getpid(), signal.SIGKILL))
-    before_normalising(monkeypatch, kill)
+    before_normalizing(monkeypatch, kill)
     with pytest.raises(MachineProblems, match="The machine did not let many tracks be decoded") as error:
         run(many, tmp_path / "out")
     assert error.value.exit_code == 5
@@ -178,7 +176,7 @@ def test_the_next_run_judges_them_again_and_touches_only_what_changes(tmp_path, 
     monkeypatch.setattr("genreflow.plan.unsettled.tracks_of_shard", lambda *_: tracks)
     path = Path("results/music/audio/s.parquet")
     with monkeypatch.context() as patch:
-        before_normalising(patch, noted(tmp_path / "tried", lambda: os.kill(os.getpid(), signal.SIGKILL)), "1.wav")
+        before_normalizing(patch, noted(tmp_path / "tried", lambda: os.kill(os.getpid(), signal.SIGKILL)), "1.wav")
         assert write(path, run(tracks, path.parent), "key") == 1
         os.utime(path, ns=(1, 1))
         retry_unsettled(Plan())  # no better

@@ -47,7 +47,7 @@ class Work:
         Path("my.yaml").write_text(CONFIG)
         Path("mine.yaml").write_text(STUDY)
 
-    def catalogue(self):
+    def catalog(self):
         self.plan = make_plan({**read_yaml(HOME / "config.yaml"), **read_yaml("my.yaml")}, home=HOME, refresh=True)
         self.study, self.dataset = self.plan.studies["mine"], self.plan.datasets["mine"]
 
@@ -108,7 +108,7 @@ def test_before_anything_ran_nothing_is_known_and_the_music_is_not_looked_at(sta
     message = status("--json")
     assert message == {
         "datasets": {},
-        "studies": [{"name": "mine", "dataset": "mine", "is_catalogued": False, "runs": []}],
+        "studies": [{"name": "mine", "dataset": "mine", "is_cataloged": False, "runs": []}],
         "damaged": [],
         "live_run": None,
     }
@@ -128,17 +128,17 @@ def test_a_run_is_alive_before_its_first_epoch(work, status, monkeypatch):
     assert "alive" not in status()
 
 
-def test_one_study_without_a_catalogue_does_not_hide_another(work, status):
-    work.catalogue()
+def test_one_study_without_a_catalog_does_not_hide_another(work, status):
+    work.catalog()
     Path("other.yaml").write_text("dataset: psytrance\n")
     Path("my.yaml").write_text(CONFIG.replace("[mine.yaml]", "[other.yaml, mine.yaml]"))
     other, own = status("--json")["studies"]
-    assert (other["name"], other["is_catalogued"]) == ("other", False)
+    assert (other["name"], other["is_cataloged"]) == ("other", False)
     assert (own["name"], len(own["runs"])) == ("mine", len(work.study.runs))
 
 
-def test_a_catalogue_of_another_version_is_as_good_as_none(work, status):
-    work.catalogue()
+def test_a_catalog_of_another_version_is_as_good_as_none(work, status):
+    work.catalog()
     path = Path("results/mine/catalog.parquet")
     table, header = read_table(path, catalog.KIND), read_header(path)
     write_table(path, table.drop(["tags"]), replace(header, version=catalog.VERSION - 1))
@@ -146,13 +146,13 @@ def test_a_catalogue_of_another_version_is_as_good_as_none(work, status):
 
 
 def test_what_is_to_be_predicted_does_not_matter(work, status):
-    work.catalogue()
+    work.catalog()
     Path("my.yaml").write_text(CONFIG + "predict: {study: mine, files: [not/there/yet.mp3]}\n")
     assert len(status("--json")["studies"][0]["runs"]) == len(work.study.runs)
 
 
 def test_shards_count_when_they_are_those_of_the_plan(work, status):
-    work.catalogue()
+    work.catalog()
     shards, table = work.dataset.shards, pd.DataFrame({"a": [1]})
     assert len(shards) > 2
     for shard in shards:
@@ -171,7 +171,7 @@ def test_shards_count_when_they_are_those_of_the_plan(work, status):
 
 
 def test_runs_by_state(work, status):
-    work.catalogue()
+    work.catalog()
     work.end("psytrance_cnn", "pool=mean", 1, seconds=100)
     work.end("psytrance_cnn", "pool=mean", 2, seconds=9, status="diverged")
     work.end("psytrance_cnn", "pool=mean", 3, seconds=1, key="of other settings")
@@ -187,7 +187,7 @@ def test_runs_by_state(work, status):
 
 
 def test_what_is_left_is_measured_on_the_nearest_finished_runs(work, status):
-    work.catalogue()
+    work.catalog()
     work.end("psytrance_cnn", "pool=mean", 1, seconds=100)
     work.end("psytrance_cnn", "pool=mean", 2, seconds=200)
     work.end("psytrance_cnn", "pool=max", 1, seconds=600)
@@ -201,7 +201,7 @@ def test_what_is_left_is_measured_on_the_nearest_finished_runs(work, status):
 
 
 def test_a_run_that_was_interrupted_is_no_measure(work, status):
-    work.catalogue()
+    work.catalog()
     work.end("psytrance_cnn", "pool=mean", 1, seconds=1, resumed=True)
     assert {run["left"] for run in runs(status("--json"), model="psytrance_cnn")} == {None}
     work.end("psytrance_cnn", "pool=mean", 2, seconds=100)
@@ -209,21 +209,21 @@ def test_a_run_that_was_interrupted_is_no_measure(work, status):
 
 
 def test_a_setting_without_a_finished_run_takes_what_others_of_its_model_took(work, status):
-    work.catalogue()
+    work.catalog()
     work.end("psytrance_cnn", "pool=mean", 1, seconds=100)
     work.end("psytrance_cnn", "pool=mean", 2, seconds=200)
     assert {run["left"] for run in runs(status("--json"), setting="pool=max")} == {150}
 
 
 def test_a_running_run_knows_best_what_it_still_takes(work, status):
-    work.catalogue()
+    work.catalog()
     work.note("psytrance_cnn", "pool=mean", 1, left=500.0, told_at=time.time() - 100)
     [run] = runs(status("--json"), state="running")
     assert run["left"] == pytest.approx(400, abs=20)
 
 
 def test_one_that_does_not_know_yet_takes_what_the_others_took(work, status):
-    work.catalogue()
+    work.catalog()
     work.end("psytrance_cnn", "pool=mean", 1, seconds=1_000)
     work.note("psytrance_cnn", "pool=mean", 2, left=None, seconds=300.0, told_at=time.time() - 100)
     [run] = runs(status("--json"), state="running")
@@ -231,7 +231,7 @@ def test_one_that_does_not_know_yet_takes_what_the_others_took(work, status):
 
 
 def test_a_run_whose_process_is_gone_was_stopped(work, status):
-    work.catalogue()
+    work.catalog()
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     work.note("psytrance_cnn", "pool=mean", 1, pid=gone.pid)
@@ -241,7 +241,7 @@ def test_a_run_whose_process_is_gone_was_stopped(work, status):
 
 
 def test_a_process_that_has_ended_and_was_not_asked_for_its_result_is_gone(work, status):
-    work.catalogue()
+    work.catalog()
     ended = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
     ended.stdout.read()  # until it ends
     os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
@@ -251,14 +251,14 @@ def test_a_process_that_has_ended_and_was_not_asked_for_its_result_is_gone(work,
 
 
 def test_a_process_that_was_given_the_number_of_an_older_one_is_not_the_run(work, status):
-    work.catalogue()
+    work.catalog()
     work.note("psytrance_cnn", "pool=mean", 1, pid=os.getpid(), started_at=1.0)
     assert runs(status("--json"), state="running") == []
 
 
 @pytest.mark.parametrize(("silent", "state"), [(60, "running"), (3_600, "waiting")])
 def test_a_run_on_another_machine_is_believed_while_it_is_heard_of(work, status, silent, state):
-    work.catalogue()
+    work.catalog()
     work.note("psytrance_cnn", "pool=mean", 1, host=NOBODY, told_at=time.time() - silent)
     [run] = runs(status("--json"), setting="pool=mean", fold="1")
     assert run["state"] == state
@@ -266,14 +266,14 @@ def test_a_run_on_another_machine_is_believed_while_it_is_heard_of(work, status,
 
 
 def test_a_finished_run_is_finished_whatever_its_last_note_says(work, status):
-    work.catalogue()
+    work.catalog()
     work.note("psytrance_cnn", "pool=mean", 1)
     work.end("psytrance_cnn", "pool=mean", 1, seconds=10)
     assert "running:" not in status()
 
 
 def test_a_note_that_cannot_be_read_is_passed_over(work, status):
-    work.catalogue()
+    work.catalog()
     path = Path("logs/mine/train_run/psytrance_cnn/pool=mean/fold-1.progress.json")
     for content in ("", "[]", "{"):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -282,7 +282,7 @@ def test_a_note_that_cannot_be_read_is_passed_over(work, status):
 
 
 def test_a_run_whose_facts_are_damaged_or_forged_waits_to_be_made_again(work, status, capsys):
-    work.catalogue()
+    work.catalog()
     work.end("psytrance_cnn", "pool=mean", 1, seconds=100)
     path = Path("results/mine/runs/psytrance_cnn/pool=mean/fold-1/run.json")
     forged = path.read_text().replace("100", "1")
@@ -300,7 +300,7 @@ def test_a_run_whose_facts_are_damaged_or_forged_waits_to_be_made_again(work, st
 
 
 def test_columns_stand_below_each_other(work, status):
-    work.catalogue()
+    work.catalog()
     lines = status().splitlines()
     [header] = [line for line in lines if "diverged" in line]
     rows = [line for line in lines if line.startswith(("  psytrance_cnn", "  psytrance_crnn"))]
@@ -318,7 +318,7 @@ def test_mistakes_in_the_settings_are_told(work, capsys):
 
 def test_a_study_that_trains_nothing(work, status):
     Path("mine.yaml").write_text("dataset: mine\ninputs: {slices: {}}\nmodels: {}\n")
-    work.catalogue()
+    work.catalog()
     assert "trains nothing" in status()
 
 

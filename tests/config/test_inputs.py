@@ -46,7 +46,7 @@ def test_what_differs_has_another_digest():
         read(),
         read(peak=True, segments={"kind": "whole"}),
         read(segments={"kind": "whole"}),
-        read(standardise="band"),
+        read(standardize="band"),
         read(front_end={"mel": "htk"}),
         read(front_end={"padding": "reflect"}),
         read(front_end={"top_db": 80.0}),
@@ -85,7 +85,7 @@ def test_doubled_decibels_have_a_range_of_80_unless_told_otherwise():
         ({"segments": {"kind": "whole", "seconds": 0.01}}, "0.01 s is 441 samples, fewer than n_fft 2048"),
         ({"peak": True}, "peak is of each segment's samples, and midpoint cuts the spectrogram"),
         (
-            {"front_end": {"kind": "waveform"}, "segments": {"kind": "whole"}, "standardise": "band"},
+            {"front_end": {"kind": "waveform"}, "segments": {"kind": "whole"}, "standardize": "band"},
             "waveform has no bands",
         ),
     ],

@@ -200,7 +200,7 @@ def test_copies_are_found_and_nothing_else(music, originals, copy):
 # ---------------------------------------------------------------------------------------------------------------
 
 
-def catalogued(*rows: dict) -> pd.DataFrame:
+def cataloged(*rows: dict) -> pd.DataFrame:
     nothing = {"label": "rock", "group": None, "artist": None, "tags": None}
     tracks = pd.DataFrame([nothing | row for row in rows])
     return tracks.assign(title="title of " + tracks["track_id"])
@@ -216,7 +216,7 @@ def by_track(tracks: pd.DataFrame, pairs: pd.DataFrame, across_classes: str = "q
 
 class TestConsequences:
     def test_a_track_without_copies_is_left_alone(self):
-        fate = by_track(catalogued({"track_id": "a", "group": "album"}, {"track_id": "b"}), linked())
+        fate = by_track(cataloged({"track_id": "a", "group": "album"}, {"track_id": "b"}), linked())
         assert fate["a"] == {"group": "album", "recording": None, "reason": "", "message": ""}
         assert fate["b"]["group"] is None
 
@@ -229,7 +229,7 @@ class TestConsequences:
         ],
     )
     def test_copies_within_a_class_name_each_other_and_stay_together(self, kind, reason, words):
-        fate = by_track(catalogued({"track_id": "b"}, {"track_id": "a"}), linked(("a", "b", kind)))
+        fate = by_track(cataloged({"track_id": "b"}, {"track_id": "a"}), linked(("a", "b", kind)))
         assert {row["group"] for row in fate.values()} == {"recording:a"}
         assert {row["recording"] for row in fate.values()} == {"a"}
         assert {row["reason"] for row in fate.values()} == {reason}
@@ -237,13 +237,13 @@ class TestConsequences:
         assert "title of a." in fate["b"]["message"]
 
     def test_a_track_can_be_a_copy_in_two_ways(self):
-        tracks = catalogued(*({"track_id": name} for name in "abc"))
+        tracks = cataloged(*({"track_id": name} for name in "abc"))
         fate = by_track(tracks, linked(("a", "b", "bytes"), ("a", "c", "recording")))
         assert fate["a"]["reason"] == "W_DUPLICATE W_NEAR_DUP"
         assert {row["recording"] for row in fate.values()} == {"a"}
 
     def test_groups_that_share_a_recording_are_one(self):
-        tracks = catalogued(
+        tracks = cataloged(
             {"track_id": "a", "group": "second album"},
             {"track_id": "b", "group": "first album"},
             {"track_id": "c", "group": "first album"},
@@ -257,7 +257,7 @@ class TestConsequences:
         assert fate["c"]["recording"] is None and fate["c"]["reason"] == ""
 
     def test_an_artist_is_a_group_where_there_is_no_other(self):
-        tracks = catalogued(
+        tracks = cataloged(
             {"track_id": "a", "artist": "The Knife"},
             {"track_id": "b", "artist": "Knife, The"},
             {"track_id": "c", "artist": "Various Artists"},
@@ -268,7 +268,7 @@ class TestConsequences:
 
     @pytest.mark.parametrize(("across_classes", "refused"), [("quarantine", "abc"), ("keep_first", "ac"), ("keep", "")])
     def test_copies_in_two_classes(self, across_classes, refused):
-        tracks = catalogued({"track_id": "a", "label": "jazz"}, {"track_id": "b"}, {"track_id": "c"}, {"track_id": "d"})
+        tracks = cataloged({"track_id": "a", "label": "jazz"}, {"track_id": "b"}, {"track_id": "c"}, {"track_id": "d"})
         tracks["title"] = ["z", "x", "y", "w"]
         fate = by_track(tracks, linked(("a", "b", "bytes"), ("a", "c", "recording")), across_classes)
         assert [name for name in fate if fate[name]["reason"] == "Q_LABEL_CONFLICT"] == list(refused)
@@ -281,7 +281,7 @@ class TestConsequences:
 
     @pytest.mark.parametrize(("one", "other"), [("", ""), ("rock", "jazz")])
     def test_tracks_with_tags_are_never_in_conflict(self, one, other):
-        tracks = catalogued(
+        tracks = cataloged(
             {"track_id": "a", "label": one, "tags": ["slow"]}, {"track_id": "b", "label": other, "tags": []}
         )
         fate = by_track(tracks, linked(("a", "b", "recording")))
@@ -289,11 +289,11 @@ class TestConsequences:
         assert {row["group"] for row in fate.values()} == {"recording:a"}
 
     def test_pairs_with_refused_tracks_do_not_count(self):
-        fate = by_track(catalogued({"track_id": "a"}), linked(("a", "gone", "bytes")))
+        fate = by_track(cataloged({"track_id": "a"}), linked(("a", "gone", "bytes")))
         assert fate["a"] == {"group": None, "recording": None, "reason": "", "message": ""}
 
     def test_a_crowd_is_named_in_part(self):
-        tracks = catalogued(*({"track_id": f"{i:02}"} for i in range(20)))
+        tracks = cataloged(*({"track_id": f"{i:02}"} for i in range(20)))
         pairs = linked(*(("00", f"{i:02}", "bytes") for i in range(1, 20)))
         assert by_track(tracks, pairs)["00"]["message"].endswith("title of 03 and 16 more.")
 
@@ -308,7 +308,7 @@ class TestConsequences:
         drawn = data.draw(st.lists(ends, max_size=8))
         pairs = linked(*((min(a, b), max(a, b), kind) for a, b, kind in drawn if a != b))
         rows = zip(names, groups, labels, strict=True)
-        tracks = catalogued(*({"track_id": name, "group": group, "label": label} for name, group, label in rows))
+        tracks = cataloged(*({"track_id": name, "group": group, "label": label} for name, group, label in rows))
         fate = resolve(tracks, pairs, "quarantine")
         assert fate["track_id"].tolist() == names
         result = fate.set_index("track_id")

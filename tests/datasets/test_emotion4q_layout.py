@@ -48,7 +48,7 @@ def test_quadrants_and_artists_are_found_in_either_layout(tmp_path, flat, below)
     assert {track.path.count(b"/") for track in tracks} == ({0} if flat else {1})
 
 
-def test_the_catalogue_says_how_many_were_expected(tmp_path):
+def test_the_catalog_says_how_many_were_expected(tmp_path):
     make_4q(tmp_path / "4q")
     (tmp_path / "4q/Q1/._MT0000040632.mp3").write_bytes(b"x")
     path = tmp_path / "catalog.parquet"

@@ -120,7 +120,7 @@ def test_other_files_are_counted_and_the_odd_ones_named(tmp_path):
     assert result.notices[2].endswith("blues/blues.00100.wav, blues/rock.00001.wav, pop/pop.00000.wav")
 
 
-def test_the_catalogue_of_the_fault_filtered_split(gtzan, tmp_path):
+def test_the_catalog_of_the_fault_filtered_split(gtzan, tmp_path):
     path = tmp_path / "catalog.parquet"
     table = refresh(settings(gtzan), path, raw=tmp_path)
     assert table.equals(read(path))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from genreflow.datasets.layouts.folders import Folders
 from genreflow.datasets.layouts.manifest import Manifest
 from genreflow.datasets.names import printable, reading
-from genreflow.datasets.paths import Finder, fault_of, normalised, placed, twins
+from genreflow.datasets.paths import Finder, fault_of, normalized, placed, twins
 from genreflow.datasets.scan import list_dataset as find_folders
 from genreflow.datasets.scan import list_dataset as find_manifest
 from genreflow.errors import Problems
@@ -241,9 +241,9 @@ STEP = st.sampled_from(["a", "b", ".", "..", "", " ", "~", "\u00e9", "x.mp3"])
 @given(st.lists(STEP, min_size=1, max_size=6).map("/".join))
 def test_no_path_that_is_accepted_leads_out(text):
     if fault_of(text, allow_outside=False) is None:
-        path = normalised(text)
+        path = normalized(text)
         assert os.path.normpath(os.path.join("/root", path)).startswith("/root/")
-        assert normalised(path) == path
+        assert normalized(path) == path
 
 
 @limits(max_examples=30)

@@ -24,8 +24,8 @@ def files(tmp_path):
         (tmp_path / "music" / folder).mkdir(parents=True, exist_ok=True)
         (tmp_path / "music" / folder / name).write_text(name)
     settings = Folders(layout="folders", path=str(tmp_path / "music"))
-    catalogue = refresh(settings, tmp_path / "catalog.parquet", raw=tmp_path).to_pylist()
-    return tmp_path, {row["path"].decode().split("/")[1]: row["track_id"] for row in catalogue}
+    catalog = refresh(settings, tmp_path / "catalog.parquet", raw=tmp_path).to_pylist()
+    return tmp_path, {row["path"].decode().split("/")[1]: row["track_id"] for row in catalog}
 
 
 def write_shard(folder, ids, names, pairs=()):

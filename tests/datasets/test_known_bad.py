@@ -62,7 +62,7 @@ def test_where_the_content_is_known_it_decides(tmp_path):
 
 
 def test_a_new_failure_has_no_excuse(tmp_path):
-    """Of two empty files, the one that is known is refused by the catalogue; the other is left to fail by itself."""
+    """Of two empty files, the one that is known is refused by the catalog; the other is left to fail by itself."""
     other = "6/norine_braun-now_and_zen-01-other-0-29.mp3"
     (tmp_path / "6").mkdir()
     rows = ["clip_id\tguitar\tmp3_path", f"35644\t1\t{EMPTY}", f"1\t1\t{other}"]

@@ -106,7 +106,7 @@ def test_aliases_merge_classes_and_are_said():
     assert notices_of(labels, aliases=aliases)[1:] == [
         "labels.aliases: 'Hip-Hop' (2 tracks) is 'hiphop'",
         "labels.aliases: 'goa trance' (1 track) is 'goa'",
-        "labels.aliases: no track is labelled 'gabba'",
+        "labels.aliases: no track is labeled 'gabba'",
     ]
 
 
@@ -122,13 +122,13 @@ def test_unknown_labels_are_counted_commonest_first_with_a_hint():
 
 
 def test_classes_without_a_track_are_said():
-    assert notices_of(["a", "b"], classes=["a", "b", "c"]) == ["labels.classes: no track is labelled 'c'"]
+    assert notices_of(["a", "b"], classes=["a", "b", "c"]) == ["labels.classes: no track is labeled 'c'"]
 
 
 def test_dropped_classes_leave_with_their_tracks():
     assert classes_of(["a", "b", "misc", "Misc"], drop=["misc", "none"]) == ["a", "b"]
     assert notices_of(["a", "b", "misc"], drop=["misc", "none"]) == [
-        "labels.drop: no track is labelled 'none'",
+        "labels.drop: no track is labeled 'none'",
         "labels.drop leaves out 'misc' (1 track)",
     ]
 

@@ -4,7 +4,7 @@ from genreflow.datasets.layouts.folders import Folders
 from genreflow.datasets.scan import LARGEST_HASHED, refresh
 
 
-def test_a_sparse_file_of_a_terabyte_is_catalogued_at_once(tmp_path):
+def test_a_sparse_file_of_a_terabyte_is_cataloged_at_once(tmp_path):
     for name in ("a/one.wav", "b/two.wav"):
         (tmp_path / "music" / name).parent.mkdir(parents=True)
         (tmp_path / "music" / name).write_bytes(b"x")

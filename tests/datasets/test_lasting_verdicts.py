@@ -31,24 +31,24 @@ def test_a_verdict_on_bytes_is_kept():
     check_lasting([track(b"a.wav"), track(b"b.wav")], table("Q_NOT_AUDIO", "W_EXTENSION"))
 
 
-def test_so_is_one_on_a_file_that_was_out_of_reach_for_the_catalogue_too():
+def test_so_is_one_on_a_file_that_was_out_of_reach_for_the_catalog_too():
     check_lasting([track(b"a.wav", MISSING), track(b"b.wav", f"{MISSING}-12ab")], table("Q_GONE", "Q_UNREADABLE"))
 
 
-def test_what_could_not_be_read_for_the_catalogue_is_read_again_though_nothing_of_it_has_changed(tmp_path, monkeypatch):
+def test_what_could_not_be_read_for_the_catalog_is_read_again_though_nothing_of_it_has_changed(tmp_path, monkeypatch):
     for name in "ab":
         path = tmp_path / f"music/{name}/x.wav"
         path.parent.mkdir(parents=True)
         path.write_bytes(b"music")
     settings = Folders(layout="folders", path=str(tmp_path / "music"))
 
-    def catalogued():
+    def cataloged():
         return scan.refresh(settings, tmp_path / "catalog.parquet", raw=tmp_path)["sha256"].to_pylist()
 
     with monkeypatch.context() as patch:
         patch.setattr(scan, "file_sha256", lambda _: (_ for _ in ()).throw(OSError(5, os.strerror(5))))
-        unread, _ = catalogued()
-    read, _ = catalogued()
+        unread, _ = cataloged()
+    read, _ = cataloged()
     assert unread.startswith(MISSING) and len(read) == 64
     monkeypatch.setattr(scan, "file_sha256", None)  # would fail
-    assert catalogued() == [read, read]
+    assert cataloged() == [read, read]

@@ -36,8 +36,8 @@ def scan(music, tmp_path):
 @pytest.mark.parametrize("name", [b"caf\xe9.wav", b"new\nline.wav", b"{x}<gt>'\".wav", b"-rf.wav", b"x" * 250])
 def test_names_may_hold_any_bytes(music, tmp_path, name):
     make_files(music, b"goa/" + name)
-    catalogue = scan(music, tmp_path)
-    row = catalogue[catalogue["path"] == b"goa/" + name].iloc[0]
+    catalog = scan(music, tmp_path)
+    row = catalog[catalog["path"] == b"goa/" + name].iloc[0]
     assert row["bytes"] == len(name)
     assert len(row["track_id"]) == 16
     paths = [track["path"] for track in tracks_of_shard(tmp_path / "catalog.parquet", "s")]
@@ -79,7 +79,7 @@ def test_a_file_that_is_not_there_is_listed_as_missing(tmp_path):
     assert (gone["sha256"], gone["bytes"], gone["reason"]) == (MISSING, -1, "Q_MISSING")
 
 
-def test_the_catalogue_keeps_what_was_said_and_passed_over(music, tmp_path):
+def test_the_catalog_keeps_what_was_said_and_passed_over(music, tmp_path):
     make_files(music, "goa/cover.jpg", "Goa/five.mp3", "notes.txt")
     scan(music, tmp_path)
     assert ignored_of(tmp_path / "catalog.parquet") == {"": 1, "goa": 1}
@@ -89,7 +89,7 @@ def test_the_catalogue_keeps_what_was_said_and_passed_over(music, tmp_path):
     ]
 
 
-def test_a_dataset_that_cannot_be_used_leaves_no_catalogue(tmp_path):
+def test_a_dataset_that_cannot_be_used_leaves_no_catalog(tmp_path):
     make_files(tmp_path / "music", "goa/one.mp3")
     with pytest.raises(Problems, match="only one class"):
         scan(tmp_path / "music", tmp_path)

@@ -28,7 +28,7 @@ def test_a_stage_is_the_sum_of_the_last_jobs_of_its_products(tmp_path):
     logs = {
         "cut slices": [record(tmp_path / f"{name}.log", (seconds, True)) for name, seconds in (("a", 3.0), ("b", 1.0))],
         "index": [record(tmp_path / "i.log", (5.0, True), (7.0, False), (2.0, True))],
-        "synthesise tracks": [],
+        "synthesize tracks": [],
     }
     table = cost_table(logs, NOTHING)
     assert tuple(table.columns) == COST

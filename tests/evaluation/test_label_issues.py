@@ -132,7 +132,7 @@ def test_suspects_are_told_in_a_sentence_the_surest_first():
     assert result["score"].is_monotonic_decreasing
     row = result.iloc[0]
     assert f"gives {100 * row.probability:.0f} % to 'c1' and {100 * row.label_probability:.0f} % to its" in row.reason
-    assert row.reason.endswith("labelled 'c1', and 50 % of all tracks.") and row.settings == 0
+    assert row.reason.endswith("labeled 'c1', and 50 % of all tracks.") and row.settings == 0
     assert message[0].startswith("2 of 40 tracks have a suspect label, by a model that was not trained on the track.")
 
 
@@ -233,7 +233,7 @@ def test_copies_of_different_classes_come_before_doubts_and_these_before_other_c
     conflict, _, copy, other = result.itertuples()
     assert (conflict.label, conflict.suggested, conflict.other_title) == ("c0", "c1", "t00030.wav")
     assert conflict.reason == (
-        "It is the same recording as t00030.wav (93 % of the bits of their fingerprints agree), which is labelled "
+        "It is the same recording as t00030.wav (93 % of the bits of their fingerprints agree), which is labeled "
         "'c1': one of the labels is wrong. Neither is used."
     )
     assert copy.reason == "It has the same bytes as t00002.wav. Both are used, always on one side of a fold."

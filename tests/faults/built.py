@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 from project import Project
 
 LEFT_BY_A_KILL = ".mapped-"
-_NORMALISED = re.compile(r"tiny/audio/ogg/\w+/\w+\.ogg")
+_NORMALIZED = re.compile(r"tiny/audio/ogg/\w+/\w+\.ogg")
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Stage:
 
 
 STAGES = [
-    Stage("catalogue", ("tiny/catalog.parquet",), "music/*/*.wav", who="head"),
-    Stage("normalise", ("tiny/audio/s*.parquet", "tiny/audio/ogg/*/*.ogg"), "music/*/*.wav", who="job worker"),
+    Stage("catalog", ("tiny/catalog.parquet",), "music/*/*.wav", who="head"),
+    Stage("normalize", ("tiny/audio/s*.parquet", "tiny/audio/ogg/*/*.ogg"), "music/*/*.wav", who="job worker"),
     Stage("duplicates", ("tiny/duplicates.parquet",), "results/tiny/audio/s*.parquet"),
     Stage("cut", ("tiny/slices/*/s*.parquet",), "results/tiny/audio/ogg/*/*.ogg"),
     Stage("index", ("tiny/slices/*/index.parquet", "quarantine.csv"), "results/tiny/slices/*/s*.parquet"),
@@ -49,8 +49,8 @@ STAGES = [
     Stage("figures", ("tiny/figures/*",), "results/tiny/tables/*.parquet", part="figures/confusion-"),
     Stage("report", ("tiny/report/**/*", "tiny/report.html", "index.html"), "results/tiny/tables/*.parquet"),
 ]
-# The catalogue is brought up to date by every run: what is made of it first is there already.
-_BESIDE = {"catalogue": "duplicates"}
+# The catalog is brought up to date by every run: what is made of it first is there already.
+_BESIDE = {"catalog": "duplicates"}
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Base:
     @property
     def targets(self) -> list[str]:
         """What the command asks for."""
-        if self.stage.name == "catalogue":
+        if self.stage.name == "catalog":
             return ["audio"]
         return [f"results/{name}" for name in self.expected if _is_target(name)]
 
@@ -104,12 +104,12 @@ class Base:
 
     @property
     def kinds(self) -> dict[str, list[str]]:
-        """The products by what they are called, for all but the catalogue."""
+        """The products by what they are called, for all but the catalog."""
         result = defaultdict(list)
         for name in self.made:
             path = Path(name)
             result[path.suffix if path.suffix in (".ogg", ".png", ".svg", ".csv") else path.name].append(name)
-        return {} if self.stage.name == "catalogue" else dict(result)
+        return {} if self.stage.name == "catalog" else dict(result)
 
     def problem(self, project: Project) -> str:
         """Return in what the products of a project are not those of an undisturbed run; nothing if they are."""
@@ -156,8 +156,8 @@ def differences(expected: Mapping[str, str], project: Project) -> str:
     """Return in what the products of a project are not those expected; nothing if they are."""
     result = contents(project)
     missing, more = expected.keys() - result.keys(), result.keys() - expected.keys()
-    # What a track was for a while is kept as it was normalised, should it be so again.
-    more = {name for name in more if not _NORMALISED.fullmatch(name)}
+    # What a track was for a while is kept as it was normalized, should it be so again.
+    more = {name for name in more if not _NORMALIZED.fullmatch(name)}
     others = [name for name, content in expected.items() if result.get(name, content) != content]
     differences = {"missing": missing, "left over": more, "not the same": others}
     return "; ".join(f"{what}: {', '.join(sorted(names)[:3])}" for what, names in differences.items() if names)
@@ -169,8 +169,8 @@ def contents(project: Project) -> dict[str, str]:
     files = (path for path in results.rglob("*") if path.is_file() and not path.name.startswith(LEFT_BY_A_KILL))
     result = {str(path.relative_to(results)): "" for path in files} | project.hashes()
     with suppress(FileNotFoundError, pa.ArrowInvalid):
-        catalogue = pq.read_table(results / "tiny/catalog.parquet").drop(["mtime_ns", "ctime_ns"])
-        result["tiny/catalog.parquet"] = hashlib.sha256(repr(catalogue.to_pydict()).encode()).hexdigest()
+        catalog = pq.read_table(results / "tiny/catalog.parquet").drop(["mtime_ns", "ctime_ns"])
+        result["tiny/catalog.parquet"] = hashlib.sha256(repr(catalog.to_pydict()).encode()).hexdigest()
     return result
 
 

@@ -34,7 +34,7 @@ DAY_S = 86_400
 PATIENCE_S = 300
 EVERY_USE = "orcwsn"
 MACHINE, BUSY = 5, 3
-COLOURS = ("green", "red", "cannot be", "not run")
+COLORS = ("green", "red", "cannot be", "not run")
 NOT_RUN = 77
 _UNTOLD = re.compile(r"Traceback \(most recent|the traceback is in|please report")
 
@@ -305,7 +305,7 @@ def _meddled(cell: Cell, meddle: Callable[[], None], mend: Callable[[], None]) -
 def bit_flip(cell: Cell) -> str:
     """One bit of each kind of product of the stage, anywhere in it."""
     kinds = cell.base.kinds
-    if cell.stage.name == "catalogue":
+    if cell.stage.name == "catalog":
         raise CannotBe("it is brought up to date by every run")
     check(kinds, "the stage has made nothing")
     cell.project = cell.base.whole.copy(cell.folder / "whole")
@@ -399,7 +399,7 @@ class Outcome:
 
     fault: str
     stage: str
-    colour: str
+    color: str
     message: str
     seconds: float
 
@@ -410,18 +410,18 @@ def outcome(base: Base, fault: str, folder: Path, seed: int) -> Outcome:
     place = folder / f"{fault}-{base.stage.name}".replace(" ", "-")
     place.mkdir()
     try:
-        message, colour = FAULTS[fault](Cell(base, place, random.Random(f"{seed} {fault} {base.stage.name}"))), "green"
+        message, color = FAULTS[fault](Cell(base, place, random.Random(f"{seed} {fault} {base.stage.name}"))), "green"
     except Red as error:
-        message, colour = str(error), "red"
+        message, color = str(error), "red"
     except CannotBe as error:
-        message, colour = str(error), "cannot be"
+        message, color = str(error), "cannot be"
     except NotRun as error:
-        message, colour = str(error), "not run"
+        message, color = str(error), "not run"
     except Exception as error:  # of the harness itself; the other cells go on
-        message, colour = f"{type(error).__name__}: {error}", "red"
-    if colour != "red":
+        message, color = f"{type(error).__name__}: {error}", "red"
+    if color != "red":
         shutil.rmtree(place)
-    return Outcome(fault, base.stage.name, colour, message, time.monotonic() - began)
+    return Outcome(fault, base.stage.name, color, message, time.monotonic() - began)
 
 
 def as_markdown(outcomes: list[Outcome], stages: list[str]) -> str:
@@ -434,9 +434,9 @@ def as_markdown(outcomes: list[Outcome], stages: list[str]) -> str:
 
 
 def _shown(cell: Outcome | None) -> str:
-    if cell is None or cell.colour == "cannot be":
+    if cell is None or cell.color == "cannot be":
         return "–"
-    return {"green": cell.message, "not run": "not run"}.get(cell.colour, "**RED**")
+    return {"green": cell.message, "not run": "not run"}.get(cell.color, "**RED**")
 
 
 def main() -> int:
@@ -458,11 +458,11 @@ def main() -> int:
         cells = [(bases[stage], fault) for fault in arguments.fault or FAULTS for stage in stages]
         for done in as_completed([pool.submit(outcome, *cell, folder, arguments.seed) for cell in cells]):
             cell = done.result()
-            print(f"{cell.colour:9} {cell.fault:17} {cell.stage:11} {cell.seconds:4.0f} s  {cell.message}", flush=True)
+            print(f"{cell.color:9} {cell.fault:17} {cell.stage:11} {cell.seconds:4.0f} s  {cell.message}", flush=True)
             outcomes.append(cell)
-    counts = {colour: sum(each.colour == colour for each in outcomes) for colour in COLOURS}
+    counts = {color: sum(each.color == color for each in outcomes) for color in COLORS}
     print("", as_markdown(outcomes, [stage.name for stage in stages]), sep="\n")
-    totals = ", ".join(f"{count} {colour}" for colour, count in counts.items())
+    totals = ", ".join(f"{count} {color}" for color, count in counts.items())
     print(f"\n{totals}; seed {arguments.seed}; {(time.monotonic() - began) / 60:.0f} minutes")
     if arguments.keep:
         print(f"The folders of red cells are in {folder}.")

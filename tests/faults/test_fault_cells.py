@@ -18,8 +18,8 @@ pytestmark = pytest.mark.end_to_end
     ("fault", "stage"),
     [
         ("EIO reading", "duplicates"),
-        pytest.param("memory runs out", "normalise", marks=pytest.mark.slow),
-        pytest.param("input deleted", "normalise", marks=pytest.mark.slow),
+        pytest.param("memory runs out", "normalize", marks=pytest.mark.slow),
+        pytest.param("input deleted", "normalize", marks=pytest.mark.slow),
         pytest.param("disk full", "evaluate", marks=pytest.mark.slow),
     ],
 )
@@ -30,8 +30,8 @@ def test_after_a_fault_the_same_command_ends_in_the_same_products(tmp_path, tmp_
     [base] = prepare(tmp_path, chosen, SHIM, Cell, built=built.home.parent, map=map)
     assert fault in FAULTS
     cell = outcome(base, fault, tmp_path, seed=0)
-    if cell.colour == "not run":
+    if cell.color == "not run":
         # Only root may mount a small disk or make a control group, and not on every machine. Faults that a stage does
         # not meet are red, not skipped.
         pytest.skip(f"this machine does not allow the fault: {cell.message}")
-    assert cell.colour == "green", cell.message
+    assert cell.color == "green", cell.message

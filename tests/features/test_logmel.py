@@ -92,9 +92,9 @@ def torchaudio_level(samples: np.ndarray, n_mels: int) -> np.ndarray:
     mels = np.linspace(0, 2595 * np.log10(1 + 8_000 / 700), n_mels + 2)
     corners = 700 * (10 ** (mels / 2595) - 1)
     filters = np.zeros((n_mels, 257))
-    for band, (low, centre, high) in enumerate(zip(corners[:-2], corners[1:-1], corners[2:], strict=True)):
+    for band, (low, center, high) in enumerate(zip(corners[:-2], corners[1:-1], corners[2:], strict=True)):
         for place, hz in enumerate(np.linspace(0, 8_000, 257)):
-            filters[band, place] = max(0, min((hz - low) / (centre - low), (high - hz) / (high - centre)))
+            filters[band, place] = max(0, min((hz - low) / (center - low), (high - hz) / (high - center)))
     return 10 * np.log10(np.maximum(filters @ power, 1e-10))
 
 
@@ -153,7 +153,7 @@ def test_silence_is_the_floor():
 
 
 @given(n=st.integers(1, 20_000), hop=st.integers(1, 300), n_fft=st.integers(64, 301))
-def test_frame_count_is_the_number_of_centres_inside_the_track(n, hop, n_fft):
+def test_frame_count_is_the_number_of_centers_inside_the_track(n, hop, n_fft):
     settings = LogMel(sample_rate=8_000, n_fft=n_fft, hop=min(hop, n_fft), n_mels=8)
     assert log_mel(np.zeros(n, np.float32), settings).shape == (8, FrontEnd.of(settings).frame_count(n))
 

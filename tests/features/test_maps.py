@@ -265,7 +265,7 @@ def test_only_energy_and_roughness_hear_the_volume(gain):
         np.testing.assert_allclose(soft[row], loud[row] * gain**power, rtol=1e-3, atol=1e-5, err_msg=MUSIC_MAPS[row])
 
 
-def test_thirty_seconds_have_nine_keys_and_a_frame_takes_that_of_the_nearest_centre():
+def test_thirty_seconds_have_nine_keys_and_a_frame_takes_that_of_the_nearest_center():
     t = np.arange(30 * RATE) / RATE
     glide = np.sin(2 * np.pi * (200 * t + 10 * t**2)).astype(np.float32)
     result = music_maps(glide, STUDY)[CLARITY]

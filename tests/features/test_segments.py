@@ -35,7 +35,7 @@ from genreflow.features.segments import (
     frames_of_segments,
     midpoint,
     onsets,
-    peak_normalised,
+    peak_normalized,
     segment_starts,
 )
 from genreflow.features.shapes import (
@@ -139,7 +139,7 @@ def test_a_long_track_gives_what_is_wanted_and_a_short_one_nothing(kind):
         (LogMel(sample_rate=22_050, hop=512), 30.0, 1_292),
         (WON, 29.0, 1_813),
         (WON, 3.6905625, 231),
-        (Stft(sample_rate=16_000, hop=1_024, window="hann", centred=True), 29.0, 454),
+        (Stft(sample_rate=16_000, hop=1_024, window="hann", centered=True), 29.0, 454),
     ],
 )
 def test_frames_of_a_segment(front_end, seconds, frames):
@@ -379,6 +379,6 @@ def test_informed_segments_of_music():
 
 def test_peaks_become_one_and_silence_stays():
     samples = np.array([[0.1, -0.5, 0.25], [0, 0, 0]], np.float32)
-    result = peak_normalised(samples)
+    result = peak_normalized(samples)
     assert result.dtype == np.float32
     np.testing.assert_allclose(result, [[0.2, -1, 0.5], [0, 0, 0]])

@@ -187,7 +187,7 @@ def test_maps_are_computed_before_the_cut(folder):
 
 def test_the_published_inputs_have_their_published_shapes():
     mel = LogMel(sample_rate=22_050, n_fft=2048, hop=512, reference="max")
-    stft = Stft(sample_rate=16_000, hop=1024, window="hann", centred=True, magnitude="log1p")
+    stft = Stft(sample_rate=16_000, hop=1024, window="hann", centered=True, magnitude="log1p")
     assert segment_shape(InputSettings(front_end=mel, segments=RandomOffset(seconds=30.0))) == (128, 1292)
     assert segment_shape(InputSettings(front_end=mel, segments=Split(seconds=3.0))) == (128, 130)
     assert segment_shape(InputSettings(front_end=Stft(), segments=Sliding())) == (513, 128)

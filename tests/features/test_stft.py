@@ -9,7 +9,7 @@ from genreflow.config.inputs import MusicMaps, Stft
 from genreflow.features.front_end import FrontEnd
 
 FEATURE_MAPS = Stft()
-TAGGING = Stft(sample_rate=16_000, n_fft=1_024, hop=1_024, window="hann", centred=True, magnitude="log1p")
+TAGGING = Stft(sample_rate=16_000, n_fft=1_024, hop=1_024, window="hann", centered=True, magnitude="log1p")
 
 
 def stft_magnitude(samples: np.ndarray, settings: Stft) -> np.ndarray:
@@ -26,7 +26,7 @@ def music(n: int = 66_150) -> np.ndarray:
 def reference(samples: np.ndarray, settings: Stft) -> np.ndarray:
     """The definition, frame by frame in double precision."""
     samples = samples.astype(np.float64)
-    if settings.centred:
+    if settings.centered:
         samples = np.concatenate([np.zeros(settings.n_fft // 2), samples, np.zeros(settings.n_fft // 2)])
     turn = 2 * np.pi * np.arange(settings.n_fft) / settings.n_fft
     a = {"hamming": 0.54, "hann": 0.5}[settings.window]
@@ -36,7 +36,7 @@ def reference(samples: np.ndarray, settings: Stft) -> np.ndarray:
     return np.log(1 + np.array(spectrum).T) if settings.magnitude == "log1p" else np.array(spectrum).T
 
 
-@pytest.mark.parametrize("settings", [FEATURE_MAPS, TAGGING, Stft(n_fft=512, hop=100, centred=True)])
+@pytest.mark.parametrize("settings", [FEATURE_MAPS, TAGGING, Stft(n_fft=512, hop=100, centered=True)])
 def test_the_definition(settings):
     expected = reference(music(), settings)
     result = stft_magnitude(music(), settings)
@@ -49,9 +49,9 @@ def test_the_definition(settings):
     ("n", "settings", "frames"),
     [
         (66_150, FEATURE_MAPS, 128),  # feature_maps study, section 3
-        (66_150, Stft(centred=True), 130),
+        (66_150, Stft(centered=True), 130),
         (464_000, TAGGING, 454),  # tagging study
-        (464_000, TAGGING.model_copy(update={"centred": False}), 453),
+        (464_000, TAGGING.model_copy(update={"centered": False}), 453),
         (1_023, FEATURE_MAPS, 0),
         (1_024, FEATURE_MAPS, 1),
     ],
@@ -65,19 +65,19 @@ def test_shapes_of_the_studies():
     assert stft_magnitude(music(464_000), TAGGING).shape == (513, 454)
 
 
-@given(n=st.integers(64, 3_000), hop=st.integers(1, 64), n_fft=st.integers(64, 100), centred=st.booleans())
-def test_there_are_as_many_frames_as_counted(n, hop, n_fft, centred):
-    settings = Stft(n_fft=n_fft, hop=hop, centred=centred)
+@given(n=st.integers(64, 3_000), hop=st.integers(1, 64), n_fft=st.integers(64, 100), centered=st.booleans())
+def test_there_are_as_many_frames_as_counted(n, hop, n_fft, centered):
+    settings = Stft(n_fft=n_fft, hop=hop, centered=centered)
     count = FrontEnd.of(settings).frame_count(n)
     if count:
         assert stft_magnitude(np.zeros(n, np.float32), settings).shape == (1 + n_fft // 2, count)
     else:
-        assert n < n_fft and not centred
+        assert n < n_fft and not centered
 
 
-@given(first=st.integers(0, 60), count=st.integers(1, 40), centred=st.booleans())
-def test_a_span_gives_the_frames_of_the_whole(first, count, centred):
-    settings = Stft(centred=centred)
+@given(first=st.integers(0, 60), count=st.integers(1, 40), centered=st.booleans())
+def test_a_span_gives_the_frames_of_the_whole(first, count, centered):
+    settings = Stft(centered=centered)
     start, stop = FrontEnd.of(settings).frame_span(first, count)
     excerpt = np.pad(music(), 1_024)[start + 1_024 : stop + 1_024]
     whole = stft_magnitude(music(), settings)[:, first : first + count]

@@ -34,10 +34,10 @@ def drawn():
 
 
 @given(st.integers(0, 2**32), st.integers(1, 300))
-def test_pixels_stay_what_they_were(seed, colours):
+def test_pixels_stay_what_they_were(seed, colors):
     rng = np.random.default_rng(seed)
-    palette = rng.integers(0, 256, (colours, 4), np.uint8)
-    pixels = palette[rng.integers(0, colours, (20, 30))]
+    palette = rng.integers(0, 256, (colors, 4), np.uint8)
+    pixels = palette[rng.integers(0, colors, (20, 30))]
     kept = Image.open(io.BytesIO(with_palette(png_of(pixels)))).convert("RGBA")
     assert np.array_equal(np.asarray(kept), pixels)
 

@@ -57,7 +57,7 @@ def points(names, methods=("pca", "mds", "tsne")):
 
 def quality():
     measures = {"pca": {"explained": 0.31}, "mds": {"stress": 0.42}, "tsne": {"divergence": 1.5}}
-    rows = [{"method": method, "neighbours": 0.25, "chance": 0.1, **kept} for method, kept in measures.items()]
+    rows = [{"method": method, "neighbors": 0.25, "chance": 0.1, **kept} for method, kept in measures.items()]
     return pd.DataFrame(rows, columns=projections.QUALITY)
 
 

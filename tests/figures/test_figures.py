@@ -164,7 +164,7 @@ def test_a_band_reaches_from_the_lowest_to_the_highest_fold():
     assert loss.collections[0].get_paths()[0].get_extents().intervaly == pytest.approx([1.0, 6.0])
 
 
-def test_a_cell_shows_count_and_share_and_an_absent_class_is_grey():
+def test_a_cell_shows_count_and_share_and_an_absent_class_is_gray():
     rows = confusion_rows(["a", "b"])
     rows.loc[rows.true == "b", ["count", "share"]] = [0, np.nan]
     figure = confusion.confusion_matrix(rows, level="track", title="t")
@@ -212,5 +212,5 @@ def test_an_unpaired_surrogate_is_replaced():
     assert style.label("a\ud800b", width=10) == "a\ufffdb"
 
 
-def test_colours_do_not_come_twice():
+def test_colors_do_not_come_twice():
     assert len(set(style.colors(range(28)).values())) == 28

@@ -23,8 +23,8 @@ def test_a_song_has_a_bar_a_class_and_its_commonest_is_dark():
     widths = [[bar.get_width() for bar in axes.patches] for axes in panels]
     assert widths == [[60, 40, 0], [10, 0, 90]]
     for axes, dark in zip(panels, (0, 2), strict=True):
-        colours = [bar.get_facecolor() for bar in axes.patches]
-        assert [place for place, colour in enumerate(colours) if colours.count(colour) == 1] == [dark]
+        colors = [bar.get_facecolor() for bar in axes.patches]
+        assert [place for place, color in enumerate(colors) if colors.count(color) == 1] == [dark]
     marks = [[line.get_ydata()[0] for line in axes.lines] for axes in panels]
     assert marks == [[1], []]
     assert panels[0].get_xlabel() == "Snippets of 3 s, 100 in all"

@@ -53,7 +53,7 @@ def test_maps_are_named_with_units():
     assert labels == ["Energy\n(mean square)", "Rate\n(1/s)", "Nothing\n(share)"]
 
 
-def test_standardised_maps_go_below_zero():
+def test_standardized_maps_go_below_zero():
     figure = inputs.music_maps(values(100) - 1, units=UNITS, title="t", hop_s=HOP_S)
     assert all(axes.get_ylim()[0] <= axes.lines[0].get_ydata().min() for axes in figure.axes)
 

@@ -46,13 +46,13 @@ def test_a_stripe_is_as_dark_as_its_share():
     assert (np.diff(light[order]) <= 1e-9).all()
 
 
-def test_a_class_that_a_model_has_not_seen_is_grey():
+def test_a_class_that_a_model_has_not_seen_is_gray():
     rows = confusions()
     rows.loc[(rows["model"] == "net_MUSIC") & (rows["true"] == "Pop"), "share"] = np.nan
     [axes] = confusion.models_in_one(rows, title="t", level="track").axes
-    grey = [patch for patch in axes.patches if patch.get_facecolor()[:3] == pytest.approx([0xD9 / 255] * 3)]
-    assert {(round(patch.get_y(), 3)) for patch in grey} == {round(6.5 + 1 / 3, 3)}
-    assert len(grey) == 10
+    gray = [patch for patch in axes.patches if patch.get_facecolor()[:3] == pytest.approx([0xD9 / 255] * 3)]
+    assert {(round(patch.get_y(), 3)) for patch in gray} == {round(6.5 + 1 / 3, 3)}
+    assert len(gray) == 10
 
 
 def test_a_difference_is_ours_less_the_published_one():
@@ -68,14 +68,14 @@ def test_a_difference_is_ours_less_the_published_one():
     assert "0 | 0" not in written
 
 
-def test_what_only_one_side_has_is_grey():
+def test_what_only_one_side_has_is_gray():
     rows = made_up.compared(GENRES)
     rows.loc[rows["true"] == "Jazz", "published"] = np.nan
     figure = confusion.difference(rows, title="t", level="track")
     assert figure.axes[0].get_images()[0].get_array().mask[5].all()
 
 
-def test_equal_matrices_have_a_scale_and_no_colour():
+def test_equal_matrices_have_a_scale_and_no_color():
     rows = made_up.compared(GENRES).assign(published=lambda table: table["share"])
     image = confusion.difference(rows, title="t", level="track").axes[0].get_images()[0]
     assert not image.get_array().any()

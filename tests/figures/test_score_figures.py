@@ -131,7 +131,7 @@ def test_the_numbers_themselves_are_named_where_there_is_room():
     assert list(axes.get_xticks()) == [10, 15, 30]
 
 
-def test_a_verdict_has_a_colour_and_a_marker_of_its_own():
+def test_a_verdict_has_a_color_and_a_marker_of_its_own():
     rows = made_up.pairs(["a", "b", "c"])
     figure = scores.differences(rows, title="t", score="Accuracy")
     [axes] = figure.axes

@@ -134,7 +134,7 @@ class TestCommonThings:
         index = indexed()
         assert set(leakage(folds_of(index), index, NO_PAIRS)["fold"]) == {"1", "2", "3", "all"}
 
-    @settings(max_examples=20)
+    @settings(max_examples=10)
     @given(st.data())
     def test_folds_of_resolved_groups_never_leak(self, data):
         """Whatever albums and copies there are; and moving a test copy into the training set is always caught."""

@@ -70,8 +70,8 @@ def _indexed(folder):
         (folder / "music" / label).mkdir(parents=True, exist_ok=True)
         (folder / "music" / label / name).write_text(name)
     settings = Folders(layout="folders", path=str(folder / "music"))
-    catalogue = refresh(settings, folder / "catalog.parquet", raw=folder).to_pylist()
-    ids = {row["path"].decode().split("/")[1]: row["track_id"] for row in catalogue}
+    catalog = refresh(settings, folder / "catalog.parquet", raw=folder).to_pylist()
+    ids = {row["path"].decode().split("/")[1]: row["track_id"] for row in catalog}
     audio = pd.DataFrame(
         [{"track_id": ids[name], "verdict": verdict, "reason": reason, "message": "", **HEARD}
          for name, (_, verdict, reason, _) in FATES.items()]

@@ -56,11 +56,11 @@ for _name in NETWORKS:
 # ---- five steps, and estimators -------------------------------------------------------------------------------------
 
 SPECTROGRAM = {"front_end": {"kind": "logmel"}, "segments": {"kind": "midpoint"}}
-NUMBERS = {"front_end": {"kind": "descriptors"}, "segments": {"kind": "random_offset"}, "standardise": "element"}
+NUMBERS = {"front_end": {"kind": "descriptors"}, "segments": {"kind": "random_offset"}, "standardize": "element"}
 FIVE = {"batch": 6, "epochs": 1, "steps_per_epoch": 5, "precision": "float32"}
 TRAININGS = {
     "psytrance_cnn": ((128, 128), SPECTROGRAM, FIVE | {"learning_rate": 1e-3, "predict_training": True}),
-    "psytrance_crnn": ((128, 32), SPECTROGRAM | {"standardise": "band"},
+    "psytrance_crnn": ((128, 32), SPECTROGRAM | {"standardize": "band"},
                        FIVE | {"optimizer": "sgd", "momentum": 0.9, "learning_rate": 1e-2, "sampling": "weighted"}),
     "gg12": ((513, 48), {"front_end": {"kind": "stft"}, "segments": {"kind": "midpoint", "frames": 48}},
              FIVE | {"optimizer": "adadelta", "sampling": "shuffled", "crop": 40, "crop_windows": 3, "accumulate": 2}),

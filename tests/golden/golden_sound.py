@@ -1,4 +1,4 @@
-"""Golden outputs of sound: synthetic music, normalised audio, copies, and what is cut and computed from it."""
+"""Golden outputs of sound: synthetic music, normalized audio, copies, and what is cut and computed from it."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from golden import golden, of_frame, summary
 from scipy.signal import sawtooth
 
 from genreflow.audio.fingerprint import fingerprint, from_text, to_text
-from genreflow.audio.normalise import normalise
+from genreflow.audio.normalize import normalize
 from genreflow.audio.verdict import RejectedTrack
 from genreflow.audio.vorbis import write_ogg
 from genreflow.config.audio import AudioSettings
@@ -32,7 +32,7 @@ def music(seconds: float, rate: int = RATE, seed: int = 0) -> np.ndarray:
     return ((chord + noise * np.exp(-20 * (time % 0.48))) * (np.abs(time - 2.5) > 0.1)).astype(np.float32)
 
 
-# ---- normalised audio -----------------------------------------------------------------------------------------------
+# ---- normalized audio -----------------------------------------------------------------------------------------------
 
 SOURCES = {
     "audio-stereo": ("wav", 44_100, lambda: np.stack([music(4, 44_100), 0.5 * music(4, 44_100, 1)], axis=1)),
@@ -43,12 +43,12 @@ SOURCES = {
 }
 
 
-def _normalised(folder, kind):
+def _normalized(folder, kind):
     suffix, rate, samples = SOURCES[kind]
     source, target = folder / f"source.{suffix}", folder / "out.ogg"
     soundfile.write(source, samples(), rate)
     try:
-        record = dataclasses.asdict(normalise(str(source), target, AudioSettings(), serial=1))
+        record = dataclasses.asdict(normalize(str(source), target, AudioSettings(), serial=1))
     except RejectedTrack as refused:
         return {"reason": [refused.reason]}
     bits = np.unpackbits(from_text(record["fingerprint"]).view(np.uint8))
@@ -64,7 +64,7 @@ def _normalised(folder, kind):
 
 
 for _kind in SOURCES:
-    golden("audio", name=_kind, rtol=5e-3, atol=0.02)(lambda folder, kind=_kind: _normalised(folder, kind))
+    golden("audio", name=_kind, rtol=5e-3, atol=0.02)(lambda folder, kind=_kind: _normalized(folder, kind))
 
 
 @golden("duplicates", rtol=1e-2, atol=5e-3)
@@ -92,7 +92,7 @@ VARIANTS = {
     "logmel-as-coded": LogMel(decibels="double_log", scale="frame_minmax", n_mels=64),
     "logmel-range": LogMel(reference="max", top_db=80.0, fmin=30.0, fmax=8_000.0),
     "logmel-power": LogMel(decibels="none", hop=512),
-    "stft-tagging": Stft(hop=1024, window="hann", centred=True, magnitude="log1p"),
+    "stft-tagging": Stft(hop=1024, window="hann", centered=True, magnitude="log1p"),
     "maps-long-chroma": MusicMaps(chroma="long", profiles="krumhansl"),
     "descriptors-means36": Descriptors(set="means36"),
     "descriptors-full": Descriptors(set="full"),
@@ -124,7 +124,7 @@ def _starts(kind):
     if kind == "random_offset":
         changes |= {"earliest": 1, "latest": 9}
     settings = InputSettings(
-        front_end=LogMel(sample_rate=RATE, hop=512), segments=SEGMENTS[kind](**changes), standardise="none"
+        front_end=LogMel(sample_rate=RATE, hop=512), segments=SEGMENTS[kind](**changes), standardize="none"
     )
     sound = music(14)
     sound[5 * RATE : 6 * RATE] *= 0.01

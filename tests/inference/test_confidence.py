@@ -125,8 +125,8 @@ def test_each_tag_has_the_threshold_of_its_largest_f1(place):
     folder = place("1", tags=True)
     rng = np.random.default_rng(0)
     has = rng.random((400, 3)) < (0.5, 0.1, 0.005)
-    centres = np.array([[0.3, 0.05, 0.2], [0.7, 0.15, 0.8]])
-    proba = np.where(has, centres[1], centres[0]) + rng.normal(0, 0.02, has.shape)
+    centers = np.array([[0.3, 0.05, 0.2], [0.7, 0.15, 0.8]])
+    proba = np.where(has, centers[1], centers[0]) + rng.normal(0, 0.02, has.shape)
     tags = [[name for name, yes in zip(THREE, row, strict=True) if yes] for row in has]
     write_predictions(folder, proba.clip(0, 1), tags, classes=THREE, tags=True)
     result = calibration_of(folder)

@@ -200,7 +200,7 @@ FRONT_ENDS = {
                 "segments": IN_SECONDS},
     "power": {"front_end": {"decibels": "none"}, "segments": IN_SECONDS},
     "feature_maps": {"front_end": {"kind": "stft"}, "segments": IN_SECONDS},
-    "centred": {"front_end": {"kind": "stft", "sample_rate": 16_000, "window": "hann", "hop": 1_024, "centred": True,
+    "centered": {"front_end": {"kind": "stft", "sample_rate": 16_000, "window": "hann", "hop": 1_024, "centered": True,
                               "magnitude": "log1p"}, "segments": IN_SECONDS},
     "stft in frames": {"front_end": {"kind": "stft"}, "segments": {"kind": "midpoint", "frames": 20, "count": 3}},
     "waveform": {"front_end": {"kind": "waveform"}, "segments": IN_SECONDS, "peak": True},
@@ -212,7 +212,7 @@ def levelled(music, tmp_path_factory):
     """A levelled track with something in all bands."""
     import soundfile
 
-    from genreflow.audio.normalise import normalise
+    from genreflow.audio.normalize import normalize
     from genreflow.config.audio import AudioSettings
 
     folder = tmp_path_factory.mktemp("levelled")
@@ -220,7 +220,7 @@ def levelled(music, tmp_path_factory):
     time = np.arange(4 * 44_100) / 44_100
     wave = 0.1 * rng.normal(size=len(time)) * np.exp(-8 * (time % 0.5)) + 0.2 * np.sin(2 * np.pi * 110 * time)
     soundfile.write(folder / "a.wav", wave, 44_100)
-    normalise(str(folder / "a.wav"), folder / "a.ogg", AudioSettings(), serial=1)
+    normalize(str(folder / "a.wav"), folder / "a.ogg", AudioSettings(), serial=1)
     return folder / "a.ogg"
 
 
@@ -237,7 +237,7 @@ def test_a_front_end_makes_what_the_pipeline_stores(name, levelled):
     made, expected = FrontEndModule(settings)(torch.from_numpy(samples)).numpy(), as_fed(stored)
     assert made.shape == expected.shape
     step = np.spacing(np.abs(expected).astype(stored.dtype)).astype(float) if stored.dtype != np.int16 else 1.1 / 32_767
-    # Rounded as it is stored, neighbours may fall to either side.
+    # Rounded as it is stored, neighbors may fall to either side.
     assert (np.abs(made - expected) <= 2 * step + 1e-5 * np.abs(expected).max()).all()
     assert (made == expected).mean() > 0.95 or stored.dtype == np.float32
 

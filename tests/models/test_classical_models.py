@@ -83,12 +83,12 @@ class TestAsScikitLearn:
         queries[:, 0] = around
         np.testing.assert_allclose(predict(result, queries), expected.predict_proba(queries), atol=1e-6)
 
-    @pytest.mark.parametrize("neighbours", [1, 15, 90])
-    def test_neighbours(self, neighbours):
+    @pytest.mark.parametrize("neighbors", [1, 15, 90])
+    def test_neighbors(self, neighbors):
         arrays, targets, _ = songs()
-        expected = KNeighborsClassifier(neighbours).fit(arrays, targets)
+        expected = KNeighborsClassifier(neighbors).fit(arrays, targets)
         queries = songs(600, seed=9)[0]
-        result = fit("knn", songs(), neighbours=neighbours)
+        result = fit("knn", songs(), neighbors=neighbors)
         np.testing.assert_allclose(predict(result, queries), expected.predict_proba(queries), atol=1e-6)
 
     @pytest.mark.parametrize("classes", [(0, 1, 2), (0, 1)])
@@ -159,7 +159,7 @@ class TestFit:
 
 class TestAsANetwork:
     def test_what_is_written_and_read_gives_the_same_results(self, name, model):
-        """Behind its standardisation, into a model that was never estimator."""
+        """Behind its standardization, into a model that was never estimator."""
         network = Standardized(model, (D,), "element")
         stored = safetensors.torch.save(network.state_dict())
         fresh = registry.build(name, 3, input_shape=(D,), **SMALL.get(name, {}))
@@ -199,18 +199,18 @@ class TestAsANetwork:
             np.testing.assert_allclose(predict(fresh, songs()[0]), 1 / 3, rtol=1e-6)
 
 
-class TestNeighbours:
+class TestNeighbors:
     def test_of_equally_near_segments_the_first_are_nearer(self):
         """Ten copies of one segment, of classes 1 0 0 0 …; the nearest one is the first of them."""
         arrays = np.concatenate([np.zeros((10, D)), np.ones((10, D))]).astype("f4")
         targets = np.array([1, *[0] * 9, *[2] * 10])
-        result = predict(fit("knn", (arrays, targets, targets), neighbours=1), np.zeros((1, D), "f4"))
+        result = predict(fit("knn", (arrays, targets, targets), neighbors=1), np.zeros((1, D), "f4"))
         assert result.argmax() == 1
-        result = predict(fit("knn", (arrays, targets, targets), neighbours=12), np.zeros((1, D), "f4"))
+        result = predict(fit("knn", (arrays, targets, targets), neighbors=12), np.zeros((1, D), "f4"))
         np.testing.assert_allclose(result, [[9 / 12, 1 / 12, 2 / 12]], atol=1e-6)
 
     def test_all_vote_where_there_are_fewer_than_wanted(self):
-        result = predict(fit("knn", songs(12), neighbours=15), songs()[0])
+        result = predict(fit("knn", songs(12), neighbors=15), songs()[0])
         np.testing.assert_allclose(result, np.tile([6 / 12, 3 / 12, 3 / 12], (90, 1)), atol=1e-6)
 
 
@@ -298,7 +298,7 @@ class TestTampered:
             assert predict(forest, np.zeros((2, 3), "f4")).tolist() == [[0.5, 0.5]] * 2
 
     @pytest.mark.parametrize("value", [3, -1, 2**62])
-    def test_neighbours_of_no_class(self, value):
+    def test_neighbors_of_no_class(self, value):
         model = fit("knn", songs())
         model.classes[7] = value
         assert list(model.problems()) == ["a segment is of none of the 3 classes"]

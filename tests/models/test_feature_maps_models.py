@@ -106,7 +106,7 @@ class TestOptions:
         assert [pooled] in sizes
         assert trainable_parameters(build(name)) - trainable_parameters(network) == (512 - pooled) * 300
 
-    def test_normalisation_is_of_each_convolution(self, name):
+    def test_normalization_is_of_each_convolution(self, name):
         network = build(name, norm="batch")
         filters = [layer.num_features for layer in network.modules() if isinstance(layer, nn.BatchNorm1d)]
         assert filters == [layer.out_channels for layer in network.modules() if isinstance(layer, nn.Conv1d)]

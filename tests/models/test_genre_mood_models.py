@@ -91,7 +91,7 @@ class TestLayers:
 
 
 def test_inputs_are_those_of_the_study():
-    """3 s at 22,050 Hz are 66,150 samples, or 130 centred frames every 512."""
+    """3 s at 22,050 Hz are 66,150 samples, or 130 centered frames every 512."""
     for name, _ in BUILDS[:5]:
         assert registry.describe(name).input_shape == (128, 130)
     assert registry.describe("genre_mood_end2end").input_shape == (66_150,)
@@ -157,7 +157,7 @@ class TestComputation:
         assert maps.shape == (1, 128, 16, 33) and seen[0].shape == (1, 33, 128 * 16)
         assert torch.equal(seen[0][0, 5], maps[0, :, :, 5].flatten())
 
-    def test_end2end_normalises_after_the_relu(self):
+    def test_end2end_normalizes_after_the_relu(self):
         network = build("genre_mood_end2end").eval()
         x = segments(2, 9_000)
         y = x[:, None]
@@ -296,9 +296,9 @@ class TestInitialWeights:
 
     def test_conflictnets_second_biases_stay_zero(self):
         network = build("conflictnet", seed=1).train()
-        optimiser = torch.optim.Adam(network.parameters(), weight_decay=0.1)
+        optimizer = torch.optim.Adam(network.parameters(), weight_decay=0.1)
         network(segments(2, 4_000)).square().sum().backward()
-        optimiser.step()
+        optimizer.step()
         biases = {name: bias for name, bias in network.named_parameters() if "bias_hh" in name}
         assert len(biases) == 2 and not any(bias.any() for bias in biases.values())
 

@@ -53,7 +53,7 @@ def test_a_network_learns_sixteen_segments(name):
     torch.manual_seed(0)
     network = registry.build(name, N_OUTPUTS, input_shape=shape_of(entry))
     segments, targets = easy_segments(entry)
-    optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     best = 0.0
     for step in range(1, STEPS + 1):
         logits = network.train()(segments)
@@ -61,9 +61,9 @@ def test_a_network_learns_sixteen_segments(name):
             loss = functional.cross_entropy(logits, targets.argmax(dim=1))
         else:
             loss = functional.binary_cross_entropy_with_logits(logits, targets.float())
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         if step % EVERY == 0:
             with torch.inference_mode():
                 best = max(best, share_right(network.eval()(segments), targets))
@@ -75,7 +75,7 @@ def test_a_network_learns_sixteen_segments(name):
 @pytest.mark.parametrize("name", FITTED)
 def test_a_fitted_model_knows_sixteen_segments(name):
     entry = registry.describe(name)
-    options = {"neighbours": 3} if name == "knn" else {}
+    options = {"neighbors": 3} if name == "knn" else {}
     model = registry.build(name, N_OUTPUTS, input_shape=shape_of(entry), **options)
     segments, targets = easy_segments(entry)
     model.fit(segments.numpy(), targets.argmax(dim=1).numpy(), groups=np.arange(N), seed=0, threads=1)

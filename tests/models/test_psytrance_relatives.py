@@ -44,8 +44,8 @@ class TestGG12:
         first, second, third = (layer for layer in network.head if isinstance(layer, nn.Linear))
         torch.testing.assert_close(network(x), third(second(first(y).relu()).relu()), rtol=1e-4, atol=1e-5)
 
-    def test_its_input_is_the_first_128_centred_frames_of_3_seconds(self):
-        """As published: 130 centred frames of 66,150 samples, of which 128 are kept."""
+    def test_its_input_is_the_first_128_centered_frames_of_3_seconds(self):
+        """As published: 130 centered frames of 66,150 samples, of which 128 are kept."""
         settings = registry.describe("gg12").input_settings
         samples = np.random.default_rng(0).uniform(-1, 1, 66_150).astype(np.float32)
         whole = FrontEnd.of(settings.front_end).transform(samples)
@@ -104,11 +104,11 @@ class TestPsytranceCRNN:
     def test_it_learns_a_few_slices_by_heart(self, cell):
         network = build("psytrance_crnn", cell=cell, hidden=64, dropout=0.0).train()
         x, y = slices(10), torch.arange(10) % 5
-        optimiser = torch.optim.Adam(network.parameters())
+        optimizer = torch.optim.Adam(network.parameters())
         for _ in range(15):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             functional.cross_entropy(network(x), y).backward()
-            optimiser.step()
+            optimizer.step()
         assert functional.cross_entropy(network(x), y) < 0.1
 
     def test_the_shortest_slice_is_as_its_entry_says(self):

@@ -86,7 +86,7 @@ class TestLayers:
 
 @pytest.mark.parametrize(("bands", "n_outputs"), [(128, 10), (96, 10), (128, 50)])
 def test_the_mel_networks_parameters(bands, n_outputs):
-    """A convolution and its normalisation have 3 x in x out weights and 3 x out others."""
+    """A convolution and its normalization have 3 x in x out weights and 3 x out others."""
     widths = [(bands, 128), (128, 128), (128, 256), (256, 256)]
     count = sum(3 * n_in * n_out + 3 * n_out for n_in, n_out in widths) + 513 * 128 + 129 * n_outputs
     assert trainable_parameters(build("tagging_mel_cnn", n_outputs, input_shape=(bands, 907))) == count
@@ -103,7 +103,7 @@ class TestInputs:
         assert entry.input_shape == (513, 454)
         front_end = entry.input_settings.front_end
         assert (front_end.hop, front_end.window, front_end.magnitude) == (front_end.n_fft, "hann", "log1p")
-        assert entry.input_settings.standardise == "band"
+        assert entry.input_settings.standardize == "band"
 
     def test_no_mel_band_is_empty(self):
         entry = registry.describe("tagging_mel_cnn")
@@ -177,7 +177,7 @@ class TestComputation:
         assert torch.equal(seen[0][0, 5], maps[0, :, :, 5].flatten())
 
     @pytest.mark.parametrize(("name", "stride"), [("tagging_waveform_cnn", 16), ("tagging_chunk_cnn", 4)])
-    def test_blocks_normalise_before_the_relu(self, name, stride):
+    def test_blocks_normalize_before_the_relu(self, name, stride):
         network = build(name).eval()
         x = y = segments(2, 1, 16_448)
         blocks = [block for block in network.convolutions if isinstance(block, nn.Sequential)]
@@ -194,7 +194,7 @@ class TestComputation:
         torch.testing.assert_close(network.convolutions(x), y, rtol=1e-4, atol=1e-4)
 
     def test_a_few_steps_are_enough_to_know_the_samples(self):
-        """With Keras's momentum from variance 1, what evaluation normalises by would be a hundred times too large."""
+        """With Keras's momentum from variance 1, what evaluation normalizes by would be a hundred times too large."""
         network, x = build("tagging_waveform_cnn").train(), segments(2, 1, 32_000) * 0.05
         convolution, norm, *_ = network.convolutions[0]
         for _ in range(3):

@@ -94,8 +94,8 @@ class TestWestern8FFNN:
 
     def test_descriptors_as_they_are_do_not_suit_it(self):
         entry = registry.describe("western8_ffnn")
-        raw = InputSettings.model_validate({**entry.input, "standardise": "none"})
-        assert list(entry.input_problems(raw)) == ["it takes standardise: element, not none"]
+        raw = InputSettings.model_validate({**entry.input, "standardize": "none"})
+        assert list(entry.input_problems(raw)) == ["it takes standardize: element, not none"]
 
 
 class TestRobertsCNN:

@@ -395,6 +395,7 @@ class TestLogMelSpectrogram:
         assert torch.equal(mixed, layer(x))
 
 
+@pytest.mark.end_to_end  # bfloat16 is slow on many CPUs
 @pytest.mark.parametrize("name", sorted(set(NAMES) - WITHOUT_SPECTROGRAM - {"fcn"}))
 def test_networks_learn_in_mixed_precision_from_spectrograms_in_single(name):
     least = registry.describe(name).variable_axes[0]
@@ -433,9 +434,9 @@ class TestHarmonicSpectrogram:
         bins = np.linspace(0, 8_000, 257)
         for harmonic in range(6):
             for place in range(0, 128, 9):
-                centre = (harmonic + 1) * 32.7031956626 * 2 ** (place / 24)
-                slope = 2 / ((0.1079 * centre + 24.7) / quality)
-                rising, falling = 1 + slope * (bins - centre), 1 - slope * (bins - centre)
+                center = (harmonic + 1) * 32.7031956626 * 2 ** (place / 24)
+                slope = 2 / ((0.1079 * center + 24.7) / quality)
+                rising, falling = 1 + slope * (bins - center), 1 - slope * (bins - center)
                 expected = np.maximum(0, np.minimum(rising, falling))
                 np.testing.assert_allclose(filters[harmonic, place], expected, atol=2e-5)
 
@@ -532,8 +533,8 @@ class TestSelfAttention:
         assert [layer.p for layer in network.modules() if isinstance(layer, nn.Dropout)] == [0.4, 0.4, 0.5]
 
 
-def normalised(x, norm):
-    """Batch normalisation in evaluation, written out."""
+def normalized(x, norm):
+    """Batch normalization in evaluation, written out."""
     shape = (-1, *(1,) * (x.ndim - 2))
     scale = norm.weight / (norm.running_var + norm.eps).sqrt()
     return x * scale.view(shape) + (norm.bias - norm.running_mean * scale).view(shape)
@@ -556,13 +557,13 @@ class TestBlocks:
         block = used(ResidualBlock(n_in, 6, stride=stride, pool=pool), x)
         first, norm1, _, second, norm2 = block.main
         y = functional.conv2d(x, first.weight, first.bias, stride=stride, padding=1)
-        y = functional.conv2d(normalised(y, norm1).relu(), second.weight, second.bias, padding=1)
+        y = functional.conv2d(normalized(y, norm1).relu(), second.weight, second.bias, padding=1)
         shortcut = x
         if n_in != 6 or stride != 1:
             convolution, norm = block.shortcut
             assert convolution.kernel_size == (3, 3)
-            shortcut = normalised(functional.conv2d(x, convolution.weight, convolution.bias, stride, 1), norm)
-        y = (normalised(y, norm2) + shortcut).relu()
+            shortcut = normalized(functional.conv2d(x, convolution.weight, convolution.bias, stride, 1), norm)
+        y = (normalized(y, norm2) + shortcut).relu()
         torch.testing.assert_close(block(x), functional.max_pool2d(y, pool) if pool else y)
 
     @pytest.mark.parametrize(("n_in", "kernel", "stride", "pool"), [(1, 3, 3, None), (6, 3, 1, 3), (6, 1, 1, None)])
@@ -572,14 +573,14 @@ class TestBlocks:
         block = used(GatedBlock(n_in, 6, kernel, stride=stride, pool=pool), x)
         first, norm1, _, second, norm2 = block.main
         y = functional.conv1d(x, first.weight, first.bias, stride, kernel // 2)
-        y = functional.conv1d(normalised(y, norm1).relu(), second.weight, second.bias, padding=kernel // 2)
-        y = normalised(y, norm2)
+        y = functional.conv1d(normalized(y, norm1).relu(), second.weight, second.bias, padding=kernel // 2)
+        y = normalized(y, norm2)
         squeeze, _, excite, _ = block.gate
         gate = 1 / (1 + torch.exp(-excite(squeeze(y.sum(dim=2) / y.shape[2]).clamp(min=0))))
         shortcut = x
         if n_in != 6:
             convolution, norm = block.shortcut
-            shortcut = normalised(functional.conv1d(x, convolution.weight, convolution.bias, stride, 1), norm)
+            shortcut = normalized(functional.conv1d(x, convolution.weight, convolution.bias, stride, 1), norm)
         y = (shortcut + y * gate[:, :, None]).relu()
         torch.testing.assert_close(block(x), functional.max_pool1d(y, pool) if pool else y)
 

@@ -92,7 +92,7 @@ def test_a_wrong_config_still_tells_of_the_studies(work):
     assert "datset: this key is not known" in message
 
 
-def test_without_problems_the_catalogue_is_written(work):
+def test_without_problems_the_catalog_is_written(work):
     name = study(work, "own", "dataset: music\nfolds: {count: 2}\nmodels: {psytrance_cnn: {}}\n")
     plan = make_plan({"studies": [name], "datasets": {"music": MUSIC}}, home=HOME, refresh=True)
     assert Path("results/music/catalog.parquet").exists()

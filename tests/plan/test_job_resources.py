@@ -28,7 +28,7 @@ def study(plan):
 
 def test_jobs_of_the_demo_get_what_they_took(plan, study):
     """Most memory that each job of a run of the demo held on two cores, in MB; its tracks are short."""
-    assert job_resources.normalising_mb(plan.settings) > 598
+    assert job_resources.normalizing_mb(plan.settings) > 598
     assert all(
         job_resources.cutting_mb(given, shard) > 303 for given in study.fed_inputs for shard in given.dataset.shards
     )
@@ -40,7 +40,7 @@ def test_jobs_of_the_demo_get_what_they_took(plan, study):
 def test_a_track_may_take_what_the_settings_allow(plan):
     """Else the system would stop its decoder, and it would be quarantined for the memory that the job was given."""
     limits = plan.settings.limits.model_copy(update={"audio_threads": 1, "track_memory_gb": 12.0})
-    assert job_resources.normalising_mb(plan.settings.model_copy(update={"limits": limits})) > 12_000
+    assert job_resources.normalizing_mb(plan.settings.model_copy(update={"limits": limits})) > 12_000
 
 
 def test_the_longest_slices_of_all_models_fit(study):

@@ -354,7 +354,7 @@ class TestTraining:
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_models_are_fed_what_their_study_fed_them(full, study):
-    """The study's own networks with their own front-end, segments and standardisation; others as they may be."""
+    """The study's own networks with their own front-end, segments and standardization; others as they may be."""
     plan = full[study]
     for name in plan.settings.models:
         entry, setting = MODELS[plan.resolver.network(name)], plan.resolver.resolve(name, {})

@@ -45,12 +45,12 @@ def test_the_words_for_an_input_of_each_study():
         front_end={"kind": "logmel", "sample_rate": 22_050, "hop": 512, "reference": "max"},
         segments={"kind": "random_offset"},
         peak=True,
-        standardise="element",
+        standardize="element",
     )
     assert "One slice of 30 s from a random second of each track was turned into" in data
     assert data.endswith(
         "(2,048-sample Hann window, hop 512 samples at 22,050 Hz, 0 to 11,025 Hz), each scaled to a peak of 1. "
-        "Each value was standardised by its mean and deviation in the training slices."
+        "Each value was standardized by its mean and deviation in the training slices."
     )
     data, _ = methods_of(front_end={"kind": "stft"}, segments={"kind": "sliding"})
     assert "The first 18 slices of 3 s of each track, one every 1.5 s, were turned into magnitudes of 513" in data

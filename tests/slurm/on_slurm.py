@@ -176,10 +176,10 @@ def test_small_jobs_go_together_and_ask_for_what_one_of_them_needs(ran):
 
 
 def test_a_track_that_comes_during_the_run_waits_for_the_next(ran):
-    """The catalogue is the business of the process that the user started, and not of jobs on nodes."""
+    """The catalog is the business of the process that the user started, and not of jobs on nodes."""
     project, _ = ran
     assert pq.read_metadata(project.work / "results/tiny/catalog.parquet").num_rows == 8
-    assert "normalise_audio" in project.jobs()
+    assert "normalize_audio" in project.jobs()
 
 
 def test_what_each_job_took_is_on_record(ran):

@@ -159,6 +159,7 @@ def kubectl(tmp_path, monkeypatch) -> Path:
     return jobs
 
 
+@pytest.mark.end_to_end
 def test_jobs_become_jobs_of_kubernetes(tmp_path, kubectl):
     """The profile's commands around a kubectl that is a stand-in; no cluster has seen them."""
     work = tmp_path / "work"

@@ -182,7 +182,7 @@ def test_tags_can_be_learnt():
 
 
 @pytest.mark.parametrize("corpus", CORPORA)
-def test_the_catalogue_knows_what_will_be_made(tmp_path, corpus):
+def test_the_catalog_knows_what_will_be_made(tmp_path, corpus):
     settings = Synthetic(layout="synthetic", corpus=corpus, tracks_per_class=2, seconds=5.0)
     tracks = plan(tracks_per_class=2, seconds=5.0, seed=0, corpus=corpus)
     result = find(settings)

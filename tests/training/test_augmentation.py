@@ -132,7 +132,7 @@ class TestMasks:
             widths.append(len(frames))
         assert set(widths) == set(range(9))
 
-    def test_neighbouring_bands_are_hidden_behind_the_mean(self):
+    def test_neighboring_bands_are_hidden_behind_the_mean(self):
         inputs, _ = batch_of(100)
         masked = augmented(inputs, mask_bands=0.5)[0]
         widths = []

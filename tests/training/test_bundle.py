@@ -101,7 +101,7 @@ def test_missing_files_are_named(folder):
         ({"classes": {"a": 1}}, "have the wrong type: classes"),
         ({"input_shape": [8, -6]}, "whole numbers above 0"),
         ({"input_shape": [2**20, 2**20]}, "whole numbers above 0"),
-        ({"input": {"standardise": "twice"}}, "input.standardise is not valid"),
+        ({"input": {"standardize": "twice"}}, "input.standardize is not valid"),
         ({"input": {"front_end": {"kind": "logmel", "hop": 0}}}, "is not valid"),
     ],
 )

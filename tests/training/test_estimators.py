@@ -23,7 +23,7 @@ FITTED = [name for name, entry in registry.MODELS.items() if entry.is_estimator]
 INPUT = {
     "front_end": {"kind": "descriptors"},
     "segments": {"kind": "random_offset"},
-    "standardise": "element",
+    "standardize": "element",
 }
 
 
@@ -91,7 +91,7 @@ def test_the_same_run_writes_the_same_weights_on_any_number_of_threads(study, ru
         ("logistic_regression", LogisticRegression()),
     ],
 )
-def test_it_is_fitted_to_the_standardised_training_slices(study, run, model, estimator):
+def test_it_is_fitted_to_the_standardized_training_slices(study, run, model, estimator):
     """The same as scikit-learn on slices of mean 0 and deviation 1 over the training tracks, and no other's."""
     study.arrays = {track: 40 * array - 7 for track, array in study.arrays.items()}
     study.shards = [study.write_shard(name) for name in ("0", "1")]

@@ -98,7 +98,7 @@ def full(path):
     return OSError(errno.ENOSPC, "No space left on device", str(path))
 
 
-def test_a_batch_of_one_that_batch_normalisation_cannot_learn_from_is_refused(study, tiny, monkeypatch):
+def test_a_batch_of_one_that_batch_normalization_cannot_learn_from_is_refused(study, tiny, monkeypatch):
     built = Tiny.__init__
 
     def with_norm(self, **how):

@@ -44,7 +44,7 @@ def test_an_easy_set_is_learned(easy, precision):
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adadelta", "adamax", "sgd"])
-def test_every_optimiser_lowers_the_loss(easy, optimizer):
+def test_every_optimizer_lowers_the_loss(easy, optimizer):
     _, trained = run(easy, optimizer=optimizer)
     assert trained.history["loss"].iloc[-1] < trained.history["loss"].iloc[0]
 

@@ -59,7 +59,7 @@ def test_an_odd_relation_of_bands_is_foreign_though_every_band_is_usual():
     arrays = tracks(200)
     profile = profile_of(arrays)
     odd = arrays[:2].copy()
-    odd[:, ::2], odd[:, 1::2] = -38, -22  # each is where other tracks have been, and all know of their neighbours
+    odd[:, ::2], odd[:, 1::2] = -38, -22  # each is where other tracks have been, and all know of their neighbors
     means = arrays.astype(float).mean(axis=2)
     assert (means.min(axis=0) < -38).all() and (means.max(axis=0) > -22).all()
     assert profile.distance(odd, MEL) > profile.limit
@@ -105,7 +105,7 @@ def test_thousands_of_tracks_take_few_bytes():
     assert len(json.dumps(novelty.fit_profile(data, frame, MEL))) < 3_000 * 24
 
 
-@pytest.mark.parametrize("damage", [{"centre": "@"}, {"limit": "far"}, {"files": None}, {"whitening": ""}])
+@pytest.mark.parametrize("damage", [{"center": "@"}, {"limit": "far"}, {"files": None}, {"whitening": ""}])
 def test_damage_is_noticed(damage):
     arrays = tracks(25)
     names = [f"{number:016x}" for number in range(25)]

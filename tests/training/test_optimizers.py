@@ -82,7 +82,7 @@ def network():
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_biases_and_scales_of_normalisation_are_not_decayed_unless_all_is(name):
+def test_biases_and_scales_of_normalization_are_not_decayed_unless_all_is(name):
     def shrunk(decayed):
         model = network()
         for parameter in model.parameters():

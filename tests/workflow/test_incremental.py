@@ -23,7 +23,7 @@ BELOW_INDEX = {
     "write_report": 1,
     "write_overview": 1,
 }
-ONE_SHARD = {"normalise_audio": 1, "cut_slices": 1, "find_duplicates": 1}
+ONE_SHARD = {"normalize_audio": 1, "cut_slices": 1, "find_duplicates": 1}
 
 
 def test_nothing_changed_nothing_runs(project):
@@ -64,7 +64,7 @@ def test_a_change_is_seen_where_snakemake_has_lost_its_records(project, tmp_path
 def test_an_added_track_runs_its_shard_and_what_depends_on_the_dataset(project):
     project.add_track("low/new.wav", 77)
     counts = project.jobs()
-    audio, slices = counts.pop("normalise_audio"), counts.pop("cut_slices")
+    audio, slices = counts.pop("normalize_audio"), counts.pop("cut_slices")
     # Where the shard is full it splits in two.
     assert audio == slices and audio in (1, 2)
     assert counts == BELOW_INDEX | {"find_duplicates": 1}
@@ -87,7 +87,7 @@ def test_a_replaced_track_of_the_same_size_and_time_runs_its_shard(project):
 def test_a_track_moved_to_another_class_is_another_track(project):
     shutil.move(project.work / "music/low/0.wav", project.work / "music/high/moved.wav")
     counts = project.jobs()
-    assert 1 <= counts.pop("normalise_audio") <= 3 and 1 <= counts.pop("cut_slices") <= 3
+    assert 1 <= counts.pop("normalize_audio") <= 3 and 1 <= counts.pop("cut_slices") <= 3
     assert counts == BELOW_INDEX | {"find_duplicates": 1}
 
 
@@ -121,7 +121,7 @@ def test_a_training_value_runs_every_run(project):
 def test_a_front_end_value_runs_slices_and_below(project):
     project.edit("tiny.yaml", "segments: {kind: midpoint, count: 2}", "segments: {kind: midpoint, count: 1}")
     counts = project.jobs()
-    assert "normalise_audio" not in counts
+    assert "normalize_audio" not in counts
     assert counts.pop("cut_slices") > 1
     assert counts == BELOW_INDEX
 
@@ -229,7 +229,7 @@ def test_results_of_an_earlier_release_are_made_once_more_and_a_line_says_why(pr
     assert code == 0, printed
     assert printed.count(OTHER_KEYS) == 1
     counts = {name: int(count) for name, count in re.findall(r"^(\w+_\w+)\s+(\d+)$", printed, re.M)}
-    assert counts.pop("normalise_audio") == counts.pop("cut_slices") > 1
+    assert counts.pop("normalize_audio") == counts.pop("cut_slices") > 1
     assert counts == BELOW_INDEX | {"find_duplicates": 1}
 
 

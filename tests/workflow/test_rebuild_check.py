@@ -76,7 +76,7 @@ def test_music_that_changed_behind_its_size_and_times_is_found(project):
     os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     code, printed = project.run(front=DEEP)
     assert code == 5
-    assert "music/low/0.wav changed since it was catalogued" in printed
+    assert "music/low/0.wav changed since it was cataloged" in printed
     assert "high/" not in printed
 
 

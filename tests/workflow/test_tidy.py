@@ -16,7 +16,7 @@ def test_what_nothing_needs_is_counted_and_deleted_when_asked_to(project):
 
     results = project.work / "results/tiny"
     before = set(results.glob("audio/**/*.*")) | set(results.glob("slices/*/s*"))
-    (project.work / "music/low/0.wav").unlink()  # its normalised track stays
+    (project.work / "music/low/0.wav").unlink()  # its normalized track stays
     project.edit("my.yaml", "shard_size: 4", "shard_size: 3")  # shards split
     code, printed = project.run(front=TIDY)
     assert code == 2 and "was made with other settings or tracks" in printed, printed

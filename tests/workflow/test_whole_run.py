@@ -114,7 +114,7 @@ def test_every_accuracy_counts_every_usable_track_once(odd):
     assert not tracks.duplicated(["setting", "track_id"]).any()
 
 
-def test_normalised_tracks_reach_the_loudness_or_are_marked(built):
+def test_normalized_tracks_reach_the_loudness_or_are_marked(built):
     index = index_of(built)
     level = index["lufs"] + index["gain_db"]
     assert ((level - -14).abs().lt(0.01) | index["peak_limited"]).all()
@@ -255,7 +255,7 @@ inputs:
   numbers:
     front_end: {kind: descriptors}
     segments: {kind: split, seconds: 2.0, count: 2}
-    standardise: element
+    standardize: element
 folds: {count: 2}
 models: {random_forest: {options: {trees: 5}}, svm: {}, ann: {}}
 training: {batch: 6, epochs: 2, steps_per_epoch: 2, precision: float32}

@@ -8,13 +8,13 @@ rule audio:
         expand(layout.DUPLICATES, dataset=PLAN.datasets),
 
 
-rule synthesise_tracks:
+rule synthesize_tracks:
     input:
         catalog=ancient(layout.CATALOG),
     output:
         ensure(layout.RAW, non_empty=True),
     log:
-        LOG["synthesise_tracks"],
+        LOG["synthesize_tracks"],
     conda:
         "../../envs/audio.yaml"
     threads: 1
@@ -26,10 +26,10 @@ rule synthesise_tracks:
         key=lambda wildcards: dataset_of(wildcards).raw_keys[wildcards.shard],
         settings=lambda wildcards: dataset_of(wildcards).settings.model_dump(),
     script:
-        "../scripts/synthesise_tracks.py"
+        "../scripts/synthesize_tracks.py"
 
 
-rule normalise_audio:
+rule normalize_audio:
     input:
         lambda wildcards: (
             [layout.RAW.format(**wildcards)]
@@ -40,14 +40,14 @@ rule normalise_audio:
     output:
         ensure(layout.AUDIO, non_empty=True),
     log:
-        LOG["normalise_audio"],
+        LOG["normalize_audio"],
     conda:
         "../../envs/audio.yaml"
     threads: PLAN.settings.limits.audio_threads
     resources:
-        mem_mb=memory(job_resources.normalising_mb(PLAN.settings)),
+        mem_mb=memory(job_resources.normalizing_mb(PLAN.settings)),
         runtime=minutes(
-            lambda wildcards: job_resources.normalising_minutes(
+            lambda wildcards: job_resources.normalizing_minutes(
                 dataset_of(wildcards), wildcards.shard, PLAN.settings
             )
         ),
@@ -59,7 +59,7 @@ rule normalise_audio:
         timeout=PLAN.settings.limits.track_timeout,
         memory_gb=PLAN.settings.limits.track_memory_gb,
     script:
-        "../scripts/normalise_audio.py"
+        "../scripts/normalize_audio.py"
 
 
 rule find_duplicates:

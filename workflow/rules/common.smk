@@ -44,7 +44,7 @@ def read_config():
 
 
 def plan_run():
-    """Plan the run. Only the process that the user started lists the music; jobs read the catalogue that it wrote."""
+    """Plan the run. Only the process that the user started lists the music; jobs read the catalog that it wrote."""
     global PLAN
     is_main, writes = workflow.is_main_process, process_executes_jobs()
     PLAN = make_plan(read_config(), home=HOME, refresh=is_main, writes=writes)
@@ -90,7 +90,7 @@ def figure_of(wildcards):
 
 
 def audio_shards(wildcards):
-    """Return the tables of normalised audio of a dataset."""
+    """Return the tables of normalized audio of a dataset."""
     return expand(
         layout.AUDIO, dataset=wildcards.dataset, shard=dataset_of(wildcards).shards
     )

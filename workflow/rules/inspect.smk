@@ -8,7 +8,7 @@ rule inspect:
         expand(layout.MAP, study=PLAN.studies),
 
 
-rule visualise_filters:
+rule visualize_filters:
     input:
         unpack(
             lambda wildcards: study_files.trained_run(
@@ -18,7 +18,7 @@ rule visualise_filters:
     output:
         ensure(layout.FILTERS, non_empty=True),
     log:
-        LOG["visualise_filters"],
+        LOG["visualize_filters"],
     conda:
         "../../envs/train.yaml"
     threads: PLAN.settings.limits.train_threads
@@ -31,7 +31,7 @@ rule visualise_filters:
     params:
         key=lambda wildcards: study_of(wildcards).keys.filters,
     script:
-        "../scripts/visualise_filters.py"
+        "../scripts/visualize_filters.py"
 
 
 rule predict_snippets:

@@ -15,7 +15,7 @@ with job(snakemake.log[0]):
     index.write(
         snakemake.output[0],
         table,
-        catalogue=snakemake.input.catalog,
+        catalog=snakemake.input.catalog,
         slices=snakemake.input.slices,
         key=snakemake.params.key,
     )

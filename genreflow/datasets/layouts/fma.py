@@ -40,12 +40,12 @@ class Fma(Layout):
         table = table / "tracks.csv" if table.is_dir() else table
         rows = _rows(table, self.subset)
         tracks = [_track(row, self.split) for row in rows if row["track.genre_top"]]
-        unlabelled = _unlabelled(len(rows) - len(tracks))
+        unlabeled = _unlabeled(len(rows) - len(tracks))
         if self.subset != "full":  # the known defects are those of cut clips
             tracks = marked(tracks, os.fsencode(home), "fma")
         files = _files(home)
         tracks, other_formats = converted(tracks, files_by_stem(os.fsencode(home), map(os.fsencode, _folders(home))))
-        notices = [*unlabelled, *_absences(tracks, files, home), *other_formats]
+        notices = [*unlabeled, *_absences(tracks, files, home), *other_formats]
         ignored = len(files - {track.path for track in tracks})
         return TrackListing(os.fsencode(home), tracks, notices, {"": ignored} if ignored else {})
 
@@ -107,5 +107,5 @@ def _absences(tracks: list[ListedTrack], files: set[bytes], home: Path) -> list[
     return [f"{count(len(missing), 'track')} not in the folder: {listing(missing)}"] if missing else []
 
 
-def _unlabelled(n: int) -> list[str]:
+def _unlabeled(n: int) -> list[str]:
     return [f"{count(n, 'track')} without a top genre left out"] if n else []

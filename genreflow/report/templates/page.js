@@ -300,8 +300,8 @@
     (pen, x, y, r) => { pen.moveTo(x, y - 1.3 * r); pen.lineTo(x + 1.2 * r, y + r); pen.lineTo(x - 1.2 * r, y + r); pen.closePath(); },
     (pen, x, y, r) => { pen.moveTo(x, y - 1.4 * r); pen.lineTo(x + 1.4 * r, y); pen.lineTo(x, y + 1.4 * r); pen.lineTo(x - 1.4 * r, y); pen.closePath(); },
   ];
-  const COLOURS = 7;
-  const LOOKS = COLOURS * SHAPES.length;
+  const COLORS = 7;
+  const LOOKS = COLORS * SHAPES.length;
 
   function drawMap(place) {
     const map = data.map;
@@ -318,7 +318,7 @@
     let current = -1;
     let points = [];
 
-    function colour(name) {
+    function color(name) {
       return getComputedStyle(place).getPropertyValue(name);
     }
 
@@ -326,12 +326,12 @@
       pen.beginPath();
       if (named < map.classes.length && label === named) {
         pen.arc(x, y, 0.7 * radius, 0, 2 * Math.PI);
-        pen.fillStyle = colour("--quiet");
+        pen.fillStyle = color("--quiet");
         pen.fill();
         return;
       }
-      SHAPES[Math.floor(label / COLOURS) % SHAPES.length](pen, x, y, radius);
-      pen.fillStyle = colour(`--class-${label % COLOURS}`);
+      SHAPES[Math.floor(label / COLORS) % SHAPES.length](pen, x, y, radius);
+      pen.fillStyle = color(`--class-${label % COLORS}`);
       pen.fill();
     }
 
@@ -352,7 +352,7 @@
         points.push([number, ...place]);
         mark(pen, groupOf(label), ...place, radius);
         if (tracks[id] && tracks[id].wrong) {
-          pen.strokeStyle = colour("--ink");
+          pen.strokeStyle = color("--ink");
           pen.lineWidth = 1.2;
           pen.stroke();
         }
@@ -361,7 +361,7 @@
       if (here) {
         pen.beginPath();
         pen.arc(here[1], here[2], radius + 5, 0, 2 * Math.PI);
-        pen.strokeStyle = colour("--accent");
+        pen.strokeStyle = color("--accent");
         pen.lineWidth = 2.5;
         pen.stroke();
       }

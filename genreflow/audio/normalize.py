@@ -34,7 +34,7 @@ _TINY = 1e-9
 
 
 @dataclass(frozen=True)
-class Normalised:
+class Normalized:
     """The record of a normalized track.
 
     Attributes
@@ -44,7 +44,7 @@ class Normalised:
     container, codec, source_rate, channels
         Format of the source; Hz.
     seconds, frames
-        Length of the normalised audio.
+        Length of the normalized audio.
     lufs, true_peak
         Integrated loudness (LUFS) and true peak (dBTP) of the mono signal before the gain.
     gain_db
@@ -78,7 +78,7 @@ class Normalised:
     fingerprint: str
 
 
-def normalise(path: bytes | str, ogg: str | os.PathLike, settings: AudioSettings, *, serial: int) -> Normalised:
+def normalize(path: bytes | str, ogg: str | os.PathLike, settings: AudioSettings, *, serial: int) -> Normalized:
     """Decode, gate, downmix, resample and level the audio file `path`, and write it to `ogg`, atomically.
 
     The gain is the one that reaches `settings.loudness`, or the highest that keeps the true peak of the file as
@@ -109,24 +109,24 @@ def normalise(path: bytes | str, ogg: str | os.PathLike, settings: AudioSettings
     return record
 
 
-def stored_record(ogg: str | os.PathLike) -> Normalised | None:
-    """Return the record in a file that `normalise` wrote; None if the file is missing or damaged."""
+def stored_record(ogg: str | os.PathLike) -> Normalized | None:
+    """Return the record in a file that `normalize` wrote; None if the file is missing or damaged."""
     try:
         check_pages(ogg)
-        record = Normalised(**json.loads(ogg_comment(ogg)))
+        record = Normalized(**json.loads(ogg_comment(ogg)))
         return record if ogg_frames(ogg) == record.frames else None
     except (UserError, soundfile.SoundFileError, ValueError, TypeError):
         return None
 
 
-def gain_of(measured: Normalised, settings: AudioSettings) -> float:
+def gain_of(measured: Normalized, settings: AudioSettings) -> float:
     """Return the largest gain for a measured track, dB."""
     headroom = settings.true_peak - CODER_HEADROOM - measured.true_peak
     return min(settings.loudness - measured.lufs, headroom, settings.thresholds.max_gain)
 
 
-def measure(path: bytes | str, settings: AudioSettings) -> tuple[np.ndarray, Normalised, list[TrackWarning]]:
-    """Decode and measure a file: `normalise` without gain and encoding.
+def measure(path: bytes | str, settings: AudioSettings) -> tuple[np.ndarray, Normalized, list[TrackWarning]]:
+    """Decode and measure a file: `normalize` without gain and encoding.
 
     Returns
     -------
@@ -151,7 +151,7 @@ def measure(path: bytes | str, settings: AudioSettings) -> tuple[np.ndarray, Nor
     loudness = integrated_loudness(mono, settings.sample_rate)
     if loudness == -np.inf:
         raise RejectedTrack("Q_BELOW_GATE", f"It is below {ABSOLUTE_GATE:g} LUFS throughout: too quiet to be levelled.")
-    measured = Normalised(
+    measured = Normalized(
         verdict="accept",
         reason="",
         message="",
@@ -195,7 +195,7 @@ def _samples_sha256(mono: np.ndarray, rate: int) -> str:
     return sha256.hexdigest()
 
 
-def _levelled(measured: Normalised, gain: float, warnings: list[TrackWarning], settings: AudioSettings) -> Normalised:
+def _levelled(measured: Normalized, gain: float, warnings: list[TrackWarning], settings: AudioSettings) -> Normalized:
     level, limit = measured.lufs + gain, settings.thresholds.max_gain
     target = settings.loudness - measured.lufs
     peak_limited = gain < min(target, limit)
