@@ -23,7 +23,7 @@ NEW = ("genres", "western", "moods", "tags")
 @pytest.mark.parametrize(
     ("corpus", "expected"),
     [
-        ("subgenres", "1b1326c62a1cdafe"),
+        ("subgenres", "921692802f962d15"),
         ("genres", "b70f8a0263a71103"),
         ("western", "277d9daaea8ba889"),
         ("moods", "84c47d3259db8e32"),
