@@ -294,6 +294,51 @@ def test_tags_are_any_number(root):
     )
 
 
+@pytest.mark.parametrize(
+    ("cells", "separator", "notice"),
+    [
+        (("blues; happy", "happy"), None, "1 row with several tags, separated by ';'"),
+        (("blues, happy", "happy"), ",", "1 row with several tags, separated by ','"),
+        (("blues|happy", "happy"), "|", "1 row with several tags, separated by '|'"),
+        (("['blues', 'happy']", "['happy']"), None, "1 row with several tags, in lists"),
+        (("['blues' 'happy']", "['happy']"), ",", "1 row with several tags, in lists"),
+        (('["blues", "happy"]', "[happy]"), None, "1 row with several tags, in lists"),
+        (("[blues, happy]", "happy; blues"), None, "2 rows with several tags, separated by ';' or in lists"),
+    ],
+)
+def test_tags_are_read_as_people_write_them(root, cells, separator, notice):
+    quoted = ['"{}"'.format(cell.replace('"', '""')) for cell in cells]
+    content = sheet_of(f"a.mp3,{quoted[0]}", f"b.mp3,{quoted[1]}", header="path,tags")
+    result = found_in(root, content, multilabel=True, separator=separator)
+    assert {tag for track in result.tracks for tag in track.tags} == {"blues", "happy"}
+    assert set(result.tracks[0].tags) == {"blues", "happy"}
+    assert notice in result.notices
+
+
+def test_a_sign_that_may_separate_tags_must_be_confirmed(root):
+    content = sheet_of('a.mp3,"blues, happy"', "b.mp3,happy", 'c.mp3,"drum, bass; happy"', header="path,tags")
+    assert problems_of(root, content, multilabel=True) == [
+        "2 cells of `tags` with a comma, such as 'blues, happy' in row 2. Set `separator: ','` if it separates tags, "
+        "or `separator: ';'` if it is part of a name."
+    ]
+    result = found_in(root, content, multilabel=True, separator=";")
+    assert [track.tags for track in result.tracks] == [("blues, happy",), ("happy",), ("drum, bass", "happy")]
+    named = {"aliases": {"blues, happy": "blues", "drum, bass": "dnb"}}
+    assert found_in(root, content, multilabel=True, labels=named).tracks[2].tags == ("dnb", "happy")
+
+
+def test_a_label_that_holds_several_is_shown(root):
+    content = sheet_of('a.mp3,"blues, happy"', "b.mp3,rock", "c.mp3,rock|pop", "d.mp3,\"['rock', 'pop']\"")
+    problems = problems_of(root, content)
+    assert [problem.partition(" looks")[0] for problem in problems] == [
+        "row 4: 'rock|pop' (1 row)", "row 5: \"['rock', 'pop']\" (1 row)",
+    ]  # fmt: skip
+    fine = sheet_of('a.mp3,"blues, happy"', "b.mp3,rock", 'c.mp3,"blues, happy"', "d.mp3,rock")
+    assert (
+        found_in(root, fine).notices[0].startswith("labels with a comma: 'blues, happy'; if these are several labels")
+    )
+
+
 def test_splits_are_read_with_their_other_names(root):
     result = found_in(root, splits("x,Training", "y,train", "x,test", "y,test"))
     assert [track.split for track in result.tracks] == ["train", "train", "test", "test"]

@@ -17,6 +17,7 @@ from genreflow.datasets.names import printable
 from genreflow.datasets.paths import Finder, placed
 from genreflow.datasets.sheet import Sheet, read_sheet
 from genreflow.datasets.splits import ALIASES, SPLITS, check_split
+from genreflow.datasets.tag_cells import looks_like_several, separator_notice, separator_problem, split_tags
 from genreflow.datasets.walk import AUDIO_FILES, is_hidden, suffix, walk
 from genreflow.errors import Problems, UserError, did_you_mean
 from genreflow.store.regular import expand_home
@@ -66,8 +67,14 @@ class Manifest(Layout):
         None, description="Folder that paths are relative to; the manifest's own if not given."
     )
     allow_absolute: bool = Field(False, description="Accept absolute paths, and paths that lead out of the root.")
-    multilabel: bool = Field(
-        False, description="The column `tags`, in place of label, holds any number of tags, separated by semicolons."
+    multilabel: bool = Field(False, description="The column `tags`, in place of label, holds any number of tags.")
+    separator: str | None = Field(
+        None,
+        min_length=1,
+        max_length=10,
+        description="multilabel: sign between the tags of a cell. If it is not given, that is a semicolon, and cells "
+        "with commas or bars are refused, because these may also be part of a name. Lists such as `['a', 'b']` are "
+        "always read.",
     )
     conflict: Literal["stop", "drop"] = Field("stop", description="Treatment of a path with two labels.")
     max_missing: float = Field(0.01, ge=0, le=1, description="Share of rows whose file may be missing.")
@@ -85,6 +92,8 @@ class Manifest(Layout):
         if not root.is_dir():
             raise UserError(f"{self.path}: the folder {str(root)!r} does not exist. Set `root` to where the files are.")
         finder = Finder(os.fsencode(root))
+        if self.multilabel:
+            _check_separator(sheet, self, remarks)
         rows = _with_splits(list(_rows(sheet, self, remarks)), remarks)
         rows = _with_files(rows, finder, self, remarks)
         tracks, left_out = _with_classes(rows, self, remarks)
@@ -136,6 +145,21 @@ def _headless_hint(sheet: Sheet, required: Sequence[str]) -> str:
     return f" That is a row, not names: put the line `{line}` before it, or the names of the columns in their order."
 
 
+def _check_separator(sheet: Sheet, settings: Manifest, remarks: Remarks) -> None:
+    """Note how cells with several tags are read, or that the sign between them must be confirmed."""
+    column = sheet.header.index("tags")
+    cells = [(line, row[column]) for line, row in sheet.rows if len(row) == len(sheet.header)]
+    problem = None if settings.separator else separator_problem(cells, _names_in(settings))
+    notice = separator_notice([cell for _, cell in cells], settings.separator)
+    remarks.general += [problem] if problem else []
+    remarks.notices += [notice] if notice else []
+
+
+def _names_in(settings: Manifest) -> set[str]:
+    """Return the labels that the settings name."""
+    return {*(settings.labels.classes or ()), *settings.labels.aliases}
+
+
 def _rows(sheet: Sheet, settings: Manifest, remarks: Remarks) -> Iterator[Row]:
     """Yield the rows with a path and a label; note the problems of others."""
     for line, cells in sheet.rows:
@@ -149,7 +173,7 @@ def _rows(sheet: Sheet, settings: Manifest, remarks: Remarks) -> Iterator[Row]:
         elif not settings.multilabel and not row["label"].strip():
             remarks.rows.append((line, f"{row['path']!r} has no label."))
         else:
-            yield Row(line, row["path"], _track(row, multilabel=settings.multilabel))
+            yield Row(line, row["path"], _track(row, settings))
     if not sheet.rows:
         remarks.general.append("it has a header and no rows.")
 
@@ -159,14 +183,14 @@ def _ragged(cells: Sequence[str], sheet: Sheet) -> str:
     return f"{count(len(cells), 'cell')} where the header has {len(sheet.header)}.{quotes}"
 
 
-def _track(row: dict[str, str], *, multilabel: bool) -> ListedTrack:
+def _track(row: dict[str, str], settings: Manifest) -> ListedTrack:
     group, album, artist, split = (tidy(row.get(name, "")) for name in OPTIONAL)
     if artist_key(artist) is None:
         artist = ""
     if not group and not artist and album.casefold() not in _NO_ALBUM:
         group = f"album:{album}"
-    tags = tuple(filter(str.strip, row["tags"].split(";"))) if multilabel else None
-    label = "" if multilabel else row["label"]
+    tags = split_tags(row["tags"], settings.separator) if settings.multilabel else None
+    label = "" if settings.multilabel else row["label"]
     return ListedTrack(b"", label, group or None, artist or None, tags, split or None)
 
 
@@ -254,9 +278,12 @@ def _with_classes(rows: Sequence[Row], settings: Manifest, remarks: Remarks) -> 
 
 
 def _check_single(rows: Sequence[Row], counts: Counter[str], settings: Manifest, remarks: Remarks) -> None:
-    """Note labels that hold a semicolon, once each, unless the settings know them."""
-    known = {*(settings.labels.classes or ()), *settings.labels.aliases}
-    several = {label for label in counts if ";" in label and tidy(label) not in known}
+    """Note labels that look like several, once each, unless the settings name them."""
+    unnamed = {label for label in counts if tidy(label) not in _names_in(settings)}
+    several = {label for label in unnamed if looks_like_several(label)}
+    if with_comma := sorted(label for label in unnamed - several if "," in label):
+        hint = "if these are several labels, name the column `tags` and set `multilabel: true`"
+        remarks.notices.append(f"labels with a comma: {listing(map(repr, with_comma))}; {hint}")
     for row in rows if several else []:
         if row.track.label in several:
             several.remove(row.track.label)
