@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from genreflow.config.base import MAX_SEED, Settings
 
@@ -12,6 +12,7 @@ MIN_STEPS_PER_EPOCH = 15
 Optimizer = Literal["adam", "adamw", "adadelta", "adamax", "sgd"]
 Schedule = Literal["cosine", "constant", "plateau", "won2020"]
 Sampling = Literal["balanced", "shuffled", "weighted"]
+ALL_BUT_HEAD = "all_but_head"
 
 
 class TrainingSettings(Settings):
@@ -79,13 +80,65 @@ class TrainingSettings(Settings):
         "auto", description="auto: bfloat16 where the hardware has it, float32 elsewhere."
     )
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Seed of initial weights, batches, augmentation and dropout.")
+    init: str | None = Field(
+        None,
+        min_length=1,
+        description="Fine-tuning: start from trained weights, of the folder of a run or of an exported model. Network, "
+        "options, front-end and length of the segments must be those of that training; standardization is taken over, "
+        "and the output layer starts anew.",
+    )
+    keep_head: bool = Field(False, description="init: keep the output layer, too; the classes must be the same.")
+    freeze: float | str | None = Field(
+        None,
+        description="init: layers that are not trained: a share of them, from the input on; the name of the last such "
+        "layer; or all_but_head. Their batch normalization keeps its statistics.",
+    )
+    unfreeze_after: int | None = Field(
+        None, ge=1, le=1_000_000, description="freeze: train these layers too after so many epochs."
+    )
+    unfreeze_layers: int | None = Field(
+        None,
+        ge=1,
+        le=1_000,
+        description="unfreeze_after: so many layers more each time, those nearest to the output first; all at once if "
+        "not given.",
+    )
+    layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="init: the step size of a layer is this times that of the next one towards the output.",
+    )
     predict_training: bool = Field(False, description="Also predict the training slices, which shows overfitting.")
     tensorboard: bool = Field(
         False, description="Also write TensorBoard event files beside the logs (needs tensorboardX)."
     )
 
+    @field_validator("freeze")
+    @classmethod
+    def _freeze_is_a_share_or_a_name(cls, value: float | str | None) -> float | str | None:
+        if isinstance(value, float) and not 0 <= value <= 1:
+            raise ValueError(f"a share of the layers is a number from 0 to 1, not {value:g}")
+        if value == "":
+            raise ValueError(f"this is a share of the layers, the name of a layer, or {ALL_BUT_HEAD}")
+        return value
+
     @model_validator(mode="after")
     def _values_agree(self) -> "TrainingSettings":
         if self.momentum and self.optimizer != "sgd":
             raise ValueError(f"momentum is of sgd, and optimizer is {self.optimizer}: leave it out")
+        given = [name for name, default in FINE_TUNING.items() if getattr(self, name) != default]
+        if given and self.init is None:
+            raise ValueError(f"{', '.join(given)}: of fine-tuning only; set init beside it, or leave it out")
+        if self.unfreeze_after is not None and self.freeze is None:
+            raise ValueError("unfreeze_after: nothing is frozen; set freeze, or leave it out")
+        if self.unfreeze_layers is not None and self.unfreeze_after is None:
+            raise ValueError("unfreeze_layers: set unfreeze_after, too, or leave it out")
         return self
+
+
+# Settings that need `init` -> their defaults.
+FINE_TUNING = {
+    name: TrainingSettings.model_fields[name].default
+    for name in ("keep_head", "freeze", "unfreeze_after", "unfreeze_layers", "layer_decay")
+}

@@ -20,13 +20,14 @@ from genreflow.store.runs import MODEL
 from genreflow.store.sealed import write_sealed
 from genreflow.store.writable import temporary_folder
 from genreflow.synthetic.corpus import plan, write
-from genreflow.training.bundle import EXPORTED, load_bundle
+from genreflow.training.bundle import load_bundle
+from genreflow.training.bundle_facts import EXPORTED
 
 CARD, ONNX = "MODEL_CARD.md", "model.onnx"
 FILES = (MODEL, CARD, ONNX, EXPORTED)
 _KEPT = (
-    "version", "key", "fold", "model", "options", "training", "input", "audio", "classes", "tags", "input_shape",
-    "status", "epochs", "kept_epoch", "parameters", "dataset", "training_profile", "versions",
+    "version", "key", "study", "fold", "model", "options", "training", "init", "input", "audio", "classes", "tags",
+    "input_shape", "status", "epochs", "kept_epoch", "parameters", "dataset", "training_profile", "versions",
 )  # fmt: skip
 _LEAD_S = 30.0
 

@@ -1,6 +1,7 @@
 """Leakage audit: copies, groups, artists and file properties that reveal the classes of test tracks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ from genreflow.store.text import listing
 # Raise it when the audit would have other checks or verdicts.
 STAGE_VERSION = 1
 
+DIGEST = 8  # bytes of the SHA-256 of a file by which the training tracks of a network are known
+
 COLUMNS = ["check", "fold", "what", "tracks", "share", "verdict", "message"]
 OK, NOTE, LEAK = "ok", "note", "leak"
 ALL_FOLDS = "all"
@@ -26,7 +29,25 @@ _HALFWAY = 0.5  # share of the way from the most common class to certainty from 
 _STANDARD_ERRORS = 3
 
 
-def leakage(folds: pd.DataFrame, index: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+@dataclass(frozen=True)
+class EarlierTraining:
+    """A trained network that trainings start from.
+
+    Attributes
+    ----------
+    title
+        Its name and its data, for a sentence.
+    files
+        The first `DIGEST` bytes of the SHA-256 of each file that it was trained on; None if they are unknown.
+    """
+
+    title: str
+    files: frozenset[bytes] | None
+
+
+def leakage(
+    folds: pd.DataFrame, index: pd.DataFrame, pairs: pd.DataFrame, earlier: Sequence[EarlierTraining] = ()
+) -> pd.DataFrame:
     """Return the checks for leaks from the training tracks of each fold to its other tracks.
 
     Parameters
@@ -37,18 +58,23 @@ def leakage(folds: pd.DataFrame, index: pd.DataFrame, pairs: pd.DataFrame) -> pd
         Columns `track_id, title, group, artist, container, codec, source_rate, channels, bandwidth_hz`.
     pairs
         Copies, as `genreflow.datasets.duplicates.find_pairs` returns them.
+    earlier
+        Trained networks that the trainings start from; `index` needs the column `sha256` for these.
 
     Returns
     -------
     DataFrame
         `check, fold, what, tracks, share, verdict, message`. The checks `tracks` (if segments are divided),
         `duplicates` (`what` is the kind of copy), `groups` and `artists` have a row per fold: the number and share of
-        tracks outside the training set that have something in common with a training track. The check `encoding` has
-        a row per file property (`what`): the number and share of test tracks that it alone classifies correctly over
-        all folds. The verdict is `ok`, `note` or `leak`.
+        tracks outside the training set that have something in common with a training track. The check `pretraining`
+        has a row per fold and network in `earlier` (`what`): the tracks outside the training set that it was trained
+        on, themselves or as a copy. The check `encoding` has a row per file property (`what`): the number and share of
+        test tracks that it alone classifies correctly over all folds. The verdict is `ok`, `note` or `leak`.
     """
     known = index.set_index("track_id").assign(artist=[artist_key(artist) for artist in index["artist"]])
     rows = [row for fold, tracks in folds.groupby("fold", sort=False) for row in _shared(fold, tracks, known, pairs)]
+    for network in earlier:
+        rows += _pretraining(network, folds, known, pairs)
     if "slice" not in folds:  # otherwise a track reveals itself, so its file properties add nothing
         rows += _encoding(folds, known)
     return pd.DataFrame(rows, columns=COLUMNS).astype({"tracks": int, "share": float})
@@ -123,6 +149,45 @@ def _verdict(check: str, fold: str, what: str, tracks: pd.DataFrame, words: str,
     )
     verdict = NOTE if check == "artists" and share < _FEW_ARTISTS else LEAK
     return check, fold, what, len(seen), share, verdict, message
+
+
+def _pretraining(
+    network: EarlierTraining, folds: pd.DataFrame, known: pd.DataFrame, pairs: pd.DataFrame
+) -> Iterator[tuple]:
+    """Yield a row per fold on its tested and held-out tracks that a network was trained on before."""
+    if network.files is None:
+        message = (
+            f"Training starts from {network.title}, whose tracks are not listed: it may have been trained on tracks "
+            "that are tested here."
+        )
+        yield "pretraining", ALL_FOLDS, network.title, 0, np.nan, NOTE, message
+        return
+    ids = known.index.to_series()
+    recording = recordings(ids, pairs).fillna(ids)
+    trained_on = set(recording[[_digest(sha256) in network.files for sha256 in known["sha256"]]])
+    for fold, rows in folds.groupby("fold", sort=False):
+        others = rows.loc[rows["role"] != TRAIN, "track_id"].drop_duplicates()
+        if others.empty:
+            continue
+        seen = others[recording[others].isin(trained_on).to_numpy()]
+        share = len(seen) / len(others)
+        if seen.empty:
+            message = f"Fold {fold}: {network.title}, from which training starts, was trained on no track tested here."
+            yield "pretraining", fold, network.title, 0, 0.0, OK, message
+            continue
+        message = (
+            f"Fold {fold}: {len(seen):,} of {len(others):,} tested or held-out tracks ({share:.0%}) were training "
+            f"tracks of {network.title}, from which training starts: {listing(known.loc[seen, 'title'])}."
+        )
+        yield "pretraining", fold, network.title, len(seen), share, LEAK, message
+
+
+def _digest(sha256: object) -> bytes:
+    """Return the digest by which a file is known; an empty one where its bytes were never read."""
+    try:
+        return bytes.fromhex(str(sha256))[:DIGEST]
+    except ValueError:
+        return b""
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from genreflow.errors import Gathering, UserError
 from genreflow.models import registry
 from genreflow.plan.protocols import ProtocolPlan
 from genreflow.plan.study_checks import feeding_problems
+from genreflow.store.digest import digest
+from genreflow.training.pretrained import Pretrained, find_pretrained, mismatches
 
 _LONGEST_NAME = 200  # characters of a setting's name, which is that of a folder
 
@@ -29,6 +31,8 @@ class Setting:
         The values that the name lists.
     protocol, input
         Names in the study.
+    pretrained
+        The trained network that its training starts from; None for random weights.
     """
 
     model: str
@@ -39,6 +43,7 @@ class Setting:
     options: Mapping[str, Any] = field(default_factory=dict)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     members: tuple["Setting", ...] = ()
+    pretrained: Pretrained | None = None
 
     @property
     def training_values(self) -> dict[str, Any]:
@@ -159,6 +164,7 @@ class SettingResolver:
             f"study {self.study}: training",
         )
         self._check(model, data["input"], self.protocols[data["protocol"]], training)
+        pretrained = self._pretrained(model, options, training, data)
         all_values = {**training.model_dump(), **options, **data}
         axes = {axis: all_values[axis] for axis in self.axes.get(model, [])}
         name = _setting_name(axes)
@@ -167,7 +173,7 @@ class SettingResolver:
                 f"study {self.study}: so many things are varied of {model} that the name of a setting, which lists "
                 f"them, has more than {_LONGEST_NAME} characters. Vary fewer of them in one study."
             )
-        return Setting(model, name, axes, data["protocol"], data["input"], options, training)
+        return Setting(model, name, axes, data["protocol"], data["input"], options, training, pretrained=pretrained)
 
     def _resolve_fusion(self, name: str, values: Mapping[str, Any]) -> Setting:
         fusion = self.settings.fusions[name]
@@ -227,6 +233,29 @@ class SettingResolver:
         if messages:
             raise UserError("\n".join(f"study {self.study}: {message}" for message in messages))
 
+    def _pretrained(
+        self, model: str, options: Mapping[str, Any], training: TrainingSettings, data: Mapping[str, str]
+    ) -> Pretrained | None:
+        """Return the trained network that a model starts from; UserError if there is none, or it does not suit."""
+        if training.init is None:
+            return None
+        place = f"study {self.study}: {model}: training.init: "
+        try:
+            source = find_pretrained(training.init)
+        except UserError as error:
+            raise UserError(f"{place}{error}") from None
+        problems = mismatches(
+            source,
+            network=self.network(model),
+            options=options,
+            training=training,
+            input=self.settings.inputs[data["input"]],
+            classes=self.protocols[data["protocol"]].classes,
+        )
+        if messages := [f"{place}{training.init}: {problem}." for problem in problems]:
+            raise UserError("\n".join(messages))
+        return source
+
 
 def varied_axes(experiment: Experiment) -> list[str]:
     """Return the axes with several values; all axes where none has."""
@@ -244,4 +273,10 @@ def _without_model(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _setting_name(axes: Mapping[str, Any]) -> str:
-    return ",".join(f"{axis}={value}" for axis, value in sorted(axes.items())) or "base"
+    return ",".join(f"{axis}={_name_of(value)}" for axis, value in sorted(axes.items())) or "base"
+
+
+def _name_of(value: Any) -> str:
+    """Return a value as part of a folder's name; a path is shortened to its end and a digest."""
+    text = str(value)
+    return text if "/" not in text else f"{text.rstrip('/').rpartition('/')[2]}-{digest(text, length=6)}"

@@ -19,7 +19,8 @@ from genreflow.plan.study_facts import page_facts, study_facts
 from genreflow.plan.study_figures import figures_of
 from genreflow.plan.study_keys import StudyKeys
 from genreflow.project.layout import FOLDS, RunId
-from genreflow.project.specs import PageFacts, StudyFacts, TrainingSpec
+from genreflow.project.specs import PageFacts, PretrainedSpec, StudyFacts, TrainingSpec
+from genreflow.training.pretrained import Pretrained
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,11 @@ class StudyPlan:
         """Return the inputs that models are fed under a protocol, each once."""
         return _each_once(self.input_of(setting) for setting in self.resolver.trained if setting.protocol == protocol)
 
+    def pretrained_of(self, protocol: str) -> list[Pretrained]:
+        """Return the trained networks that trainings under a protocol start from, each once."""
+        given = (setting.pretrained for setting in self.resolver.trained if setting.protocol == protocol)
+        return list({source.sha256: source for source in given if source is not None}.values())
+
     @property
     def indexes(self) -> list[str]:
         """The index file of every input."""
@@ -197,6 +203,7 @@ class StudyPlan:
 
     def _make_job(self, model: str, name: str) -> TrainingJob:
         setting, network = self.resolver.of(model, name), self.resolver.network(model)
+        source = setting.pretrained
         spec = TrainingSpec(
             study=self.name,
             model=model,
@@ -207,6 +214,7 @@ class StudyPlan:
             training=setting.training.model_copy(update={"tensorboard": False}),
             input=self.settings.inputs[setting.input],
             audio=self.dataset.audio,
+            pretrained=None if source is None else PretrainedSpec(str(source.weights), source.sha256),
         )
         return TrainingJob(
             spec,

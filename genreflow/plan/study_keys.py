@@ -36,7 +36,8 @@ class StudyKeys:
     def leakage(self, protocol: str) -> str:
         """Key of a protocol's leakage audit."""
         duplicates = self.study.protocols[protocol].dataset.duplicates_key
-        return key(versions("leakage"), self.folds(protocol), duplicates)
+        sources = sorted(source.sha256 for source in self.study.pretrained_of(protocol))
+        return key(versions("leakage"), self.folds(protocol), duplicates, *([sources] if sources else []))
 
     def run(self, model: str, setting: str) -> str:
         """Key of the runs of a model in a setting; fold and repeat are in their paths."""
@@ -49,9 +50,12 @@ class StudyKeys:
         stages = ["layers", "fitting" if entry.is_estimator else "training"]
         if not entry.is_estimator and any(getattr(setting.training, name) for name in AUGMENTATIONS):
             stages.append("augmentation")
+        values = setting.training_values
+        if setting.pretrained is not None:  # the weights themselves, wherever they lie
+            values["init"] = setting.pretrained.sha256
         return key(
             versions(*stages), entry.name, entry.builder, network_code(entry.module), setting.options,
-            setting.training_values, self.study.settings.inputs[setting.input].standardize,
+            values, self.study.settings.inputs[setting.input].standardize,
             self.study.input_of(setting).index_key, self.folds(setting.protocol),
         )  # fmt: skip
 

@@ -46,6 +46,14 @@ class ProtocolSpec(_Spec):
 
 
 @dataclass(frozen=True)
+class PretrainedSpec:
+    """Trained weights that a training starts from: their file, and the SHA-256 that it must have."""
+
+    weights: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class TrainingSpec(_Spec):
     """A model in a setting, to be trained on one or several folds.
 
@@ -61,6 +69,8 @@ class TrainingSpec(_Spec):
         The training settings. The seed is that of the first repeat.
     input, audio
         The settings that its slices are made with.
+    pretrained
+        The weights that it starts from; None for random ones.
     """
 
     study: str
@@ -71,6 +81,7 @@ class TrainingSpec(_Spec):
     training: TrainingSettings
     input: InputSettings
     audio: AudioSettings
+    pretrained: PretrainedSpec | None = None
 
 
 class ProtocolFacts(TypedDict):

@@ -43,11 +43,12 @@ def cut(settings: InputSettings) -> str:
 def _of_data(facts: Mapping[str, Any]) -> str:
     audio, settings = facts["audio"], InputSettings.model_validate(facts["input"])
     peak = ", each scaled to a peak of 1" if settings.peak else ""
+    slices = "the slices of the training before" if facts.get("init") else "the training slices"
     standardized = {
         "none": "",
-        "global": " They were standardized by the mean and deviation of the training slices.",
-        "band": " Each band was standardized by its mean and deviation in the training slices.",
-        "element": " Each value was standardized by its mean and deviation in the training slices.",
+        "global": f" They were standardized by the mean and deviation of {slices}.",
+        "band": f" Each band was standardized by its mean and deviation in {slices}.",
+        "element": f" Each value was standardized by its mean and deviation in {slices}.",
     }[settings.standardize]
     front_end = FrontEnd.of(settings.front_end)
     remarks = "".join(f" {remark}" for remark in front_end.remarks())
@@ -83,6 +84,33 @@ def division(folds: Mapping[str, Any]) -> str:
     return f"Tracks were divided at random{times}, {shares}, {grouping}"
 
 
+def fine_tuning(facts: Mapping[str, Any]) -> str:
+    """Return sentences, each after a space, on the weights that a run started from; empty for random ones."""
+    source, training = facts.get("init"), facts["training"]
+    if source is None:
+        return ""
+    head = "its own output layer" if training["keep_head"] else "a new output layer"
+    text = (
+        f" Training started from the weights of {source['title']} (SHA-256 {source['sha256'][:16]}…), which was "
+        f"trained on {source['data']}, with {head}."
+    )
+    if frozen := source["frozen"]:
+        text += f" {len(frozen)} of {count(len(source['layers']), 'layer')} were kept as they were"
+        if training["unfreeze_after"] is not None:
+            layers = training["unfreeze_layers"]
+            more = "" if layers is None else f", {count(layers, 'layer')} more every so many epochs"
+            text += f" for the first {count(training['unfreeze_after'], 'epoch')}{more}"
+        text += "."
+    if training["layer_decay"] != 1:
+        text += f" The step size of each layer was {training['layer_decay']:g} times that of the next one."
+    if not source["lists_its_tracks"]:
+        text += (
+            " Which tracks that network was trained on is not recorded; if tracks that are tested here are among them, "
+            "accuracies are too high."
+        )
+    return text
+
+
 def _of_training(folds: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     training = facts["training"]
     if registry.describe(facts["model"]).is_estimator:
@@ -97,7 +125,7 @@ def _of_training(folds: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
         method = (
             f"Each network was trained for {count(facts['epochs'], 'epoch')} of {count(steps, 'step')} "
             f"with {training['optimizer']} on batches of {count(training['batch'], 'slice')} {sampling}, "
-            f"in {facts['precision']} on {facts['device']}."
+            f"in {facts['precision']} on {facts['device']}.{fine_tuning(facts)}"
         )
     return (
         f"{division(folds)}. {method} Intervals are 95 % bootstrap intervals over groups, "

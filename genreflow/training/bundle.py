@@ -5,9 +5,8 @@ weights. The facts are ``run.json`` of a run, or ``model.json`` of an exported f
 never opened.
 """
 
-import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,29 +24,16 @@ from genreflow.features.shapes import segment_shape
 from genreflow.models import estimator, registry
 from genreflow.models.standardize import standardized
 from genreflow.store.regular import read_regular
-from genreflow.store.runs import MODEL, RUN, check_version, read_run
-from genreflow.store.sealed import FILES, check_bound, read_sealed
+from genreflow.store.sealed import check_bound
 from genreflow.store.text import sanitize_name
 from genreflow.training import novelty
+from genreflow.training.bundle_facts import facts_beside, remedy_of, weights_file
 from genreflow.training.novelty import TrainingProfile
-
-EXPORTED = "model.json"
 
 _Settings = TypeVar("_Settings", bound=BaseModel)
 
 _AGAIN = "Delete it and run again, or take a fresh copy."
-_EXPORTED_AGAIN = "Export the model again, or take a fresh copy of the folder."
-_MAX_HEADER, _MAX_WEIGHTS, _MAX_VALUES = 4 * 2**20, 8 * 2**30, 2**28
-_FACTS = {
-    "model": str,
-    "options": dict,
-    "classes": list,
-    "input_shape": list,
-    "input": dict,
-    "audio": dict,
-    "training": dict,
-    FILES: dict,
-}
+_MAX_HEADER, _MAX_WEIGHTS = 4 * 2**20, 8 * 2**30
 
 
 @dataclass(frozen=True)
@@ -109,54 +95,10 @@ def load_bundle(path: str | os.PathLike[str]) -> Bundle:
     UserError
         When a file is missing, has another format or version, or does not fit the network that it names.
     """
-    path = Path(path)
-    weights_path = path / MODEL if path.is_dir() else path
-    if weights_path.suffix != ".safetensors":
-        raise UserError(
-            f"{weights_path} is not a trained model of genreflow. Models are read from {MODEL} files only;"
-            " formats that can run code (.pt, .pkl, .joblib, .npy) are never opened."
-        )
-    exported = weights_path.with_name(EXPORTED)
-    facts = _read_facts(exported if exported.exists() else weights_path.with_name(RUN))
+    weights_path = weights_file(path)
+    facts = facts_beside(weights_path)
     weights = _read_weights(weights_path, facts)
     return Bundle(_assemble(weights_path, facts, weights), facts, weights_path.parent)
-
-
-def _read_facts(path: Path) -> dict[str, Any]:
-    if not os.path.lexists(path):
-        raise UserError(f"{path} is missing: a model's weights cannot be used without it. Copy both files.")
-    facts = read_run(path.parent) if path.name == RUN else _read_exported(path)
-    if problems := list(_problems(facts)):
-        raise Damaged(path, "; ".join(problems), _remedy(facts))
-    return facts | {"tags": facts.get("tags", False)}
-
-
-def _read_exported(path: Path) -> dict[str, Any]:
-    facts = read_sealed(path, remedy=_EXPORTED_AGAIN)
-    if facts.get("kind") != "model":
-        raise Damaged(path, "it does not describe an exported model", _EXPORTED_AGAIN)
-    check_version(path, facts)
-    return facts
-
-
-def _remedy(facts: Mapping[str, Any]) -> str:
-    """Return the advice for damage: the pipeline makes runs again, but not exported models."""
-    return _EXPORTED_AGAIN if facts["kind"] == "model" else ""
-
-
-def _problems(facts: Mapping[str, Any]) -> Iterator[str]:
-    if missing := [name for name in _FACTS if name not in facts]:
-        yield f"it lacks {', '.join(missing)}"
-        return
-    if wrong := [name for name, kind in _FACTS.items() if not isinstance(facts[name], kind)]:
-        yield f"these have the wrong type: {', '.join(wrong)}"
-        return
-    classes, shape = facts["classes"], facts["input_shape"]
-    are_names = bool(classes) and all(isinstance(name, str) for name in classes)
-    if not are_names or len(set(map(sanitize_name, classes))) < len(classes):
-        yield "classes must be names, each once"
-    if not shape or not all(type(size) is int and size > 0 for size in shape) or math.prod(shape) > _MAX_VALUES:
-        yield f"input_shape must be whole numbers above 0 with a product of at most {_MAX_VALUES:,}"
 
 
 def _validated(kind: type[_Settings], facts: Mapping[str, Any], name: str) -> _Settings:
@@ -178,12 +120,12 @@ def _read_weights(path: Path, facts: Mapping[str, Any]) -> dict[str, torch.Tenso
     # safetensors: 8 bytes with the length of a JSON header, the header, the numbers.
     header = int.from_bytes(content[:8], "little")
     if header > min(_MAX_HEADER, len(content) - 8) or content[8:9] != b"{":
-        raise Damaged(path, "it is not a safetensors file, and was not opened", _remedy(facts))
-    check_bound(path, facts, content=content, remedy=_remedy(facts))
+        raise Damaged(path, "it is not a safetensors file, and was not opened", remedy_of(facts))
+    check_bound(path, facts, content=content, remedy=remedy_of(facts))
     try:
         return safetensors.torch.load(content)
     except safetensors.SafetensorError as error:
-        raise Damaged(path, error, _remedy(facts)) from error
+        raise Damaged(path, error, remedy_of(facts)) from error
 
 
 def _assemble(path: Path, facts: dict[str, Any], weights: dict[str, torch.Tensor]) -> nn.Module:

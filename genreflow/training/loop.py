@@ -18,6 +18,7 @@ from genreflow.training.augment import Augment
 from genreflow.training.callbacks import Callback
 from genreflow.training.checkpoint import Checkpoints
 from genreflow.training.data import SliceSet
+from genreflow.training.fine_tuning import FineTuning
 from genreflow.training.loader import SliceLoader, random_crops
 from genreflow.training.objective import objective
 from genreflow.training.optimizers import Schedule
@@ -75,6 +76,7 @@ def train(
     precision: torch.dtype,
     validation: SliceSet | None = None,
     front_end: FrontEndSettings | str = "logmel",
+    fine_tuning: FineTuning | None = None,
     checkpoints: Checkpoints | None = None,
     callbacks: Sequence[Callback] = (),
     should_stop: Callable[[], bool] = lambda: False,
@@ -93,6 +95,8 @@ def train(
         of those.
     front_end
         Front-end of the slices, for augmentation.
+    fine_tuning
+        Which layers are trained, and in what steps, where the model has trained weights; else all alike.
     checkpoints
         Where the state of the training is saved, and resumed from if there is one.
     callbacks
@@ -109,8 +113,9 @@ def train(
         memory.
     """
     trainer = _Trainer(
-        model, data, validation, settings, front_end, device, precision, checkpoints, callbacks, should_stop
-    )
+        model, data, validation, settings, front_end, device, precision, fine_tuning, checkpoints, callbacks,
+        should_stop,
+    )  # fmt: skip
     try:
         return trainer.run()
     except ValueError as error:
@@ -161,22 +166,24 @@ class _Trainer:
         front_end: FrontEndSettings | str,
         device: torch.device,
         precision: torch.dtype,
+        fine_tuning: FineTuning | None,
         checkpoints: Checkpoints | None,
         callbacks: Sequence[Callback],
         should_stop: Callable[[], bool],
     ) -> None:
         self.begin = time.perf_counter()
         self.first_step_seconds = math.nan
-        self.model = model.to(device).train()
+        self.model = model.to(device)
         self.data, self.validation = data, validation
-        self.settings, self.device, self.precision = settings, device, precision
+        self.settings, self.device, self.precision, self.fine_tuning = settings, device, precision, fine_tuning
         self.checkpoints, self.callbacks, self.should_stop = checkpoints, callbacks, should_stop
         self.loader = SliceLoader(data.arrays, device)
         self.objective = objective(data.targets, len(data.classes))
         self.targets = self.objective.targets(torch.from_numpy(data.targets)).to(device)
         self.steps = steps_per_epoch(len(data), settings)
         self.augment = Augment(settings, front_end)
-        self.schedule = Schedule(settings, model, steps=self.steps)
+        scales = None if fine_tuning is None else fine_tuning.scales
+        self.schedule = Schedule(settings, model, steps=self.steps, scales=scales)
         self.state = _TrainState(parts=settings.accumulate)
         self.best = _copy(model)
         self.steps_here = 0
@@ -216,6 +223,7 @@ class _Trainer:
         state, begin = self.state, time.perf_counter()
         if state.step == 0 and self.schedule.begin_epoch(state.epoch):
             self.model.load_state_dict(self.best)
+        self._begin_training()
         n_outputs = len(self.data.classes)
         batches = epoch_batches(
             self.settings, self.data.targets, n_outputs=n_outputs, steps=self.steps, epoch=state.epoch
@@ -287,12 +295,18 @@ class _Trainer:
             windows=self.settings.crop_windows,
             tags=self.objective.tags,
         )
-        self.model.train()
         targets = self.validation.targets
         return {
             "validation_loss": self.objective.loss_of(probabilities, targets),
             "validation_accuracy": self.objective.accuracy(probabilities, targets),
         }
+
+    def _begin_training(self) -> None:
+        """Put the model into training mode for an epoch; callbacks and validation may have left it in another."""
+        self.model.train()
+        if self.fine_tuning is not None:
+            self.fine_tuning.begin_epoch(self.state.epoch)
+            self.fine_tuning.hold_statistics()
 
     def _step(self, batch: np.ndarray, nth: np.ndarray, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Update the weights once; return the mean loss and the number of hits, on the device.

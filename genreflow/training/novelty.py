@@ -22,10 +22,12 @@ from sklearn.covariance import ledoit_wolf
 from genreflow.config.inputs import InputSettings
 from genreflow.features.frames import framed, spectra, squared, window
 from genreflow.features.front_end import FrontEnd
+from genreflow.folds.leakage import DIGEST, EarlierTraining
 from genreflow.store.shards import as_fed
 from genreflow.training.data import SliceSet
+from genreflow.training.pretrained import find_pretrained
 
-PREFIX = 8  # bytes of a digest: two of 30,000 tracks have the same once in 10^10 collections
+PREFIX = DIGEST  # bytes of a digest: two of 30,000 tracks have the same once in 10^10 collections
 FALSE_ALARMS = 0.01
 MIN_TRACKS = 20  # with fewer, there is no limit
 _BANDS = 32
@@ -98,6 +100,25 @@ def fit_profile(data: SliceSet, tracks: pd.DataFrame, settings: InputSettings) -
         "limit": _limit(summaries, groups.to_numpy()),
         "usual": _text(np.asarray(mean_spectrum, "<f4").tobytes()),
     }
+
+
+def with_tracks_of(profile: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a profile that also knows the tracks of another: those of the network that a training started from."""
+    known = {name: _prefixes(_bytes(profile[name])) | _prefixes(_bytes(before[name])) for name in ("files", "slices")}
+    return dict(profile) | {name: _text(b"".join(sorted(digests))) for name, digests in known.items()}
+
+
+def earlier_training(weights: str) -> EarlierTraining:
+    """Return what the leakage audit asks of a trained network, given its file of weights.
+
+    Raises
+    ------
+    UserError
+        When its facts cannot be read.
+    """
+    source = find_pretrained(weights)
+    files = _prefixes(_bytes(source.facts["training_profile"]["files"])) if source.lists_its_tracks else None
+    return EarlierTraining(f"{source.title}, trained on {source.data}", files)
 
 
 def from_facts(facts: Mapping[str, Any]) -> TrainingProfile:

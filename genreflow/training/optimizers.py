@@ -1,7 +1,7 @@
 """Optimizers with the defaults of Keras 2.2, which the studies used, and learning-rate schedules."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from torch import nn, optim
@@ -28,6 +28,7 @@ def make_optimizer(
     weight_decay: float = 0.0,
     decayed: Literal["weights", "all"] = "weights",
     epsilon: float | None = None,
+    scales: Mapping[nn.Parameter, float] | None = None,
 ) -> optim.Optimizer:
     """Return the optimizer `name`.
 
@@ -43,6 +44,8 @@ def make_optimizer(
     decayed
         ``weights``: neither biases nor the scales of normalization, as Keras's kernel regularizers; ``all``
         parameters, as in torch.
+    scales
+        Share of the learning rate of each parameter, which its group has as ``scale``; 1 for all if not given.
 
     Raises
     ------
@@ -54,12 +57,19 @@ def make_optimizer(
     kind, defaults = OPTIMIZERS[name]
     given = {"lr": learning_rate, "eps": epsilon, "momentum": momentum or None, "nesterov": bool(momentum) or None}
     chosen = defaults | {key: value for key, value in given.items() if value is not None}
-    return kind(_groups(parameters, weight_decay, decayed), weight_decay=0.0, **chosen)
+    by_scale: dict[float, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        by_scale.setdefault(1.0 if scales is None else scales[parameter], []).append(parameter)
+    groups = [
+        group | {"scale": scale, "lr": scale * chosen["lr"]}
+        for scale, members in by_scale.items()
+        for group in _groups(members, weight_decay, decayed)
+    ]
+    return kind(groups, weight_decay=0.0, **chosen)
 
 
-def _groups(parameters: Iterable[nn.Parameter], weight_decay: float, decayed: str) -> list[dict[str, Any]]:
+def _groups(parameters: list[nn.Parameter], weight_decay: float, decayed: str) -> list[dict[str, Any]]:
     """Return the parameters in groups of equal weight decay."""
-    parameters = list(parameters)
     if not weight_decay or decayed == "all":
         return [{"params": parameters, "weight_decay": weight_decay}]
     # Biases and the scales of normalization are the vectors.
@@ -117,12 +127,21 @@ class Schedule:
         The network.
     steps
         Steps per epoch.
+    scales
+        See `make_optimizer`.
     """
 
     _COUNTERS = ("_phase", "_epoch", "_step", "_best", "_waited", "_reductions")
 
-    def __init__(self, settings: TrainingSettings, model: nn.Module, *, steps: int) -> None:
-        self._settings, self._model, self._steps = settings, model, steps
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        model: nn.Module,
+        *,
+        steps: int,
+        scales: Mapping[nn.Parameter, float] | None = None,
+    ) -> None:
+        self._settings, self._model, self._steps, self._scales = settings, model, steps, scales
         self._phases = phases(settings)
         self._phase = 0
         self._epoch = self._step = 0
@@ -132,8 +151,8 @@ class Schedule:
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of the next step."""
-        return self.optimizer.param_groups[0]["lr"]
+        """The learning rate of the next step, of parameters whose scale is 1."""
+        return self._phases[self._phase].options["learning_rate"] * self._factor()
 
     def begin_epoch(self, epoch: int) -> bool:
         """Begin an epoch, counted from 0; return whether to restore the best weights so far.
@@ -185,11 +204,11 @@ class Schedule:
 
     def _make_optimizer(self) -> optim.Optimizer:
         phase = self._phases[self._phase]
-        return make_optimizer(phase.optimizer, self._model.parameters(), **phase.options)
+        return make_optimizer(phase.optimizer, self._model.parameters(), scales=self._scales, **phase.options)
 
     def _set_learning_rate(self) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = self._phases[self._phase].options["learning_rate"] * self._factor()
+            group["lr"] = self.learning_rate * group["scale"]
 
     def _factor(self) -> float:
         match self._settings.schedule:

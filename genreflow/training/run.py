@@ -29,13 +29,16 @@ from genreflow.store.parquet import Header, read_frame, read_header, write_table
 from genreflow.store.runs import HISTORY, MODEL, PREDICTIONS, write_run
 from genreflow.store.shards import as_fed
 from genreflow.training import novelty
+from genreflow.training.bundle import load_bundle
 from genreflow.training.callbacks import Callback, Progress, ProgressTargets, TensorBoard, catch_sigterm
 from genreflow.training.checkpoint import Checkpoints
 from genreflow.training.data import SliceReader, SliceSet
 from genreflow.training.device import choose_device, choose_precision, choose_threads
+from genreflow.training.fine_tuning import FineTuning, head_of, take_weights
 from genreflow.training.fit import fit
 from genreflow.training.loop import Interrupted, Trained, steps_per_epoch, train
 from genreflow.training.predict import predict_proba
+from genreflow.training.pretrained import Pretrained, find_pretrained
 
 # Raise it when trained networks, their predictions or run.json would change.
 STAGE_VERSION = 2
@@ -113,7 +116,10 @@ def run_fold(
         torch.manual_seed(training.seed)
         core = registry.build(spec.network, len(classes), input_shape=shape, **spec.options)
         network = standardized(core, shape, spec.input.standardize)
-        if isinstance(network, Standardized):
+        source, fine_tuning = None, None
+        if spec.pretrained is not None:
+            source, fine_tuning = _start_from(spec, network, shape, classes)
+        elif isinstance(network, Standardized):
             network.fit(train_set.arrays, train_set.rows, as_fed)
         built = time.perf_counter()
         if is_estimator:
@@ -121,9 +127,11 @@ def run_fold(
         else:
             trained = _train(
                 network, train_set, validation_set if len(validation_set) else None, training,
-                device=torch_device, precision=precision, front_end=spec.input.front_end,
+                device=torch_device, precision=precision, front_end=spec.input.front_end, fine_tuning=fine_tuning,
                 checkpoints=checkpoints, targets=progress or ProgressTargets(),
             )  # fmt: skip
+    if fine_tuning is not None:
+        fine_tuning.release()
     finished = time.perf_counter()
     predictions = [
         prediction_table(part, role, _probabilities(network, part, training, torch_device))
@@ -141,10 +149,12 @@ def run_fold(
     )
     facts = {
         "key": key,
+        "study": spec.study,
         "fold": fold,
         "model": spec.network,
         "options": dict(spec.options),
         "training": training.model_dump(mode="json"),
+        "init": _init_facts(source, fine_tuning),
         "input": spec.input.model_dump(mode="json"),
         "audio": spec.audio.model_dump(mode="json"),
         "classes": list(classes),
@@ -162,7 +172,7 @@ def run_fold(
         "precision": str(precision).removeprefix("torch."),
         "threads": torch.get_num_threads(),
         "dataset": _dataset_facts(tracks, sets),
-        "training_profile": _training_profile(tracks, folds, train_set, spec.input),
+        "training_profile": _training_profile(tracks, folds, train_set, spec.input, source),
         "seconds": {
             "start_to_first_step": before + built - begin + trained.first_step_seconds,
             "load": loaded - begin,
@@ -181,6 +191,30 @@ def run_fold(
     facts = write_run(folder, facts)
     checkpoints.clear()
     return facts
+
+
+def _start_from(
+    spec: TrainingSpec, network: nn.Module, shape: tuple[int, ...], classes: Sequence[str]
+) -> tuple[Pretrained, FineTuning]:
+    """Copy the weights that a specification names into a network; return their source, and what is trained of them."""
+    assert spec.pretrained is not None
+    source = find_pretrained(spec.pretrained.weights)
+    if source.sha256 != spec.pretrained.sha256:
+        raise UserError(f"{source.weights} was replaced since the run was planned. Run the same command again.")
+    bundle = load_bundle(source.weights)
+    if spec.training.keep_head and bundle.run["classes"] != list(classes):
+        raise UserError("keep_head: the classes of init are others. Leave keep_head out.")
+    with torch.random.fork_rng(devices=[]):
+        wider = registry.build(spec.network, len(classes) + 1, input_shape=shape, **spec.options)
+    head = head_of(network, standardized(wider, shape, spec.input.standardize))
+    take_weights(network, bundle.model, head, keep_head=spec.training.keep_head)
+    return source, FineTuning(network, spec.training, head)
+
+
+def _init_facts(source: Pretrained | None, fine_tuning: FineTuning | None) -> dict[str, Any] | None:
+    if source is None or fine_tuning is None:
+        return None
+    return source.record() | {"layers": fine_tuning.layers, "frozen": fine_tuning.frozen}
 
 
 def _train(
@@ -283,8 +317,14 @@ def _dataset_facts(tracks: pd.DataFrame, sets: Mapping[str, SliceSet]) -> dict[s
 
 
 def _training_profile(
-    tracks: pd.DataFrame, folds: str | os.PathLike, data: SliceSet, settings: InputSettings
+    tracks: pd.DataFrame,
+    folds: str | os.PathLike,
+    data: SliceSet,
+    settings: InputSettings,
+    source: Pretrained | None,
 ) -> dict[str, Any]:
     groups = read_frame(folds, "folds", ["track_id", "group"]).drop_duplicates("track_id")
     trained = tracks.loc[tracks["role"] == TRAIN, ["track_id", "sha256"]].drop_duplicates("track_id")
-    return novelty.fit_profile(data, trained.merge(groups, on="track_id"), settings)
+    profile = novelty.fit_profile(data, trained.merge(groups, on="track_id"), settings)
+    before = None if source is None else source.facts.get("training_profile")
+    return profile if before is None else novelty.with_tracks_of(profile, before)

@@ -33,7 +33,7 @@ from genreflow.store import costs, hdf5, parquet
 from genreflow.store.parquet import Header, array_column, read_frame, read_header, write_table
 from genreflow.store.runs import HISTORY, MODEL, PREDICTIONS, RUN, RUN_VERSION, read_run
 from genreflow.store.sealed import read_sealed, write_sealed
-from genreflow.training.bundle import EXPORTED
+from genreflow.training.bundle_facts import EXPORTED
 from genreflow.training.checkpoint import Checkpoints
 
 TESTS = Path(__file__).parents[1]

@@ -10,7 +10,7 @@ from genreflow.config.folds import FoldSettings
 from genreflow.datasets.duplicates import resolve
 from genreflow.errors import UserError
 from genreflow.folds.assign import assign
-from genreflow.folds.leakage import COLUMNS, bandwidth_by_class, leakage
+from genreflow.folds.leakage import COLUMNS, EarlierTraining, bandwidth_by_class, leakage
 
 NO_PAIRS = pd.DataFrame(columns=["a", "b", "kind", "similarity", "offset_s"])
 
@@ -237,3 +237,35 @@ def test_bandwidth_by_class_counts_tags_and_leaves_refused_tracks_out():
     index["verdict"] = ["accept", "accept", "quarantine"]
     table = bandwidth_by_class(index)
     assert dict(zip(table["class"], table["tracks"], strict=True)) == {"sad": 1, "slow": 2}
+
+
+class TestEarlierTraining:
+    index = indexed(12, sha256=[f"{number:02x}" * 32 for number in range(12)])
+
+    def checked(self, files, pairs=NO_PAIRS):
+        folds = folds_of(self.index)
+        earlier = [EarlierTraining("cnn of study one, trained on 2 tracks", files)]
+        table = leakage(folds, self.index, pairs, earlier)
+        return folds, table[table["check"] == "pretraining"]
+
+    def test_a_tested_track_that_the_first_network_was_trained_on_is_a_leak(self):
+        folds, rows = self.checked(frozenset({bytes([3]) * 8, bytes([99]) * 8}))
+        [tested] = folds.loc[(folds["track_id"] == "0003") & (folds["role"] == "test"), "fold"]
+        assert dict(zip(rows["fold"], rows["verdict"], strict=True)) == {
+            fold: "leak" if fold == tested else "ok" for fold in ("1", "2", "3")
+        }
+        [message] = rows.loc[rows["verdict"] == "leak", "message"]
+        assert message == (
+            f"Fold {tested}: 1 of 4 tested or held-out tracks (25%) were training tracks of cnn of study one, trained "
+            "on 2 tracks, from which training starts: 0003.mp3."
+        )
+
+    def test_so_is_a_copy_of_one(self):
+        copies = pd.DataFrame([("0003", "0006", "recording", 0.9, 0.0)], columns=NO_PAIRS.columns)
+        _, rows = self.checked(frozenset({bytes([3]) * 8}), copies)
+        assert rows["tracks"].sum() == 2
+
+    def test_tracks_that_are_not_listed_are_noted(self):
+        _, rows = self.checked(None)
+        assert rows["verdict"].tolist() == ["note"]
+        assert "it may have been trained on tracks that are tested here" in rows["message"].iloc[0]

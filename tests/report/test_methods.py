@@ -5,7 +5,7 @@ import pytest
 
 from genreflow.config.folds import FoldSettings
 from genreflow.config.inputs import FRONT_ENDS, SEGMENTS, InputSettings
-from genreflow.report.methods import division, methods
+from genreflow.report.methods import division, fine_tuning, methods
 
 AUDIO = {"sample_rate": 44_100, "loudness": -14.0, "true_peak": -1.0, "quality": 6.0}
 TRAINING = {"optimizer": "adam", "batch": 100, "sampling": "balanced"}
@@ -92,3 +92,17 @@ def test_a_study_without_runs_tells_its_description_alone():
 )
 def test_every_way_to_divide_tracks_can_be_told(settings_, words):
     assert words in division(FoldSettings(**settings_).model_dump())
+
+
+def test_fine_tuning_is_told_with_its_source_and_a_warning():
+    init = {"title": "cnn of study one", "sha256": "ab" * 32, "data": "2 tracks", "layers": ["a", "b", "c"]}
+    training = TRAINING | {"keep_head": False, "unfreeze_after": 2, "unfreeze_layers": 1, "layer_decay": 0.8}
+    text = fine_tuning({"init": init | {"frozen": ["a", "b"], "lists_its_tracks": False}, "training": training})
+    assert text == (
+        " Training started from the weights of cnn of study one (SHA-256 abababababababab…), which was trained on "
+        "2 tracks, with a new output layer. 2 of 3 layers were kept as they were for the first 2 epochs, 1 layer more "
+        "every so many epochs. The step size of each layer was 0.8 times that of the next one. Which tracks that "
+        "network was trained on is not recorded; if tracks that are tested here are among them, accuracies are too "
+        "high."
+    )
+    assert fine_tuning({"training": training}) == ""

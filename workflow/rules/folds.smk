@@ -74,5 +74,9 @@ rule audit_leakage:
         gpu=0,
     params:
         key=lambda wildcards: study_of(wildcards).keys.leakage(wildcards.protocol),
+        pretrained=lambda wildcards: [
+            str(source.weights)
+            for source in study_of(wildcards).pretrained_of(wildcards.protocol)
+        ],
     script:
         "../scripts/audit_leakage.py"
