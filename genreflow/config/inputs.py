@@ -183,20 +183,21 @@ class Descriptors(_Framed):
     axes = ("quantity",)
 
     kind: Literal["descriptors"] = "descriptors"
-    set: Literal["means25", "means36", "full"] = Field(
+    set: Literal["means25", "means36", "texture", "full"] = Field(
         "means25",
         description="means25: means over time of ZCR, centroid, roll-off, 20 MFCC, chroma (one number), and tempo; "
-        "means36: with twelve chroma means; full: seven statistics of 74 features, as in FMA (518).",
+        "means36: with twelve chroma means; texture: means and deviations of 66 features (20 MFCC and their "
+        "slopes, chroma, contrast, shape of the spectrum, onsets); full: seven statistics of 74 features, as in FMA.",
     )
     n_fft: int = Field(2_048, ge=64, le=65_536, description="FFT and Hann window length, samples.")
     hop: int = Field(512, ge=1, description="Step between frames, samples.")
 
     @model_validator(mode="after")
-    def _the_full_set_has_its_bands(self) -> Self:
-        if self.set == "full" and (self.sample_rate <= 12_800 or self.sample_rate >= 200 * self.n_fft):
+    def _the_set_has_its_bands(self) -> Self:
+        if self.set in ("full", "texture") and (self.sample_rate <= 12_800 or self.sample_rate >= 200 * self.n_fft):
             raise ValueError(
-                f"set: full needs a sample_rate above 12800 and bins less than 200 Hz apart (sample_rate / n_fft), and "
-                f"they are {self.sample_rate} and {self.sample_rate / self.n_fft:g} Hz"
+                f"set: {self.set} needs a sample_rate above 12800 and bins less than 200 Hz apart (sample_rate / "
+                f"n_fft), and they are {self.sample_rate} and {self.sample_rate / self.n_fft:g} Hz"
             )
         return self
 

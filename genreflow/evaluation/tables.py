@@ -48,7 +48,7 @@ MAX_COMPLETE = 40
 RUNS = (
     *SETTING, "fold", "repeat", "status", "train_tracks", "test_tracks", "test_slices", "slice_accuracy",
     "track_accuracy_majority", "track_accuracy_mean", "train_accuracy", "validation_accuracy", "epochs", "kept_epoch",
-    "seconds", "device", "resumed",
+    "seconds", "device", "resumed", "chosen",
 )  # fmt: skip
 SETTINGS = (
     *SETTING, "folds", "diverged", "tracks", "groups", "slices", "slice_accuracy", "slice_low", "slice_high",
@@ -85,6 +85,7 @@ def runs_table(runs: Sequence[Run]) -> pd.DataFrame:
             "seconds": info["seconds"]["total"],
             "device": info["device"],
             "resumed": bool(info.get("resumed")),
+            "chosen": ", ".join(f"{name} {value:.3g}" for name, value in info.get("chosen", {}).items()),
         }
         if finished(run):
             predictions = judged(run)
@@ -447,6 +448,7 @@ TABLES = (
             count_column("Epochs", "epochs"),
             Column("Time", ("seconds",), duration),
             text_column("Device", "device"),
+            text_column("Chosen by inner folds", "chosen"),
         ),
         folded=True,
     ),

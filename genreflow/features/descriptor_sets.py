@@ -1,13 +1,14 @@
 """Descriptors: summary statistics of a segment, for random forests and other models of single numbers.
 
-Three sets. ``means25`` and ``means36`` are the features of Giamatti & Smith (2020): means over time, and the tempo.
+Four sets. ``means25`` and ``means36`` are the features of Giamatti & Smith (2020): means over time, and the tempo.
+``texture`` has means and standard deviations of 66 features, as over the texture windows of Tzanetakis & Cook (2002).
 ``full`` has seven statistics of 74 features, named and ordered as in the features.csv of FMA (Defferrard et al., 2017).
 Values are those of librosa 0.11 with its defaults. All features share one spectrum; those that librosa takes more than
 twice the time for are computed here. FMA's constant-Q spectra had 12 bins an octave where these have 36, and its tonal
 centroid came from CENS.
 
 Silence: rates, frequencies, levels, chroma and tempo are 0; MFCC are those of -100 dB, so the first is -1131 and the
-others 0. A feature that never changes has skewness and kurtosis 0.
+others 0. A feature that never changes has skewness and kurtosis 0. Silence is flat: its spectral flatness is 1.
 """
 
 import warnings
@@ -38,6 +39,20 @@ FULL = {
     "tonnetz": 6,
     "zcr": 1,
 }
+# The features of the texture set; none of them needs a constant-Q spectrum, which takes most of the time of `FULL`.
+TEXTURE = {
+    "mfcc": 20,
+    "mfcc_delta": 20,
+    "chroma_stft": 12,
+    "spectral_contrast": 7,
+    "spectral_centroid": 1,
+    "spectral_bandwidth": 1,
+    "spectral_rolloff": 1,
+    "spectral_flatness": 1,
+    "zcr": 1,
+    "rmse": 1,
+    "onset_strength": 1,
+}
 MEANS = ("zcr", "spectral_centroid", "spectral_rolloff", "mfcc", "chroma_stft")
 STATISTICS = ("kurtosis", "max", "mean", "median", "min", "skew", "std")
 MEL_BANDS = 128
@@ -47,7 +62,7 @@ ROLLED_OFF = np.float32(0.85)
 
 
 class DescriptorsFrontEnd(FrontEnd[Descriptors]):
-    """25, 36 or 518 numbers that sum up a segment."""
+    """25, 36, 132 or 518 numbers that sum up a segment."""
 
     folder = "descriptors"
     uses_librosa = True
@@ -66,18 +81,24 @@ class DescriptorsFrontEnd(FrontEnd[Descriptors]):
         if self.settings.set == "full":
             curves = [sound.feature(name) for name in FULL]
             return np.concatenate([_statistics(curve).ravel() for curve in curves]).astype(np.float32)
+        if self.settings.set == "texture":
+            curves = [sound.feature(name).astype(np.float64) for name in TEXTURE]
+            return np.concatenate(
+                [part for curve in curves for part in (curve.mean(axis=1), curve.std(axis=1))]
+            ).astype(np.float32)
         *others, chroma = (sound.feature(name).mean(axis=1, dtype=np.float64) for name in MEANS)
         if self.settings.set == "means25":
             chroma = chroma.mean(keepdims=True)
         return np.concatenate((*others, chroma, [sound.tempo()])).astype(np.float32)
 
     def rows(self) -> list[str]:
-        """Return the names of descriptors: ``mfcc_03_mean``; in the full set FMA's ``mfcc_mean_03``."""
-        if self.settings.set == "full":
+        """Return the names of descriptors: ``mfcc_03_mean``; in the larger sets ``mfcc_mean_03``, as FMA's."""
+        if self.settings.set in ("full", "texture"):
+            features, statistics = (FULL, STATISTICS) if self.settings.set == "full" else (TEXTURE, ("mean", "std"))
             return [
                 f"{feature}_{statistic}_{number:02d}"
-                for feature, size in FULL.items()
-                for statistic in STATISTICS
+                for feature, size in features.items()
+                for statistic in statistics
                 for number in range(1, size + 1)
             ]
         sizes = {name: FULL[name] for name in MEANS}
@@ -129,7 +150,7 @@ class ShortTime:
         self.bin_hz = np.fft.rfftfreq(self.n_fft, 1 / self.rate).astype(np.float32)
 
     def feature(self, name: str) -> np.ndarray:
-        """Return a feature of `FULL`, ``[d, frames]``."""
+        """Return a feature of `FULL` or `TEXTURE`, ``[d, frames]``."""
         curve = getattr(self, name)()
         return curve[np.newaxis] if curve.ndim == 1 else curve
 
@@ -187,12 +208,15 @@ class ShortTime:
 
     def tempo(self) -> float:
         """Return the tempo, beats a minute; 0 where there are no onsets."""
-        from librosa.onset import onset_strength
-
         from genreflow.features import rhythm
 
-        strength = onset_strength(S=self.mel_level, sr=self.rate, n_fft=self.n_fft, hop_length=self.hop)
-        return rhythm.tempo(strength, self.rate, self.hop)
+        return rhythm.tempo(self.onset_strength(), self.rate, self.hop)
+
+    def onset_strength(self) -> np.ndarray:
+        """Return the mean increase of the mel levels from frame to frame, dB."""
+        from librosa.onset import onset_strength
+
+        return onset_strength(S=self.mel_level, sr=self.rate, n_fft=self.n_fft, hop_length=self.hop)
 
     def zcr(self) -> np.ndarray:
         """Return the share of samples whose sign differs from the sample before; beyond the ends none does."""
@@ -228,6 +252,18 @@ class ShortTime:
         from librosa.feature import mfcc
 
         return mfcc(S=self.mel_level, n_mfcc=FULL["mfcc"])
+
+    def mfcc_delta(self) -> np.ndarray:
+        """Return the slopes of `mfcc` over nine frames ``[20, frames]``; beyond the ends nothing changes."""
+        from librosa.feature import delta
+
+        return delta(self.mfcc(), mode="nearest")
+
+    def spectral_flatness(self) -> np.ndarray:
+        """Return the geometric over the arithmetic mean of the power, 0 for a tone and 1 for white noise or silence."""
+        from librosa.feature import spectral_flatness
+
+        return spectral_flatness(S=self.power.T, power=1.0)[0]
 
     def chroma_stft(self) -> np.ndarray:
         """Return the chroma of the power spectra, each frame's largest class 1."""

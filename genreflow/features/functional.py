@@ -113,7 +113,8 @@ def descriptors(y: np.ndarray, *, sr: int = 22_050, **settings: Any) -> pd.Serie
     sr : int
         Sampling rate, Hz.
     **settings
-        ``set`` (``means25``, ``means36`` or ``full``), ``n_fft, hop`` of `genreflow.config.inputs.Descriptors`.
+        ``set`` (``means25``, ``means36``, ``texture`` or ``full``), ``n_fft, hop`` of
+        `genreflow.config.inputs.Descriptors`.
 
     Returns
     -------

@@ -1,25 +1,29 @@
 """Classifiers of descriptors that are named in the literature: estimators, and a small network.
 
-The literature names them without settings; the defaults here are the usual ones.
+The literature names them without settings; the defaults here are the usual ones, or chosen by inner folds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from joblib import Parallel, delayed
+from scipy.special import softmax
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.svm import SVC
 from torch import nn
 from torch.nn import functional
 
-from genreflow.models.entry import Count, ModelEntry, Number, dropout
+from genreflow.models.entry import Count, ModelEntry, Number, OrAuto, dropout
 from genreflow.models.estimator import Estimator, FitData, distances, has_invalid
+from genreflow.models.inner_folds import Split, best, held_out, thinned
 
 _DESCRIPTORS = {
     "front_end": {"kind": "descriptors", "set": "means25"},
@@ -49,11 +53,13 @@ ENTRIES = (
         builder="RandomForest",
         options={
             "trees": Count(100, 1, 10_000, "Number of trees."),
-            "depth": Count(26, 1, 100, "Maximum depth of a tree."),
+            "depth": OrAuto(Count(26, 1, 100, "Maximum depth of a tree; auto: 6, 12 or 26, by inner folds.")),
         },
         is_estimator=True,
         source="Giamatti and Smith (2020), appendix 4.2: 100 trees of depth 26 at most, bootstrap",
         assumptions=(
+            "depth: the study's is 26; auto takes the one with the least cross-entropy of held-out tracks in five "
+            "inner folds of the training tracks",
             "otherwise scikit-learn's defaults: Gini impurity, √n of n descriptors tried at each node",
             _UNWEIGHTED,
         ),
@@ -64,15 +70,19 @@ ENTRIES = (
         title="support vector machines with a Gaussian kernel, one per class",
         builder="SupportVectorMachine",
         options={
-            "C": Number(10.0, 1e-3, 1e6, "Weight of errors against the width of the margin."),
-            "gamma": Number(
-                0.0, 0, 1e3, "Of the kernel exp(-gamma distance²); 0 for 1 / (number of descriptors × their variance)."
+            "C": OrAuto(Number(10.0, 1e-3, 1e6, "Weight of errors against the width of the margin.")),
+            "gamma": OrAuto(
+                Number(
+                    0.0, 0, 1e3, "Of the kernel exp(-gamma distance²); 0: 1 / (number of descriptors × their variance)."
+                )
             ),
         },
         is_estimator=True,
         source=_NAMED,
         assumptions=(
-            "one against the rest, C 10, gamma of scikit-learn's `scale`",
+            "one against the rest",
+            "auto: C 1, 10 or 100, and gamma 0.1, 0.3, 1 or 3 times scikit-learn's `scale`; those with the "
+            "least cross-entropy of held-out tracks in five inner folds of the training tracks",
             "probabilities by Platt's sigmoid, on five parts that keep a track together; a class of a single track is "
             "calibrated on the training segments",
             _UNWEIGHTED,
@@ -106,7 +116,14 @@ NEVER = -1_000.0
 CERTAIN = 40.0
 CALIBRATION_FOLDS = 5
 
-Split = tuple[np.ndarray, np.ndarray]
+# Values that inner folds choose from. Gammas are in units of scikit-learn's `scale`.
+DEPTHS = (6, 12, 26)
+PENALTIES = (1.0, 10.0, 100.0)
+GAMMAS = (0.1, 0.3, 1.0, 3.0)
+SLOPES = (1.0, 2.0, 4.0, 8.0)
+# Segments, at most, by which they are chosen; and trees.
+MAX_TUNED = 2_000
+TUNED_TREES = 30
 
 
 class NearestNeighbors(Estimator):
@@ -203,9 +220,10 @@ class RandomForest(Estimator):
     following: torch.Tensor
     shares: torch.Tensor
 
-    def __init__(self, *, n_outputs: int, input_shape: tuple[int], trees: int, depth: int) -> None:
+    def __init__(self, *, n_outputs: int, input_shape: tuple[int], trees: int, depth: int | str) -> None:
         super().__init__(n_outputs, input_shape)
-        self.trees, self.depth = trees, depth
+        self._depth = depth
+        self.trees, self.depth = trees, max(DEPTHS) if isinstance(depth, str) else depth
         self.register_sized_buffer("roots", trees, dtype=torch.int64)
         self.register_sized_buffer("descriptors", "nodes", dtype=torch.int64)
         self.register_sized_buffer("thresholds", "nodes", dtype=torch.float32)
@@ -218,10 +236,10 @@ class RandomForest(Estimator):
         return f"{self.trees:,} trees, depth ≤ {self.depth}, {len(self.thresholds):,} nodes"
 
     def fit_arrays(self, data: FitData) -> dict[str, Any]:
-        """Grow the trees, and return their nodes."""
-        forest = RandomForestClassifier(
-            n_estimators=self.trees, max_depth=self.depth, bootstrap=True, random_state=data.seed, n_jobs=data.threads
-        ).fit(data.arrays, data.targets)
+        """Choose their depth, grow the trees, and return their nodes."""
+        if isinstance(self._depth, str):
+            self.chosen = {"depth": best(DEPTHS, thinned(data, MAX_TUNED), self._predicted, usual=max(DEPTHS))}
+        forest = _forest(data, self.trees, self.chosen.get("depth", self.depth))
         trees = [estimator.tree_ for estimator in forest.estimators_]
 
         def concatenated(attribute: str) -> np.ndarray:
@@ -241,6 +259,13 @@ class RandomForest(Estimator):
             "following": np.where(is_leaf, own, children + np.repeat(roots, sizes)[:, None]),
             "shares": shares,
         }
+
+    def _predicted(self, data: FitData, segments: np.ndarray) -> Iterator[np.ndarray]:
+        for depth in DEPTHS:
+            forest = _forest(data, min(self.trees, TUNED_TREES), depth)
+            predicted = np.zeros((len(segments), self.n_outputs))
+            predicted[:, forest.classes_] = forest.predict_proba(segments)
+            yield predicted
 
     def probabilities(self, inputs: torch.Tensor) -> torch.Tensor:
         """Descend all trees with all segments, one level per step."""
@@ -272,6 +297,12 @@ class RandomForest(Estimator):
         return True
 
 
+def _forest(data: FitData, trees: int, depth: float) -> RandomForestClassifier:
+    return RandomForestClassifier(
+        n_estimators=trees, max_depth=int(depth), bootstrap=True, random_state=data.seed, n_jobs=data.threads
+    ).fit(data.arrays, data.targets)
+
+
 def rounded_down(thresholds: np.ndarray) -> np.ndarray:
     """Return the greatest float32 numbers that are not above `thresholds` (float64).
 
@@ -297,7 +328,7 @@ class SupportVectorMachine(Estimator):
     offsets: torch.Tensor
     gamma: torch.Tensor
 
-    def __init__(self, *, n_outputs: int, input_shape: tuple[int], C: float, gamma: float) -> None:
+    def __init__(self, *, n_outputs: int, input_shape: tuple[int], C: float | str, gamma: float | str) -> None:
         super().__init__(n_outputs, input_shape)
         self._penalty, self._gamma = C, gamma
         self.register_sized_buffer("vectors", "vectors", self.n_inputs, dtype=torch.float32)
@@ -313,12 +344,25 @@ class SupportVectorMachine(Estimator):
         return f"{self.n_outputs} machines, {len(self.vectors):,} support vectors"
 
     def fit_arrays(self, data: FitData) -> dict[str, Any]:
-        """Fit and calibrate a machine for each class."""
+        """Choose C and gamma, and fit and calibrate a machine for each class."""
         arrays = data.arrays.astype(np.float64)
-        gamma = self._gamma or 1 / (arrays.shape[1] * (arrays.var() or 1))
+        scale = 1 / (arrays.shape[1] * (arrays.var() or 1))
+        penalties = PENALTIES if isinstance(self._penalty, str) else (self._penalty,)
+        gammas = tuple(factor * scale for factor in GAMMAS)
+        if not isinstance(self._gamma, str):
+            gammas = (self._gamma or scale,)
+        is_auto = {"C": len(penalties) > 1, "gamma": len(gammas) > 1}
+        penalty, gamma = penalties[len(penalties) // 2], gammas[len(gammas) // 2]
+        if any(is_auto.values()):
+            predict = partial(_predicted_by_machines, penalties=penalties, gammas=gammas, n_outputs=self.n_outputs)
+            candidates = list(product(gammas, penalties, SLOPES))
+            usual = (gamma, penalty, SLOPES[0])
+            gamma, penalty, _ = best(candidates, thinned(data, MAX_TUNED), predict, usual=usual)
+        settled = {"C": float(penalty), "gamma": float(gamma)}
+        self.chosen = {name: value for name, value in settled.items() if is_auto[name]}
         splits = held_out(data.targets, data.groups, CALIBRATION_FOLDS)
         machines = Parallel(n_jobs=data.threads, prefer="threads")(
-            delayed(_fit_one)(SVC(C=self._penalty, gamma=gamma), arrays, data.targets == label, splits)
+            delayed(_fit_one)(SVC(C=penalty, gamma=gamma), arrays, data.targets == label, splits)
             for label in range(self.n_outputs)
         )
         coefficients = np.stack([machine.coefficients for machine in machines], axis=1)
@@ -341,6 +385,31 @@ class SupportVectorMachine(Estimator):
         return scores / scores.sum(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
 
 
+def _predicted_by_machines(
+    data: FitData, segments: np.ndarray, *, penalties: Sequence[float], gammas: Sequence[float], n_outputs: int
+) -> Iterator[np.ndarray]:
+    """Yield the probabilities of held-out segments for each gamma, C and slope.
+
+    The softmax of the decisions, times a slope, takes the place of Platt's sigmoids, for which many more machines would
+    have to be fitted.
+    """
+    arrays, others = data.arrays.astype(np.float64), segments.astype(np.float64)
+    own, between = (euclidean_distances(each, arrays, squared=True) for each in (arrays, others))
+    for gamma in gammas:
+        kernel, rows = np.exp(-gamma * own), np.exp(-gamma * between)
+        for C in penalties:
+            decisions = np.full((len(segments), n_outputs), -CERTAIN)
+            for label in np.unique(data.targets):
+                is_positive = data.targets == label
+                if is_positive.all():
+                    decisions[:, label] = 0
+                else:
+                    machine = SVC(C=C, kernel="precomputed").fit(kernel, is_positive)
+                    decisions[:, label] = machine.decision_function(rows)
+            for slope in SLOPES:
+                yield softmax(slope * decisions, axis=1)
+
+
 class _Machine(NamedTuple):
     coefficients: np.ndarray  # of all training segments, 0 unless a support vector
     intercept: float = 0.0
@@ -361,17 +430,6 @@ def _fit_one(machine: SVC, arrays: np.ndarray, is_positive: np.ndarray, splits: 
     [sigmoid] = classifier.calibrators
     coefficients[classifier.estimator.support_] = classifier.estimator.dual_coef_[0]
     return _Machine(coefficients, classifier.estimator.intercept_[0], sigmoid.a_, sigmoid.b_)
-
-
-def held_out(targets: np.ndarray, groups: np.ndarray, n: int) -> list[Split]:
-    """Return n splits of segments, or as many as there are groups: indices to fit to, and indices to calibrate on.
-
-    A group is never divided. The groups of a class are assigned to the parts in turn, in the order of their names.
-    """
-    names, first, members = np.unique(groups, return_index=True, return_inverse=True)
-    part = np.empty(len(names), int)
-    part[np.argsort(targets[first], kind="stable")] = np.arange(len(names)) % n
-    return [(np.flatnonzero(part[members] != i), np.flatnonzero(part[members] == i)) for i in range(min(n, len(names)))]
 
 
 class MultilayerPerceptron(nn.Sequential):

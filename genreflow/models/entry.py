@@ -74,6 +74,35 @@ class Count:
         return f"from {self.low} to {self.high}"
 
 
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class OrAuto:
+    """An option that is a number, or `AUTO`, its default: it is chosen for the training data."""
+
+    option: Number | Count
+    default: str = AUTO
+
+    @property
+    def help(self) -> str:
+        """Description of the option."""
+        return self.option.help
+
+    def problem(self, value: Any) -> str | None:
+        """Return the problem with `value`; None if it is valid."""
+        problem = None if value == AUTO else self.option.problem(value)
+        return problem and f"{value!r} is not {AUTO}, nor a number {self.option.values}."
+
+    @property
+    def values(self) -> str:
+        """Text for the valid values."""
+        return f"{AUTO}, or {self.option.values}"
+
+
+Option = Choice | Number | Count | OrAuto
+
+
 def dropout(default: float, help: str = "Share of units dropped.") -> Number:
     """Return the option of a dropout rate."""
     return Number(default, 0, 1, help)
@@ -89,7 +118,7 @@ class ModelEntry:
         Name in study files.
     study
         The study it is from, or that first names it: ``psytrance``, ``western8``, ``genre_mood``, ``tagging``,
-        ``won2020``, ``feature_maps``, ``classical``.
+        ``won2020``, ``feature_maps``, ``classical``; ``probes``, of none.
     title
         Description in a few words.
     module, builder
@@ -109,6 +138,8 @@ class ModelEntry:
         Options by name.
     is_estimator
         Whether it is fitted to its data at once instead of trained by gradient steps.
+    fits_tags
+        Whether an estimator can be fitted to tags, of which a segment has any number. Networks can.
     assumptions
         What the sources leave open, and how it is done here.
     """
@@ -124,8 +155,9 @@ class ModelEntry:
     parameters: int | None = None
     variable_axes: Mapping[int, int] = field(default_factory=dict)
     binding: tuple[str, ...] = ()
-    options: Mapping[str, Choice | Number | Count] = field(default_factory=dict)
+    options: Mapping[str, Option] = field(default_factory=dict)
     is_estimator: bool = False
+    fits_tags: bool = False
     assumptions: tuple[str, ...] = ()
 
     @cached_property
@@ -143,6 +175,10 @@ class ModelEntry:
         """Shape of one segment of the study's own input, as stored."""
         return segment_shape(self.input_settings)
 
+    def takes_vectors_of(self, settings: InputSettings) -> bool:
+        """Return whether the model and a front-end are one of vectors: of descriptors, or an embedding."""
+        return settings.front_end.axes == self.input_settings.front_end.axes == ("quantity",)
+
     def takes_shape(self, shape: tuple[int, ...]) -> bool:
         """Return whether segments of `shape` suit the model."""
         return len(shape) == len(self.input_shape) and all(
@@ -153,7 +189,7 @@ class ModelEntry:
     def input_problems(self, settings: InputSettings, *, crop: int | None = None) -> Iterator[str]:
         """Yield the reasons why an input, or crops of it along the last axis, do not suit the model."""
         kind = settings.front_end.kind
-        if kind != self.input_kind:
+        if kind != self.input_kind and not self.takes_vectors_of(settings):
             yield f"it takes {self.expected_input}, not {kind} (set front_end.kind to {self.input_kind})"
             return
         shape = segment_shape(settings)

@@ -5,7 +5,7 @@ pickle. The lengths of the buffers are known only after the fit.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,9 +30,9 @@ class FitData:
     arrays
         Float32 [n, d].
     targets
-        Class of each segment, int64 [n]; a class may be absent.
-    groups
-        Group of each segment, such as its track, [n].
+        Class of each segment, int64 [n], or whether it has each tag, bool [n, K]; a class or tag may be absent.
+    groups, tracks
+        Group and track of each segment, [n]; groups are not divided where options are chosen.
     seed, threads
         Random seed; number of CPU threads, at most.
     """
@@ -40,6 +40,7 @@ class FitData:
     arrays: np.ndarray
     targets: np.ndarray
     groups: np.ndarray
+    tracks: np.ndarray
     seed: int
     threads: int
 
@@ -48,13 +49,15 @@ class Estimator(nn.Module, ABC):
     """A classifier of vectors [batch, d] whose logits are log-probabilities [batch, n_outputs].
 
     A subclass declares its buffers with `register_sized_buffer`, fills them in `fit_arrays`, and computes
-    `probabilities` from them. Before the fit every number is 0 and every unknown length 1.
+    `probabilities` from them. Before the fit every number is 0 and every unknown length 1. Options that the fit chooses
+    are in `chosen` afterwards, by name.
     """
 
     def __init__(self, n_outputs: int, input_shape: tuple[int]) -> None:
         super().__init__()
         [self.n_inputs] = input_shape
         self.n_outputs = n_outputs
+        self.chosen: dict[str, float] = {}
         self._sizes: dict[str, tuple[int | str, ...]] = {}
 
     @abstractmethod
@@ -69,17 +72,35 @@ class Estimator(nn.Module, ABC):
         """Yield the problems of loaded buffers that their shapes do not show."""
         yield from ()
 
-    def fit(self, arrays: np.ndarray, targets: np.ndarray, *, groups: np.ndarray, seed: int, threads: int) -> None:
-        """Fit to the attributes of a `FitData`; the result is the same for every number of threads."""
+    def fit(
+        self,
+        arrays: np.ndarray,
+        targets: np.ndarray,
+        *,
+        groups: np.ndarray,
+        seed: int,
+        threads: int,
+        tracks: np.ndarray | None = None,
+    ) -> None:
+        """Fit to the attributes of a `FitData`; the result is the same for every number of threads.
+
+        Each group is a track if `tracks` is not given.
+        """
         # Linear algebra libraries sum in another order with another number of threads.
         with threadpool_limits(1):
-            fitted = self.fit_arrays(FitData(arrays, targets, groups, seed, threads))
+            data = FitData(arrays, targets, groups, groups if tracks is None else tracks, seed, threads)
+            fitted = self.fit_arrays(data)
         self.load_state_dict({name: torch.as_tensor(np.ascontiguousarray(value)) for name, value in fitted.items()})
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return log-probabilities, float32 [batch, n_outputs], whatever the precision of the training."""
+        probabilities = self._in_single_precision(inputs, self.probabilities)
+        return probabilities.clamp_min(MIN_PROBABILITY).log().float()
+
+    @staticmethod
+    def _in_single_precision(inputs: torch.Tensor, function: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
         with single_precision(inputs):
-            return self.probabilities(inputs.float()).clamp_min(MIN_PROBABILITY).log().float()
+            return function(inputs.float())
 
     def register_sized_buffer(self, name: str, *sizes: int | str, dtype: torch.dtype = torch.float64) -> None:
         """Declare a buffer. A size with a name is known after the fit, and equal wherever the name is used."""

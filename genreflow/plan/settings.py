@@ -223,9 +223,9 @@ class SettingResolver:
         entry = registry.describe(self.network(model))
         problems = feeding_problems(entry, self.settings.inputs[input_name], training)
         messages = [f"{model} cannot be fed {input_name!r}: {'; '.join(problems)}."] if problems else []
-        if protocol.is_tagged and entry.is_estimator:
+        if protocol.is_tagged and entry.is_estimator and not entry.fits_tags:
             messages.append(f"{model} separates classes, and tracks of {protocol.name!r} have tags.")
-        elif protocol.is_tagged and training.sampling == "balanced":
+        elif protocol.is_tagged and not entry.is_estimator and training.sampling == "balanced":
             messages.append(
                 f"{model}: batches cannot be balanced where tracks have tags. Set training.sampling to shuffled or "
                 "weighted."

@@ -57,6 +57,8 @@ class Trained:
         Parts that a batch was computed in, because of `accumulate` or for lack of memory.
     resumed
         Number of times that the training resumed from a checkpoint.
+    chosen
+        Options that were chosen by inner folds of the training tracks, by name.
     """
 
     history: pd.DataFrame
@@ -65,6 +67,7 @@ class Trained:
     first_step_seconds: float
     parts: int = 1
     resumed: int = 0
+    chosen: dict[str, float] = field(default_factory=dict)
 
 
 def train(

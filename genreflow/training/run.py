@@ -123,7 +123,11 @@ def run_fold(
             network.fit(train_set.arrays, train_set.rows, as_fed)
         built = time.perf_counter()
         if is_estimator:
-            trained = fit(network, train_set, seed=training.seed, threads=torch.get_num_threads())
+            groups = read_frame(folds, "folds", ["track_id", "group"]).drop_duplicates("track_id")
+            trained = fit(
+                network, train_set, seed=training.seed, threads=torch.get_num_threads(),
+                groups=groups.set_index("track_id")["group"],
+            )  # fmt: skip
         else:
             trained = _train(
                 network, train_set, validation_set if len(validation_set) else None, training,
@@ -164,6 +168,7 @@ def run_fold(
         "epochs": len(trained.history),
         "kept_epoch": trained.kept_epoch,
         "resumed": trained.resumed,
+        "chosen": trained.chosen,
         "parts": trained.parts,
         "steps": int(trained.history["steps"].sum()),
         "parameters": trainable_parameters(network),

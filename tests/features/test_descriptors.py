@@ -1,4 +1,4 @@
-"""Descriptors: 25, 36 or 518 numbers that sum up a segment, by librosa's features, and always finite."""
+"""Descriptors: 25, 36, 132 or 518 numbers that sum up a segment, by librosa's features, and always finite."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from genreflow.config.inputs import Descriptors
 from genreflow.features.descriptor_sets import ShortTime
 from genreflow.features.front_end import FrontEnd
 
-SETS = {"means25": 25, "means36": 36, "full": 518}
+SETS = {"means25": 25, "means36": 36, "texture": 132, "full": 518}
 N_FFT = Descriptors().n_fft
 sets = pytest.mark.parametrize("which", SETS)
 
@@ -77,6 +77,12 @@ FEATURES = {
     "tonnetz": (librosa.feature.tonnetz, 1e-3),
     "zcr": (lambda y, **_: librosa.feature.zero_crossing_rate(y), 1e-4),
 }
+# Those of the texture set that the full set has not.
+OTHERS = {
+    "mfcc_delta": (lambda y, sr: librosa.feature.delta(librosa.feature.mfcc(y=y, sr=sr), mode="nearest"), 1e-3),
+    "spectral_flatness": (lambda y, **_: librosa.feature.spectral_flatness(y=y), 1e-4),
+    "onset_strength": (lambda y, sr: librosa.onset.onset_strength(y=y, sr=sr)[np.newaxis], 1e-3),
+}
 STATISTICS = {
     "kurtosis": stats.kurtosis,
     "max": np.max,
@@ -103,10 +109,24 @@ def test_statistics_are_those_of_scipy_over_the_features_of_librosa(signal):
                 assert result[name] == pytest.approx(value, abs=close), name
 
 
+def test_texture_is_means_and_deviations_over_the_features_of_librosa():
+    samples = music()
+    result = described(samples, "texture")
+    for feature, (oracle, tolerance) in {**FEATURES, **OTHERS}.items():
+        for statistic in ("mean", "std") if f"{feature}_mean_01" in result else ():
+            for number, value in enumerate(STATISTICS[statistic](oracle(y=samples, sr=RATE), axis=1), start=1):
+                name = f"{feature}_{statistic}_{number:02d}"
+                assert result.pop(name) == pytest.approx(value, abs=tolerance), name
+    assert not result
+
+
 @pytest.mark.parametrize("signal", [noise, sweep, music])
-@pytest.mark.parametrize("feature", FEATURES)
+@pytest.mark.parametrize("feature", [*FEATURES, *OTHERS])
 def test_features_are_those_of_librosa_frame_by_frame(feature, signal):
-    result, expected = ShortTime(signal(), Descriptors()).feature(feature), FEATURES[feature][0](y=signal(), sr=RATE)
+    result, expected = (
+        ShortTime(signal(), Descriptors()).feature(feature),
+        (FEATURES | OTHERS)[feature][0](y=signal(), sr=RATE),
+    )
     assert result.shape == expected.shape
     if feature == "spectral_rolloff":  # rounding can move it by a bin
         off = np.abs(result - expected)
@@ -197,8 +217,10 @@ def test_loudness_changes_neither_zcr_nor_spectrum_nor_chroma_nor_tempo(gain, st
 def test_silence_is_zeros_and_the_floor_of_mfcc():
     for which in SETS:
         for name, value in described(np.zeros(3 * RATE, np.float32), which).items():
-            floor = name.startswith("mfcc") and "01" in name and not {"std", "skew", "kurtosis"} & set(name.split("_"))
-            assert value == pytest.approx(-100 * np.sqrt(128) if floor else 0, abs=1e-3), name
+            floor = name.startswith("mfcc") and "01" in name
+            floor = floor and not {"std", "skew", "kurtosis", "delta"} & set(name.split("_"))
+            expected = -100 * np.sqrt(128) if floor else float(name == "spectral_flatness_mean_01")
+            assert value == pytest.approx(expected, abs=1e-3), name
 
 
 def test_what_never_changes_has_no_shape():

@@ -95,6 +95,7 @@ VARIANTS = {
     "stft-tagging": Stft(hop=1024, window="hann", centered=True, magnitude="log1p"),
     "maps-long-chroma": MusicMaps(chroma="long", profiles="krumhansl"),
     "descriptors-means36": Descriptors(set="means36"),
+    "descriptors-texture": Descriptors(set="texture"),
     "descriptors-full": Descriptors(set="full"),
 }
 

@@ -20,7 +20,7 @@ from genreflow.models.standardize import Standardized
 from genreflow.models.summary import layers
 
 FITTED = [name for name, entry in registry.MODELS.items() if entry.is_estimator]
-SMALL = {"random_forest": {"trees": 7}}
+SMALL = {"random_forest": {"trees": 7, "depth": 26}, "svm": {"C": 10.0, "gamma": 0.0}}
 D = 5
 
 
@@ -116,10 +116,12 @@ class TestFit:
         arrays, targets, _ = songs(seed=5)
         assert (predict(model, arrays).argmax(axis=1) == targets).mean() > 0.7
 
-    def test_logits_are_finite_log_probabilities(self, model):
+    def test_logits_are_finite_log_probabilities(self, name, model):
         logits = model(torch.from_numpy(np.concatenate([songs()[0], 1e4 * songs(seed=1)[0], np.zeros((1, D), "f4")])))
         assert logits.dtype == torch.float32
         assert logits.isfinite().all()
+        if name == "probe":  # whose logits are those of tags as well
+            logits = logits.log_softmax(dim=1)
         torch.testing.assert_close(logits.exp().sum(dim=1), torch.ones(len(logits)), atol=1e-6, rtol=0)
 
     def test_a_class_without_a_segment_gets_next_to_nothing(self, name):
@@ -190,6 +192,7 @@ class TestAsANetwork:
             "random_forest": f"7 trees, depth ≤ 26, {len(model.state_dict().get('thresholds', ())):,} nodes",
             "svm": f"3 machines, {len(model.state_dict().get('vectors', ())):,} support vectors",
             "logistic_regression": "3 × 5 weights",
+            "probe": "3 × 5 weights",
         }
         assert layers(model, (D,)) == [{"name": titles[name], "shape": [3], "parameters": 0, "joins": None}]
 

@@ -1,6 +1,7 @@
 """Models that are fitted at once go through a run, a bundle and a prediction as networks do."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from small_study import CLASSES, Study
 
+from genreflow.config.inputs import InputSettings
 from genreflow.errors import UserError
 from genreflow.models import classical, registry
 from genreflow.store.parquet import read_frame
@@ -104,7 +106,22 @@ def test_it_is_fitted_to_the_standardized_training_slices(study, run, model, est
     np.testing.assert_allclose(table[["p0", "p1", "p2"]], expected, atol=1e-5)
 
 
-def test_support_vectors_are_calibrated_on_whole_tracks(study, run, monkeypatch):
+@pytest.mark.parametrize(("model", "names"), [("probe", {"C"}), ("svm", {"C", "gamma"}), ("random_forest", {"depth"})])
+def test_the_record_has_what_inner_folds_chose(run, model, names):
+    assert run(model)["chosen"].keys() == names
+
+
+def test_a_probe_is_fitted_to_tags(study, run):
+    study.write_tagged()
+    facts = run("probe")
+    assert facts["tags"]
+    table = read_frame(study.folder / "run" / "predictions.parquet", "predictions").query("role == 'test'")
+    own = np.array([["goa" in tags, "dark" in tags] for tags in table["tags"]])
+    probabilities = table[[f"p{facts['classes'].index(name)}" for name in ("goa", "dark")]].to_numpy()
+    assert ((probabilities > 0.5) == own).mean() > 0.8  # 36 tags are few
+
+
+def test_support_vectors_are_calibrated_on_whole_groups(study, run, monkeypatch):
     seen = []
 
     def held_out(targets, groups, n):
@@ -113,10 +130,11 @@ def test_support_vectors_are_calibrated_on_whole_tracks(study, run, monkeypatch)
 
     result = classical.held_out
     monkeypatch.setattr(classical, "held_out", held_out)
-    run("svm")
+    spec = study.arguments("svm", "run")["spec"]
+    run("svm", spec=replace(spec, options={"C": 10.0, "gamma": 0.0}, input=InputSettings.model_validate(INPUT)))
     [groups] = seen
     folds = read_frame(study.folds, "folds").query("fold == '1' and role == 'train'")
-    assert sorted(groups) == sorted(3 * folds["track_id"].tolist())
+    assert sorted(groups) == sorted(3 * folds["group"].tolist())
 
 
 class TestForeignWeights:
