@@ -8,10 +8,12 @@ Each of these numbers is standardized over the tracks. Then come
 - ``tsne``: t-SNE of the first fifty of them, started from those two, of no more tracks than are computed in a minute;
 - ``umap``: UMAP of the same, if the package ``umap`` is installed.
 
+The map also holds the tracks that each track sounds most like (`genreflow.analysis.similarity`).
+
 Shards are read once, and of a track its summary alone is kept.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,15 +23,14 @@ import numpy as np
 import pandas as pd
 
 from genreflow.analysis import tags
-from genreflow.analysis.clips import Clip, Source, drawn
+from genreflow.analysis.clips import Source, drawn
 from genreflow.analysis.projections import perplexity, shown_with, tsne_of_points, upright
-from genreflow.config.inputs import LogMel
+from genreflow.analysis.similarity import NEAREST, nearest, standardized
+from genreflow.analysis.summaries import compared, summaries
 from genreflow.datasets.index import read_index
-from genreflow.features.front_end import FrontEnd
-from genreflow.features.mel import log_mel
 
 # Raise it when the map would have other points or columns.
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 
 KIND = "map"
 COLUMNS = ["track_id", "title", "label"]
@@ -39,7 +40,6 @@ LEAST_TRACKS = 3
 TOP_TAGS = 10
 COMPONENTS = 50
 NEIGHBORS = 15  # of UMAP
-_BANDS = 128  # those of a spectrogram that has more are averaged to so many
 _NOTHING = 1e-6  # a deviation so small beside the mean is rounding
 
 
@@ -56,9 +56,10 @@ def library_map(index_path: str | Path, *, seed: int = 0) -> tuple[pd.DataFrame,
     Returns
     -------
     points, facts
-        `COLUMNS`, ``pca_x, pca_y, tsne_x, tsne_y`` and, where it is installed, ``umap_x, umap_y``: a row a track that
-        has slices, by track id; coordinates are NaN where a track was not drawn, or there are too few. ``label`` is
-        the class or, where tracks have tags, the rarest of the ten commonest that a track bears. Facts: ``input,
+        `COLUMNS`, ``pca_x, pca_y, tsne_x, tsne_y``, where it is installed ``umap_x, umap_y``, and the ids of the
+        nearest tracks with their similarity, ``near_1, similarity_1 .. near_5, similarity_5``: a row a track that has
+        slices, by track id; coordinates are NaN where a track was not drawn, or there are too few. ``label`` is the
+        class or, where tracks have tags, the rarest of the ten commonest that a track bears. Facts: ``input,
         front_end, features, tracks, explained`` (share of the variance that each component keeps), ``drawn,
         perplexity, divergence, methods`` and ``sentences``.
 
@@ -83,26 +84,11 @@ def library_map(index_path: str | Path, *, seed: int = 0) -> tuple[pd.DataFrame,
         "explained": [float(share) for share in explained[:2]],
     }
     facts |= _neighbors(points, components, seed)
+    if source is not None and len(points) > 1:
+        _add_nearest(
+            points, np.array([compared(summaries_of[track], source.front_end) for track in points["track_id"]])
+        )
     return points, facts | {"sentences": _sentences(facts)}
-
-
-def summaries(clips: Iterable[Clip], front_end: FrontEnd) -> dict[str, np.ndarray]:
-    """Return by track id mean and deviation of each band, map or descriptor: float32 ``[2 d]``."""
-    return {clip.track_id: summary(clip.array, front_end) for clip in clips}
-
-
-def summary(array: np.ndarray, front_end: FrontEnd) -> np.ndarray:
-    """Return mean and deviation over time of the slices of a track, ``[n, *shape]`` as a model is fed them."""
-    axes = front_end.settings.axes
-    if axes == ("time",):
-        # Below 8 kHz the bands are not where their names say, which is the same for all tracks.
-        spectrum = LogMel(sample_rate=max(8_000, front_end.sample_rate))
-        array = np.stack([log_mel(samples, spectrum) for samples in array])
-    time = (0, 2) if "time" in axes else 0
-    if "quantity" not in axes and array.shape[1] > _BANDS:
-        array = np.stack([part.mean(axis=1) for part in np.array_split(array, _BANDS, axis=1)], axis=1)
-    moments = array.mean(axis=time, dtype=np.float64), array.std(axis=time, dtype=np.float64)
-    return np.concatenate(moments).astype(np.float32)
 
 
 def principal_components(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -149,6 +135,14 @@ def _neighbors(points: pd.DataFrame, components: np.ndarray, seed: int) -> dict[
     return facts | {"drawn": len(rows), "methods": ["pca", *methods]}
 
 
+def _add_nearest(points: pd.DataFrame, features: np.ndarray) -> None:
+    """Add the ids of the tracks that each sounds most like, and the cosines with these."""
+    ids = points["track_id"].to_numpy()
+    near, cosines = map(np.array, zip(*nearest(standardized(features)[0]), strict=True))
+    for rank in range(min(NEAREST, near.shape[1])):
+        points[f"near_{rank + 1}"], points[f"similarity_{rank + 1}"] = ids[near[:, rank]], cosines[:, rank]
+
+
 def _tsne(near: np.ndarray, seed: int) -> tuple[np.ndarray, dict[str, float]]:
     plane, measures = tsne_of_points(near, seed)
     return plane, {"perplexity": perplexity(len(near)), **measures}
@@ -164,8 +158,12 @@ def _sentences(facts: Mapping[str, Any]) -> list[str]:
     """Return the caption of the map, a sentence each."""
     if not facts["features"]:
         return ["No track can be used, so there is no map."]
-    what = "descriptor" if facts["front_end"] == "descriptors" else "band"
-    what = {"maps": "music map", "waveform": "band of the log-mel spectrogram"}.get(facts["front_end"], what)
+    what = {
+        "descriptors": "descriptor",
+        "embedding": "value of the embedding",
+        "maps": "music map",
+        "waveform": "band of the log-mel spectrogram",
+    }.get(facts["front_end"], "band")
     first, second = (f"{100 * share:.0f} %" for share in facts["explained"])
     sentences = [
         f"A point is one of {facts['tracks']:,} tracks, by the mean and the deviation of each {what} "

@@ -114,6 +114,22 @@ COMMANDS = {
             "genreflow explain exported_model song.mp3 --method integrated_gradients",
         ),
     ),
+    "embed": Command(
+        "Write the embeddings of audio files, computed by a trained network, to a table.",
+        (
+            "genreflow embed music --model MSD_musicnn",
+            f"genreflow embed song.mp3 --model {_RUN} --out song.parquet",
+            "genreflow embed music --model discogs-effnet-bsdynamic-1.onnx --per track --out tracks.parquet",
+        ),
+    ),
+    "similar": Command(
+        "List the tracks of the library that sound most like a track.",
+        (
+            "genreflow similar goa/song.mp3",
+            "genreflow similar new.mp3 --top 20 --study my_study",
+            "genreflow similar song.mp3 --json",
+        ),
+    ),
     "export": Command(
         "Write a trained model as a folder to share: weights, card, ONNX.",
         (f"genreflow export {_RUN} my_model", f"genreflow export {_RUN} my_model --track song.flac"),

@@ -8,6 +8,23 @@ def model(parser: ArgumentParser) -> None:
     parser.add_argument("model", type=path, help="folder of a run or of an exported model, or its model.safetensors")
 
 
+def embedding(parser: ArgumentParser) -> None:
+    """Add the network that computes embeddings, and its layer."""
+    parser.add_argument(
+        "--model",
+        type=path,
+        default="MSD_musicnn",
+        metavar="NAME|PATH",
+        help="public weights, or a run, an exported model or an ONNX file (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--layer",
+        choices=["penultimate", "output"],
+        default="penultimate",
+        help="input of the last linear layer, or its output (default: %(default)s)",
+    )
+
+
 def device(parser: ArgumentParser) -> None:
     """Add the device of the network."""
     parser.add_argument(
@@ -61,3 +78,14 @@ def count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
     return int(text)
+
+
+def positive(text: str) -> float:
+    """Return a number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 3_600:
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return number

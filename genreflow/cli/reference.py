@@ -110,10 +110,15 @@ def _section(title: str, kind: type[Settings]) -> str:
     rows = [
         f"| `{name}` | {_type(field)} | {_default(field)} | {field.description or ''} |"
         for name, field in sorted(kind.model_fields.items(), key=lambda item: item[0] == "labels")
-        if name not in ("kind", "layout")
+        if name not in ("kind", "layout") and not _is_internal(field)
     ]
     lines = [f"## {title}", "", (kind.__doc__ or "").split("\n\n")[0].strip(), ""]
     return "\n".join([*lines, "| key | value | default | meaning |", "|---|---|---|---|", *rows, ""])
+
+
+def _is_internal(field: FieldInfo) -> bool:
+    """Return whether a field is filled in by the program, and no key for users."""
+    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("internal"))
 
 
 def _figures() -> str:

@@ -17,7 +17,7 @@ class _FrontEnd(Settings):
     Attributes
     ----------
     module
-        The module of `genreflow.features` that computes it.
+        The module below `genreflow` that computes it.
     axes
         Meaning of the axes of a slice.
     """
@@ -26,7 +26,6 @@ class _FrontEnd(Settings):
     axes: ClassVar[tuple[Axis, ...]]
 
     kind: str
-    sample_rate: int = Field(ge=4_000, le=48_000, description="Rate, Hz.")
 
 
 class _Framed(_FrontEnd):
@@ -50,7 +49,7 @@ class LogMel(_Framed):
     in four values: ``hop: 512, fmax: 12000, decibels: double_log, scale: frame_minmax``.
     """
 
-    module = "mel"
+    module = "features.mel"
     axes = ("band", "time")
 
     kind: Literal["logmel"] = "logmel"
@@ -120,7 +119,7 @@ class Stft(_Framed):
     centered frames give its 454 for 464,000 samples; inside them lie 453.
     """
 
-    module = "spectrogram"
+    module = "features.spectrogram"
     axes = ("band", "time")
 
     kind: Literal["stft"] = "stft"
@@ -140,7 +139,7 @@ class Stft(_Framed):
 class Waveform(_FrontEnd):
     """The samples themselves."""
 
-    module = "waveforms"
+    module = "features.waveforms"
     axes = ("time",)
 
     kind: Literal["waveform"] = "waveform"
@@ -157,7 +156,7 @@ MUSIC_MAPS = get_args(MusicMap)
 class MusicMaps(_Framed):
     """Eight music features a frame, as curves over time (feature_maps study, section 3)."""
 
-    module = "maps"
+    module = "features.maps"
     axes = ("quantity", "time")
 
     kind: Literal["maps"] = "maps"
@@ -179,7 +178,7 @@ class MusicMaps(_Framed):
 class Descriptors(_Framed):
     """Summary statistics of a segment, for random forests and other models of single numbers (western8 study)."""
 
-    module = "descriptor_sets"
+    module = "features.descriptor_sets"
     axes = ("quantity",)
 
     kind: Literal["descriptors"] = "descriptors"
@@ -200,6 +199,89 @@ class Descriptors(_Framed):
                 f"n_fft), and they are {self.sample_rate} and {self.sample_rate / self.n_fft:g} Hz"
             )
         return self
+
+
+Layer = Literal["penultimate", "output"]
+
+
+class EmbeddingNetwork(Settings):
+    """Facts of the network of an embedding, which `genreflow.embeddings.sources` reads from its files.
+
+    Attributes
+    ----------
+    title
+        Its name in texts.
+    sha256
+        SHA-256 of its weights.
+    content
+        Digest of its weights and of everything else that its vectors depend on.
+    sample_rate
+        Rate of the audio it reads, Hz.
+    seconds
+        Length of a patch, the excerpt that it is fed at once, s.
+    columns
+        Names of the values of a vector; empty where they are numbered.
+    width
+        Number of values of a vector.
+    front_end
+        Kind of the front-end that it is fed.
+    network
+        Name of the network in the registry of models; empty for a network of another kind.
+    megabytes
+        Size of its weights.
+    """
+
+    title: str
+    sha256: str
+    content: str
+    sample_rate: int = Field(ge=4_000, le=48_000)
+    seconds: float = Field(gt=0)
+    width: int = Field(ge=1)
+    columns: tuple[str, ...] = Field((), strict=False)
+    front_end: str = ""
+    network: str = ""
+    megabytes: float = 0.0
+
+
+class Embedding(_FrontEnd):
+    """Embedding: a trained network turns each segment into one vector; the means of its patches, if there are several.
+
+    It reads audio at the rate of the network's own input, whose front-end is computed first.
+    """
+
+    module = "embeddings.front_end"
+    axes = ("quantity",)
+
+    kind: Literal["embedding"] = "embedding"
+    model: str = Field(
+        "MSD_musicnn",
+        min_length=1,
+        description="Name of public weights (`genreflow weights list`), or path of a run, an exported model or an ONNX "
+        "file.",
+    )
+    layer: Layer = Field(
+        "penultimate",
+        description="penultimate: the input of the last linear layer; output: what the last layer returns for each "
+        "class or tag, before softmax or sigmoid. Of an ONNX file: the output that its description names so.",
+    )
+    sha256: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{64}$",
+        description="SHA-256 that the weights must have; any if not given.",
+    )
+    network: EmbeddingNetwork | None = Field(None, json_schema_extra={"internal": True})
+
+    @property
+    def resolved(self) -> EmbeddingNetwork:
+        """Facts of the network; ValueError before `genreflow.embeddings.sources.resolve` has read them."""
+        if self.network is None:
+            raise ValueError(f"the embedding {self.model!r} is not resolved")
+        return self.network
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate of the audio that the network reads, Hz."""
+        return self.resolved.sample_rate
 
 
 LONGEST_PADDING = 0.1  # s
@@ -331,7 +413,7 @@ class Chunks(_InSeconds):
     count: int = Field(16, ge=1, le=10_000, description="Segments a track, i (n - length) / count from its beginning.")
 
 
-FrontEndSettings = LogMel | Stft | Waveform | MusicMaps | Descriptors
+FrontEndSettings = LogMel | Stft | Waveform | MusicMaps | Descriptors | Embedding
 InFrames = Midpoint | Beats | Onsets | AvoidBreaks
 InSeconds = RandomOffset | Sliding | Split | Random | Whole | Chunks
 Segments = InFrames | InSeconds
@@ -409,6 +491,18 @@ def _a_segment_holds_a_frame(given: InputSettings) -> str | None:
     return None
 
 
+def _a_segment_holds_a_patch(given: InputSettings) -> str | None:
+    front_end, segments = given.front_end, given.segments
+    if isinstance(segments, InSeconds) and isinstance(front_end, Embedding) and front_end.network is not None:
+        network = front_end.network
+        if round(segments.seconds * network.sample_rate) < round(network.seconds * network.sample_rate):
+            return (
+                f"a segment of {segments.seconds:g} s is shorter than the {network.seconds:.4g} s that "
+                f"{front_end.model} is fed"
+            )
+    return None
+
+
 def _peaks_are_of_segments(given: InputSettings) -> str | None:
     if given.peak and isinstance(given.segments, InFrames):
         return f"peak is of each segment's samples, and {given.segments.kind} cuts the spectrogram of the track"
@@ -424,6 +518,7 @@ def _bands_are_there(given: InputSettings) -> str | None:
 _CHECKS: tuple[Callable[[InputSettings], str | None], ...] = (
     _frames_need_a_spectrogram,
     _a_segment_holds_a_frame,
+    _a_segment_holds_a_patch,
     _peaks_are_of_segments,
     _bands_are_there,
 )

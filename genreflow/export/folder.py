@@ -1,6 +1,7 @@
 """A finished run as a folder of its own: weights, facts, card, ONNX."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -8,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from genreflow.config.inputs import Embedding
+from genreflow.embeddings.sources import copy_network
 from genreflow.errors import UserError
 from genreflow.export import record
 from genreflow.export.card import card
@@ -16,7 +19,7 @@ from genreflow.features.shapes import needed_seconds
 from genreflow.inference.files import Item
 from genreflow.inference.tracks import Predictor
 from genreflow.store.atomic import write_bytes, write_text
-from genreflow.store.runs import MODEL
+from genreflow.store.runs import EMBEDDING, MODEL
 from genreflow.store.sealed import write_sealed
 from genreflow.store.writable import temporary_folder
 from genreflow.synthetic.corpus import plan, write
@@ -54,6 +57,8 @@ class Export:
 def export(model: str, folder: str | os.PathLike, *, track: str | None = None) -> Export:
     """Write `FILES` into a folder, which is new, empty, or an older export; ``model.json`` last.
 
+    A model that is fed embeddings gets the network of these as well, in a folder beside its files.
+
     Parameters
     ----------
     model
@@ -74,6 +79,10 @@ def export(model: str, folder: str | os.PathLike, *, track: str | None = None) -
     folder.mkdir(parents=True, exist_ok=True)
     for name in FILES:  # an older export is gone before the new one is there, and never mixed with it
         (folder / name).unlink(missing_ok=True)
+    if (folder / EMBEDDING).exists():
+        shutil.rmtree(folder / EMBEDDING)
+    if isinstance(predictor.input.front_end, Embedding):
+        copy_network(predictor.input.front_end.model, folder / EMBEDDING)
     with _leveled(predictor, track) as ogg:
         written = write_onnx(folder / ONNX, predictor, ogg)
     study_record = record.read(predictor.bundle.folder)

@@ -4,14 +4,15 @@ The settings of a front-end are data (`genreflow.config.inputs`), and name the m
 The class holds everything else about it: a new front-end is a settings class, a module and its test, and no other
 module depends on the kind of a front-end.
 
-Plans need shapes alone, so these modules import SciPy, librosa and torch only in the functions that compute.
+Plans need shapes alone, so these modules import SciPy, librosa and torch only in the functions that compute. That of
+embeddings lies in a room of its own (`genreflow.embeddings`), because it needs trained networks.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 import numpy as np
 
@@ -74,12 +75,15 @@ class FrontEnd(ABC, Generic[S]):
         There is a `torch_transform`.
     uses_librosa
         A job that computes it needs memory for librosa and numba.
+    load
+        Seconds that a second of music takes on one CPU, besides decoding, where that is much; at most.
     """
 
     folder: ClassVar[str] = "slices"
     cut_after: ClassVar[bool] = False
     has_torch: ClassVar[bool] = False
     uses_librosa: ClassVar[bool] = False
+    load: ClassVar[float] = 0.0
 
     def __init__(self, settings: S) -> None:
         self.settings = settings
@@ -93,7 +97,7 @@ class FrontEnd(ABC, Generic[S]):
         >>> FrontEnd.of(LogMel(n_mels=96)).shape(100)
         (96, 100)
         """
-        return import_module(f"genreflow.features.{settings.module}").FRONT_END(settings)
+        return import_module(f"genreflow.{settings.module}").FRONT_END(settings)
 
     # ---- computing --------------------------------------------------------------------------------------------------
 
@@ -113,6 +117,15 @@ class FrontEnd(ABC, Generic[S]):
         """Return the array of an excerpt by itself, padded at its ends, float32: ``shape(frame_count(n))``."""
         return self.compute(np.pad(samples, self.margin, mode=self.pad_mode))
 
+    def transform_all(self, excerpts: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the arrays of excerpts of one length, each by itself, float32 ``[n, *shape]``."""
+        return np.stack([self.transform(excerpt) for excerpt in excerpts])
+
+    def on(self, device: str) -> Self:
+        """Return this front-end, computing on ``cpu``, ``cuda`` or ``auto``; only those with a network can choose."""
+        del device
+        return self
+
     @property
     def pad_mode(self) -> Literal["constant", "reflect"]:
         """Mode of `numpy.pad` beyond the ends of an excerpt."""
@@ -122,6 +135,11 @@ class FrontEnd(ABC, Generic[S]):
     def dtype(self) -> np.dtype:
         """Type in which slices are stored."""
         return np.dtype(np.float16)
+
+    @property
+    def memory_mb(self) -> float:
+        """Memory of a job that computes it, without the music, MB."""
+        return 550 if self.uses_librosa else 350
 
     # ---- sizes ------------------------------------------------------------------------------------------------------
 
@@ -172,6 +190,11 @@ class FrontEnd(ABC, Generic[S]):
     def describe(self) -> str:
         """Return a noun phrase for the methods of a report: «slices were turned into …»."""
 
+    @property
+    def noun(self) -> str:
+        """Name of its slices, in the plural where these have no time."""
+        return self.settings.kind
+
     @abstractmethod
     def rows(self) -> list[str]:
         """Return the name of each row of a slice, or of each value where slices have no rows."""
@@ -217,9 +240,9 @@ class FrontEnd(ABC, Generic[S]):
         if option == "mixup":
             return None
         if "time" not in axes and option != "gain" and option != "noise":
-            return f"{self.settings.kind} have neither time nor bands"
+            return f"{self.noun} have neither time nor bands"
         if "time" not in axes:
-            return f"{self.settings.kind} are quantities of several kinds, which have no level in common"
+            return f"{self.noun} are quantities of several kinds, which have no level in common"
         if option == "mask_bands" and len(axes) == 1:
             return f"a {self.settings.kind} has no bands"
         return self.gain_problem if option == "gain" else None

@@ -58,7 +58,9 @@ def to_stored(array: np.ndarray, settings: InputSettings) -> np.ndarray:
     return np.rint(array.clip(-1, 1) * FULL_SCALE).astype(dtype) if dtype == np.int16 else array.astype(dtype)
 
 
-def cut(path: str | os.PathLike, settings: InputSettings, *, track_id: str) -> Slices:
+def cut(
+    path: str | os.PathLike, settings: InputSettings, *, track_id: str, front_end: FrontEnd | None = None
+) -> Slices:
     """Cut a normalized Ogg Vorbis track into segments, decoding no more of it than they need.
 
     Segments below `SILENT_LEVEL` are left out: they carry a label and no music.
@@ -71,6 +73,8 @@ def cut(path: str | os.PathLike, settings: InputSettings, *, track_id: str) -> S
         What to compute and where to cut.
     track_id
         Hexadecimal; where cutting is random, it draws from it.
+    front_end
+        The front-end of these settings, by default one on the CPU.
 
     Raises
     ------
@@ -83,7 +87,7 @@ def cut(path: str | os.PathLike, settings: InputSettings, *, track_id: str) -> S
     if not len(starts):
         return Slices(np.empty((0, *shape), np.float32), np.empty(0), track.seconds)
     cut_out = _frames_cut if isinstance(settings.segments, InFrames) else _samples_cut
-    array, levels = cut_out(track, starts, settings)
+    array, levels = cut_out(track, starts, settings, front_end or FrontEnd.of(settings.front_end))
     audible = levels >= SILENT_LEVEL
     start_s = starts * start_step(settings) / settings.front_end.sample_rate
     padded_s = padding(starts, track.n_samples, settings) / settings.front_end.sample_rate
@@ -110,7 +114,14 @@ def fate_of(samples: np.ndarray, seconds: float, settings: InputSettings, *, tra
     return {"track_id": track_id, "slices": n, "padded_s": padded_s, **_fate(placed, settings)}
 
 
-def slice_shard(tracks: pd.DataFrame, *, audio_folder: str | os.PathLike, settings: InputSettings, key: str) -> Shard:
+def slice_shard(
+    tracks: pd.DataFrame,
+    *,
+    audio_folder: str | os.PathLike,
+    settings: InputSettings,
+    key: str,
+    device: str = "cpu",
+) -> Shard:
     """Cut every usable track of a shard's audio index.
 
     Parameters
@@ -123,6 +134,8 @@ def slice_shard(tracks: pd.DataFrame, *, audio_folder: str | os.PathLike, settin
         What to compute and where to cut.
     key
         The key of the product.
+    device
+        Where the network of an embedding computes: ``cpu``, ``cuda`` or ``auto``.
 
     Returns
     -------
@@ -131,13 +144,14 @@ def slice_shard(tracks: pd.DataFrame, *, audio_folder: str | os.PathLike, settin
         padded_s, verdict, reason, message``, by the cutting alone.
     """
     parts, rows, fates = [], [], []
+    front_end = FrontEnd.of(settings.front_end).on(device)
     for row in tracks.loc[tracks["verdict"] != "quarantine"].itertuples():
-        slices = cut(Path(audio_folder) / row.ogg, settings, track_id=row.track_id)
+        slices = cut(Path(audio_folder) / row.ogg, settings, track_id=row.track_id, front_end=front_end)
         n = len(slices.array)
         parts.append(to_stored(slices.array, settings))
         rows.append(pd.DataFrame({"track_id": row.track_id, "slice": np.arange(n), "start_s": slices.start_s}))
         fates.append({"track_id": row.track_id, "slices": n, "padded_s": slices.padded_s, **_fate(slices, settings)})
-    shape, dtype = segment_shape(settings), FrontEnd.of(settings.front_end).dtype
+    shape, dtype = segment_shape(settings), front_end.dtype
     facts = {
         "shape": list(shape),
         "dtype": dtype.name,
@@ -149,9 +163,11 @@ def slice_shard(tracks: pd.DataFrame, *, audio_folder: str | os.PathLike, settin
     return Shard.of(rows, [np.empty((0, *shape), dtype), *parts], key=key, facts=facts)
 
 
-def _frames_cut(track: Track, starts: np.ndarray, settings: InputSettings) -> tuple[np.ndarray, np.ndarray]:
+def _frames_cut(
+    track: Track, starts: np.ndarray, settings: InputSettings, front_end: FrontEnd
+) -> tuple[np.ndarray, np.ndarray]:
     """Return segments that are runs of frames of the track's spectrogram, and their levels."""
-    front_end, length = FrontEnd.of(settings.front_end), segment_frames(settings)
+    length = segment_frames(settings)
     first, count = int(starts[0]), int(starts[-1] - starts[0]) + length
     begin, end = front_end.frame_span(first, count)
     excerpt = _padded(track, begin, end, front_end)
@@ -170,9 +186,11 @@ def _padded(track: Track, begin: int, end: int, front_end: FrontEnd) -> np.ndarr
     return np.pad(track.read(inside, last), (inside - begin, end - last), mode=front_end.pad_mode)
 
 
-def _samples_cut(track: Track, starts: np.ndarray, settings: InputSettings) -> tuple[np.ndarray, np.ndarray]:
+def _samples_cut(
+    track: Track, starts: np.ndarray, settings: InputSettings, front_end: FrontEnd
+) -> tuple[np.ndarray, np.ndarray]:
     """Return segments in seconds and their levels, cut before or after they are transformed (`FrontEnd.cut_after`)."""
-    front_end, length, first = FrontEnd.of(settings.front_end), segment_samples(settings), int(starts.min())
+    length, first = segment_samples(settings), int(starts.min())
     excerpt = track.read(first, int(starts.max()) + length)
     segments = [excerpt[at : at + length] for at in starts - first]
     levels = _levels(segments)
@@ -183,7 +201,7 @@ def _samples_cut(track: Track, starts: np.ndarray, settings: InputSettings) -> t
         return np.stack([whole[:, at : at + frames] for at in places]), levels
     if settings.peak:
         segments = [peak_normalized(segment) for segment in segments]
-    return np.stack([front_end.transform(segment) for segment in segments]), levels
+    return front_end.transform_all(segments), levels
 
 
 def _levels(segments: list[np.ndarray]) -> np.ndarray:

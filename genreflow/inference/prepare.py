@@ -12,6 +12,7 @@ from genreflow.audio.ingest import ingest
 from genreflow.audio.verdict import RejectedTrack
 from genreflow.config.audio import AudioSettings
 from genreflow.config.inputs import InputSettings
+from genreflow.features.front_end import FrontEnd
 from genreflow.features.slices import cut, to_stored, why_none
 from genreflow.inference.files import Item
 from genreflow.store.digest import file_sha256
@@ -53,7 +54,13 @@ class PreparedTrack:
 
 
 def prepare_tracks(
-    items: Sequence[Item], audio: AudioSettings, settings: InputSettings, *, workers: int = 1, timeout: float = 600.0
+    items: Sequence[Item],
+    audio: AudioSettings,
+    settings: InputSettings,
+    *,
+    workers: int = 1,
+    timeout: float = 600.0,
+    front_end: FrontEnd | None = None,
 ) -> Generator[PreparedTrack, None, None]:
     """Yield files leveled and cut, in their order.
 
@@ -66,7 +73,10 @@ def prepare_tracks(
         Audio and input settings of the training.
     workers
         Files decoded side by side.
+    front_end
+        The front-end of these settings, by default one on the CPU.
     """
+    front_end = front_end or FrontEnd.of(settings.front_end)
     step = max(_GROUP, workers)
     for start in range(0, len(items), step):
         some = items[start : start + step]
@@ -82,7 +92,7 @@ def prepare_tracks(
             )
             rows = dict(zip((track.item for track in usable), table.to_pylist(), strict=True))
             for item in some:
-                yield _cut(item, rows[item], Path(folder), settings) if item in rows else read[item]
+                yield _cut(item, rows[item], Path(folder), settings, front_end) if item in rows else read[item]
 
 
 def _read(item: Item, audio: AudioSettings) -> PreparedTrack:
@@ -105,12 +115,12 @@ def _read(item: Item, audio: AudioSettings) -> PreparedTrack:
         return PreparedTrack(item, reason="Q_UNREADABLE", message=f"The file cannot be read: {error.strerror}.")
 
 
-def _cut(item: Item, row: dict, folder: Path, settings: InputSettings) -> PreparedTrack:
+def _cut(item: Item, row: dict, folder: Path, settings: InputSettings, front_end: FrontEnd) -> PreparedTrack:
     if row["verdict"] == "quarantine":
         return PreparedTrack(item, row["sha256"], row["reason"], row["message"])
     ogg = folder / row["ogg"]
     # Random segmentations draw from the track id, here the digest of the content.
-    slices = cut(ogg, settings, track_id=row["track_id"])
+    slices = cut(ogg, settings, track_id=row["track_id"], front_end=front_end)
     if not len(slices.array):
         return PreparedTrack(item, row["sha256"], *why_none(slices, settings))
     # Training reads stored slices, so these are rounded to the stored type as well.

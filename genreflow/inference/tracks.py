@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 
 from genreflow.evaluation.tags import THRESHOLD
+from genreflow.features.front_end import FrontEnd
 from genreflow.inference import confidence, files
 from genreflow.inference.confidence import Calibration
 from genreflow.inference.prepare import PreparedTrack, prepare_tracks
@@ -118,6 +119,7 @@ class Predictor:
         self.training_profile = self.bundle.training_profile
         self.calibration: Calibration | None = confidence.of_model(self.bundle.folder, self.bundle.run)
         self.device = choose_device(device)
+        self.front_end = FrontEnd.of(self.input.front_end).on(self.device.type)
         self.cores = choose_threads(cores)
         self.bundle.model.to(self.device)
 
@@ -188,7 +190,8 @@ class Predictor:
     def prepare(self, items: Sequence[files.Item]) -> Generator[PreparedTrack, None, None]:
         """Yield files leveled and cut as the training tracks were."""
         torch.set_num_threads(self.cores)
-        return prepare_tracks(items, self.audio, self.input, workers=min(self.cores, max(1, len(items))))
+        workers = min(self.cores, max(1, len(items)))
+        return prepare_tracks(items, self.audio, self.input, workers=workers, front_end=self.front_end)
 
     def proba(self, stored: np.ndarray) -> np.ndarray:
         """Return the probabilities of slices as stored, float32 [n, K]."""

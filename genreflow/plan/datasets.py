@@ -3,19 +3,21 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from genreflow.config.audio import AudioSettings
-from genreflow.config.inputs import INFORMED, InputSettings
+from genreflow.config.inputs import INFORMED, Embedding, InputSettings
 from genreflow.config.pipeline import Dataset, Duplicates, PipelineSettings
 from genreflow.datasets import catalog, progress, scan
 from genreflow.datasets.artists import group_of
 from genreflow.datasets.layouts.synthetic import Synthetic
 from genreflow.datasets.shards import shard_names
 from genreflow.features.front_end import FrontEnd
-from genreflow.plan.stages import key, versions
+from genreflow.models import registry
+from genreflow.plan.stages import key, network_code, versions
 from genreflow.project import layout
 from genreflow.store.digest import digest
 
@@ -49,6 +51,11 @@ class InputPlan:
         return "{kind}/{input}".format(**self.names)
 
     @property
+    def is_embedding(self) -> bool:
+        """Whether a network computes it."""
+        return isinstance(self.settings.front_end, Embedding)
+
+    @property
     def suffix(self) -> str:
         """Suffix of its shards: arrays that are large and read in part are stored as HDF5."""
         return "h5" if self.names["kind"] == "maps" else "parquet"
@@ -66,13 +73,22 @@ class InputPlan:
     def shard_keys(self) -> dict[str, str]:
         """Shard -> key of its slices."""
         stages, settings = self._versions, self.settings.model_dump(mode="json")  # once, not for each shard
-        return {shard: key(stages, settings, audio) for shard, audio in self.dataset.audio_keys.items()}
+        return {shard: key(stages, settings, *self._network, audio) for shard, audio in self.dataset.audio_keys.items()}
 
     @property
     def _versions(self) -> dict[str, int]:
         """The versions of the stages that cut it."""
         front_end, segments = self.settings.front_end.kind, self.settings.segments.kind
         return versions("slices", "segments", front_end, *(["rhythm"] if segments in INFORMED else []))
+
+    @property
+    def _network(self) -> list[Any]:
+        """The code that a network of ours computes embeddings with; empty for other inputs."""
+        given = self.settings.front_end
+        if not isinstance(given, Embedding) or not given.resolved.network:
+            return []
+        entry = registry.describe(given.resolved.network)
+        return [versions("layers", given.resolved.front_end), entry.builder, network_code(entry.module)]
 
     @cached_property
     def index_key(self) -> str:

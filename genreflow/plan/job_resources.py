@@ -70,14 +70,24 @@ def normalizing_minutes(dataset: DatasetPlan, shard: str, settings: PipelineSett
 def cutting_mb(given: InputPlan, shard: str) -> float:
     """Return the memory of cutting a shard: its longest track, and all slices."""
     longest = max(_track_minutes(given.dataset, shard), default=0)
-    uses_librosa = FrontEnd.of(given.settings.front_end).uses_librosa or given.settings.segments.kind in INFORMED
-    libraries = 550 if uses_librosa else 350
+    libraries = FrontEnd.of(given.settings.front_end).memory_mb
+    if given.settings.segments.kind in INFORMED:
+        libraries = max(libraries, 550)
     return libraries + 25 * longest + 2.5 * _slices_mb(given, len(given.dataset.members[shard]))
 
 
 def cutting_minutes(given: InputPlan, shard: str) -> float:
     """Return the time of cutting a shard."""
-    return _audio_minutes(given.dataset, shard) / _AUDIO_A_MINUTE
+    minutes = _audio_minutes(given.dataset, shard)
+    return minutes / _AUDIO_A_MINUTE + minutes * FrontEnd.of(given.settings.front_end).load
+
+
+def embedding_gpus(settings: PipelineSettings) -> int:
+    """Return the GPUs of a job that computes embeddings: one where the settings ask for a GPU, none by default.
+
+    Most networks keep up with the decoding on a CPU, and shards on CPUs run side by side.
+    """
+    return int(settings.limits.device == "cuda")
 
 
 def training_mb(study: StudyPlan, setting: Setting, settings: PipelineSettings) -> float:

@@ -26,7 +26,7 @@ STAGES = {
     "slices": "features/slices.py",
     "segments": "features/segments.py",
     "rhythm": "features/rhythm.py",
-    **{kind: f"features/{settings.module}.py" for kind, settings in FRONT_ENDS.items()},
+    **{kind: f"{settings.module.replace('.', '/')}.py" for kind, settings in FRONT_ENDS.items()},
     "index": "datasets/index.py",
     "quarantine": "datasets/quarantine.py",
     "folds": "folds/assign.py",

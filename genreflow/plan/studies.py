@@ -129,6 +129,12 @@ class StudyPlan:
         return self.fed_inputs[0] if self.headline is None else self.input_of(self.headline)
 
     @property
+    def library_input(self) -> InputPlan:
+        """The input that the map of the library is drawn from: an embedding where there is one, else `main_input`."""
+        embeddings = [plan for plan in self.inputs.values() if plan.is_embedding]
+        return self.main_input if self.main_input.is_embedding or not embeddings else embeddings[0]
+
+    @property
     def fed_inputs(self) -> list[InputPlan]:
         """Every input of the main dataset, and those of others that models are fed, each once."""
         fed = [plan for protocol in self.used_protocols for plan in self.fed_inputs_of(protocol)]

@@ -65,7 +65,9 @@ def logs_of(study: StudyPlan) -> dict[str, list[str]]:
         "normalize audio": [LOG["normalize_audio"].format(**names) for _, names in shards],
         "find copies": [LOG["find_duplicates"].format(dataset=dataset.name) for dataset in datasets],
         "cut slices": [
-            LOG["cut_slices"].format(**plan.names, shard=shard, suffix=plan.suffix)
+            LOG["embed_slices" if plan.is_embedding else "cut_slices"].format(
+                **plan.names, shard=shard, suffix=plan.suffix
+            )
             for plan in inputs
             for shard in plan.dataset.shards
         ],

@@ -85,7 +85,7 @@ class StudyKeys:
     @cached_property
     def map(self) -> str:
         """Key of the map of the library."""
-        return key(versions("map"), self.study.main_input.index_key)
+        return key(versions("map"), self.study.library_input.index_key)
 
     @cached_property
     def tables(self) -> str:

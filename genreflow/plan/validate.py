@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from genreflow.config.checked import Checked, Place, checked
+from genreflow.config.inputs import InputSettings
 from genreflow.config.layers import Config, config_from, relative
 from genreflow.config.load import merged, parse_file
 from genreflow.config.names import name_problem
 from genreflow.config.pipeline import PipelineSettings
 from genreflow.config.study import StudySettings
+from genreflow.embeddings.sources import resolved_input
 from genreflow.errors import Gathering, Problems, UserError, did_you_mean
 from genreflow.plan.study_checks import study_problems
 from genreflow.project import layout
@@ -183,6 +185,7 @@ def _add_study(result: Validated, config: Config, run: Checked[PipelineSettings]
     if problem := name_problem(file.name):
         problems.insert(0, f"{file.path.stem!r}: {problem}. Rename the file.")
     if given.settings is not None:
+        problems += _resolve_embeddings(given)
         problems += study_problems(given, most_runs=settings.limits.max_runs)
         problems += _against_run(given, config, run)
         if (published := given.settings.published) and not published_files(published, home):
@@ -191,6 +194,19 @@ def _add_study(result: Validated, config: Config, run: Checked[PipelineSettings]
     if problems:
         result.faulty[file.name] = given
         raise Problems(f"{file.title}:", problems)
+
+
+def _resolve_embeddings(given: Checked[StudySettings]) -> Iterator[str]:
+    """Read the facts of the networks of embeddings into a study; yield the problems, and leave their inputs out."""
+    inputs = dict(given.usable.inputs)
+    for name, settings in inputs.items():
+        try:
+            inputs[name] = resolved_input(settings)
+        except UserError as error:
+            given.left_out.add(("inputs", name, "front_end"))
+            inputs[name] = InputSettings()
+            yield f"inputs.{name}.front_end: {str(error).rstrip('.')}."
+    given.settings = given.usable.model_copy(update={"inputs": inputs})
 
 
 def _against_run(given: Checked[StudySettings], config: Config, run: Checked[PipelineSettings]) -> Iterator[str]:

@@ -28,7 +28,8 @@ AUDIO_FOLDER = f"{DATASET}/audio"
 AUDIO = f"{AUDIO_FOLDER}/{{shard}}.parquet"
 OGG = "ogg/*/*.ogg"  # normalized tracks below the folder of audio
 DUPLICATES = f"{DATASET}/duplicates.parquet"
-# Spectrograms and sequences lie in slices/, feature maps and waveforms in maps/, summaries in descriptors/.
+# Spectrograms and sequences lie in slices/, feature maps and waveforms in maps/, summaries in descriptors/,
+# vectors of networks in embeddings/.
 INPUT = f"{DATASET}/{{kind}}/{{input}}"
 SHARD = f"{INPUT}/{{shard}}.{{suffix}}"
 INDEX = f"{INPUT}/index.parquet"
@@ -61,6 +62,7 @@ LOG = {
     "normalize_audio": f"{LOGS}/{{dataset}}/normalize_audio/{{shard}}.log",
     "find_duplicates": f"{LOGS}/{{dataset}}/find_duplicates.log",
     "cut_slices": f"{LOGS}/{{dataset}}/cut_slices/{{kind}}/{{input}}/{{shard}}.{{suffix}}.log",
+    "embed_slices": f"{LOGS}/{{dataset}}/embed_slices/{{kind}}/{{input}}/{{shard}}.{{suffix}}.log",
     "index_dataset": f"{LOGS}/{{dataset}}/index_dataset/{{kind}}/{{input}}.log",
     "list_quarantine": f"{LOGS}/list_quarantine.log",
     "assign_folds": f"{LOGS}/{{study}}/assign_folds/{{protocol}}.log",
@@ -85,7 +87,7 @@ FOLD = "[0-9]+(r[0-9]+)?|final"
 WILDCARDS = {
     "dataset": NAME,
     "study": NAME,
-    "kind": "slices|maps|descriptors",
+    "kind": "slices|maps|descriptors|embeddings",
     "input": "[a-z0-9_-]+",
     "suffix": "parquet|h5",
     "shard": "s[01]*",
@@ -110,6 +112,7 @@ _RANKS = {
     "audio": 2,
     "duplicates.parquet": 3,
     "descriptors": 3,
+    "embeddings": 3,
     "maps": 3,
     "slices": 3,
     "index.parquet": 4,

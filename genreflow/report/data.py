@@ -63,6 +63,7 @@ def page_data(
         "titles": {track: printable(titles.get(track, track)) for track in excerpts if track not in tracks},
         "clips": {track: {"url": each.url, "begin": round(each.begin_s, 2)} for track, each in excerpts.items()},
         "map": None if library is None else _map(library),
+        "near": {} if library is None else _near(library, excerpts),
     }
     if library is not None:
         content["titles"] |= {
@@ -134,6 +135,17 @@ def _map(library: pd.DataFrame) -> dict[str, Any]:
         "classes": [printable(name) or "none" for name in classes],
         "pictures": pictures,
     }
+
+
+def _near(library: pd.DataFrame, excerpts: Collection[str]) -> dict[str, list[list[Any]]]:
+    """Return the tracks that each track with an excerpt sounds most like, with the similarity in percent."""
+    ranks = [name.removeprefix("near_") for name in library if str(name).startswith("near_")]
+    shown = set(library["track_id"])
+    near = {}
+    for row in library[library["track_id"].isin(list(excerpts))].to_dict("records"):
+        pairs = [(row[f"near_{rank}"], row[f"similarity_{rank}"]) for rank in ranks]
+        near[row["track_id"]] = [[track, _percent(similarity)] for track, similarity in pairs if track in shown]
+    return near
 
 
 def _scaled(values: Iterable[float]) -> list[int | None]:

@@ -9,6 +9,7 @@ from genreflow.errors import Damaged, UserError
 from genreflow.store.sealed import read_sealed, write_sealed
 
 MODEL, RUN, HISTORY, PREDICTIONS = "model.safetensors", "run.json", "history.parquet", "predictions.parquet"
+EMBEDDING = "embedding"  # folder of an exported model with the network whose embeddings it is fed
 RUN_VERSION = 2
 FOLD_PREFIX = "fold-"
 

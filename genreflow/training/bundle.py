@@ -18,12 +18,14 @@ from pydantic import BaseModel, ValidationError
 from torch import nn
 
 from genreflow.config.audio import AudioSettings
-from genreflow.config.inputs import InputSettings
+from genreflow.config.inputs import Embedding, InputSettings
 from genreflow.errors import Damaged, Problems, UserError
 from genreflow.features.shapes import segment_shape
 from genreflow.models import estimator, registry
 from genreflow.models.standardize import standardized
+from genreflow.project.layout import study_of_run
 from genreflow.store.regular import read_regular
+from genreflow.store.runs import EMBEDDING
 from genreflow.store.sealed import check_bound
 from genreflow.store.text import sanitize_name
 from genreflow.training import novelty
@@ -62,12 +64,26 @@ class Bundle:
     @property
     def input(self) -> InputSettings:
         """Settings of the network's input; UserError if they are invalid or do not match its shape."""
-        settings = _validated(InputSettings, self.run, "input")
+        settings = self._located(_validated(InputSettings, self.run, "input"))
         shape, segment = tuple(self.run["input_shape"]), segment_shape(settings)
         crop = self.run["training"].get("crop")
         if shape != (segment if crop is None else (*segment[:-1], crop)):
             raise UserError(f"The model takes segments of {shape}, but its input settings give {segment}. {_AGAIN}")
         return settings
+
+    def _located(self, settings: InputSettings) -> InputSettings:
+        """Return input settings whose embedding has the path of its network: beside an export, or as the run had it."""
+        front_end = settings.front_end
+        if not isinstance(front_end, Embedding):
+            return settings
+        path, beside, study = Path(front_end.model), self.folder / EMBEDDING, study_of_run(self.folder.resolve())
+        if beside.exists():
+            path = _network_in(beside)
+        elif not path.exists() and study is not None and (study.parents[1] / path).exists():
+            path = study.parents[1] / path  # relative to the project, and this is not its folder
+        else:
+            return settings
+        return settings.model_copy(update={"front_end": front_end.model_copy(update={"model": str(path)})})
 
     @property
     def audio(self) -> AudioSettings:
@@ -99,6 +115,12 @@ def load_bundle(path: str | os.PathLike[str]) -> Bundle:
     facts = facts_beside(weights_path)
     weights = _read_weights(weights_path, facts)
     return Bundle(_assemble(weights_path, facts, weights), facts, weights_path.parent)
+
+
+def _network_in(folder: Path) -> Path:
+    """Return the network in a folder: the folder of a bundle, or an ONNX file."""
+    onnx = folder / "model.onnx"
+    return onnx if onnx.exists() else folder
 
 
 def _validated(kind: type[_Settings], facts: Mapping[str, Any], name: str) -> _Settings:

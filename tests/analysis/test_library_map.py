@@ -7,7 +7,8 @@ from sklearn.decomposition import PCA
 from small_dataset import LOG_MEL, NUMBERS, RATE, SECONDS, STFT, WAVEFORM, index_of, noise, write_input
 
 from genreflow.analysis import library_map as module
-from genreflow.analysis.library_map import library_map, principal_components, summary
+from genreflow.analysis.library_map import library_map, principal_components
+from genreflow.analysis.summaries import summary
 from genreflow.config.inputs import InputSettings, MusicMaps, Stft, Whole
 from genreflow.features.front_end import FrontEnd
 from genreflow.features.shapes import segment_shape
@@ -133,3 +134,20 @@ def test_umap_is_there_where_it_is_installed(tmp_path, monkeypatch):
     points, facts = library_map(written(tmp_path / "it", n=6))
     assert facts["methods"] == ["pca", "tsne", "umap"] and points["umap_x"].notna().all()
     assert facts["sentences"][-1].startswith("t-SNE and UMAP: neighbors are alike")
+
+
+def test_tracks_that_sound_alike_are_each_other_s_nearest(tmp_path):
+    points, _ = library_map(written(tmp_path / "an-input", NUMBERS))
+    labels = points.set_index("track_id")["label"]
+    for rank in range(1, 6):
+        assert (points[f"near_{rank}"].map(labels) == points["label"]).all()
+        assert (points[f"near_{rank}"] != points["track_id"]).all()
+        assert points[f"similarity_{rank}"].between(-1, 1.0001).all()
+    assert (points["similarity_1"] >= points["similarity_5"]).all()
+
+
+def test_two_tracks_are_nearest_to_each_other_and_one_is_to_none(tmp_path):
+    points, _ = library_map(written(tmp_path / "two", NUMBERS, n=2))
+    assert points["near_1"].tolist() == points["track_id"].tolist()[::-1] and "near_2" not in points
+    points, _ = library_map(written(tmp_path / "one", NUMBERS, n=1))
+    assert "near_1" not in points

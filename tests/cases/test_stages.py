@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tiny_embedding import write_bundle
 
 from genreflow.config.load import read_yaml
 from genreflow.figures.registry import entries
@@ -28,6 +29,7 @@ inputs:
   maps: {front_end: {kind: maps}, segments: {kind: sliding}}
   numbers: {front_end: {kind: descriptors}, segments: {kind: split}}
   wave: {front_end: {kind: waveform}, segments: {kind: sliding}}
+  vector: {front_end: {kind: embedding, model: tiny}, segments: {kind: split}}
 folds: {count: 2, holdout: 2}
 models:
   cnn: {model: psytrance_cnn, input: mel}
@@ -39,7 +41,7 @@ filters: true
 snippets: {songs: {model: cnn}}
 analysis: [mel]
 """
-INPUTS = ("mel", "beat", "spec", "maps", "numbers", "wave")
+INPUTS = ("mel", "beat", "spec", "maps", "numbers", "wave", "vector")
 # Product -> the products that it is made of.
 READS = {
     "duplicates": ["audio"],
@@ -54,8 +56,8 @@ READS = {
     "filters": ["run cnn"],
     "snippets": ["run cnn"],
     "analysis": ["index mel"],
-    "map": ["index mel"],
-    "tables": ["run cnn", "run gg12", "run forest", "index beat", "index maps", "index wave"],
+    "map": ["index vector"],
+    "tables": ["run cnn", "run gg12", "run forest", "index beat", "index maps", "index wave", "index vector"],
     "figures": ["tables", "filters", "snippets", "analysis"],
     "report": ["figures", "map"],
     "overview": ["report"],
@@ -68,13 +70,14 @@ MAKES = {
     "slices": SLICES,
     "segments": SLICES,
     "rhythm": ["slices beat"],
-    "logmel": ["slices mel", "slices beat"],
+    "logmel": ["slices mel", "slices beat", "slices vector"],
     "stft": ["slices spec"],
     "maps": ["slices maps"],
     "descriptors": ["slices numbers"],
     "waveform": ["slices wave"],
+    "embedding": ["slices vector"],
     "index": [f"index {name}" for name in INPUTS],
-    "layers": ["run cnn", "run gg12", "run forest"],
+    "layers": ["run cnn", "run gg12", "run forest", "slices vector"],
     "training": ["run cnn", "run gg12"],
     "augmentation": ["run gg12"],
     "fitting": ["run forest"],
@@ -92,6 +95,7 @@ def work(tmp_path_factory):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(str(number))
     (folder / "study.yaml").write_text(STUDY)
+    write_bundle(folder / "tiny")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         plan(refresh=True)

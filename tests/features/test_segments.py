@@ -149,7 +149,7 @@ def test_frames_of_a_segment(front_end, seconds, frames):
 
 
 def test_every_front_end_has_a_length_of_segments():
-    for kind in FRONT_ENDS.values():
+    for kind in [kind for name, kind in FRONT_ENDS.items() if name != "embedding"]:  # whose rate is its network's
         settings = InputSettings(front_end=kind(sample_rate=16_000), segments=Whole())
         assert segment_samples(settings) == 464_000
         assert needed_seconds(settings) == 29

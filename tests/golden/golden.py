@@ -23,7 +23,7 @@ import pandas as pd
 from genreflow.plan import stages
 
 FOLDER = Path(__file__).parent
-for _helpers in ("", "training", "analysis", "evaluation", "figures", "inference"):
+for _helpers in ("", "training", "analysis", "evaluation", "figures", "inference", "embeddings"):
     sys.path.append(str(FOLDER.parent / _helpers))
 
 CASES: dict[str, "Case"] = {}

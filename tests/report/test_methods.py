@@ -2,6 +2,7 @@ import itertools
 from contextlib import suppress
 
 import pytest
+from tiny_embedding import embedding
 
 from genreflow.config.folds import FoldSettings
 from genreflow.config.inputs import FRONT_ENDS, SEGMENTS, InputSettings
@@ -25,7 +26,8 @@ def methods_of(model="psytrance_cnn", **settings):
 def inputs():
     """Yield every front-end with every segmentation that goes with it."""
     for front_end, segments in itertools.product(FRONT_ENDS, SEGMENTS):
-        given = {"front_end": {"kind": front_end}, "segments": {"kind": segments}}
+        own = embedding().model_dump() if front_end == "embedding" else {"kind": front_end}
+        given = {"front_end": own, "segments": {"kind": segments}}
         with suppress(ValueError):  # frames are counted, and there are none
             InputSettings.model_validate(given)
             yield given

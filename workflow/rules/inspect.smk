@@ -99,7 +99,7 @@ rule describe_dataset:
 
 rule map_library:
     input:
-        index=lambda wildcards: study_of(wildcards).main_input.index,
+        index=lambda wildcards: study_of(wildcards).library_input.index,
     output:
         ensure(layout.MAP, non_empty=True),
     log:
@@ -109,7 +109,7 @@ rule map_library:
     threads: 1
     resources:
         mem_mb=memory(
-            lambda wildcards: job_resources.mapping_mb(study_of(wildcards).main_input)
+            lambda wildcards: job_resources.mapping_mb(study_of(wildcards).library_input)
         ),
         runtime=minutes(50),
         gpu=0,

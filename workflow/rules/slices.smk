@@ -17,6 +17,8 @@ rule cut_slices:
         ensure(layout.SHARD, non_empty=True),
     log:
         LOG["cut_slices"],
+    wildcard_constraints:
+        kind="slices|maps|descriptors",
     conda:
         "../../envs/audio.yaml"
     threads: 1
@@ -32,6 +34,37 @@ rule cut_slices:
             )
         ),
         gpu=0,
+    params:
+        key=lambda wildcards: input_of(wildcards).shard_keys[wildcards.shard],
+        settings=lambda wildcards: input_of(wildcards).settings.model_dump(),
+    script:
+        "../scripts/cut_slices.py"
+
+
+rule embed_slices:
+    input:
+        audio=layout.AUDIO,
+    output:
+        ensure(layout.SHARD, non_empty=True),
+    log:
+        LOG["embed_slices"],
+    wildcard_constraints:
+        kind="embeddings",
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(
+            lambda wildcards: job_resources.cutting_mb(
+                input_of(wildcards), wildcards.shard
+            )
+        ),
+        runtime=minutes(
+            lambda wildcards: job_resources.cutting_minutes(
+                input_of(wildcards), wildcards.shard
+            )
+        ),
+        gpu=job_resources.embedding_gpus(PLAN.settings),
     params:
         key=lambda wildcards: input_of(wildcards).shard_keys[wildcards.shard],
         settings=lambda wildcards: input_of(wildcards).settings.model_dump(),

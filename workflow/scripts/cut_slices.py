@@ -13,5 +13,6 @@ with job(snakemake.log[0]):
         audio_folder=audio.parent,
         settings=InputSettings.model_validate(snakemake.params.settings),
         key=snakemake.params.key,
+        device="cuda" if snakemake.resources.gpu else "cpu",
     )
     write_shard(snakemake.output[0], shard)

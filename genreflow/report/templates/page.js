@@ -20,6 +20,7 @@
   const player = document.getElementById("player");
   const audio = document.getElementById("audio");
   const playing = document.getElementById("playing");
+  const near = document.getElementById("near");
   let loaded = null;
 
   function hasClip(id) {
@@ -38,6 +39,15 @@
     return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
   }
 
+  /** Return the tracks that a track sounds most like, as list items. */
+  function nearestTo(id) {
+    return (data.near[id] || []).map(([other, percent]) => {
+      const words = make("div", {}, make("bdi", { className: "title", textContent: titleOf(other) }));
+      words.append(make("span", { className: "told", textContent: `similarity ${percent} %` }));
+      return make("li", {}, hasClip(other) ? playButton(other) : make("span", { className: "mute" }), words);
+    });
+  }
+
   function play(id) {
     if (loaded === id && !audio.paused) {
       audio.pause();
@@ -48,6 +58,9 @@
       audio.src = data.clips[id].url;
       const track = tracks[id];
       playing.textContent = track ? `${track.title}: ${answerOf(track)}` : titleOf(id);
+      const others = nearestTo(id);
+      near.hidden = !others.length;
+      near.querySelector("ol").replaceChildren(...others);
       player.hidden = false;
       document.body.classList.add("playing");
     }
@@ -307,6 +320,7 @@
     const map = data.map;
     const canvas = place.querySelector("canvas");
     const said = place.querySelector(".said");
+    const alike = place.querySelector(".near");
     // The most common classes come first and have their own color and shape; the others are one group.
     const named = map.classes.length > LOOKS ? LOOKS - 1 : map.classes.length;
     const groupOf = (label) => Math.min(label, named);
@@ -374,6 +388,8 @@
       const id = map.tracks[number];
       const answer = tracks[id] ? answerOf(tracks[id]) : map.classes[map.labels[number]];
       said.textContent = `${titleOf(id)}: ${answer}${hasClip(id) ? "" : " (no excerpt)"}`;
+      const others = nearestTo(id);
+      alike.replaceChildren(...(others.length ? [make("h3", { textContent: "Sounds like this" }), make("ol", { className: "tracks" }, ...others)] : []));
     }
 
     function nearest(x, y, most) {
