@@ -256,8 +256,7 @@ class Embedding(_FrontEnd):
     model: str = Field(
         "MSD_musicnn",
         min_length=1,
-        description="Name of public weights (`genreflow weights list`), or path of a run, an exported model or an ONNX "
-        "file.",
+        description="Name of public weights, or path of a run, an exported model or an ONNX file.",
     )
     layer: Layer = Field(
         "penultimate",

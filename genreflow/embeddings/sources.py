@@ -188,9 +188,13 @@ def _tensor_shapes(path: Path) -> dict[str, list[int]]:
 
 def _public(model: str) -> Path | None:
     """Return the folder of public weights; None if there is no such name."""
-    return None
+    return _PUBLIC.get(model)
 
 
 def _public_names() -> list[str]:
     """Return the names of all public weights."""
-    return []
+    return list(_PUBLIC)
+
+
+# Name -> folder of public weights.
+_PUBLIC: dict[str, Path] = {}

@@ -31,7 +31,7 @@ _STANDARD_ERRORS = 3
 
 @dataclass(frozen=True)
 class EarlierTraining:
-    """A trained network that trainings start from.
+    """A trained network that trainings start from, or that computes the embeddings that models are fed.
 
     Attributes
     ----------
@@ -39,10 +39,13 @@ class EarlierTraining:
         Its name and its data, for a sentence.
     files
         The first `DIGEST` bytes of the SHA-256 of each file that it was trained on; None if they are unknown.
+    use
+        What it is used for, as a clause.
     """
 
     title: str
     files: frozenset[bytes] | None
+    use: str = "from which training starts"
 
 
 def leakage(
@@ -59,7 +62,8 @@ def leakage(
     pairs
         Copies, as `genreflow.datasets.duplicates.find_pairs` returns them.
     earlier
-        Trained networks that the trainings start from; `index` needs the column `sha256` for these.
+        Trained networks that the trainings start from, or whose embeddings models are fed; `index` needs the column
+        `sha256` for these.
 
     Returns
     -------
@@ -157,7 +161,7 @@ def _pretraining(
     """Yield a row per fold on its tested and held-out tracks that a network was trained on before."""
     if network.files is None:
         message = (
-            f"Training starts from {network.title}, whose tracks are not listed: it may have been trained on tracks "
+            f"{network.title}, {network.use}, does not list its training tracks: it may have been trained on tracks "
             "that are tested here."
         )
         yield "pretraining", ALL_FOLDS, network.title, 0, np.nan, NOTE, message
@@ -172,12 +176,12 @@ def _pretraining(
         seen = others[recording[others].isin(trained_on).to_numpy()]
         share = len(seen) / len(others)
         if seen.empty:
-            message = f"Fold {fold}: {network.title}, from which training starts, was trained on no track tested here."
+            message = f"Fold {fold}: {network.title}, {network.use}, was trained on no track tested here."
             yield "pretraining", fold, network.title, 0, 0.0, OK, message
             continue
         message = (
             f"Fold {fold}: {len(seen):,} of {len(others):,} tested or held-out tracks ({share:.0%}) were training "
-            f"tracks of {network.title}, from which training starts: {listing(known.loc[seen, 'title'])}."
+            f"tracks of {network.title}, {network.use}: {listing(known.loc[seen, 'title'])}."
         )
         yield "pretraining", fold, network.title, len(seen), share, LEAK, message
 

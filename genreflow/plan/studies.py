@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from genreflow.config.inputs import Embedding
 from genreflow.config.study import StudySettings
+from genreflow.embeddings.sources import located
 from genreflow.folds.roles import FINAL
 from genreflow.models import registry
 from genreflow.plan.datasets import DatasetPlan, InputPlan
@@ -143,6 +145,11 @@ class StudyPlan:
     def fed_inputs_of(self, protocol: str) -> list[InputPlan]:
         """Return the inputs that models are fed under a protocol, each once."""
         return _each_once(self.input_of(setting) for setting in self.resolver.trained if setting.protocol == protocol)
+
+    def embedding_networks(self, protocol: str) -> list[Path]:
+        """Return the folders or files of the networks whose embeddings models are fed under a protocol."""
+        given = [plan.settings.front_end for plan in self.fed_inputs_of(protocol)]
+        return [located(each.model) for each in given if isinstance(each, Embedding)]
 
     def pretrained_of(self, protocol: str) -> list[Pretrained]:
         """Return the trained networks that trainings under a protocol start from, each once."""

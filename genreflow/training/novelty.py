@@ -11,8 +11,9 @@ exceeds when compared with tracks of other groups: split conformal prediction (V
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from genreflow.features.frames import framed, spectra, squared, window
 from genreflow.features.front_end import FrontEnd
 from genreflow.folds.leakage import DIGEST, EarlierTraining
 from genreflow.store.shards import as_fed
+from genreflow.store.text import sanitize_name
 from genreflow.training.data import SliceSet
 from genreflow.training.pretrained import find_pretrained
 
@@ -106,6 +108,20 @@ def with_tracks_of(profile: Mapping[str, Any], before: Mapping[str, Any]) -> dic
     """Return a profile that also knows the tracks of another: those of the network that a training started from."""
     known = {name: _prefixes(_bytes(profile[name])) | _prefixes(_bytes(before[name])) for name in ("files", "slices")}
     return dict(profile) | {name: _text(b"".join(sorted(digests))) for name, digests in known.items()}
+
+
+def embedding_network(path: str) -> EarlierTraining:
+    """Return what the leakage audit asks of the network of an embedding: a bundle, or a file of another program.
+
+    Raises
+    ------
+    UserError
+        When its facts cannot be read.
+    """
+    use = "whose embeddings are fed"
+    if path.lower().endswith(".onnx"):
+        return EarlierTraining(sanitize_name(Path(path).name), None, use)
+    return replace(earlier_training(path), use=use)
 
 
 def earlier_training(weights: str) -> EarlierTraining:

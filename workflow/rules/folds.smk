@@ -78,5 +78,8 @@ rule audit_leakage:
             str(source.weights)
             for source in study_of(wildcards).pretrained_of(wildcards.protocol)
         ],
+        embeddings=lambda wildcards: list(
+            map(str, study_of(wildcards).embedding_networks(wildcards.protocol))
+        ),
     script:
         "../scripts/audit_leakage.py"

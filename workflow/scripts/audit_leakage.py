@@ -4,12 +4,13 @@ from genreflow.folds.leakage import bandwidth_by_class, leakage
 from genreflow.job import job
 from genreflow.store.csvs import write_csv
 from genreflow.store.parquet import Header, read_frame, write_table
-from genreflow.training.novelty import earlier_training
+from genreflow.training.novelty import earlier_training, embedding_network
 
 with job(snakemake.log[0]) as info:
     index = read_index(snakemake.input.index)
     pairs = read_frame(snakemake.input.duplicates, PAIRS)
     earlier = [earlier_training(weights) for weights in snakemake.params.pretrained]
+    earlier += map(embedding_network, snakemake.params.embeddings)
     audit = leakage(read_frame(snakemake.input.folds, "folds"), index, pairs, earlier)
     write_csv(snakemake.output.csv, audit)
     write_table(snakemake.output.parquet, audit, Header("leakage", snakemake.params.key))
