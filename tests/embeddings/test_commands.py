@@ -129,7 +129,7 @@ def test_a_new_file_is_compared_as_the_library_was_cut(library, monkeypatch, cap
     assert main(["similar", "new.wav", "--top", "3"]) == 0
     printed = capsys.readouterr()
     assert [line.split()[-1] for line in printed.out.splitlines() if line.strip()[:1].isdigit()] == ["b", "b", "b"]
-    assert "Cosine similarity of embeddings of 256 values each" in printed.err
+    assert f"Cosine similarity of embeddings of {embedding().resolved.width} values each" in printed.err
 
 
 def test_a_track_is_named_by_title_file_or_path(library, monkeypatch, capsys):
