@@ -11,7 +11,7 @@ from genreflow.config.inputs import Embedding, Layer
 from genreflow.embeddings.onnx_model import OnnxNetwork
 from genreflow.embeddings.patches import patches
 from genreflow.embeddings.sources import is_onnx
-from genreflow.errors import UserError
+from genreflow.errors import Damaged, UserError
 from genreflow.models.penultimate import penultimate
 from genreflow.store.runs import MODEL
 from genreflow.store.sealed import FILES
@@ -63,7 +63,10 @@ class BundleNetwork:
     """
 
     def __init__(self, path: Path, layer: Layer, *, sha256: str, width: int, device: str = "cpu") -> None:
-        bundle = load_bundle(path)
+        try:
+            bundle = load_bundle(path)
+        except Damaged as error:  # it may be of another project, and is not to be set aside by a job of this one
+            raise UserError(f"{error} Take a fresh copy of it.") from None
         if bundle.run[FILES][MODEL] != sha256:
             raise changed(path)
         self.device = choose_device(device)

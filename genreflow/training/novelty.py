@@ -49,7 +49,7 @@ class TrainingProfile:
     files, slices
         Prefixes of SHA-256 digests: of the files, and of the first slice of each as stored.
     center, whitening
-        Mean summary, float64 [d], and the matrix that whitens differences from it, [d, m].
+        Mean summary, float64 [d], and the matrix [d, m], or factors [d, 1], that whiten differences from it.
     limit
         Distance beyond which a track is novel; None if there were too few tracks.
     mean_spectrum
@@ -186,11 +186,11 @@ def _spectrogram(samples: np.ndarray) -> np.ndarray:
 
 
 def _whitening(summaries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean of summaries [n, d] and the matrix that whitens differences from it, [d, m]."""
+    """Return the mean of summaries [n, d] and what whitens differences from it: a matrix [d, m], or factors [d, 1]."""
     center = summaries.mean(axis=0)
     deviation = np.maximum(summaries.std(axis=0), 1e-3 * np.abs(center) + 1e-9)
     if summaries.shape[1] > _MAX_CORRELATED or len(summaries) < 2:
-        return center, np.diag(1 / deviation) / np.sqrt(len(center))
+        return center, (1 / deviation / np.sqrt(len(center)))[:, np.newaxis]
     values, vectors = np.linalg.eigh(ledoit_wolf((summaries - center) / deviation)[0])
     return center, vectors / np.sqrt(np.maximum(values, 1e-6) * len(center)) / deviation[:, np.newaxis]
 
@@ -210,7 +210,8 @@ def _limit(summaries: np.ndarray, groups: np.ndarray) -> float | None:
 
 
 def _distances(summaries: np.ndarray, center: np.ndarray, whitening: np.ndarray) -> np.ndarray:
-    return np.linalg.norm((summaries - center) @ whitening, axis=1)
+    differences = summaries - center
+    return np.linalg.norm(differences * whitening.T if whitening.shape[1] == 1 else differences @ whitening, axis=1)
 
 
 def _digest(array: np.ndarray) -> bytes:

@@ -110,7 +110,7 @@ def library(tmp_path_factory):
             "seconds": 3.0,
         }
     )
-    write_table(place / "index.parquet", index, Header("index", facts={"padded": {}, "notices": []}))
+    write_table(place / "index.parquet", index, Header("index", facts={"suffix": ".parquet"}))
     soundfile.write(folder / "new.wav", music(3.0, 22_050, seed=7), 22_050)
     return folder
 
