@@ -33,7 +33,7 @@ def music(seconds, rate, seed=0):
     roots = 110 * 2 ** ((np.array((0, 5, 7))[(time // 0.6).astype(int) % 3] + 0.3 * seed) / 12)
     turns = np.cumsum(roots) / rate
     chord = sum(np.sin(2 * np.pi * part * turns) / part for part in (1, 2, 3, 5)) * 0.15
-    noise = np.random.default_rng(seed).standard_normal(len(time)) * 0.1
+    noise = np.random.default_rng(int(10 * seed)).standard_normal(len(time)) * 0.1
     return (chord + noise * np.exp(-15 * (time % 0.4))).astype(np.float32)
 
 
