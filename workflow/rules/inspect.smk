@@ -109,7 +109,9 @@ rule map_library:
     threads: 1
     resources:
         mem_mb=memory(
-            lambda wildcards: job_resources.mapping_mb(study_of(wildcards).library_input)
+            lambda wildcards: job_resources.mapping_mb(
+                study_of(wildcards).library_input
+            )
         ),
         runtime=minutes(50),
         gpu=0,
