@@ -14,6 +14,7 @@ include: "workflow/rules/audio.smk"
 include: "workflow/rules/slices.smk"
 include: "workflow/rules/folds.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/search.smk"
 include: "workflow/rules/inspect.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/figures.smk"
@@ -29,6 +30,7 @@ rule all:
         rules.audio.input,
         rules.slices.input,
         rules.folds.input,
+        rules.search.input,
         rules.train.input,
         rules.inspect.input,
         rules.tables.input,

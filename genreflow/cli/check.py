@@ -154,7 +154,7 @@ def _study(study: StudyOutlook) -> list[str]:
     lines = [
         f"study {study.name} on {study.dataset}: {study.settings:,} settings under {study.protocols} "
         f"protocol{'' if study.protocols == 1 else 's'}: "
-        f"{study.runs:,} runs, up to {study.slices:,} slices"
+        f"{study.runs:,} runs, {f'{study.trials:,} trials, ' if study.trials else ''}up to {study.slices:,} slices"
     ]
     lines += [f"  {_input(given)}" for given in study.inputs]
     lines += [f"  WOULD STOP: too many are refused: {loss}" for loss in study.losses]

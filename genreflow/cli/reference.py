@@ -14,6 +14,7 @@ from genreflow.config.datasets import Labels
 from genreflow.config.folds import FoldSettings
 from genreflow.config.inputs import FRONT_ENDS, SEGMENTS, InputSettings
 from genreflow.config.pipeline import LAYOUTS, Duplicates, Limits, PipelineSettings, PredictRequest, ReportSettings
+from genreflow.config.search import Range, SearchSettings
 from genreflow.config.study import Experiment, Fusion, ModelSettings, Protocol, StudySettings
 from genreflow.config.training import TrainingSettings
 from genreflow.figures.registry import experiment_figures
@@ -77,6 +78,8 @@ _STUDY_SECTIONS: list[tuple[str, type[Settings]]] = [
     ("`training`", TrainingSettings),
     ("`fusions.<name>`", Fusion),
     ("`experiments.<name>`", Experiment),
+    ("`search`", SearchSettings),
+    ("`search.space.<name>`, for numbers", Range),
 ]
 
 _CONFIGURATION_SECTIONS: list[tuple[str, type[Settings]]] = [

@@ -7,6 +7,7 @@ from pydantic import Field
 from genreflow.config.base import Settings
 from genreflow.config.folds import FoldSettings
 from genreflow.config.inputs import InputSettings
+from genreflow.config.search import SearchSettings
 from genreflow.config.training import TrainingSettings
 
 Value = str | int | float | bool
@@ -88,9 +89,13 @@ class StudySettings(Settings):
     training: TrainingSettings = Field(TrainingSettings(), description="How models are trained.")
     repeats: int = Field(1, ge=1, le=100, description="Train each fold so often, with seeds that follow each other.")
     experiments: dict[str, Experiment] = Field(default_factory=dict, description="Experiments, by name.")
+    search: SearchSettings | None = Field(
+        None, description="Search for the best settings of a model, see below; its setting is called `search`."
+    )
     final: dict[str, Value] | None = Field(
         default_factory=dict,
-        description="Setting of the final model, trained on all tracks but the holdout; null for none.",
+        description="Setting of the final model, trained on all tracks but the holdout; null for none. Of a model that "
+        "`search` names, the settings that were found, unless others are given.",
     )
     analysis: list[str] = Field(
         default_factory=list, description="Inputs by which the dataset itself is described: tags, spectra, projections."

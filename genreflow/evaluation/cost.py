@@ -9,11 +9,13 @@ from genreflow.store.costs import attempts
 from genreflow.store.text import count, rough_duration
 
 COST = ("stage", "jobs", "recorded", "seconds", "gpu_seconds", "median", "longest", "spent")
-TRAIN, ALL = "train", "all"
+TRAIN, SEARCH, ALL = "train", "search", "all"
 _NOTABLE = 1.05  # ratio of the time of all attempts to that of the last ones from which it is mentioned
 
 
-def cost_table(logs: Mapping[str, Sequence[str]], runs: pd.DataFrame) -> pd.DataFrame:
+def cost_table(
+    logs: Mapping[str, Sequence[str]], runs: pd.DataFrame, trials: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return the cost of each stage, `COST`, in the order of `logs`, and a last row `ALL`.
 
     Parameters
@@ -22,19 +24,25 @@ def cost_table(logs: Mapping[str, Sequence[str]], runs: pd.DataFrame) -> pd.Data
         Stage -> logs of the jobs behind its products; `genreflow.store.costs` holds the times of these jobs.
     runs
         The table `runs`, which holds the times of runs even if their logs are gone.
+    trials
+        The table `trials`, likewise for those of a search.
 
     Returns
     -------
-    `jobs` of a stage (for training its runs), and the number whose time is `recorded`. `seconds` is the wall-clock time
-    of the last job of each product, summed as if one ran after the other; `gpu_seconds` is that of runs on a GPU;
-    `median` and `longest` are of single jobs. `spent` is the time of all attempts on record, which includes repeated
-    and failed ones, and interrupted ones if they were recorded. Times that are not on record are NaN.
+    `jobs` of a stage (for training its runs, for a search its trials), and the number whose time is `recorded`.
+    `seconds` is the wall-clock time of the last job of each product, summed as if one ran after the other;
+    `gpu_seconds` is that of runs on a GPU; `median` and `longest` are of single jobs. `spent` is the time of all
+    attempts on record, which includes repeated and failed ones, and interrupted ones if they were recorded. Times that
+    are not on record are NaN.
     """
     trained = runs[runs["device"] != ""]  # fusions train nothing
+    own = {TRAIN: trained}
+    if trials is not None and len(trials):
+        own[SEARCH] = trials.assign(device=trials["device"].replace("", "cpu"))
     rows = []
     for stage, paths in logs.items():
         jobs = pd.DataFrame([_recorded(path) for path in paths], columns=["seconds", "wasted"], dtype=float)
-        rows.append(_row(stage, trained if stage == TRAIN else jobs.assign(device="cpu"), jobs["wasted"].sum()))
+        rows.append(_row(stage, own.get(stage, jobs.assign(device="cpu")), jobs["wasted"].sum()))
     table = pd.DataFrame([row for row in rows if row["jobs"]], columns=list(COST))
     return pd.concat([table, pd.DataFrame([_total(table)])], ignore_index=True)[list(COST)]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from genreflow.evaluation import dataset_tables, headline, label_issues, score_tables, tables
+from genreflow.evaluation import dataset_tables, headline, label_issues, score_tables, search, tables
 from genreflow.evaluation import published as published_numbers
 from genreflow.evaluation.fusion import fused_runs
 from genreflow.evaluation.registry import StudyTable
@@ -18,11 +18,13 @@ from genreflow.store.parquet import read_frame
 from genreflow.store.runs import HISTORY, PREDICTIONS, read_run
 
 # Raise it when any table or sentence of the evaluation would change.
-STAGE_VERSION = 5
+STAGE_VERSION = 6
 
 # A module with a table of its own is added here.
 TABLES: dict[str, StudyTable] = {
-    table.name: table for module in (dataset_tables, tables, score_tables, label_issues) for table in module.TABLES
+    table.name: table
+    for module in (dataset_tables, tables, score_tables, label_issues, search)
+    for table in module.TABLES
 }
 
 
@@ -44,6 +46,8 @@ class StudyResults(Mapping[str, pd.DataFrame]):
         Published numbers (`read_published`).
     pairs
         Copies in the headline's dataset (`genreflow.datasets.duplicates.find_pairs`).
+    trials
+        Trials of a search (`search.read_trials`); none where there is no search.
     """
 
     study: Mapping[str, Any]
@@ -54,6 +58,7 @@ class StudyResults(Mapping[str, pd.DataFrame]):
     ignored: Mapping[str, int]
     published: Mapping[str, pd.DataFrame]
     pairs: pd.DataFrame
+    trials: pd.DataFrame = field(default_factory=search.no_trials)
     _built: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> pd.DataFrame:

@@ -86,7 +86,7 @@ class InputOutlook:
 
 @dataclass(frozen=True)
 class StudyOutlook:
-    """A study: the numbers of its settings, protocols, runs, and (upper bound) slices of its main input.
+    """A study: the numbers of its settings, protocols, runs, trials, and (upper bound) slices of its main input.
 
     `losses` and `problems` would stop a run before it trains anything: files refused beyond the limits, and tracks that
     cannot be divided into folds.
@@ -101,6 +101,7 @@ class StudyOutlook:
     inputs: list[InputOutlook] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    trials: int = 0
 
 
 @dataclass(frozen=True)
@@ -248,6 +249,7 @@ def _study(study: StudyPlan, forecasts: Mapping[str, Forecast], plan: Plan) -> S
         inputs=[_input(planned, indexes[planned.index]) for planned in study.fed_inputs],
         losses=list(dict.fromkeys(losses)),
         problems=list(dict.fromkeys(problems)),
+        trials=0 if study.search is None else study.search.n_trials,
     )
 
 

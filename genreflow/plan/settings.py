@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,9 +10,11 @@ from genreflow.config.load import settings_from
 from genreflow.config.study import Experiment, StudySettings
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import Gathering, UserError
+from genreflow.folds.feasibility import feasibility, in_use
 from genreflow.models import registry
 from genreflow.plan.protocols import ProtocolPlan
 from genreflow.plan.study_checks import feeding_problems
+from genreflow.project.layout import SEARCHED
 from genreflow.store.digest import digest
 from genreflow.training.pretrained import Pretrained, find_pretrained, mismatches
 
@@ -33,6 +35,8 @@ class Setting:
         Names in the study.
     pretrained
         The trained network that its training starts from; None for random weights.
+    is_searched
+        Whether some values are those that a search finds, fold by fold; here they are the study's own.
     """
 
     model: str
@@ -44,6 +48,7 @@ class Setting:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     members: tuple["Setting", ...] = ()
     pretrained: Pretrained | None = None
+    is_searched: bool = False
 
     @property
     def training_values(self) -> dict[str, Any]:
@@ -75,12 +80,49 @@ class SettingResolver:
                 for each in [*setting.members, setting]:
                     settings.setdefault((each.model, each.name), each)
         errors.raise_any()
+        if self.searched is not None:
+            settings[self.searched.model, self.searched.name] = self.searched
         return settings
+
+    @cached_property
+    def searched(self) -> Setting | None:
+        """The setting that a search finds; None where the study has none."""
+        if self.settings.search is None:
+            return None
+        model = self.settings.search.model or next(iter(self.settings.models))
+        own = self.resolve(model, {})
+        if problems := list(self._search_problems(self.protocols[own.protocol])):
+            raise UserError("\n".join(f"study {self.study}: search.{problem}" for problem in problems))
+        return replace(own, name=SEARCHED, axes={}, is_searched=True)
+
+    def _search_problems(self, protocol: ProtocolPlan) -> Iterator[str]:
+        assert self.settings.search is not None
+        metric, folds = self.settings.search.metric, self.settings.search.folds
+        if protocol.folds.unit == "segment":
+            yield "folds: segments that are divided one by one cannot be divided again. Take a protocol of tracks."
+        if protocol.is_tagged and metric not in ("roc_auc", "log_loss"):
+            yield f"metric: {metric} is of classes, and tracks of {protocol.name!r} have tags. Set it to roc_auc."
+        if not protocol.is_tagged and metric == "roc_auc":
+            yield f"metric: roc_auc is of tags, and tracks of {protocol.name!r} have classes."
+        if not protocol.is_tagged and protocol.folds.scheme == "stratified":
+            groups = feasibility(in_use(protocol.dataset.tracks, protocol.folds)).set_index("label")["groups"]
+            groups = groups[groups.index.isin(protocol.classes)]
+            left = groups - -(-groups // protocol.folds.count)
+            if len(small := left.index[left < folds]):
+                yield (
+                    f"folds: {folds} inner folds need as many groups of each class in the training tracks of a fold; "
+                    f"{small[0]} has {left[small[0]]}. Set it lower, or use more folds."
+                )
 
     @cached_property
     def final(self) -> Setting | None:
         """The setting of the final model; None where the study trains none."""
-        return None if self._final is None else self.resolve(*self._final)
+        if self._final is None:
+            return None
+        model, values = self._final
+        if self.searched is not None and self.searched.model == model and not values:
+            return self.searched
+        return self.resolve(model, values)
 
     @property
     def trained(self) -> list[Setting]:

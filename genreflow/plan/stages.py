@@ -35,6 +35,7 @@ STAGES = {
     "augmentation": "training/augment.py",
     "training": "training/run.py",
     "fitting": "training/fit.py",
+    "search": "training/search.py",
     "filters": "training/filter_visualization.py",
     "snippets": "training/snippet_predictions.py",
     "analysis": "analysis/describe.py",

@@ -15,7 +15,7 @@ from genreflow.errors import UserError
 from genreflow.plan.datasets import DatasetPlan
 from genreflow.plan.make import Plan
 from genreflow.plan.studies import StudyPlan
-from genreflow.plan.study_files import figure_files, files_of_run
+from genreflow.plan.study_files import figure_files, files_of_run, search_files, trial_files
 from genreflow.project import layout
 from genreflow.store import hdf5, parquet
 from genreflow.store.runs import MODEL
@@ -123,6 +123,10 @@ def _keys_of_study(study: StudyPlan) -> dict[str, str]:
     named = [pattern for pattern in layout.RUN_FILES if not pattern.endswith(MODEL)]  # weights are bound to run.json
     for run in study.runs:
         keys |= dict.fromkeys(files_of_run(study, run, named), study.keys.run(run.model, run.setting))
+    if study.search is not None:
+        keys |= dict.fromkeys(search_files(study, layout.INNER_FOLDS), study.keys.inner_folds)
+        keys |= dict.fromkeys(trial_files(study), study.keys.trials)
+        keys |= dict.fromkeys(search_files(study, layout.TRIALS, layout.BEST), study.keys.best)
     keys[layout.MAP.format(**own)] = study.keys.map
     for name in study.settings.snippets:
         keys[layout.SNIPPETS.format(**own, snippets=name) + ".parquet"] = study.keys.snippets(name)

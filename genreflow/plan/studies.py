@@ -16,6 +16,7 @@ from genreflow.folds.roles import FINAL
 from genreflow.models import registry
 from genreflow.plan.datasets import DatasetPlan, InputPlan
 from genreflow.plan.protocols import ProtocolPlan, plan_protocol
+from genreflow.plan.search import SearchPlan
 from genreflow.plan.settings import Setting, SettingResolver
 from genreflow.plan.study_facts import page_facts, study_facts
 from genreflow.plan.study_figures import figures_of
@@ -62,6 +63,11 @@ class StudyPlan:
     def resolver(self) -> SettingResolver:
         """All settings of the study."""
         return SettingResolver(self.name, self.settings, self.protocols)
+
+    @cached_property
+    def search(self) -> SearchPlan | None:
+        """The search for the settings of a model; None where there is none."""
+        return None if self.resolver.searched is None else SearchPlan(self, self.resolver.searched)
 
     @cached_property
     def keys(self) -> StudyKeys:
@@ -176,10 +182,11 @@ class StudyPlan:
 
     @property
     def n_runs(self) -> int:
-        """The length of `runs`, counted without making the list."""
+        """The length of `runs`, counted without making the list, and the number of trials of a search."""
         settings = self.resolver.cross_validated.values()
         folds = (self.protocols[setting.protocol].folds.n_names for setting in settings)
-        return self.settings.repeats * sum(folds) + (self.final is not None)
+        trials = 0 if self.search is None else self.search.n_trials
+        return self.settings.repeats * sum(folds) + (self.final is not None) + trials
 
     @property
     def filtered_run(self) -> RunId:
@@ -204,9 +211,13 @@ class StudyPlan:
         return [RunId("", "", fold, repeat).name for fold in folds for repeat in range(self.settings.repeats)]
 
     def settings_pattern(self, protocol: str) -> str:
-        """Return a regular expression of ``model/setting``, for all that are trained on the folds of a protocol."""
-        names = self.resolver.cross_validated.items()
-        return "|".join(re.escape("/".join(pair)) for pair, setting in names if setting.protocol == protocol)
+        """Return a regular expression of ``model/setting``, for all that are trained on the folds of a protocol.
+
+        What a search finds differs from fold to fold, and is trained by jobs of its own.
+        """
+        settings = self.resolver.cross_validated.items()
+        own = [pair for pair, setting in settings if setting.protocol == protocol and not setting.is_searched]
+        return "|".join(re.escape("/".join(pair)) for pair in own)
 
     def job(self, model_setting: str) -> TrainingJob:
         """Return the job that trains ``model/setting``."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from math import prod
 from typing import Any
 
@@ -9,6 +10,7 @@ from genreflow.config.checked import Checked, checked, shown
 from genreflow.config.folds import FoldSettings
 from genreflow.config.inputs import InputSettings
 from genreflow.config.names import name_problem
+from genreflow.config.search import Range, Value
 from genreflow.config.study import Experiment, StudySettings
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import did_you_mean
@@ -16,7 +18,10 @@ from genreflow.features.front_end import FrontEnd
 from genreflow.figures.registry import experiment_figures
 from genreflow.models import registry
 from genreflow.models.entry import ModelEntry
+from genreflow.plan.search import kind_of
 
+# Training settings that no search may vary: seeds are chance, and the others change no score.
+_NOT_SEARCHED = ("seed", "init", "tensorboard", "predict_training")
 _NAMED = ("inputs", "protocols", "models", "fusions", "experiments", "snippets")
 
 
@@ -34,6 +39,7 @@ def study_problems(given: Checked[StudySettings], *, most_runs: int) -> Iterator
     yield from checks.models()
     yield from checks.experiments(most_runs)
     yield from checks.variations(most_runs)
+    yield from checks.search()
     yield from checks.protocols()
 
 
@@ -143,6 +149,54 @@ class _Checks:
             yield from self._one_model(f"snippets.{name}", values)
         if study.final is not None and study.models:
             yield from self._one_model("final", {"model": next(iter(study.models)), **study.final})
+
+    def search(self) -> Iterator[str]:
+        """Check the model and the space of a search: every value, and the ends of every range."""
+        search = self.study.search
+        if search is None:
+            return
+        if find_spec("optuna") is None:
+            yield "search: it needs the package optuna, which is not installed: pip install optuna."
+        if not self.known["models"]:
+            yield "search: there is no model whose settings could be searched for; add `models`."
+            return
+        if search.model is not None:
+            yield from self._missing("search.model", search.model, "models")
+        if not search.space and self.given.is_sound("search", "space"):
+            yield "search.space: it is empty; give a setting, as in `learning_rate: {low: 1e-4, high: 1e-2}`."
+        for entry in self._entries([search.model or next(iter(self.study.models), "")]):
+            for name, values in search.space.items():
+                yield from self._dimension(f"search.space.{name}", entry, name, values)
+
+    def _dimension(self, where: str, entry: ModelEntry, name: str, values: Range | list[Value]) -> Iterator[str]:
+        """Check one setting of a space."""
+        if name in ("model", "input", "protocol"):
+            yield f"{where}: only options and training settings are searched for; compare it by an experiment."
+            return
+        if name in _NOT_SEARCHED and name not in entry.options:
+            yield f"{where}: it cannot be searched for."
+            return
+        if name not in entry.options and name not in TrainingSettings.model_fields:
+            hint = did_you_mean(name, [*entry.options, *TrainingSettings.model_fields])
+            yield f"{where}: {entry.name} has no such option, and there is no such training setting.{hint}"
+            return
+        if entry.is_estimator and name not in entry.options:
+            yield f"{where}: {entry.name} is fitted at once, so training settings change nothing; search for options."
+            return
+        ends = [values.low, values.high] if isinstance(values, Range) else values
+        if isinstance(values, Range):
+            kind = kind_of(entry, name)
+            if kind == "choice":
+                yield f"{where}: its values are no numbers; give a list of them."
+                return
+            if kind == "whole" and not all(isinstance(end, int) for end in ends):
+                yield f"{where}: low and high must be whole numbers; found {ends[0]:g} and {ends[1]:g}."
+                return
+        elif len(set(map(repr, ends))) < max(2, len(ends)):
+            yield f"{where}: give two or more values, each once."
+        yield from dict.fromkeys(
+            self._option(where, entry, name, ends) if name in entry.options else _training(where, name, ends)
+        )
 
     def protocols(self) -> Iterator[str]:
         """Check where the folds of a protocol differ from the study's."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from genreflow.config.study import Experiment
 from genreflow.plan.settings import Setting, varied_axes
+from genreflow.project.layout import SEARCHED
 from genreflow.project.specs import ExperimentFacts, PageFacts, RunFacts, SettingFacts, StudyFacts
 
 if TYPE_CHECKING:
@@ -48,6 +49,15 @@ def study_facts(study: StudyPlan) -> StudyFacts:
         "headline": None
         if headline is None
         else {"model": headline.model, "setting": headline.name, "protocol": headline.protocol},
+        "search": None
+        if study.search is None
+        else {
+            "model": study.search.model,
+            "setting": SEARCHED,
+            "default": resolver.resolve(study.search.model, {}).name,
+            "protocol": study.search.setting.protocol,
+            "metric": study.search.settings.metric,
+        },
         "seed": settings.folds.seed,
     }
 
@@ -100,6 +110,7 @@ def _setting_facts(study: StudyPlan, setting: Setting) -> SettingFacts:
             **slices.segments.model_dump(),
             **first.training_values,
             **first.options,
+            **dict.fromkeys(study.search.settings.space if setting.is_searched and study.search else (), "searched"),
             "input": first.input,
             "protocol": protocol.name,
             "classes": len(protocol.classes),

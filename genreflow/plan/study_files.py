@@ -18,6 +18,20 @@ def evaluated_files(study: StudyPlan) -> list[str]:
     return run_files(study, [pattern for pattern in layout.RUN_FILES if not pattern.endswith(MODEL)])
 
 
+def search_files(study: StudyPlan, *patterns: str) -> list[str]:
+    """Return files of a search, one for each fold; none where there is no search."""
+    return (
+        []
+        if study.search is None
+        else [path for fold in study.search.folds for path in study.search.files(fold, *patterns)]
+    )
+
+
+def trial_files(study: StudyPlan) -> list[str]:
+    """Return the files of all trials."""
+    return [] if study.search is None else [path for fold in study.search.folds for path in study.search.trials(fold)]
+
+
 def trained_run(study: StudyPlan, run: RunId) -> dict[str, str]:
     """Return the files of a run that is examined by itself, and those that it was trained with."""
     job = study.job(run.model_setting)
@@ -78,10 +92,19 @@ def logs_of(study: StudyPlan) -> dict[str, list[str]]:
             *(path for run in study.runs for path in files_of_run(study, run, [LOG["train_run"]])),
             *(LOG["train_folds"].format(**own, model_setting=setting) for setting in settings),
         ],
+        **_search_logs(study),
         "inspect": filled(inspections, **own),
         "evaluate": [LOG["evaluate_study"].format(**own)],
         "draw figures": [LOG["draw_figure"].format(**own, figure=figure) for figure in study.figures],
     }
+
+
+def _search_logs(study: StudyPlan) -> dict[str, list[str]]:
+    if study.search is None:
+        return {}
+    trials = [LOG["run_trial"].replace("{trial}", name) for name in study.search.trial_names]
+    patterns = [LOG["assign_inner_folds"], *trials, LOG["choose_setting"]]
+    return {"search": search_files(study, *patterns)}
 
 
 def files_of_run(study: StudyPlan, run: RunId, patterns: Sequence[str]) -> list[str]:

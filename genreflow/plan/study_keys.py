@@ -13,6 +13,7 @@ from genreflow.models import registry
 from genreflow.plan.stages import key, network_code, page_code, versions
 
 if TYPE_CHECKING:
+    from genreflow.plan.search import SearchPlan
     from genreflow.plan.settings import Setting
     from genreflow.plan.studies import StudyPlan
 
@@ -42,10 +43,12 @@ class StudyKeys:
     def run(self, model: str, setting: str) -> str:
         """Key of the runs of a model in a setting; fold and repeat are in their paths."""
         if (model, setting) not in self._runs:
-            self._runs[model, setting] = self._run(self.study.resolver.of(model, setting))
+            given = self.study.resolver.of(model, setting)
+            self._runs[model, setting] = self.best if given.is_searched else self.trained(given)
         return self._runs[model, setting]
 
-    def _run(self, setting: Setting) -> str:
+    def trained(self, setting: Setting) -> str:
+        """Key of the runs of a setting with its own values."""
         entry = registry.describe(self.study.resolver.network(setting.model))
         stages = ["layers", "fitting" if entry.is_estimator else "training"]
         if not entry.is_estimator and any(getattr(setting.training, name) for name in AUGMENTATIONS):
@@ -58,6 +61,30 @@ class StudyKeys:
             values, self.study.settings.inputs[setting.input].standardize,
             self.study.input_of(setting).index_key, self.folds(setting.protocol),
         )  # fmt: skip
+
+    @property
+    def inner_folds(self) -> str:
+        """Key of the inner folds of a search, of any fold."""
+        search = self._search
+        return key(versions("folds"), self.folds(search.setting.protocol), search.inner)
+
+    @cached_property
+    def trials(self) -> str:
+        """Key of the trials of a search; the number of a trial, and its fold, are in its path."""
+        search = self._search
+        space = list(map(vars, search.space))
+        given = search.settings.model_dump(include={"metric", "parallel", "prune", "seed"})
+        return key(versions("search"), self.trained(search.setting), self.inner_folds, space, given)
+
+    @cached_property
+    def best(self) -> str:
+        """Key of the values that a search finds, and of the runs with them."""
+        return key(self.trials, self._search.settings.trials)
+
+    @property
+    def _search(self) -> SearchPlan:
+        assert self.study.search is not None
+        return self.study.search
 
     @cached_property
     def filters(self) -> str:

@@ -43,6 +43,14 @@ LEAKAGE = f"{PROTOCOL}/leakage"
 BANDWIDTH = f"{PROTOCOL}/bandwidth.parquet"
 RUN_FOLDER = f"{STUDY}/runs/{{model_setting}}/{FOLD_PREFIX}{{fold}}"
 RUN_FILES = tuple(f"{RUN_FOLDER}/{name}" for name in (RUN, MODEL, HISTORY, PREDICTIONS))
+# The setting that a search has found; its values differ from fold to fold.
+SEARCHED = "search"
+SEARCH = f"{STUDY}/search/{{model}}/{FOLD_PREFIX}{{fold}}"
+INNER_FOLDS = f"{SEARCH}/folds.parquet"
+TRIAL = f"{SEARCH}/trials/{{trial}}.json"
+TRIALS = f"{SEARCH}/trials.parquet"
+BEST = f"{SEARCH}/best.json"
+JOURNAL = f"{SEARCH}/optuna.log"
 FILTERS = f"{STUDY}/inspection/filters.parquet"
 SNIPPETS = f"{STUDY}/inspection/snippets-{{snippets}}"
 MAP = f"{STUDY}/inspection/map.parquet"
@@ -69,6 +77,9 @@ LOG = {
     "audit_leakage": f"{LOGS}/{{study}}/audit_leakage/{{protocol}}.log",
     "train_run": f"{LOGS}/{{study}}/train_run/{{model_setting}}/{FOLD_PREFIX}{{fold}}.log",
     "train_folds": f"{LOGS}/{{study}}/train_run/{{model_setting}}/folds.log",
+    "assign_inner_folds": f"{LOGS}/{{study}}/search/{{model}}/{FOLD_PREFIX}{{fold}}/folds.log",
+    "run_trial": f"{LOGS}/{{study}}/search/{{model}}/{FOLD_PREFIX}{{fold}}/trial-{{trial}}.log",
+    "choose_setting": f"{LOGS}/{{study}}/search/{{model}}/{FOLD_PREFIX}{{fold}}/best.log",
     "visualize_filters": f"{LOGS}/{{study}}/visualize_filters.log",
     "predict_snippets": f"{LOGS}/{{study}}/predict_snippets/{{snippets}}.log",
     "describe_dataset": f"{LOGS}/{{study}}/describe_dataset.log",
@@ -94,6 +105,8 @@ WILDCARDS = {
     "protocol": NAME,
     "fold": FOLD,
     "model_setting": f"{NAME}/[^/]+",
+    "model": NAME,
+    "trial": "[0-9]{4}",
     "figure": NAME,
     "snippets": NAME,
 }
@@ -119,7 +132,8 @@ _RANKS = {
     "quarantine.parquet": 5,
     "folds.parquet": 5,
     "protocols": 6,
-    "runs": 6,
+    "search": 6,
+    "runs": 7,
 }
 _FOLD_FOLDER = re.compile(rf"{FOLD_PREFIX}(?:([0-9]+)(?:r([0-9]+))?|(final))")
 

@@ -5,13 +5,14 @@ Every value in them is settled; no layer below the plan adds a default.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NotRequired, Self, TypedDict
+from typing import Any, Literal, NotRequired, Self, TypedDict
 
 from pydantic import TypeAdapter
 
 from genreflow.config.audio import AudioSettings
 from genreflow.config.folds import FoldSettings
 from genreflow.config.inputs import InputSettings
+from genreflow.config.search import Metric
 from genreflow.config.training import TrainingSettings
 
 
@@ -84,6 +85,56 @@ class TrainingSpec(_Spec):
     pretrained: PretrainedSpec | None = None
 
 
+@dataclass(frozen=True)
+class Dimension:
+    """A setting that a search varies.
+
+    Attributes
+    ----------
+    name, section
+        The setting, and the part of a specification it is in: ``options`` or ``training``.
+    values
+        Its values; None for a range.
+    low, high, log, is_whole
+        A range: its ends, whether the logarithm is drawn, and whether numbers are whole.
+    """
+
+    name: str
+    section: Literal["options", "training"]
+    values: list[str | int | float | bool] | None = None
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    is_whole: bool = False
+
+
+@dataclass(frozen=True)
+class SearchSpec(_Spec):
+    """A search for the settings of a model on one fold.
+
+    Attributes
+    ----------
+    training
+        The model with the study's own settings.
+    space
+        What is varied.
+    metric, prune, seed
+        See `genreflow.config.search.SearchSettings`.
+    parallel
+        Trial t follows from the trials before t - parallel + 1, whichever others are finished.
+    inner
+        How the training tracks of the fold are divided.
+    """
+
+    training: TrainingSpec
+    space: list[Dimension]
+    metric: Metric
+    parallel: int
+    prune: bool
+    seed: int
+    inner: FoldSettings
+
+
 class ProtocolFacts(TypedDict):
     """A protocol as tables, figures and pages need it; the title is read by the page alone."""
 
@@ -135,6 +186,16 @@ class ExperimentFacts(TypedDict):
     values: list[tuple[str, str, str]]
 
 
+class SearchFacts(TypedDict):
+    """A search: its model, its setting, that with the study's own values, its protocol, and what was to be best."""
+
+    model: str
+    setting: str
+    default: str
+    protocol: str
+    metric: str
+
+
 class HeadlineFacts(TypedDict):
     """The setting that the report is about."""
 
@@ -156,6 +217,7 @@ class StudyFacts(TypedDict):
     settings: list[SettingFacts]
     experiments: dict[str, ExperimentFacts]
     headline: HeadlineFacts | None
+    search: SearchFacts | None
     seed: int
 
 

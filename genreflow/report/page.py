@@ -181,6 +181,8 @@ class Study:
         Audits of the folds of all protocols.
     experiment_pictures, compared
         Figures of each experiment, and a frame with a row per setting and a column per option of it.
+    search
+        Sentences on a search for settings.
     confusion_browser, label_issues, library, titles
         Confusion matrix with its tracks, label issues, map of the library, and titles of all tracks by id.
     identity
@@ -209,6 +211,7 @@ class Study:
     label_issues: Introduced | None = None
     library: Introduced | None = None
     titles: Mapping[str, str] = field(default_factory=dict)
+    search: Sequence[str] = ()
     slices: Sequence[Picture] = ()
     architecture: Sequence[Picture] = ()
     methods: Sequence[str] = ()
@@ -341,6 +344,7 @@ def _sections(study: Study) -> Iterator[_Section]:
         ("analysis", "Dataset analysis", _figures(study.analysis)),
         ("results", "Results", _results(study)),
         ("experiments", "Experiments", _experiments(study)),
+        ("search", "Search for settings", [Text(sentence) for sentence in study.search]),
         ("calibration", "Calibration", _figures(study.calibration)),
         ("confusion", "Confusion", _confusion(study)),
         ("holdout", "Holdout", _holdout(study)),

@@ -8,7 +8,7 @@ import pandas as pd
 
 from genreflow.config.pipeline import ReportSettings
 from genreflow.datasets.index import facts_of, read_index
-from genreflow.evaluation import cost
+from genreflow.evaluation import cost, search
 from genreflow.evaluation.headline import read_headline
 from genreflow.evaluation.runs import Run
 from genreflow.evaluation.study import TABLES, read_runs
@@ -79,7 +79,7 @@ def study_page(
     refused = read_frame(quarantine, "quarantine")
     facts = _run_facts(study, folder)
     runs, final = _headline_runs(study, folder)
-    times = cost.cost_table(logs, frames["runs"])
+    times = cost.cost_table(logs, frames["runs"], frames["trials"])
     holdout = None
     if holdout_text:
         browser = confusion_browser(final, _BY_FINAL) if final else None
@@ -114,6 +114,7 @@ def study_page(
         label_issues=Introduced(frames["label_issues"], issues_text),
         library=Introduced(read_frame(library, "map"), read_header(library, "map").facts["sentences"]),
         titles=_titles(study),
+        search=search.sentences(frames["search"]),
         slices=sections.get("Network inputs", []),
         architecture=sections.get("Architecture", []),
         methods=methods(study, facts),

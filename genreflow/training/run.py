@@ -3,8 +3,9 @@
 import os
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +98,7 @@ def run_fold(
     before = 0.0 if since is None else time.time() - since
     folder, training = Path(folder), spec.training
     torch.set_num_threads(choose_threads(threads))
-    is_estimator = registry.describe(spec.network).is_estimator
-    torch_device = choose_device("cpu" if is_estimator else device)
-    precision = choose_precision("float32" if is_estimator else training.precision, torch_device)
+    torch_device, precision = device_and_precision(spec, device)
 
     tracks, classes = fold_tracks(folds, index, fold)
     listed = tracks.drop(columns=["role", "slice"], errors="ignore").drop_duplicates("track_id")
@@ -108,34 +107,14 @@ def run_fold(
     tested = HOLDOUT if fold == FINAL else TEST
     sets = {role: slices.select(tracks[tracks["role"] == role]) for role in (TRAIN, VALIDATION, tested)}
     train_set, validation_set, _ = sets.values()
-    shape = train_set.shape if training.crop is None else (*train_set.shape[:-1], training.crop)
     checkpoints = Checkpoints(folder, key)
     loaded = time.perf_counter()
 
-    with torch.random.fork_rng(devices=[torch_device] if torch_device.type == "cuda" else []):
-        torch.manual_seed(training.seed)
-        core = registry.build(spec.network, len(classes), input_shape=shape, **spec.options)
-        network = standardized(core, shape, spec.input.standardize)
-        source, fine_tuning = None, None
-        if spec.pretrained is not None:
-            source, fine_tuning = _start_from(spec, network, shape, classes)
-        elif isinstance(network, Standardized):
-            network.fit(train_set.arrays, train_set.rows, as_fed)
-        built = time.perf_counter()
-        if is_estimator:
-            groups = read_frame(folds, "folds", ["track_id", "group"]).drop_duplicates("track_id")
-            trained = fit(
-                network, train_set, seed=training.seed, threads=torch.get_num_threads(),
-                groups=groups.set_index("track_id")["group"],
-            )  # fmt: skip
-        else:
-            trained = _train(
-                network, train_set, validation_set if len(validation_set) else None, training,
-                device=torch_device, precision=precision, front_end=spec.input.front_end, fine_tuning=fine_tuning,
-                checkpoints=checkpoints, targets=progress or ProgressTargets(),
-            )  # fmt: skip
-    if fine_tuning is not None:
-        fine_tuning.release()
+    fitted = fit_model(
+        spec, train_set, validation_set, groups=groups_of(folds), device=torch_device, precision=precision,
+        checkpoints=checkpoints, targets=progress or ProgressTargets(),
+    )  # fmt: skip
+    network, trained = fitted.network, fitted.trained
     finished = time.perf_counter()
     predictions = [
         prediction_table(part, role, _probabilities(network, part, training, torch_device))
@@ -158,12 +137,12 @@ def run_fold(
         "model": spec.network,
         "options": dict(spec.options),
         "training": training.model_dump(mode="json"),
-        "init": _init_facts(source, fine_tuning),
+        "init": fitted.init,
         "input": spec.input.model_dump(mode="json"),
         "audio": spec.audio.model_dump(mode="json"),
         "classes": list(classes),
         "tags": slices.is_tagged,
-        "input_shape": list(shape),
+        "input_shape": list(fitted.shape),
         "status": trained.status,
         "epochs": len(trained.history),
         "kept_epoch": trained.kept_epoch,
@@ -172,16 +151,16 @@ def run_fold(
         "parts": trained.parts,
         "steps": int(trained.history["steps"].sum()),
         "parameters": trainable_parameters(network),
-        "layers": layers(core, shape),
+        "layers": layers(fitted.core, fitted.shape),
         "device": torch.cuda.get_device_name(torch_device) if torch_device.type == "cuda" else torch_device.type,
         "precision": str(precision).removeprefix("torch."),
         "threads": torch.get_num_threads(),
         "dataset": _dataset_facts(tracks, sets),
-        "training_profile": _training_profile(tracks, folds, train_set, spec.input, source),
+        "training_profile": _training_profile(tracks, folds, train_set, spec.input, fitted.source),
         "seconds": {
-            "start_to_first_step": before + built - begin + trained.first_step_seconds,
+            "start_to_first_step": before + fitted.built - begin + trained.first_step_seconds,
             "load": loaded - begin,
-            "train": finished - built,
+            "train": finished - fitted.built,
             "predict": predicted - finished,
             "total": time.perf_counter() - begin,
         },
@@ -196,6 +175,87 @@ def run_fold(
     facts = write_run(folder, facts)
     checkpoints.clear()
     return facts
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained or fitted model.
+
+    Attributes
+    ----------
+    network, core
+        The network with its standardization, if any, and without.
+    shape
+        Shape of its input.
+    trained
+        How the training went.
+    built
+        When it was built, by `time.perf_counter`.
+    source, init
+        The network that its training started from, and what a run records of that; None for random weights.
+    """
+
+    network: nn.Module
+    core: nn.Module
+    shape: tuple[int, ...]
+    trained: Trained
+    built: float
+    source: Pretrained | None
+    init: dict[str, Any] | None
+
+
+def device_and_precision(spec: TrainingSpec, device: str) -> tuple[torch.device, torch.dtype]:
+    """Return where a model is trained, and in what precision; estimators on the CPU in float32."""
+    is_estimator = registry.describe(spec.network).is_estimator
+    chosen = choose_device("cpu" if is_estimator else device)
+    return chosen, choose_precision("float32" if is_estimator else spec.training.precision, chosen)
+
+
+def fit_model(
+    spec: TrainingSpec,
+    train_set: SliceSet,
+    validation_set: SliceSet,
+    *,
+    groups: pd.Series,
+    device: torch.device,
+    precision: torch.dtype,
+    targets: ProgressTargets,
+    checkpoints: Checkpoints | None = None,
+    callbacks: Callable[[nn.Module], Sequence[Callback]] = lambda _: (),
+) -> Fitted:
+    """Build a model and train it, or fit it, to slices; the random state of the caller stays as it is.
+
+    Parameters
+    ----------
+    groups
+        Group of each track, by track id (`groups_of`).
+    callbacks
+        Returns what else is called after each epoch of a network, given the network.
+    """
+    training, classes = spec.training, train_set.classes
+    shape = train_set.shape if training.crop is None else (*train_set.shape[:-1], training.crop)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(training.seed)
+        core = registry.build(spec.network, len(classes), input_shape=shape, **spec.options)
+        network = standardized(core, shape, spec.input.standardize)
+        source, fine_tuning = None, None
+        if spec.pretrained is not None:
+            source, fine_tuning = _start_from(spec, network, shape, classes)
+        elif isinstance(network, Standardized):
+            network.fit(train_set.arrays, train_set.rows, as_fed)
+        built = time.perf_counter()
+        if registry.describe(spec.network).is_estimator:
+            threads = torch.get_num_threads()
+            trained = fit(network, train_set, seed=training.seed, threads=threads, groups=groups)
+        else:
+            trained = _train(
+                network, train_set, validation_set if len(validation_set) else None, training,
+                device=device, precision=precision, front_end=spec.input.front_end, fine_tuning=fine_tuning,
+                checkpoints=checkpoints, targets=targets, others=callbacks(network),
+            )  # fmt: skip
+    if fine_tuning is not None:
+        fine_tuning.release()
+    return Fitted(network, core, shape, trained, built, source, _init_facts(source, fine_tuning))
 
 
 def _start_from(
@@ -229,6 +289,7 @@ def _train(
     training: TrainingSettings,
     *,
     targets: ProgressTargets,
+    others: Sequence[Callback] = (),
     **arguments: Any,
 ) -> Trained:
     """Train a network and report its progress, until the training ends or SIGTERM arrives."""
@@ -238,7 +299,7 @@ def _train(
         training.epochs, steps, file=targets.file, terminal=targets.terminal, name=targets.name, monitor=monitor
     )
     with progress, ExitStack() as stack:
-        callbacks: list[Callback] = [progress]
+        callbacks: list[Callback] = [progress, *others]
         if targets.tensorboard is not None:
             callbacks.append(stack.enter_context(TensorBoard(targets.tensorboard)))
         should_stop = stack.enter_context(catch_sigterm())
@@ -299,6 +360,12 @@ def fold_tracks(folds: str | os.PathLike, index: str | os.PathLike, fold: str) -
         classes = set(facts["classes"])
         joined["tags"] = [[tag for tag in tags if tag in classes] for tags in joined["tags"]]
     return joined, tuple(facts["classes"])
+
+
+def groups_of(folds: str | os.PathLike) -> pd.Series:
+    """Return the group of each track of a fold table, by track id."""
+    rows = read_frame(folds, "folds", ["track_id", "group"]).drop_duplicates("track_id")
+    return rows.set_index("track_id")["group"]
 
 
 def prediction_table(data: SliceSet, role: str, probabilities: np.ndarray) -> pd.DataFrame:

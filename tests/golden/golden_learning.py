@@ -8,17 +8,21 @@ from small_study import Study
 from torch import nn
 
 from genreflow.audio.vorbis import write_ogg
+from genreflow.config.folds import FoldSettings
 from genreflow.config.inputs import InputSettings, LogMel, Waveform
 from genreflow.config.training import TrainingSettings
 from genreflow.features.front_end import AUGMENTATIONS
 from genreflow.models import registry
 from genreflow.models.summary import trainable_parameters
 from genreflow.plan.stages import network_code, version
-from genreflow.store.parquet import read_frame
+from genreflow.project.specs import Dimension, SearchSpec
+from genreflow.store.parquet import Header, read_frame, write_table
 from genreflow.training.augment import Augment
 from genreflow.training.filter_visualization import maximize_activations
 from genreflow.training.run import run_fold
+from genreflow.training.search import inner_folds, run_trial
 from genreflow.training.snippet_predictions import random_segments
+from genreflow.training.trials import choose
 
 NETWORKS = [name for name, entry in registry.MODELS.items() if not entry.is_estimator]
 ESTIMATORS = [name for name, entry in registry.MODELS.items() if entry.is_estimator]
@@ -102,6 +106,29 @@ for _name in ESTIMATORS:
     golden("fitting", name=f"fitting-{_name}", version=f"{version('fitting')}; layers {code_of(_name)}", atol=5e-3)(
         lambda folder, name=_name: _run(folder, name, (25,), NUMBERS, {})
     )
+
+
+@golden("search", rtol=1e-2, atol=1e-2)
+def of_search(folder):
+    study = Study(folder, (25,))
+    spec = study.arguments("logistic_regression", "run", input=NUMBERS, training=TrainingSettings())["spec"]
+    space = [Dimension("C", "options", None, 1e-3, 10.0, True)]
+    search = SearchSpec(spec, space, "log_loss", parallel=2, prune=True, seed=1, inner=FoldSettings(count=2, seed=1))
+    table, facts = inner_folds(study.folds, study.index, "1", search)
+    write_table(folder / "inner.parquet", table, Header("folds", facts=facts))
+    trials = [
+        run_trial(
+            search, number, fold="1", key="", path=folder / f"{number:04}.json", shards=study.shards,
+            index=study.index, folds=folder / "inner.parquet", threads=1,
+        )
+        for number in range(12)
+    ]  # fmt: skip
+    return {
+        "values": [trial["values"]["C"] for trial in trials],
+        "steps": [value for trial in trials for _, value in trial["steps"]],
+        "status": [trial["status"] for trial in trials],
+        "best": [choose(search, trials)["number"]],
+    }
 
 
 # ---- augmentation, filters, snippets --------------------------------------------------------------------------------

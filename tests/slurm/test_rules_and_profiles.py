@@ -17,7 +17,15 @@ from snakemake_executor_plugin_slurm.partitions import read_partition_file
 PROFILES = HOME / "profiles"
 REMOTE = ["slurm", "cluster-generic", "kubernetes"]
 # What runs where snakemake does: seconds of work on tables with a row for each track.
-LOCAL = {"index_dataset", "list_quarantine", "assign_folds", "audit_leakage", "write_overview"}
+LOCAL = {
+    "index_dataset",
+    "list_quarantine",
+    "assign_folds",
+    "audit_leakage",
+    "write_overview",
+    "assign_inner_folds",
+    "choose_setting",
+}
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +45,8 @@ def profile(name: str) -> dict:
 
 
 def test_every_rule_says_what_it_needs(rules):
-    assert (
-        len(rules) == len(list((HOME / "workflow/scripts").glob("*.py"))) + 2
-    )  # packed trainings share a script, and embeddings that of slices
+    # Rules that train share a script, and embeddings that of slices.
+    assert len(rules) == len(list((HOME / "workflow/scripts").glob("*.py"))) + 3
     assert [name for name, rule in rules.items() if rule["threads"] is None] == []
     needed = {"mem_mb", "runtime", "gpu"}
     assert {name: needed - set(rule["resources"]) for name, rule in rules.items()} == {name: set() for name in rules}

@@ -85,6 +85,10 @@ def job_of(wildcards):
     return study_of(wildcards).job(wildcards.model_setting)
 
 
+def search_of(wildcards):
+    return study_of(wildcards).search
+
+
 def figure_of(wildcards):
     return study_of(wildcards).figures[wildcards.figure]
 

@@ -22,6 +22,9 @@ rule evaluate_study:
             dataset=study_of(wildcards).main_input.dataset.name
         ),
         published=lambda wildcards: list(study_of(wildcards).published),
+        trials=lambda wildcards: study_files.search_files(
+            study_of(wildcards), layout.TRIALS
+        ),
     output:
         csv=[in_report(table) for table in TABLES.values()],
         parquet=[f"{layout.TABLES}/{table}.parquet" for table in TABLES],

@@ -22,6 +22,7 @@ rule train_run:
         LOG["train_run"].replace(".log", ".benchmark.tsv")
     wildcard_constraints:
         fold="final" if PACKED else layout.FOLD,
+        model_setting=f"{layout.WILDCARDS['protocol']}/(?!{layout.SEARCHED}/)[^/]+",
     conda:
         "../../envs/train.yaml"
     threads: PLAN.settings.limits.train_threads

@@ -5,6 +5,7 @@ import pandas as pd
 from genreflow.datasets.duplicates import PAIRS
 from genreflow.datasets.index import facts_of, read_index
 from genreflow.evaluation.headline import write_headline
+from genreflow.evaluation.search import read_trials
 from genreflow.evaluation.study import StudyResults, read_folds, read_published, read_runs, study_tables
 from genreflow.job import job
 from genreflow.project.layout import STUDY
@@ -23,6 +24,7 @@ with job(snakemake.log[0]):
         facts_of(snakemake.input.index)["ignored"],
         read_published(snakemake.input.get("published", []), study["published"]),
         read_frame(snakemake.input.duplicates, PAIRS),
+        read_trials(snakemake.input.get("trials", [])),
     )
     tables, headline = study_tables(results)
     for csv, parquet in zip(output.csv, output.parquet, strict=True):

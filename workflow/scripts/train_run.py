@@ -7,10 +7,14 @@ from genreflow.datasets.index import shard_files
 from genreflow.job import job
 from genreflow.project.specs import TrainingSpec
 from genreflow.training.multi_fold import train_folds
+from genreflow.training.trials import found_setting
 
 with job(snakemake.log[0]) as info:
+    spec = TrainingSpec.from_json(snakemake.params.spec)
+    if best := snakemake.input.get("best"):  # found by a search
+        spec = found_setting(spec, best, snakemake.params.key)
     runs = train_folds(
-        TrainingSpec.from_json(snakemake.params.spec),
+        spec,
         [Path(path).parent for path in snakemake.output if path.endswith("run.json")],
         key=snakemake.params.key,
         shards=shard_files(snakemake.input.index),
