@@ -113,6 +113,25 @@ def test_the_map_tells_what_is_pointed_at_and_plays_it(written, visit):
     assert output.inner_text().startswith("name 0: name 0")
 
 
+def test_the_map_and_the_player_list_what_sounds_alike(written, visit):
+    page = visit(written["tame"])
+    page.locator("canvas.points").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowUp")
+    listed = page.locator(".map .near li")
+    assert listed.count() == 2
+    assert listed.first.inner_text().startswith("name 3") and "similarity 90 %" in listed.first.inner_text()
+    listed.first.locator("button.play").click()
+    page.wait_for_function("() => document.getElementById('audio').currentTime > 0")
+    page.locator("#near summary").click()
+    assert page.locator("#near li").first.inner_text().startswith("name 4")
+    hostile = visit(written["hostile"])
+    hostile.locator("canvas.points").focus()
+    hostile.keyboard.press("ArrowRight")
+    hostile.keyboard.press("ArrowUp")
+    assert hostile.locator(".map .near li").count() == 2
+
+
 def test_without_scripts_all_is_there_but_lists_excerpts_and_map(written, browser):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

@@ -36,6 +36,8 @@ def study(names: list[str]) -> page.Study:
     )
     browser = confusion_browser(names, ids)
     places = {f"{method}_{axis}": [float(i) for i in range(len(ids))] for method in ("pca", "tsne") for axis in "xy"}
+    near = {f"near_{rank}": ids[rank:] + ids[:rank] for rank in (1, 2)}
+    near |= {f"similarity_{rank}": 1.0 - rank / 10 for rank in (1, 2)}
     label_issues = tracks[["track_id", "title"]].assign(
         kind="label", label=one, suggested=two, score=0.9, other_title=names, reason=names
     )
@@ -89,7 +91,9 @@ def study(names: list[str]) -> page.Study:
         confusion_browser=browser,
         holdout=page.Holdout(names, [picture], confusion_browser(names, ids[:3])),
         label_issues=page.Introduced(label_issues, names),
-        library=page.Introduced(pd.DataFrame({"track_id": ids, "title": names, "label": names, **places}), names),
+        library=page.Introduced(
+            pd.DataFrame({"track_id": ids, "title": names, "label": names, **places, **near}), names
+        ),
         titles=dict(zip(ids, names, strict=True)),
         slices=[picture],
         architecture=[picture],
