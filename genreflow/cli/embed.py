@@ -8,6 +8,7 @@ from genreflow.cli.console import info, print_result, progress, quoted
 from genreflow.cli.exits import Exit
 from genreflow.cli.path_checks import check_existence, check_output
 from genreflow.errors import Gathering
+from genreflow.store.text import count
 
 _DESCRIPTION = """\
 Compute the embeddings of audio files and write them to a Parquet table: file, sha256 (of the file), segment, start_s,
@@ -79,9 +80,9 @@ def run(options: argparse.Namespace) -> int:
         print_result("No file could be used; nothing was written.")
         return Exit.INPUT
     result.write(options.out)
-    facts, unit = result.facts, "segments" if options.per == "segment" else "tracks"
+    facts = result.facts
     print_result(
-        f"{len(result.rows):,} {unit}, {facts['width']:,} values each, {facts['layer']} of {facts['title']}: "
-        f"{quoted(options.out)}."
+        f"{count(len(result.rows), options.per)}, {facts['width']:,} values each, {facts['layer']} of "
+        f"{facts['title']}: {quoted(options.out)}."
     )
     return Exit.OK

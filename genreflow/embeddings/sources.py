@@ -8,6 +8,8 @@ import os
 import shutil
 from collections.abc import Mapping
 from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +106,7 @@ def facts_of(model: str, layer: Layer) -> EmbeddingNetwork:
     columns = tuple(map(sanitize_name, facts["classes"])) if layer == "output" else ()
     sha256 = facts[FILES].get(MODEL, "")
     return EmbeddingNetwork(
-        title=model if _public(model) else facts["model"],
+        title=model if model in _public_names() else facts["model"],
         sha256=sha256,
         content=digest(sha256, _content(facts), length=32),
         sample_rate=given.front_end.sample_rate,
@@ -187,14 +189,15 @@ def _tensor_shapes(path: Path) -> dict[str, list[int]]:
 
 
 def _public(model: str) -> Path | None:
-    """Return the folder of public weights; None if there is no such name."""
-    return _PUBLIC.get(model)
+    """Return the folder of public weights; None if there is no such name, UserError if they are absent."""
+    return _weights().find(model) if model in _public_names() else None
 
 
 def _public_names() -> list[str]:
     """Return the names of all public weights."""
-    return list(_PUBLIC)
+    return _weights().names() if find_spec("genreflow.weights") else []
 
 
-# Name -> folder of public weights.
-_PUBLIC: dict[str, Path] = {}
+def _weights() -> Any:
+    """Return the public weights of this release; not every release has any."""
+    return import_module("genreflow.weights")
