@@ -22,7 +22,7 @@ def summary(array: np.ndarray, front_end: FrontEnd) -> np.ndarray:
     axes = front_end.settings.axes
     if axes == ("time",):
         # Below 8 kHz the bands are not where their names say, which is the same for all tracks.
-        spectrum = LogMel(sample_rate=max(8_000, front_end.sample_rate))
+        spectrum = LogMel(sample_rate=max(8_000, front_end.sample_rate), n_fft=2_048, hop=882)
         array = np.stack([log_mel(samples, spectrum) for samples in array])
     time = (0, 2) if "time" in axes else 0
     if "quantity" not in axes and array.shape[1] > _BANDS:

@@ -1,5 +1,6 @@
 """Settings of inputs: a front-end (samples to arrays) and a segmentation (where to cut)."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
@@ -42,11 +43,16 @@ class _Framed(_FrontEnd):
         return self
 
 
+# Window and step of a log-mel spectrogram that nothing is said of, s.
+_WINDOW_S, _STEP_S = 0.093, 0.02
+
+
 class LogMel(_Framed):
     """Log-mel spectrogram with centered frames, as librosa's, or with `mel: htk` and `padding: reflect` torchaudio's.
 
-    The defaults are the reading of the psytrance study's text (128 frames of 20 ms = 2.56 s). Its code differs
-    in four values: ``hop: 512, fmax: 12000, decibels: double_log, scale: frame_minmax``.
+    The defaults are the reading of the psytrance study's text (128 frames of 20 ms = 2.56 s), but for a window of twice
+    the length. Its code differs in four more values: ``hop: 512, fmax: 12000, decibels: double_log, scale:
+    frame_minmax``.
     """
 
     module = "features.mel"
@@ -54,12 +60,18 @@ class LogMel(_Framed):
 
     kind: Literal["logmel"] = "logmel"
     sample_rate: int = Field(44_100, ge=8_000, le=48_000, description="Rate of the audio it reads, Hz.")
-    n_fft: int = Field(2_048, ge=64, le=65_536, description="FFT and Hann window length, samples.")
+    n_fft: int = Field(
+        4_096,
+        ge=64,
+        le=65_536,
+        description="FFT and Hann window length, samples; if not given, the power of two nearest to 93 ms: 4096 at "
+        "44,100 Hz, 2048 at 22,050 Hz. The psytrance study's is 2048.",
+    )
     hop: int = Field(
         882,
         ge=1,
-        description="Step between frames, samples: 882 for 20 ms at 44,100 Hz; 512 in the code of the psytrance study "
-        "and at 22,050 Hz (western8, genre_mood); 256 at 16,000 Hz (tagging).",
+        description="Step between frames, samples; if not given, 20 ms: 882 at 44,100 Hz. 512 in the code of the "
+        "psytrance study and at 22,050 Hz (western8, genre_mood); 256 at 16,000 Hz (tagging).",
     )
     n_mels: int = Field(128, ge=8, le=512, description="Mel bands.")
     fmin: float = Field(0.0, ge=0, description="Lowest frequency, Hz.")
@@ -90,6 +102,14 @@ class LogMel(_Framed):
     scale: Literal["none", "frame_minmax"] = Field(
         "none", description="frame_minmax: each frame scaled to 0..1 over its bands, as the psytrance study's code did."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _frames_follow_the_rate(cls, values: Any) -> Any:
+        rate = values.get("sample_rate", 44_100) if isinstance(values, Mapping) else None
+        if type(rate) is not int or rate < 8_000:  # which is refused
+            return values
+        return {"n_fft": 2 ** round(math.log2(_WINDOW_S * rate)), "hop": round(_STEP_S * rate), **values}
 
     @model_validator(mode="before")
     @classmethod
@@ -412,20 +432,15 @@ class Chunks(_InSeconds):
     count: int = Field(16, ge=1, le=10_000, description="Segments a track, i (n - length) / count from its beginning.")
 
 
-FrontEndSettings = LogMel | Stft | Waveform | MusicMaps | Descriptors | Embedding
+_SingleFrontEnd = LogMel | Stft | Waveform | MusicMaps | Descriptors | Embedding
 InFrames = Midpoint | Beats | Onsets | AvoidBreaks
 InSeconds = RandomOffset | Sliding | Split | Random | Whole | Chunks
 Segments = InFrames | InSeconds
 
 # Segmentations that look for onsets or beats first.
 INFORMED = ("beats", "onsets")
-FRONT_ENDS = {kind.model_fields["kind"].default: kind for kind in get_args(FrontEndSettings)}
+FRONT_ENDS = {kind.model_fields["kind"].default: kind for kind in get_args(_SingleFrontEnd)}
 SEGMENTS = {kind.model_fields["kind"].default: kind for kind in get_args(Segments)}
-
-
-def read_front_end(values: Mapping[str, Any]) -> FrontEndSettings:
-    """Return the settings of a front-end from the output of their `model_dump`."""
-    return FRONT_ENDS[values["kind"]].model_validate(values)
 
 
 def _of_kind(kinds: Mapping[str, type[Settings]], usual: str) -> BeforeValidator:
@@ -447,10 +462,53 @@ def _of_kind(kinds: Mapping[str, type[Settings]], usual: str) -> BeforeValidator
     return BeforeValidator(read)
 
 
+class Joined(Settings):
+    """Several front-ends of vectors side by side, of which a model's `input: [embedding, descriptors]` consists."""
+
+    module: ClassVar[str] = "features.joined"
+    axes: ClassVar[tuple[Axis, ...]] = ("quantity",)
+
+    kind: Literal["joined"] = "joined"
+    parts: tuple[Annotated[_SingleFrontEnd, _of_kind(FRONT_ENDS, "descriptors")], ...] = Field(
+        min_length=2, strict=False, description="Front-ends of vectors."
+    )
+
+    @property
+    def sample_rate(self) -> int:
+        """The highest of the parts' rates, Hz."""
+        return max(part.sample_rate for part in self.parts)
+
+
+FrontEndSettings = _SingleFrontEnd | Joined
+
+
+def embedding_in(front_end: FrontEndSettings) -> Embedding | None:
+    """Return the embedding that a front-end is, or is joined of; None if there is none."""
+    parts = front_end.parts if isinstance(front_end, Joined) else (front_end,)
+    return next((part for part in parts if isinstance(part, Embedding)), None)
+
+
+def with_embedding(front_end: FrontEndSettings, embedding: Embedding) -> FrontEndSettings:
+    """Return a front-end with other settings of its embedding."""
+    if not isinstance(front_end, Joined):
+        return embedding
+    parts = tuple(embedding if isinstance(part, Embedding) else part for part in front_end.parts)
+    return front_end.model_copy(update={"parts": parts})
+
+
+_READABLE: dict[str, type[Settings]] = {**FRONT_ENDS, "joined": Joined}
+
+
+def read_front_end(values: Mapping[str, Any]) -> FrontEndSettings:
+    """Return the settings of a front-end from the output of their `model_dump`."""
+    read: Any = _READABLE[values["kind"]].model_validate(values)
+    return read
+
+
 class InputSettings(Settings):
     """One named input of a study."""
 
-    front_end: Annotated[FrontEndSettings, _of_kind(FRONT_ENDS, "logmel")] = Field(
+    front_end: Annotated[FrontEndSettings, _of_kind(_READABLE, "logmel")] = Field(
         LogMel(), description=f"Samples to arrays; `kind` is one of {', '.join(FRONT_ENDS)}."
     )
     segments: Annotated[Segments, _of_kind(SEGMENTS, "midpoint")] = Field(
@@ -512,6 +570,30 @@ def _bands_are_there(given: InputSettings) -> str | None:
     if given.standardize == "band" and len(given.front_end.axes) == 1:
         return f"standardize: {given.front_end.kind} has no bands; take global or element"
     return None
+
+
+def joined(inputs: Mapping[str, InputSettings]) -> InputSettings:
+    """Return the input whose vectors are those of several inputs one after the other.
+
+    Raises
+    ------
+    ValueError
+        With a sentence that names the inputs, if these are no vectors, or differ in anything else.
+    """
+    names = list(inputs)
+    if other := [name for name, each in inputs.items() if each.front_end.axes != ("quantity",)]:
+        raise ValueError(
+            f"only vectors can be joined, and {', '.join(other)} gives none; take descriptors or embeddings"
+        )
+    for setting in ("segments", "peak", "standardize"):
+        values = [getattr(each, setting) for each in inputs.values()]
+        if differing := [name for name, value in zip(names, values, strict=True) if value != values[0]]:
+            raise ValueError(f"{differing[0]} has other {setting} than {names[0]}; they must be the same to be joined")
+    embeddings = [name for name, each in inputs.items() if isinstance(each.front_end, Embedding)]
+    if len(embeddings) > 1:
+        raise ValueError(f"one embedding can be joined with descriptors, and {' and '.join(embeddings)} are two")
+    parts = tuple(part for each in inputs.values() for part in getattr(each.front_end, "parts", (each.front_end,)))
+    return next(iter(inputs.values())).model_copy(update={"front_end": Joined(parts=parts)})
 
 
 _CHECKS: tuple[Callable[[InputSettings], str | None], ...] = (

@@ -1,17 +1,18 @@
 """The settings of one study: `studies/<name>.yaml`."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from genreflow.config.base import Settings
 from genreflow.config.folds import FoldSettings
-from genreflow.config.inputs import InputSettings
+from genreflow.config.inputs import InputSettings, joined
 from genreflow.config.search import SearchSettings
 from genreflow.config.training import TrainingSettings
 
 Value = str | int | float | bool
 DEFAULT_PROTOCOL = "standard"
+JOINED = "+"  # between the names of inputs that are joined
 
 
 class Protocol(Settings):
@@ -33,10 +34,20 @@ class ModelSettings(Settings):
     """One model of a study, under a name of its own or that of the network."""
 
     model: str | None = Field(None, description="The network, see below; that of the same name if not given.")
-    input: str | None = Field(None, description="Name of the input it is fed; the study's only one if not given.")
+    input: str | None = Field(
+        None,
+        description="Name of the input it is fed; the study's only one if not given. [a, b], or a+b: the vectors of "
+        "several inputs on the same segments as one.",
+    )
     protocol: str | None = Field(None, description="Name of its protocol; the study's first if not given.")
     options: dict[str, Value] = Field(default_factory=dict, description="Options of the network.")
     training: dict[str, Value] = Field(default_factory=dict, description="Where it differs from `training` below.")
+
+    @field_validator("input", mode="before")
+    @classmethod
+    def _listed_inputs_are_joined(cls, value: Any) -> Any:
+        is_list = isinstance(value, list) and value and all(isinstance(name, str) for name in value)
+        return JOINED.join(value) if is_list else value
 
 
 class Fusion(Settings):
@@ -110,6 +121,17 @@ class StudySettings(Settings):
         "`model` and its varied settings.",
     )
     published: str | None = Field(None, description="Published numbers: resources/published/<name>*.csv.")
+
+    def input_settings(self, name: str) -> InputSettings:
+        """Return an input by its name, or by the names of those that it joins.
+
+        Raises
+        ------
+        ValueError
+            If inputs cannot be joined.
+        """
+        names = name.split(JOINED)
+        return self.inputs[name] if len(names) == 1 else joined({each: self.inputs[each] for each in names})
 
     @property
     def all_protocols(self) -> dict[str, Protocol]:

@@ -6,9 +6,6 @@ from pydantic import Field, field_validator, model_validator
 
 from genreflow.config.base import MAX_SEED, Settings
 
-# A small collection has few batches a pass: 900 slices make 9 of 100, too few updates in 20 epochs to learn from.
-MIN_STEPS_PER_EPOCH = 15
-
 Optimizer = Literal["adam", "adamw", "adadelta", "adamax", "sgd"]
 Schedule = Literal["cosine", "constant", "plateau", "won2020"]
 Sampling = Literal["balanced", "shuffled", "weighted"]
@@ -56,14 +53,21 @@ class TrainingSettings(Settings):
     noise: float = Field(
         0.0, ge=0, le=1, description="Add normal noise, of up to this share of the deviation of a slice."
     )
-    batch: int = Field(100, ge=1, le=1_000_000, description="Slices a step.")
+    batch: int = Field(64, ge=1, le=1_000_000, description="Slices a step.")
     accumulate: int = Field(1, ge=1, le=1_000, description="Parts that a batch is computed in, to save memory.")
     epochs: int = Field(20, ge=1, le=1_000_000, description="Epochs, at most.")
     steps_per_epoch: int | None = Field(
         None,
         ge=1,
         le=1_000_000,
-        description=f"Steps an epoch; if not given, one pass over the slices, but at least {MIN_STEPS_PER_EPOCH}.",
+        description="Steps an epoch; if not given, one pass over the slices, but at least `min_steps_per_epoch`.",
+    )
+    min_steps_per_epoch: int = Field(
+        50,
+        ge=1,
+        le=1_000_000,
+        description="A pass over few slices is too few steps to learn from: 900 make 15 of 64. With 20 epochs there "
+        "are at least 1,000 steps. 15 in the studies.",
     )
     monitor: Literal["accuracy", "loss"] = Field(
         "accuracy",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genreflow.config.inputs import Embedding
+from genreflow.config.inputs import embedding_in
 from genreflow.embeddings.sources import copy_network
 from genreflow.errors import UserError
 from genreflow.export import record
@@ -81,8 +81,8 @@ def export(model: str, folder: str | os.PathLike, *, track: str | None = None) -
         (folder / name).unlink(missing_ok=True)
     if (folder / EMBEDDING).exists():
         shutil.rmtree(folder / EMBEDDING)
-    if isinstance(predictor.input.front_end, Embedding):
-        copy_network(predictor.input.front_end.model, folder / EMBEDDING)
+    if (embedding := embedding_in(predictor.input.front_end)) is not None:
+        copy_network(embedding.model, folder / EMBEDDING)
     with _leveled(predictor, track) as ogg:
         written = write_onnx(folder / ONNX, predictor, ogg)
     study_record = record.read(predictor.bundle.folder)

@@ -37,7 +37,7 @@ _PATCH_S, _MOST_TIMES = 0.32, 32
 _BATCH, _VALUES = 64, 2**21
 _STEPS = 32  # of integrated gradients
 _COLUMNS_DRAWN = 2_000
-_SHOWN = LogMel()
+_SHOWN = LogMel(n_fft=2_048)
 
 
 @dataclass(frozen=True)

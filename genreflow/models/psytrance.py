@@ -23,7 +23,7 @@ from genreflow.models.blocks import (
     dense_head,
     keras_defaults,
 )
-from genreflow.models.entry import Choice, Count, ModelEntry, dropout
+from genreflow.models.entry import Choice, Count, ModelEntry, Number, OrAuto, dropout
 
 _SLICES = {
     "front_end": {"kind": "logmel", "sample_rate": 44_100, "n_fft": 2_048, "hop": 882, "n_mels": 128},
@@ -46,6 +46,10 @@ _CHALLENGE = {
 
 _POOL = Choice("maxmean", ("max", "mean", "maxmean"), "Global pooling after the convolutions.")
 
+_WIDTH = OrAuto(
+    Number(1.0, 0.05, 8, "Share of the published numbers of filters and units; auto: a quarter, half or all of them.")
+)
+
 ENTRIES = (
     ModelEntry(
         name="psytrance_cnn",
@@ -62,9 +66,13 @@ ENTRIES = (
             "orient": Choice(
                 "time", ("time", "mel"), "Axis the kernels slide along: time as in the text, mel as in the code."
             ),
+            "width": _WIDTH,
         },
         source="Trostanovsky (2018), CNN architecture; layers as in its published code",
-        assumptions=("orient: the text's reading is the default, the code's an option",),
+        assumptions=(
+            "orient: the text's reading is the default, the code's an option",
+            "width: the study's is 1; auto is a quarter below 500 training slices and half below 10,000",
+        ),
     ),
     ModelEntry(
         name="gg12",
@@ -76,7 +84,11 @@ ENTRIES = (
         variable_axes={0: 1, 1: 4},
         n_outputs=16,
         parameters=2_186_466,
-        options={"pool": _POOL, "dropout": dropout(0.2, "Share of units dropped before each dense layer.")},
+        options={
+            "pool": _POOL,
+            "dropout": dropout(0.2, "Share of units dropped before each dense layer."),
+            "width": _WIDTH,
+        },
         source="Chumbalov and Pushnyakov, code of a finalist of the WWW 2018 musical genre challenge (CrowdAI)",
         assumptions=(
             "input: the Hann window is periodic, not symmetric, and the window of 3 s is padded with zeros, not with "
@@ -116,22 +128,27 @@ FILTERS = 256
 Pool = Literal["max", "mean", "maxmean"]
 
 
+def scaled(published: int, width: float | str) -> int:
+    """Return a share of a published number of filters or units; all of them where the plan has settled none."""
+    return published if isinstance(width, str) else max(1, round(published * width))
+
+
 class _SkipCNN(nn.Module):
     """Base of the networks with a skip; a subclass adds the `head`."""
 
     joins: ClassVar = {"pool": "conv1"}
     head: nn.Module
 
-    def __init__(self, height: int, last_filters: int, pool: Pool) -> None:
+    def __init__(self, height: int, filters: int, last_filters: int, pool: Pool) -> None:
         super().__init__()
         self.norm = InputNorm()
-        self.conv1 = FullHeightConv(height, FILTERS, KERNEL)
-        self.conv2 = SameConv1d(FILTERS, FILTERS, KERNEL)
-        self.conv3 = SameConv1d(FILTERS, FILTERS, KERNEL)
-        self.conv4 = SameConv1d(FILTERS, FILTERS, KERNEL)
-        self.conv5 = SameConv1d(FILTERS, last_filters, KERNEL)
+        self.conv1 = FullHeightConv(height, filters, KERNEL)
+        self.conv2 = SameConv1d(filters, filters, KERNEL)
+        self.conv3 = SameConv1d(filters, filters, KERNEL)
+        self.conv4 = SameConv1d(filters, filters, KERNEL)
+        self.conv5 = SameConv1d(filters, last_filters, KERNEL)
         self.pool = GlobalPool1d(pool)
-        self.pooled = (FILTERS + last_filters) * (2 if pool == "maxmean" else 1)
+        self.pooled = (filters + last_filters) * (2 if pool == "maxmean" else 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits [batch, n_outputs] of segments [batch, rows, frames]."""
@@ -168,12 +185,14 @@ class PsytranceCNN(_SkipCNN):
         pool: Pool,
         dropout: float,
         orient: Literal["time", "mel"],
+        width: float | str,
     ) -> None:
         n_mels, n_frames = input_shape
-        super().__init__(n_mels if orient == "time" else n_frames, 2 * FILTERS, pool)
+        filters, units = scaled(FILTERS, width), scaled(2_048, width)
+        super().__init__(n_mels if orient == "time" else n_frames, filters, 2 * filters, pool)
         self.orient = orient
         again = [nn.Dropout(dropout)] if pool == "maxmean" else []
-        self.head = nn.Sequential(*again, *dense_head((self.pooled, 2_048, 2_048, n_outputs), dropout))
+        self.head = nn.Sequential(*again, *dense_head((self.pooled, units, units, n_outputs), dropout))
         keras_defaults(self)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -199,9 +218,13 @@ class GG12(_SkipCNN):
     Web Conference 2018, from which the psytrance study takes its network.
     """
 
-    def __init__(self, *, n_outputs: int, input_shape: tuple[int, int], pool: Pool, dropout: float) -> None:
-        super().__init__(input_shape[0], FILTERS, pool)
-        self.head = nn.Sequential(*dense_head((self.pooled, 480, 240, n_outputs), dropout))
+    def __init__(
+        self, *, n_outputs: int, input_shape: tuple[int, int], pool: Pool, dropout: float, width: float | str
+    ) -> None:
+        filters = scaled(FILTERS, width)
+        super().__init__(input_shape[0], filters, filters, pool)
+        units = scaled(480, width), scaled(240, width)
+        self.head = nn.Sequential(*dense_head((self.pooled, *units, n_outputs), dropout))
         keras_defaults(self)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from genreflow.config.audio import AudioSettings
-from genreflow.config.inputs import INFORMED, Embedding, InputSettings
+from genreflow.config.inputs import INFORMED, InputSettings, embedding_in
 from genreflow.config.pipeline import Dataset, Duplicates, PipelineSettings
 from genreflow.datasets import catalog, progress, scan
 from genreflow.datasets.artists import group_of
@@ -53,7 +53,7 @@ class InputPlan:
     @property
     def is_embedding(self) -> bool:
         """Whether a network computes it."""
-        return isinstance(self.settings.front_end, Embedding)
+        return embedding_in(self.settings.front_end) is not None
 
     @property
     def suffix(self) -> str:
@@ -78,14 +78,15 @@ class InputPlan:
     @property
     def _versions(self) -> dict[str, int]:
         """The versions of the stages that cut it."""
-        front_end, segments = self.settings.front_end.kind, self.settings.segments.kind
-        return versions("slices", "segments", front_end, *(["rhythm"] if segments in INFORMED else []))
+        front_end, segments = self.settings.front_end, self.settings.segments.kind
+        kinds = [front_end.kind, *(part.kind for part in getattr(front_end, "parts", ()))]
+        return versions("slices", "segments", *kinds, *(["rhythm"] if segments in INFORMED else []))
 
     @property
     def _network(self) -> list[Any]:
         """The code that a network of ours computes embeddings with; empty for other inputs."""
-        given = self.settings.front_end
-        if not isinstance(given, Embedding) or not given.resolved.network:
+        given = embedding_in(self.settings.front_end)
+        if given is None or not given.resolved.network:
             return []
         entry = registry.describe(given.resolved.network)
         return [versions("layers", given.resolved.front_end), entry.builder, network_code(entry.module)]

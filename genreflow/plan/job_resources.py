@@ -10,7 +10,7 @@ from typing import Any
 
 from genreflow.config.inputs import INFORMED, InputSettings
 from genreflow.config.pipeline import PipelineSettings
-from genreflow.config.training import MIN_STEPS_PER_EPOCH, TrainingSettings
+from genreflow.config.training import TrainingSettings
 from genreflow.datasets.layouts.synthetic import Synthetic
 from genreflow.features.front_end import FrontEnd
 from genreflow.features.shapes import segment_shape
@@ -106,7 +106,7 @@ def training_minutes(study: StudyPlan, setting: Setting) -> float:
     """Return the time of one training without a GPU."""
     given, training = study.input_of(setting), setting.training
     slices = _tracks(given.dataset) * given.settings.segments.count
-    steps = training.steps_per_epoch or max(MIN_STEPS_PER_EPOCH, slices / training.batch)
+    steps = training.steps_per_epoch or max(training.min_steps_per_epoch, slices / training.batch)
     seen = training.epochs * steps * training.batch
     return 30 + seen * _values_fed(given.settings, training) / _VALUES_PER_MINUTE
 

@@ -51,6 +51,16 @@ class ProtocolPlan:
         return sorted(self.settings.classes or classes_of(self.dataset.tracks))
 
     @property
+    def n_training_tracks(self) -> int:
+        """Upper bound of the number of tracks that a fold trains on."""
+        folds, tracks = self.folds, self.n_tracks
+        if folds.scheme == "given":
+            return int(self.dataset.tracks["split"].eq("train").sum())
+        if folds.scheme == "random":
+            return round((tracks - folds.holdout) * (1 - folds.test - folds.valid))
+        return round((tracks - folds.holdout) * (1 - (1 + folds.validation) / folds.count))
+
+    @property
     def n_tracks(self) -> int:
         """Upper bound of the number of tracks that take part."""
         return min(self.settings.tracks or sys.maxsize, len(self.dataset.listed))

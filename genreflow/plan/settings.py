@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -12,12 +13,16 @@ from genreflow.config.training import TrainingSettings
 from genreflow.errors import Gathering, UserError
 from genreflow.folds.feasibility import feasibility, in_use
 from genreflow.models import registry
+from genreflow.models.entry import AUTO
 from genreflow.plan.protocols import ProtocolPlan
 from genreflow.plan.study_checks import feeding_problems
 from genreflow.project.layout import SEARCHED
 from genreflow.store.digest import digest
 from genreflow.training.pretrained import Pretrained, find_pretrained, mismatches
 
+# Training slices below which a network has a share of its published width. On 900 slices half of psytrance_cnn's is
+# as good as any (docs/choosing.md).
+_WIDTHS = ((500, 0.25), (10_000, 0.5))
 _LONGEST_NAME = 200  # characters of a setting's name, which is that of a folder
 
 
@@ -206,6 +211,8 @@ class SettingResolver:
             f"study {self.study}: training",
         )
         self._check(model, data["input"], self.protocols[data["protocol"]], training)
+        if options.get("width") == AUTO:
+            options["width"] = self._width(data["input"], data["protocol"], training)
         pretrained = self._pretrained(model, options, training, data)
         all_values = {**training.model_dump(), **options, **data}
         axes = {axis: all_values[axis] for axis in self.axes.get(model, [])}
@@ -216,6 +223,15 @@ class SettingResolver:
                 f"them, has more than {_LONGEST_NAME} characters. Vary fewer of them in one study."
             )
         return Setting(model, name, axes, data["protocol"], data["input"], options, training, pretrained=pretrained)
+
+    def _width(self, input_name: str, protocol: str, training: TrainingSettings) -> Any:
+        """Return the width that suits the number of training slices, as far as that is known; or that of `init`."""
+        if training.init is not None:
+            with suppress(UserError):  # reported with the other values
+                return find_pretrained(training.init).facts["options"].get("width", AUTO)
+        given, plan = self.settings.input_settings(input_name), self.protocols[protocol]
+        slices = plan.n_training_tracks * given.segments.count
+        return next((width for below, width in _WIDTHS if slices < below), 1.0)
 
     def _resolve_fusion(self, name: str, values: Mapping[str, Any]) -> Setting:
         fusion = self.settings.fusions[name]
@@ -263,7 +279,7 @@ class SettingResolver:
     def _check(self, model: str, input_name: str, protocol: ProtocolPlan, training: TrainingSettings) -> None:
         """Raise UserError if a model cannot take an input, or needs classes where tracks have tags."""
         entry = registry.describe(self.network(model))
-        problems = feeding_problems(entry, self.settings.inputs[input_name], training)
+        problems = feeding_problems(entry, self.settings.input_settings(input_name), training)
         messages = [f"{model} cannot be fed {input_name!r}: {'; '.join(problems)}."] if problems else []
         if protocol.is_tagged and entry.is_estimator and not entry.fits_tags:
             messages.append(f"{model} separates classes, and tracks of {protocol.name!r} have tags.")

@@ -27,6 +27,7 @@ STAGES = {
     "segments": "features/segments.py",
     "rhythm": "features/rhythm.py",
     **{kind: f"{settings.module.replace('.', '/')}.py" for kind, settings in FRONT_ENDS.items()},
+    "joined": "features/joined.py",
     "index": "datasets/index.py",
     "quarantine": "datasets/quarantine.py",
     "folds": "folds/assign.py",

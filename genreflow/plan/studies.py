@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from genreflow.config.inputs import Embedding
+from genreflow.config.inputs import embedding_in
 from genreflow.config.study import StudySettings
 from genreflow.embeddings.sources import located
 from genreflow.folds.roles import FINAL
@@ -124,7 +124,7 @@ class StudyPlan:
 
     def input_plan(self, name: str, dataset: DatasetPlan | None = None) -> InputPlan:
         """Return an input by its name in the study, of the main dataset if none is given."""
-        return (dataset or self.dataset).add_input(self.settings.inputs[name])
+        return (dataset or self.dataset).add_input(self.settings.input_settings(name))
 
     def input_of(self, setting: Setting) -> InputPlan:
         """Return the input that a setting is fed."""
@@ -154,8 +154,8 @@ class StudyPlan:
 
     def embedding_networks(self, protocol: str) -> list[Path]:
         """Return the folders or files of the networks whose embeddings models are fed under a protocol."""
-        given = [plan.settings.front_end for plan in self.fed_inputs_of(protocol)]
-        return [located(each.model) for each in given if isinstance(each, Embedding)]
+        given = [embedding_in(plan.settings.front_end) for plan in self.fed_inputs_of(protocol)]
+        return [located(each.model) for each in given if each is not None]
 
     def pretrained_of(self, protocol: str) -> list[Pretrained]:
         """Return the trained networks that trainings under a protocol start from, each once."""
@@ -236,7 +236,7 @@ class StudyPlan:
             options=setting.options,
             # Events change no result, and so must be no reason to train again.
             training=setting.training.model_copy(update={"tensorboard": False}),
-            input=self.settings.inputs[setting.input],
+            input=self.settings.input_settings(setting.input),
             audio=self.dataset.audio,
             pretrained=None if source is None else PretrainedSpec(str(source.weights), source.sha256),
         )

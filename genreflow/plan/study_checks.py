@@ -11,7 +11,7 @@ from genreflow.config.folds import FoldSettings
 from genreflow.config.inputs import InputSettings
 from genreflow.config.names import name_problem
 from genreflow.config.search import Range, Value
-from genreflow.config.study import Experiment, StudySettings
+from genreflow.config.study import JOINED, Experiment, StudySettings
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import did_you_mean
 from genreflow.features.front_end import FrontEnd
@@ -86,7 +86,7 @@ class _Checks:
             yield from self._missing("analysis", name, "inputs")
         for key, model in study.models.items():
             if model.input is not None:
-                yield from self._missing(f"models.{key}.input", model.input, "inputs")
+                yield from self._missing_inputs(f"models.{key}.input", model.input)
             elif len(self.known["inputs"]) > 1 and self.given.is_sound("models", key, "input"):
                 yield f"models.{key}.input: this key is missing; it is one of {', '.join(self.known['inputs'])}."
             if model.protocol is not None:
@@ -221,7 +221,10 @@ class _Checks:
             if axis in ("model", "input", "protocol"):
                 section = "judged" if axis == "model" else f"{axis}s"
                 for value in values:
-                    yield from self._missing(place, value, section)
+                    if axis == "input":
+                        yield from self._missing_inputs(place, value)
+                    else:
+                        yield from self._missing(place, value, section)
                 continue
             sentences: dict[str, None] = {}
             for entry in self._entries(models):
@@ -255,6 +258,17 @@ class _Checks:
             what = "models" if section == "judged" else section
             yield f"{where}: {shown(name)} is not among the {what}.{did_you_mean(str(name), known)}"
 
+    def _missing_inputs(self, where: str, value: Any) -> Iterator[str]:
+        """Check the names of an input, of which several are joined; and whether these can be."""
+        names = str(value).split(JOINED)
+        problems = [problem for name in names for problem in self._missing(where, name, "inputs")]
+        yield from problems
+        if not problems and all(self.given.is_sound("inputs", name) for name in names):
+            try:
+                self.study.input_settings(str(value))
+            except ValueError as error:
+                yield f"{where}: {error}."
+
     def _option(self, where: str, entry: ModelEntry, axis: str, values: Sequence[Any]) -> Iterator[str]:
         if axis not in entry.options:
             known = ", ".join(entry.options) or "none"
@@ -268,10 +282,15 @@ class _Checks:
         model = self.study.models[key]
         name = model.input or next(iter(self.study.inputs))
         is_sound = self.given.is_sound("training") and self.given.is_sound("models", key)
-        if name not in self.study.inputs or not self.given.is_sound("inputs", name) or not is_sound:
+        names = name.split(JOINED)
+        if not is_sound or any(n not in self.study.inputs or not self.given.is_sound("inputs", n) for n in names):
+            return
+        try:
+            given = self.study.input_settings(name)
+        except ValueError:  # reported with the references
             return
         training = checked(TrainingSettings, {**self.study.training.model_dump(), **model.training}).settings
-        if training is not None and (problems := feeding_problems(entry, self.study.inputs[name], training)):
+        if training is not None and (problems := feeding_problems(entry, given, training)):
             yield f"models.{key}: it cannot be fed {name!r}: {'; '.join(problems)}."
 
 

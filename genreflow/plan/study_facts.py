@@ -96,7 +96,7 @@ def _setting_facts(study: StudyPlan, setting: Setting) -> SettingFacts:
     """Return a setting with every value by which its published numbers, or its place in a figure, are looked up."""
     protocol = study.protocols[setting.protocol]
     first = setting.members[0] if setting.members else setting
-    slices = study.settings.inputs[first.input]
+    slices = study.settings.input_settings(first.input)
     # Published numbers were measured under the protocols marked `original`; the first one's if none is.
     originals = [name for name, plan in study.protocols.items() if plan.settings.original] or list(study.protocols)[:1]
     return {

@@ -24,7 +24,7 @@ def figures_of(study: StudyPlan) -> dict[str, dict[str, str]]:
                 for name, experiment in settings.experiments.items()
             },
             classifies=headline is not None and not study.protocols[headline.protocol].is_tagged,
-            headline_axes=() if headline is None else settings.inputs[headline.input].front_end.axes,
+            headline_axes=() if headline is None else settings.input_settings(headline.input).front_end.axes,
             has_holdout=final is not None and study.has_holdout and not study.protocols[final.protocol].is_tagged,
             filters=settings.filters,
             snippets=list(settings.snippets),

@@ -58,7 +58,7 @@ class StudyKeys:
             values["init"] = setting.pretrained.sha256
         return key(
             versions(*stages), entry.name, entry.builder, network_code(entry.module), setting.options,
-            values, self.study.settings.inputs[setting.input].standardize,
+            values, self.study.settings.input_settings(setting.input).standardize,
             self.study.input_of(setting).index_key, self.folds(setting.protocol),
         )  # fmt: skip
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from torch import nn
 
 from genreflow.config.audio import AudioSettings
-from genreflow.config.inputs import Embedding, InputSettings
+from genreflow.config.inputs import InputSettings, embedding_in, with_embedding
 from genreflow.errors import Damaged, Problems, UserError
 from genreflow.features.shapes import segment_shape
 from genreflow.models import estimator, registry
@@ -73,8 +73,8 @@ class Bundle:
 
     def _located(self, settings: InputSettings) -> InputSettings:
         """Return input settings whose embedding has the path of its network: beside an export, or as the run had it."""
-        front_end = settings.front_end
-        if not isinstance(front_end, Embedding):
+        front_end = embedding_in(settings.front_end)
+        if front_end is None:
             return settings
         path, beside, study = Path(front_end.model), self.folder / EMBEDDING, study_of_run(self.folder.resolve())
         if beside.exists():
@@ -83,7 +83,8 @@ class Bundle:
             path = study.parents[1] / path  # relative to the project, and this is not its folder
         else:
             return settings
-        return settings.model_copy(update={"front_end": front_end.model_copy(update={"model": str(path)})})
+        moved = front_end.model_copy(update={"model": str(path)})
+        return settings.model_copy(update={"front_end": with_embedding(settings.front_end, moved)})
 
     @property
     def audio(self) -> AudioSettings:

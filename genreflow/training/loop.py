@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from genreflow.config.inputs import FrontEndSettings
-from genreflow.config.training import MIN_STEPS_PER_EPOCH, TrainingSettings
+from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError
 from genreflow.training.augment import Augment
 from genreflow.training.callbacks import Callback
@@ -130,8 +130,8 @@ def train(
 
 
 def steps_per_epoch(n_slices: int, settings: TrainingSettings) -> int:
-    """Return the steps of an epoch: the setting, or one pass over the slices, but at least `MIN_STEPS_PER_EPOCH`."""
-    return settings.steps_per_epoch or max(MIN_STEPS_PER_EPOCH, math.ceil(n_slices / settings.batch))
+    """Return the steps of an epoch: the setting, or one pass over the slices, but at least `min_steps_per_epoch`."""
+    return settings.steps_per_epoch or max(settings.min_steps_per_epoch, math.ceil(n_slices / settings.batch))
 
 
 @dataclass

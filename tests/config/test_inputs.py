@@ -82,7 +82,7 @@ def test_doubled_decibels_have_a_range_of_80_unless_told_otherwise():
         ({"front_end": {"decibels": "none", "reference": "max"}}, "reference and top_db are decibels"),
         ({"segments": {"kind": "sliding", "hop": 4.0}}, "hop 4 s is longer than a segment of 3 s"),
         ({"segments": {"kind": "random_offset", "latest": 10}}, "earliest 15 s is after latest 10 s"),
-        ({"segments": {"kind": "whole", "seconds": 0.01}}, "0.01 s is 441 samples, fewer than n_fft 2048"),
+        ({"segments": {"kind": "whole", "seconds": 0.01}}, "0.01 s is 441 samples, fewer than n_fft 4096"),
         ({"peak": True}, "peak is of each segment's samples, and midpoint cuts the spectrogram"),
         (
             {"front_end": {"kind": "waveform"}, "segments": {"kind": "whole"}, "standardize": "band"},
@@ -100,3 +100,11 @@ def test_all_that_is_wrong_is_told_at_once():
         read(front_end={"hop": 0, "n_fft": "many"}, segments={"count": 0, "framse": 3})
     assert len(error.value.problems) == 4
     assert "segments.framse: this key is not known. Did you mean 'frames'?" in error.value.problems
+
+
+@pytest.mark.parametrize(("rate", "n_fft", "hop"), [(44_100, 4096, 882), (22_050, 2048, 441), (48_000, 4096, 960)])
+def test_frames_of_a_log_mel_follow_the_rate(rate, n_fft, hop):
+    """A window of some 93 ms every 20 ms, unless something else is given."""
+    settings = LogMel(sample_rate=rate)
+    assert (settings.n_fft, settings.hop) == (n_fft, hop)
+    assert (LogMel(sample_rate=rate, n_fft=512, hop=256).n_fft, LogMel(sample_rate=rate, hop=256).hop) == (512, 256)

@@ -94,8 +94,8 @@ def published(plan):
     return table[table[list(COLUMNS)].notna().any(axis=1)]
 
 
-def test_there_are_the_five_studies_and_a_demonstration():
-    assert {path.stem for path in (HOME / "studies").glob("*.yaml")} == {*STUDIES, "demo"}
+def test_there_are_the_five_studies_a_demonstration_and_a_first_look():
+    assert {path.stem for path in (HOME / "studies").glob("*.yaml")} == {*STUDIES, "demo", "quick"}
 
 
 @pytest.mark.parametrize(
