@@ -14,7 +14,17 @@ from genreflow.audio.normalize import normalize
 from genreflow.audio.verdict import RejectedTrack
 from genreflow.audio.vorbis import write_ogg
 from genreflow.config.audio import AudioSettings
-from genreflow.config.inputs import FRONT_ENDS, SEGMENTS, Descriptors, InputSettings, LogMel, MusicMaps, Stft, Waveform
+from genreflow.config.inputs import (
+    FRONT_ENDS,
+    SEGMENTS,
+    Descriptors,
+    InputSettings,
+    Joined,
+    LogMel,
+    MusicMaps,
+    Stft,
+    Waveform,
+)
 from genreflow.datasets.duplicates import find_pairs
 from genreflow.features.front_end import FrontEnd
 from genreflow.features.segments import segment_starts
@@ -89,15 +99,17 @@ def of_duplicates(folder):
 
 TOLERANCES = {"logmel": {"rtol": 1e-3, "atol": 0.02}, "stft": {"rtol": 1e-3}}
 VARIANTS = {
+    "logmel-default": LogMel(n_fft=2_048),  # the psytrance study's window
     "logmel-htk": LogMel(sample_rate=16_000, n_fft=512, hop=256, n_mels=96, mel="htk", padding="reflect"),
-    "logmel-as-coded": LogMel(decibels="double_log", scale="frame_minmax", n_mels=64),
-    "logmel-range": LogMel(reference="max", top_db=80.0, fmin=30.0, fmax=8_000.0),
-    "logmel-power": LogMel(decibels="none", hop=512),
+    "logmel-as-coded": LogMel(n_fft=2_048, decibels="double_log", scale="frame_minmax", n_mels=64),
+    "logmel-range": LogMel(n_fft=2_048, reference="max", top_db=80.0, fmin=30.0, fmax=8_000.0),
+    "logmel-power": LogMel(n_fft=2_048, decibels="none", hop=512),
     "stft-tagging": Stft(hop=1024, window="hann", centered=True, magnitude="log1p"),
     "maps-long-chroma": MusicMaps(chroma="long", profiles="krumhansl"),
     "descriptors-means36": Descriptors(set="means36"),
     "descriptors-texture": Descriptors(set="texture"),
     "descriptors-full": Descriptors(set="full"),
+    "joined-two-rates": Joined(parts=(Descriptors(), Descriptors(set="texture", sample_rate=16_000))),
 }
 
 
