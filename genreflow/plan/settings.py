@@ -307,7 +307,7 @@ class SettingResolver:
             network=self.network(model),
             options=options,
             training=training,
-            input=self.settings.inputs[data["input"]],
+            input=self.settings.input_settings(data["input"]),
             classes=self.protocols[data["protocol"]].classes,
         )
         if messages := [f"{place}{training.init}: {problem}." for problem in problems]:
