@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from genreflow import datasets as datasets
     from genreflow import features as features
+    from genreflow import weights as weights
     from genreflow.audio.load import load as load
     from genreflow.evaluation.evaluate import evaluate as evaluate
     from genreflow.inference.tracks import load_model as load_model
     from genreflow.models.registry import build as build_model
 
 __version__ = "0.1.0"
-__all__ = ["build_model", "datasets", "evaluate", "features", "load", "load_model"]
+__all__ = ["build_model", "datasets", "evaluate", "features", "load", "load_model", "weights"]
 
 # Public name -> the module that defines it, and its name there; none is a package.
 _SOURCES = {
@@ -33,6 +34,7 @@ _SOURCES = {
     "features": ("genreflow.features", None),
     "load": ("genreflow.audio.load", "load"),
     "load_model": ("genreflow.inference.tracks", "load_model"),
+    "weights": ("genreflow.weights", None),
 }
 
 

@@ -81,9 +81,9 @@ class Normalized:
 def normalize(path: bytes | str, ogg: str | os.PathLike, settings: AudioSettings, *, serial: int) -> Normalized:
     """Decode, gate, downmix, resample and level the audio file `path`, and write it to `ogg`, atomically.
 
-    The gain is the one that reaches `settings.loudness`, or the highest that keeps the true peak of the file as
-    decoded again at or below `settings.true_peak`, but at most `thresholds.max_gain`. The encoded file is decoded and
-    compared before it is written. The record is also stored in the file, see `stored_record`.
+    The gain is the one that reaches `settings.loudness`, or 0 dB with ``level: none``. It is lower where the true peak
+    of the file as decoded again would pass `settings.true_peak`, and at most `thresholds.max_gain`. The encoded file is
+    decoded and compared before it is written. The record is also stored in the file, see `stored_record`.
 
     Raises
     ------
@@ -122,7 +122,12 @@ def stored_record(ogg: str | os.PathLike) -> Normalized | None:
 def gain_of(measured: Normalized, settings: AudioSettings) -> float:
     """Return the largest gain for a measured track, dB."""
     headroom = settings.true_peak - CODER_HEADROOM - measured.true_peak
-    return min(settings.loudness - measured.lufs, headroom, settings.thresholds.max_gain)
+    return min(_unlimited_gain(measured, settings), headroom, settings.thresholds.max_gain)
+
+
+def _unlimited_gain(measured: Normalized, settings: AudioSettings) -> float:
+    """Return the gain without limits, dB."""
+    return 0.0 if settings.level == "none" else settings.loudness - measured.lufs
 
 
 def measure(path: bytes | str, settings: AudioSettings) -> tuple[np.ndarray, Normalized, list[TrackWarning]]:
@@ -197,7 +202,7 @@ def _samples_sha256(mono: np.ndarray, rate: int) -> str:
 
 def _levelled(measured: Normalized, gain: float, warnings: list[TrackWarning], settings: AudioSettings) -> Normalized:
     level, limit = measured.lufs + gain, settings.thresholds.max_gain
-    target = settings.loudness - measured.lufs
+    target = _unlimited_gain(measured, settings)
     peak_limited = gain < min(target, limit)
     if peak_limited:
         message = f"The true-peak ceiling keeps the loudness at {level:.1f} LUFS."

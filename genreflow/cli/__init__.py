@@ -27,13 +27,14 @@ _RUN = f"{_MODEL}/base/fold-final"
 class Command:
     """A command: its help and examples.
 
-    Its module has ``declare(parser)`` and ``run(options)``, which returns an exit code. With `passes_on`, unknown
-    arguments become ``options.rest``.
+    Its module, of its own name if no `module` is given, has ``declare(parser)`` and ``run(options)``, which returns an
+    exit code. With `passes_on`, unknown arguments become ``options.rest``.
     """
 
     help: str
     examples: tuple[str, ...]
     passes_on: bool = False
+    module: str = ""
 
 
 COMMANDS = {
@@ -88,6 +89,20 @@ COMMANDS = {
     "models": Command(
         "List models, or show the input and options of one.",
         ("genreflow models", "genreflow models psytrance_cnn", "genreflow models random_forest --json"),
+    ),
+    "weights": Command(
+        "List, fetch and find trained weights of public networks.",
+        (
+            "genreflow weights list",
+            "genreflow weights get musicnn",
+            "genreflow weights get musicnn --from musicnn-0.1.0-py3-none-any.whl",
+            "genreflow weights path MSD_musicnn",
+        ),
+    ),
+    "import": Command(
+        "Turn trained weights of another project into a model that predicts.",
+        ("genreflow import sota --model musicnn --weights best_model.pth --tags mtat my_model",),
+        module="import_weights",
     ),
     "compare": Command(
         "Compare finished runs: parameters, metrics, and whether a difference is significant.",
@@ -208,7 +223,7 @@ def _parsers(requested: str = "") -> tuple[argparse.ArgumentParser, Mapping[str,
 
 
 def _module(name: str) -> ModuleType:
-    return importlib.import_module(f"genreflow.cli.{name}")
+    return importlib.import_module(f"genreflow.cli.{COMMANDS[name].module or name}")
 
 
 def _unknown(word: str, name: str, usage: str) -> str:

@@ -5,7 +5,11 @@ from argparse import ArgumentParser, ArgumentTypeError
 
 def model(parser: ArgumentParser) -> None:
     """Add the model."""
-    parser.add_argument("model", type=path, help="folder of a run or of an exported model, or its model.safetensors")
+    parser.add_argument(
+        "model",
+        type=path,
+        help="folder of a run or of an exported model, its model.safetensors, or public weights by name",
+    )
 
 
 def embedding(parser: ArgumentParser) -> None:

@@ -10,19 +10,23 @@ from genreflow.errors import UserError, did_you_mean
 from genreflow.project import layout
 from genreflow.store.runs import FOLD_PREFIX, MODEL
 from genreflow.store.text import listing
+from genreflow.weights.cache import find
+from genreflow.weights.registry import NETWORKS
 
 _NAMED = 6
 
 
 def check_model(given: str) -> None:
-    """Refuse a folder that is not a model; the message names models below it.
+    """Refuse what is no model: neither a folder of one nor the name of public weights that are there.
+
+    The message names models below a folder.
 
     Raises
     ------
     UserError
         When there is no such file or folder, or no model in it.
     """
-    path = Path(given)
+    path = find(given) if given in NETWORKS else Path(given)
     check_existence(path)
     if not path.is_dir() or (path / MODEL).exists():
         return

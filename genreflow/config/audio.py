@@ -1,5 +1,7 @@
 """Settings of audio: normalization, and thresholds for refusing tracks or warning of them."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from genreflow.config.base import Settings
@@ -62,6 +64,11 @@ class AudioSettings(Settings):
     """One normalized Ogg Vorbis file a track: mono, one rate, one loudness."""
 
     sample_rate: int = Field(44_100, ge=8_000, le=48_000, description="Rate of the normalized audio, Hz.")
+    level: Literal["loudness", "none"] = Field(
+        "loudness",
+        description="loudness: bring every track to one loudness; none: keep the level of the recording, lowered only "
+        "where its true peak is above the ceiling.",
+    )
     loudness: float = Field(-14.0, ge=-40, le=0, description="Integrated loudness to reach (EBU R128), LUFS.")
     true_peak: float = Field(-1.0, ge=-20, le=0, description="Ceiling that caps the gain, dBTP. No limiter is used.")
     quality: float = Field(6.0, ge=-1, le=10, description="Vorbis quality, as in oggenc -q.")

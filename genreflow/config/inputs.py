@@ -84,10 +84,11 @@ class LogMel(_Framed):
     padding: Literal["zeros", "reflect"] = Field(
         "zeros", description="What frames see beyond the ends: zeros, or the samples mirrored (librosa before 0.10)."
     )
-    decibels: Literal["power", "double_log", "none"] = Field(
+    decibels: Literal["power", "double_log", "musicnn", "none"] = Field(
         "power",
         description="power: 10 log10 of the mel power; double_log: 20 log10 of it, as the psytrance study's code did; "
-        "none: the mel power itself.",
+        "musicnn: log10(1 + 10000 S) of the power S rounded to half precision, as the public networks of the package "
+        "musicnn are fed; none: the mel power itself.",
     )
     reference: Literal["one", "max"] = Field(
         "one", description="What 0 dB is: a power of 1, or the largest of what is transformed together (western8)."
@@ -127,8 +128,8 @@ class LogMel(_Framed):
             raise ValueError(f"fmin {self.fmin:g} Hz is not below fmax {top:g} Hz")
         if self.n_mels > self.n_fft / 2:
             raise ValueError(f"n_mels {self.n_mels} is more than half of n_fft {self.n_fft}: bands would be empty")
-        if self.decibels == "none" and (self.reference == "max" or self.top_db is not None):
-            raise ValueError("reference and top_db are decibels, and decibels is none")
+        if self.decibels in ("none", "musicnn") and (self.reference == "max" or self.top_db is not None):
+            raise ValueError(f"reference and top_db are decibels, and decibels is {self.decibels}")
         return self
 
 

@@ -8,8 +8,6 @@ import os
 import shutil
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +20,12 @@ from genreflow.errors import Damaged, UserError, did_you_mean
 from genreflow.models import registry
 from genreflow.store.digest import digest
 from genreflow.store.regular import expand_home
-from genreflow.store.runs import EMBEDDING, MODEL, RUN
+from genreflow.store.runs import EMBEDDING, EXPORTED, MODEL, RUN
 from genreflow.store.sealed import FILES
 from genreflow.store.text import sanitize_name
-from genreflow.training.bundle_facts import EXPORTED, facts_beside, weights_file
+from genreflow.training.bundle_facts import facts_beside, weights_file
+from genreflow.weights.cache import find
+from genreflow.weights.registry import NETWORKS
 
 _MAX_HEADER = 4 * 2**20
 _BYTES = 1e6
@@ -73,11 +73,13 @@ def located(model: str) -> Path:
     UserError
         When there is no such name or path, or the weights of that name are absent.
     """
-    path = _public(model) or expand_home(model)
-    if not os.path.lexists(path):
-        hint = did_you_mean(model, _public_names())
-        raise UserError(f"{model!r} is neither the name of public weights nor a path that exists.{hint}".rstrip("."))
-    return path
+    path = expand_home(model)
+    if os.path.lexists(path):
+        return path
+    if model in NETWORKS:
+        return find(model)
+    hint = did_you_mean(model, NETWORKS)
+    raise UserError(f"{model!r} is neither the name of public weights nor a path that exists.{hint}".rstrip("."))
 
 
 def is_onnx(path: Path) -> bool:
@@ -106,7 +108,7 @@ def facts_of(model: str, layer: Layer) -> EmbeddingNetwork:
     columns = tuple(map(sanitize_name, facts["classes"])) if layer == "output" else ()
     sha256 = facts[FILES].get(MODEL, "")
     return EmbeddingNetwork(
-        title=model if model in _public_names() else facts["model"],
+        title=sanitize_name(facts.get("origin", {}).get("name", facts["model"])),
         sha256=sha256,
         content=digest(sha256, _content(facts), length=32),
         sample_rate=given.front_end.sample_rate,
@@ -186,18 +188,3 @@ def _tensor_shapes(path: Path) -> dict[str, list[int]]:
         return {name: list(map(int, each["shape"])) for name, each in header.items() if name != "__metadata__"}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Damaged(path, f"it is not a safetensors file: {error}") from None
-
-
-def _public(model: str) -> Path | None:
-    """Return the folder of public weights; None if there is no such name, UserError if they are absent."""
-    return _weights().find(model) if model in _public_names() else None
-
-
-def _public_names() -> list[str]:
-    """Return the names of all public weights."""
-    return _weights().names() if find_spec("genreflow.weights") else []
-
-
-def _weights() -> Any:
-    """Return the public weights of this release; not every release has any."""
-    return import_module("genreflow.weights")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from genreflow.config.audio import AudioSettings
 from genreflow.export.record import Record
 from genreflow.features.front_end import FrontEnd
 from genreflow.inference.confidence import Calibration
@@ -42,7 +43,7 @@ def _what(predictor: Predictor) -> str:
     parameters = f" It has {run['parameters']:,} trainable parameters." if run.get("parameters") else ""
     return (
         f"A classifier of music into {len(run['classes'])} {kind}: {_list(run['classes'])}.{parameters}\n\n"
-        f"Tracks are mixed to mono and brought to {predictor.audio.loudness:g} LUFS (true peak at most "
+        f"Tracks are mixed to mono and {_leveling(predictor.audio)} (true peak at most "
         f"{predictor.audio.true_peak:g} dBTP). {cut(settings)} become {FrontEnd.of(settings.front_end).describe()}. "
         + (
             "Probabilities of a track are the means over its slices."
@@ -50,6 +51,10 @@ def _what(predictor: Predictor) -> str:
             else "A track has the class for which most of its slices vote."
         )
     )
+
+
+def _leveling(audio: AudioSettings) -> str:
+    return "keep their level" if audio.level == "none" else f"brought to {audio.loudness:g} LUFS"
 
 
 def _data(predictor: Predictor, record: Record) -> str:

@@ -19,12 +19,11 @@ from genreflow.features.shapes import needed_seconds
 from genreflow.inference.files import Item
 from genreflow.inference.tracks import Predictor
 from genreflow.store.atomic import write_bytes, write_text
-from genreflow.store.runs import EMBEDDING, MODEL
+from genreflow.store.runs import EMBEDDING, EXPORTED, MODEL
 from genreflow.store.sealed import write_sealed
 from genreflow.store.writable import temporary_folder
 from genreflow.synthetic.corpus import plan, write
 from genreflow.training.bundle import load_bundle
-from genreflow.training.bundle_facts import EXPORTED
 
 CARD, ONNX = "MODEL_CARD.md", "model.onnx"
 FILES = (MODEL, CARD, ONNX, EXPORTED)

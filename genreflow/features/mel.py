@@ -23,6 +23,7 @@ STAGE_VERSION = 1
 # Decibels for each power of ten of mel power, and the power that lower ones are raised to: librosa's power_to_db,
 # and its amplitude_to_db (which expects no power) as the code of the psytrance study used it.
 DECIBELS = {"power": (10.0, 1e-10), "double_log": (20.0, 1e-5)}
+_HALF_MAX = float(np.finfo(np.float16).max)
 
 
 class LogMelFrontEnd(SpectralFrontEnd[LogMel]):
@@ -42,7 +43,7 @@ class LogMelFrontEnd(SpectralFrontEnd[LogMel]):
         """
         settings = self.settings
         power = mel_power(samples, settings)
-        level = power if settings.decibels == "none" else _decibels(power, settings)
+        level = _level(power, settings)
         return _scaled_by_frame(level) if settings.scale == "frame_minmax" else level
 
     @property
@@ -57,8 +58,8 @@ class LogMelFrontEnd(SpectralFrontEnd[LogMel]):
 
     @property
     def dtype(self) -> np.dtype:
-        """Levels as float16, powers as float32: their range is wide."""
-        return np.dtype(np.float32 if self.settings.decibels == "none" else np.float16)
+        """Decibels as float16; others as float32, because of their range, or to equal the original to 1e-5."""
+        return np.dtype(np.float16 if self.settings.decibels in DECIBELS else np.float32)
 
     @property
     def n_rows(self) -> int:
@@ -75,22 +76,22 @@ class LogMelFrontEnd(SpectralFrontEnd[LogMel]):
         )
 
     @property
-    def level(self) -> Level:
-        """Decibels, twice decibels or power."""
+    def level(self) -> Level | None:
+        """Decibels, twice decibels or power; None of log10(1 + 10000 S), which a gain does not shift evenly."""
         levels: dict[str, Level] = {"power": "decibels", "double_log": "double_decibels", "none": "power"}
-        return levels[self.settings.decibels]
+        return levels.get(self.settings.decibels)
 
     @property
     def is_nonnegative(self) -> bool:
         """Whether values are powers, or 0 to 1."""
-        return self.settings.decibels == "none" or self.settings.scale == "frame_minmax"
+        return self.settings.decibels not in DECIBELS or self.settings.scale == "frame_minmax"
 
     @property
     def unit(self) -> str:
         """Decibels, power, or 0 to 1."""
         if self.settings.scale == "frame_minmax":
             return "0 to 1"
-        return "power" if self.settings.decibels == "none" else "dB"
+        return {"none": "power", "musicnn": "log10(1 + 10,000 power)"}.get(self.settings.decibels, "dB")
 
     def frequencies(self) -> np.ndarray:
         """Return the center of each band, Hz."""
@@ -115,7 +116,7 @@ class LogMelFrontEnd(SpectralFrontEnd[LogMel]):
             return "`scale: frame_minmax` has taken the level out of every frame"
         if self.settings.reference == "max":
             return "`reference: max` has taken the level out of every slice"
-        return None
+        return super().gain_problem
 
     @property
     def frames_export_problem(self) -> str | None:
@@ -142,8 +143,11 @@ class LogMelFrontEnd(SpectralFrontEnd[LogMel]):
         power = constants["filters"] @ spectrum.float()
         if settings.decibels == "none":
             return power
-        factor, floor = DECIBELS[settings.decibels]
-        level = factor * power.clamp(min=floor).log10()
+        if settings.decibels == "musicnn":
+            level = (1 + 10_000 * power.clamp(max=_HALF_MAX).half().float()).log10()
+        else:
+            factor, floor = DECIBELS[settings.decibels]
+            level = factor * power.clamp(min=floor).log10()
         if settings.reference == "max":
             level = level - level.amax(dim=(1, 2), keepdim=True)
         if settings.top_db is not None:
@@ -223,6 +227,17 @@ def _mel_to_hz(mel: np.ndarray, scale: str) -> np.ndarray:
         return 700 * (10 ** (mel / 2595) - 1)
     bent = _KNEE_HZ * np.exp(_LOG_STEP * (mel - _KNEE_MEL))
     return np.where(mel < _KNEE_MEL, mel * _KNEE_HZ / _KNEE_MEL, bent)
+
+
+def _level(power: np.ndarray, settings: LogMel) -> np.ndarray:
+    """Return mel power on the scale of `decibels`."""
+    if settings.decibels == "none":
+        return power
+    if settings.decibels == "musicnn":
+        # The original multiplies in half precision, which newer versions of NumPy let overflow. Its networks were
+        # trained on powers rounded to half precision, and this keeps that rounding alone.
+        return np.log10(1 + 10_000 * np.minimum(power, _HALF_MAX).astype(np.float16).astype(np.float32))
+    return _decibels(power, settings)
 
 
 def _decibels(power: np.ndarray, settings: LogMel) -> np.ndarray:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from genreflow.inference.tracks import MEANINGS, Predictor, TrackPrediction
+from genreflow.inference.tracks import MEANINGS, SHOWN_TAGS, Predictor, TrackPrediction
 from genreflow.store.runs import MODEL
 
 _BAR = 30
@@ -93,6 +93,13 @@ def calibration_note(predictor: Predictor) -> str:
     """Return one or two sentences on the reliability of a model's answers."""
     calibration, profile = predictor.calibration, predictor.training_profile
     lines = []
+    if predictor.has_no_record:
+        origin = predictor.bundle.run["origin"]
+        lines.append(
+            f"{origin['name']} was trained on {origin['trained_on']}. Its {SHOWN_TAGS} most probable tags are shown; "
+            "there is no record of how often they are right."
+        )
+        return " ".join(lines)
     if calibration is None:
         lines.append("Probabilities are not calibrated: too few tracks were held out.")
     elif calibration.right is None:

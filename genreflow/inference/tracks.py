@@ -17,11 +17,13 @@ from genreflow.inference.prepare import PreparedTrack, prepare_tracks
 from genreflow.training.bundle import Bundle, load_bundle
 from genreflow.training.device import choose_device, choose_threads
 from genreflow.training.predict import predict_proba
+from genreflow.weights.cache import find
 
 # Raise it when the same model would answer otherwise for the same file.
 STAGE_VERSION = 1
 
 UNKNOWN = "unknown"
+SHOWN_TAGS = 5  # of a model whose thresholds are unknown
 SEEN, FOREIGN, UNSURE = "W_SEEN", "W_FOREIGN", "W_UNSURE"
 MEANINGS = {
     SEEN: "The model was trained on this track: the answer shows nothing.",
@@ -95,7 +97,7 @@ class Predictor:
     Parameters
     ----------
     model
-        Folder of a run or of an exported model, or the ``model.safetensors`` in either.
+        Folder of a run or of an exported model, or the ``model.safetensors`` in either; or the name of public weights.
     device
         ``auto``, ``cpu`` or ``cuda``.
     cores
@@ -114,7 +116,7 @@ class Predictor:
     """
 
     def __init__(self, model: str | PathLike, *, device: str = "auto", cores: int | None = None) -> None:
-        self.bundle: Bundle = load_bundle(model)
+        self.bundle: Bundle = load_bundle(find(model))
         self.audio, self.input = self.bundle.audio, self.bundle.input
         self.training_profile = self.bundle.training_profile
         self.calibration: Calibration | None = confidence.of_model(self.bundle.folder, self.bundle.run)
@@ -127,6 +129,11 @@ class Predictor:
     def is_tagged(self) -> bool:
         """Whether the model predicts any number of tags, and not one class."""
         return bool(self.bundle.run["tags"])
+
+    @property
+    def has_no_record(self) -> bool:
+        """Whether its tags were learned elsewhere, so that no threshold is known for them."""
+        return "origin" in self.bundle.run and self.calibration is None
 
     @property
     def thresholds(self) -> np.ndarray:
@@ -253,6 +260,8 @@ class Predictor:
         names, track = self.bundle.classes, proba.mean(axis=0, dtype=float)
         likeliest = np.argsort(-track, kind="stable")
         above = [names[number] for number in likeliest if track[number] >= self.thresholds[number]]
+        if self.has_no_record:
+            above = [names[number] for number in likeliest[:SHOWN_TAGS]]
         return {
             "label": ", ".join(above) or UNKNOWN,
             "best": names[likeliest[0]],

@@ -40,6 +40,12 @@ def cut(settings: InputSettings) -> str:
     }[segments.kind]
 
 
+def _leveling(audio: Mapping[str, Any]) -> str:
+    kept = audio.get("level") == "none"
+    leveled = "kept at their level" if kept else f"normalized to {audio['loudness']:g} LUFS (EBU R128)"
+    return f"{leveled} or, if lower, to a true peak of {audio['true_peak']:g} dBTP"
+
+
 def _of_data(facts: Mapping[str, Any]) -> str:
     audio, settings = facts["audio"], InputSettings.model_validate(facts["input"])
     peak = ", each scaled to a peak of 1" if settings.peak else ""
@@ -53,10 +59,9 @@ def _of_data(facts: Mapping[str, Any]) -> str:
     front_end = FrontEnd.of(settings.front_end)
     remarks = "".join(f" {remark}" for remark in front_end.remarks())
     return (
-        f"Tracks were mixed to mono, resampled to {audio['sample_rate']:,} Hz, normalized to {audio['loudness']:g} "
-        f"LUFS (EBU R128) or, if lower, to a true peak of {audio['true_peak']:g} dBTP, and stored as Ogg Vorbis of "
-        f"quality {audio['quality']:g}. {cut(settings)} {_verb(settings)} turned into {front_end.describe()}{peak}."
-        f"{standardized}{remarks}"
+        f"Tracks were mixed to mono, resampled to {audio['sample_rate']:,} Hz, {_leveling(audio)}, and stored as Ogg "
+        f"Vorbis of quality {audio['quality']:g}. {cut(settings)} {_verb(settings)} turned into "
+        f"{front_end.describe()}{peak}.{standardized}{remarks}"
     )
 
 

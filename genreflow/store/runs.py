@@ -10,6 +10,7 @@ from genreflow.store.sealed import read_sealed, write_sealed
 
 MODEL, RUN, HISTORY, PREDICTIONS = "model.safetensors", "run.json", "history.parquet", "predictions.parquet"
 EMBEDDING = "embedding"  # folder of an exported model with the network whose embeddings it is fed
+EXPORTED = "model.json"  # in place of run.json where a model lies by itself
 RUN_VERSION = 2
 FOLD_PREFIX = "fold-"
 

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from genreflow.errors import Damaged, UserError
-from genreflow.store.runs import MODEL, RUN, check_version, read_run
+from genreflow.store.runs import EXPORTED, MODEL, RUN, check_version, read_run
 from genreflow.store.sealed import FILES, read_sealed
 from genreflow.store.text import sanitize_name
-
-EXPORTED = "model.json"
 
 _EXPORTED_AGAIN = "Export the model again, or take a fresh copy of the folder."
 _MAX_VALUES = 2**28

@@ -24,6 +24,8 @@ from genreflow.store.runs import MODEL
 from genreflow.store.sealed import FILES, check_bound
 from genreflow.store.text import count, sanitize_name
 from genreflow.training.bundle_facts import facts_beside, remedy_of, weights_file
+from genreflow.weights.cache import find
+from genreflow.weights.registry import NETWORKS
 
 _SHOWN = 60  # characters of a value in a sentence
 
@@ -99,7 +101,9 @@ def find_pretrained(name: str) -> Pretrained:
         is_there = path.exists()
     except (OSError, ValueError):  # too long, a zero byte
         is_there = False
-    if not is_there:
+    if not is_there and name in NETWORKS:
+        path = find(name)
+    elif not is_there:
         raise UserError(f"{name!r}: there is no such folder or file. Name a run, an exported model or its {MODEL}.")
     weights = weights_file(path)
     return _read(str(weights), *(_stamp(file) for file in (weights, *sorted(weights.parent.glob("*.json")))))

@@ -31,9 +31,8 @@ from genreflow.report.overview import overview
 from genreflow.report.study import _run_facts
 from genreflow.store import costs, hdf5, parquet
 from genreflow.store.parquet import Header, array_column, read_frame, read_header, write_table
-from genreflow.store.runs import HISTORY, MODEL, PREDICTIONS, RUN, RUN_VERSION, read_run
+from genreflow.store.runs import EXPORTED, HISTORY, MODEL, PREDICTIONS, RUN, RUN_VERSION, read_run
 from genreflow.store.sealed import read_sealed, write_sealed
-from genreflow.training.bundle_facts import EXPORTED
 from genreflow.training.checkpoint import Checkpoints
 
 TESTS = Path(__file__).parents[1]
@@ -390,6 +389,7 @@ def test_json_is_read_in_few_places_all_of_which_verify_it_or_hold_no_results():
         "store/parquet.py": "the header, within a sealed footer",
         "store/hdf5.py": "the header, within a sealed file",
         "store/costs.py": "verifies the seal of each line",
+        "embeddings/sources.py": "the shapes in the header of weights, whose digest counts in keys",
         "audio/normalize.py": "the comment of a track, whose pages have been checked",
         "cli/run.py": "who holds the lock",
         "cli/status.py": "how far a run has come, from logs/",

@@ -160,7 +160,10 @@ def test_a_file_cut_anywhere_is_refused_or_read(model):
     content = model.read_bytes()
     for length in range(1, len(content), max(1, len(content) // 40)):
         model.write_bytes(content[:length])
-        assert "tiny.onnx" in refusal(model)
+        try:  # cut between two fields, it may be a whole file of fewer parts
+            resolve(Embedding(model=str(model)))
+        except UserError as error:
+            assert "tiny.onnx" in str(error)
 
 
 @pytest.mark.parametrize("place", ["../weights.bin", "/etc/passwd", "below/weights.bin", "link.bin", "missing.bin", ""])
