@@ -5,7 +5,6 @@ their authors trained can be had (`genreflow.weights`). Layers have TensorFlow's
 """
 
 from functools import partial
-from typing import ClassVar, cast
 
 import torch
 from torch import nn
@@ -51,6 +50,7 @@ ENTRIES = (
 )
 
 _EPSILON = 1e-3
+_PLACES = 8  # of a kernel of one band in a window
 
 
 class PonsMusicnn(nn.Module):
@@ -120,34 +120,42 @@ class BandMaxima(nn.Module):
         padded = functional.pad(x, self.padding)
         if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
             return self.norm(functional.relu(self.convolution(padded))).amax(dim=2)
-        highest, lowest = _extremes(padded[:, 0], self.convolution.weight[:, 0])
-        chosen = torch.where(self.norm.weight > 0, highest, lowest) + cast(torch.Tensor, self.convolution.bias)
-        return self.norm(functional.relu(chosen).transpose(1, 2)[:, :, None]).squeeze(2)
+        gain = self.norm.weight / (self.norm.running_var + self.norm.eps).sqrt()
+        sign = torch.where(gain < 0, -1.0, 1.0)
+        # The minimum of a kernel is the negated maximum of the negated kernel.
+        highest = _band_maxima(padded[:, 0], self.convolution.weight[:, 0] * sign[:, None, None]) * sign
+        rectified = functional.relu(highest + self.convolution.bias)
+        return ((rectified - self.norm.running_mean) * gain + self.norm.bias).transpose(1, 2)
 
 
-def _extremes(padded: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return maximum and minimum over the bands of a convolution without bias, each [batch, frames, n].
+def _band_maxima(padded: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Return the maxima over the bands of a convolution without bias, [batch, frames, n].
 
-    `padded` is [batch, bands, frames + length - 1], `weight` [n, height, length]. The convolution of each band is a
-    product of matrices, whose result is small enough to stay in the cache until it has been compared.
+    `padded` is [batch, bands, frames + length - 1], `weight` [n, height, length]. Windows of time are laid out once,
+    each as [bands, values of a window]: what a kernel sees at any band is then one stretch of a row, and the
+    convolution of a band is a product of matrices without copies. Its result stays in the cache until it is compared.
+
+    A kernel of one band would give narrow matrices. Its windows hold several frames more than it is long, and its
+    matrix the kernel at each of these places, with zeros around it.
     """
     n, height, length = weight.shape
-    batch, bands = padded.shape[:2]
-    windows = padded.unfold(2, length, 1)  # batch, bands, frames, length
-    frames = windows.shape[2]
-    matrix = weight.reshape(n, height * length).T.contiguous()
-
-    def product(band: int) -> torch.Tensor:
-        rows = windows[:, band : band + height].transpose(1, 2).reshape(batch * frames, height * length)
-        return rows @ matrix
-
-    highest = product(0)
-    lowest = highest.clone()
+    batch, bands, steps = padded.shape
+    frames = steps - length + 1
+    places = _PLACES if height == 1 else 1
+    blocks = -(-frames // places)
+    padded = functional.pad(padded, (0, blocks * places - frames))
+    width = length + places - 1
+    windows = padded.unfold(2, width, places).transpose(1, 2).reshape(batch * blocks, bands * width)
+    matrix = weight.new_zeros(height, width, places, n)
+    for place in range(places):
+        matrix[:, place : place + length, place] = weight.permute(1, 2, 0)
+    matrix = matrix.view(height * width, places * n)
+    highest = windows[:, : height * width] @ matrix
+    product = torch.empty_like(highest)
     for band in range(1, bands - height + 1):
-        values = product(band)
-        torch.maximum(highest, values, out=highest)
-        torch.minimum(lowest, values, out=lowest)
-    return highest.view(batch, frames, n), lowest.view(batch, frames, n)
+        torch.mm(windows[:, band * width : (band + height) * width], matrix, out=product)
+        torch.maximum(highest, product, out=highest)
+    return highest.view(batch, blocks * places, n)[:, :frames]
 
 
 class _Convolution(nn.Module):
@@ -169,7 +177,7 @@ class PonsVGG(nn.Module):
     time, band and channel, as in TensorFlow; they are the embedding.
     """
 
-    POOLS: ClassVar = (((4, 1), 2), ((2, 2), 2), ((2, 2), 2), ((2, 2), 2), ((4, 4), 4))  # size (frames, bands), stride
+    POOLS = (((4, 1), 2), (2, 2), (2, 2), (2, 2), (4, 4))  # size and stride, frames before bands
 
     def __init__(self, *, n_outputs: int, input_shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -192,6 +200,7 @@ class PonsVGG(nn.Module):
 def _vgg_steps(input_shape: tuple[int, ...]) -> int:
     """Return the number of positions that the pools leave of a spectrogram (bands, frames)."""
     bands, frames = input_shape
-    for (high, wide), stride in PonsVGG.POOLS:
+    for size, stride in PonsVGG.POOLS:
+        high, wide = (size, size) if isinstance(size, int) else size
         frames, bands = (frames - high) // stride + 1, (bands - wide) // stride + 1
     return bands * frames
