@@ -11,7 +11,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.description = "Turn trained weights of another project into a model that predicts its tags at once."
     parser.add_argument("project", choices=["sota"], help="sota: sota-music-tagging-models (Won et al. 2020)")
-    parser.add_argument("--model", required=True, help="fcn, musicnn or crnn")
+    parser.add_argument(
+        "--model", required=True, help="fcn, musicnn, crnn, sample, se, short, short_res, attention, hcnn"
+    )
     parser.add_argument("--weights", required=True, type=shared.path, metavar="FILE", help="the .pth file")
     parser.add_argument(
         "--tags",

@@ -12,8 +12,18 @@ from genreflow.weights.bundles import write_bundle
 from genreflow.weights.pth import read_tensors
 from genreflow.weights.registry import JAMENDO_TAGS, MTT_TAGS
 
-# Networks whose layers are known to stand in the same order as ours.
-MODELS = ("fcn", "musicnn", "crnn")
+# Name in the collection -> our network, whose layers stand in the same order.
+MODELS = {
+    "fcn": "fcn",
+    "musicnn": "musicnn",
+    "crnn": "crnn",
+    "sample": "samplecnn",
+    "se": "samplecnn_se",
+    "short": "short_chunk_cnn",
+    "short_res": "short_chunk_res",
+    "attention": "self_attention",
+    "hcnn": "harmonic_cnn",
+}
 TAGS = {"mtat": MTT_TAGS, "jamendo": JAMENDO_TAGS}
 _TRAINED_ON = {
     "mtat": "MagnaTagATune, 50 tags by players of a game",
@@ -21,7 +31,11 @@ _TRAINED_ON = {
 }
 _CITATION = "Won, Ferraro, Bogdanov and Serra, Evaluation of CNN-based automatic music tagging models, SMC 2020"
 # Windows and filters of the spectrogram, which follow from the settings.
-_COMPUTED = ("spec.",)
+_COMPUTED = ("spec.", "hstft.spec.")
+# What the collection's code makes anew each time, and ours stores: the first step of the self-attention.
+_FIXED = ("summary",)
+_QUERY, _JOINED = ".self.query.", ".self.queries_keys_values."
+_OWN_NAMES = {"bw_Q": "quality"}
 _COUNTERS = "num_batches_tracked"
 
 
@@ -59,25 +73,48 @@ def import_weights(path: Path, folder: Path, *, model: str, tags: str) -> None:
         "citation": _CITATION,
         "trained_on": _TRAINED_ON.get(tags, "tags that its importer named"),
     }
-    write_bundle(folder, weights, model=model, tags=names, origin=origin, source=str(path))
+    write_bundle(folder, weights, model=MODELS[model], tags=names, origin=origin, source=str(path))
 
 
 def _renamed(
     tensors: Mapping[str, torch.Tensor], model: str, n_outputs: int, *, source: str
 ) -> dict[str, torch.Tensor]:
     """Return the tensors under our names; layers stand in the same order."""
+    tensors = _joined(tensors, source=source)
     foreign = [name for name in tensors if not name.startswith(_COMPUTED) and not name.endswith(_COUNTERS)]
     with torch.random.fork_rng(devices=[]):
-        own = [name for name in registry.build(model, n_outputs).state_dict() if not name.endswith(_COUNTERS)]
+        state = registry.build(MODELS[model], n_outputs).state_dict()
+    own = [name for name in state if not name.endswith(_COUNTERS) and name not in _FIXED]
     if len(own) != len(foreign):
         raise UserError(
             f"{source} does not hold the weights of {model}: it has {len(foreign)} tensors where {len(own)} are needed."
         )
-    weights = {name: tensors[other] for name, other in zip(own, foreign, strict=True)}
+    for name, other in zip(own, foreign, strict=True):
+        last = other.rpartition(".")[2]
+        if _OWN_NAMES.get(last, last) != name.rpartition(".")[2]:
+            raise UserError(f"{source} does not hold the weights of {model}: {other} stands where {name} is expected.")
+    weights = {name: state[name] for name in _FIXED if name in state}
+    weights |= {name: tensors[other] for name, other in zip(own, foreign, strict=True)}
+    if model == "hcnn":  # there a vector of one value
+        weights["input.0.quality"] = weights["input.0.quality"].squeeze()
     if model == "musicnn":  # there the pooled maxima stand before the means
         maxima, means = weights["head.0.weight"].chunk(2, dim=1)
         weights["head.0.weight"] = torch.cat([means, maxima], dim=1)
     return weights
+
+
+def _joined(tensors: Mapping[str, torch.Tensor], *, source: str) -> dict[str, torch.Tensor]:
+    """Return tensors with queries, keys and values of each attention as one, which ours computes together."""
+    joined = {}
+    for name, tensor in tensors.items():
+        if _QUERY in name:
+            parts = [tensors.get(name.replace(".query.", f".{part}.")) for part in ("query", "key", "value")]
+            if any(part is None for part in parts):
+                raise UserError(f"{source} is incomplete: {name} has no key or no value beside it.")
+            joined[name.replace(_QUERY, _JOINED)] = torch.cat([part for part in parts if part is not None])
+        elif not (".self.key." in name or ".self.value." in name):
+            joined[name] = tensor
+    return joined
 
 
 def _tags(tags: str) -> list[str]:

@@ -17,7 +17,7 @@ from genreflow.models.penultimate import penultimate
 from genreflow.training.bundle import load_bundle
 from genreflow.weights import cache
 from genreflow.weights.registry import NETWORKS
-from genreflow.weights.sota import MODELS, TAGS, import_weights
+from genreflow.weights.sota import TAGS, import_weights
 
 FOLDER = Path(os.environ.get("GENREFLOW_ORIGINALS", ""))
 pytestmark = [
@@ -60,7 +60,7 @@ def test_networks_of_musicnn(name, fetched, waveforms):
         np.testing.assert_allclose(embedding, original, atol=1e-4 * np.abs(original).max())
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", ["fcn", "musicnn", "crnn"])
 @pytest.mark.parametrize("tags", TAGS)
 def test_networks_of_sota_music_tagging_models(tags, model, waveforms, tmp_path):
     expected = np.load(FOLDER / "expected.npz")

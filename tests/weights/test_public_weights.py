@@ -14,7 +14,7 @@ from genreflow.cli import main
 from genreflow.errors import MachineError, UserError
 from genreflow.models import registry
 from genreflow.training.bundle import load_bundle
-from genreflow.weights import cache, musicnn
+from genreflow.weights import cache, musicnn, sota
 from genreflow.weights.checkpoint import Checkpoint, crc32c, masked_crc32c
 from genreflow.weights.registry import NETWORKS, PublicNetwork, Source
 from genreflow.weights.sota import import_weights
@@ -207,9 +207,8 @@ class TestImport:
         network = registry.build("fcn", 50)
         own = {name: tensor for name, tensor in network.state_dict().items() if "num_batches" not in name}
         path = tmp_path / "best_model.pth"
-        torch.save(
-            {"spec.window": torch.ones(512)} | {f"layer.{i}": tensor for i, tensor in enumerate(own.values())}, path
-        )
+        named = {f"layer{i}.{name.rpartition('.')[2]}": tensor for i, (name, tensor) in enumerate(own.items())}
+        torch.save({"spec.window": torch.ones(512)} | named, path)
         return path, network.eval()
 
     def test_it_predicts_what_the_network_did(self, stored, tmp_path, capsys):
@@ -245,6 +244,31 @@ class TestImport:
         with pytest.raises(UserError, match="holds no tensors"):
             import_weights(path, tmp_path / "out", model="fcn", tags="mtat")
         assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize("model", sota.MODELS)
+    def test_every_network_of_the_collection_gets_its_own_tensors(self, model):
+        """Names as the collection's code gives them, where these matter; its networks store no constants."""
+        state = registry.build(sota.MODELS[model], 4).state_dict()
+        stored = {"spec.mel_scale.fb": torch.ones(3), "hstft.spec.window": torch.ones(3)}
+        for number, (name, tensor) in enumerate(state.items()):
+            before, _, last = name.rpartition(".")
+            if last == "quality":
+                stored["hstft.bw_Q"] = tensor[None]
+            elif before.endswith("queries_keys_values"):
+                for part, rows in zip(("query", "key", "value"), tensor.chunk(3), strict=True):
+                    stored[f"encoder.layer.{number // 20}.attention.self.{part}.{last}"] = rows
+            elif name != "summary":
+                stored[f"layer{number}.{last}"] = tensor
+        if model == "musicnn":
+            dense = next(name for name, tensor in stored.items() if tensor is state["head.0.weight"])
+            stored[dense] = torch.cat(stored[dense].chunk(2, dim=1)[::-1], dim=1)
+        weights = sota._renamed(stored, model, 4, source="best_model.pth")
+        assert weights.keys() == {name for name in state if not name.endswith("num_batches_tracked")}
+        assert all(torch.equal(state[name], tensor) for name, tensor in weights.items())
+        first = next(name for name in stored if name.endswith(".running_mean"))
+        exchanged = {first.replace("running_mean", "other") if name == first else name: stored[name] for name in stored}
+        with pytest.raises(UserError, match=f"weights of {model}: .*other stands where .*running_mean is expected"):
+            sota._renamed(exchanged, model, 4, source="best_model.pth")
 
     def test_code_is_never_run(self, tmp_path):
         class Bomb:
