@@ -5,11 +5,13 @@ their authors trained can be had (`genreflow.weights`). Layers have TensorFlow's
 """
 
 from functools import partial
+from typing import ClassVar, cast
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from genreflow.models.blocks import size_text
 from genreflow.models.entry import ModelEntry
 
 _INPUT = {
@@ -113,6 +115,7 @@ class BandMaxima(nn.Module):
         self.convolution = nn.Conv2d(1, n, kernel)
         self.norm = nn.BatchNorm2d(n, eps=_EPSILON)
         length = kernel[1]
+        self.title = f"conv {n} @ {size_text(kernel)}, BN, max over bands"
         self.padding = ((length - 1) // 2, length // 2)  # TensorFlow's, which puts the odd one to the right
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -120,12 +123,11 @@ class BandMaxima(nn.Module):
         padded = functional.pad(x, self.padding)
         if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
             return self.norm(functional.relu(self.convolution(padded))).amax(dim=2)
-        gain = self.norm.weight / (self.norm.running_var + self.norm.eps).sqrt()
-        sign = torch.where(gain < 0, -1.0, 1.0)
-        # The minimum of a kernel is the negated maximum of the negated kernel.
+        sign = torch.where(self.norm.weight < 0, -1.0, 1.0)
+        # The minimum of a kernel's outputs is the negated maximum of the negated kernel's.
         highest = _band_maxima(padded[:, 0], self.convolution.weight[:, 0] * sign[:, None, None]) * sign
-        rectified = functional.relu(highest + self.convolution.bias)
-        return ((rectified - self.norm.running_mean) * gain + self.norm.bias).transpose(1, 2)
+        rectified = functional.relu(highest + cast(torch.Tensor, self.convolution.bias))
+        return self.norm(rectified.transpose(1, 2)[:, :, None]).squeeze(2)
 
 
 def _band_maxima(padded: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -177,7 +179,7 @@ class PonsVGG(nn.Module):
     time, band and channel, as in TensorFlow; they are the embedding.
     """
 
-    POOLS = (((4, 1), 2), (2, 2), (2, 2), (2, 2), (4, 4))  # size and stride, frames before bands
+    POOLS: ClassVar = (((4, 1), 2), ((2, 2), 2), ((2, 2), 2), ((2, 2), 2), ((4, 4), 4))  # size (frames, bands), stride
 
     def __init__(self, *, n_outputs: int, input_shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -200,7 +202,6 @@ class PonsVGG(nn.Module):
 def _vgg_steps(input_shape: tuple[int, ...]) -> int:
     """Return the number of positions that the pools leave of a spectrogram (bands, frames)."""
     bands, frames = input_shape
-    for size, stride in PonsVGG.POOLS:
-        high, wide = (size, size) if isinstance(size, int) else size
+    for (high, wide), stride in PonsVGG.POOLS:
         frames, bands = (frames - high) // stride + 1, (bands - wide) // stride + 1
     return bands * frames

@@ -121,7 +121,7 @@ def _crc_of_lanes(lanes: np.ndarray) -> np.ndarray:
 @cache
 def _byte_table() -> np.ndarray:
     """Return the checksum's change by each byte, uint32 [256]."""
-    table = np.arange(256, dtype=np.uint32)
+    table: np.ndarray = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         table = np.where(table & 1, table >> 1 ^ _POLYNOMIAL, table >> 1).astype(np.uint32)
     return table
