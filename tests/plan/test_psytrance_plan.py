@@ -37,7 +37,7 @@ def test_ten_published_bars_are_eight_settings_and_forty_runs(study):
 
 def test_the_final_model_is_the_setting_that_all_experiments_share_with_albums_apart(study):
     shared = study.resolver.resolve("psytrance_cnn", {})
-    assert (shared.training.optimizer, *shared.options.values()) == ("adam", "maxmean", 0.2, "time")
+    assert (shared.training.optimizer, *shared.options.values()) == ("adam", "maxmean", 0.2, "time", 1.0)
     assert study.final.axes == {**shared.axes, "protocol": "albums"}
     assert study.facts["headline"]["setting"] == study.final.name
     assert [run.setting for run in study.runs if run.fold == "final"] == [study.final.name]
