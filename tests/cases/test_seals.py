@@ -390,6 +390,7 @@ def test_json_is_read_in_few_places_all_of_which_verify_it_or_hold_no_results():
         "store/hdf5.py": "the header, within a sealed file",
         "store/costs.py": "verifies the seal of each line",
         "embeddings/sources.py": "the shapes in the header of weights, whose digest counts in keys",
+        "evaluation/search.py": "the values of a trial, a cell of a table that has been verified",
         "audio/normalize.py": "the comment of a track, whose pages have been checked",
         "cli/run.py": "who holds the lock",
         "cli/status.py": "how far a run has come, from logs/",
