@@ -81,7 +81,8 @@ MAKES = {
     "training": ["run cnn", "run gg12"],
     "augmentation": ["run gg12"],
     "fitting": ["run forest"],
-    **dict.fromkeys(("joined", "search"), []),  # the study has neither joined inputs nor a search
+    "joined": [],  # the study has neither joined inputs nor a search
+    "search": [],
     **{name: [name] for name in ("duplicates", "quarantine", "folds", "leakage", "filters", "snippets", "analysis",
                                  "map", "tables", "figures", "predictions")},
 }  # fmt: skip
