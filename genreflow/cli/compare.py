@@ -126,13 +126,13 @@ def compare(sides: Sequence[ComparedRun]) -> dict[str, Any]:
 def as_table(comparison: Mapping[str, Any]) -> pd.DataFrame:
     """Return parameters, metrics and differences as a table with a column per side and per pair."""
     rows = [
-        {"what": what, "name": name} | values
-        for what, section in (("parameter", "parameters"), ("metric", "metrics"))
+        {"kind": kind, "name": name} | values
+        for kind, section in (("parameter", "parameters"), ("metric", "metrics"))
         for name, values in comparison[section].items()
     ]
     for name in ("tracks", "difference", "low", "high", "p", "p_holm", "verdict"):
         values = {f"{pair['a']} - {pair['b']}": pair[name] for pair in comparison["pairs"]}
-        rows.append({"what": "difference", "name": name} | values)
+        rows.append({"kind": "difference", "name": name} | values)
     renamed = {letter: f"{letter}: {side['path']}" for letter, side in comparison["compared"].items()}
     return pd.DataFrame(rows).rename(columns=renamed)
 

@@ -78,7 +78,7 @@ def _judged(record: Record) -> str:
         f"Under the protocol `{_plain(row.get('protocol', ''))}` of the study `{_plain(record.study)}`, by "
         f"{int(row['folds'])} networks trained alike, each tested on tracks outside its training: "
         f"{int(row['tracks']):,} tracks of {int(row['groups']):,} groups. Intervals are 95 %, over groups.",
-        _table(["what", "value", "95 % interval"], _metrics(row)),
+        _table(["metric", "value", "95 % interval"], _metrics(row)),
     ]
     if len(record.holdout) and "correct" in record.holdout:
         right, n = int(record.holdout["correct"].sum()), len(record.holdout)

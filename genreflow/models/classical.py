@@ -15,7 +15,6 @@ from scipy.special import softmax
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.svm import SVC
 from torch import nn
@@ -92,6 +91,7 @@ ENTRIES = (
         name="logistic_regression",
         binding=("standardize",),
         title="multinomial logistic regression",
+        module="genreflow.models.probe",
         builder="MultinomialRegression",
         options={"C": Number(1.0, 1e-6, 1e6, "Inverse of the weight of the squared weights (L2).")},
         is_estimator=True,
@@ -170,40 +170,6 @@ class NearestNeighbors(Estimator):
         """Yield whether a segment has an unknown class."""
         if has_invalid(self.classes, self.n_outputs):
             yield f"a segment is of none of the {self.n_outputs} classes"
-
-
-class MultinomialRegression(Estimator):
-    """Standardized descriptors [batch, n] to log-probabilities [batch, n_outputs], the log-softmax of a linear map."""
-
-    weight: torch.Tensor
-    bias: torch.Tensor
-
-    def __init__(self, *, n_outputs: int, input_shape: tuple[int], C: float) -> None:
-        super().__init__(n_outputs, input_shape)
-        self._C = C
-        self.register_sized_buffer("weight", n_outputs, self.n_inputs)
-        self.register_sized_buffer("bias", n_outputs)
-
-    @property
-    def title(self) -> str:
-        """Title in figures and tables."""
-        return f"{self.n_outputs} × {self.n_inputs} weights"
-
-    def fit_arrays(self, data: FitData) -> dict[str, Any]:
-        """Return the weights of the classes that are present."""
-        weight, bias = np.zeros(tuple(self.weight.shape)), np.full(self.n_outputs, NEVER)
-        present = np.unique(data.targets)
-        bias[present] = 0
-        if len(present) > 1:
-            regression = LogisticRegression(C=self._C, max_iter=10_000).fit(data.arrays, data.targets)
-            # Of two classes, scikit-learn gives weights to the second only.
-            rows = present[-len(regression.coef_) :]
-            weight[rows], bias[rows] = regression.coef_, regression.intercept_
-        return {"weight": weight, "bias": bias}
-
-    def probabilities(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the softmax of the linear map."""
-        return functional.linear(inputs.double(), self.weight, self.bias).softmax(dim=1)
 
 
 class RandomForest(Estimator):

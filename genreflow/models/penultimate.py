@@ -9,7 +9,7 @@ from genreflow.errors import UserError
 
 
 def penultimate(network: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
-    """Return what the last linear layer of a network is fed, float32 [batch, d]; means over time where it has one.
+    """Return the input of the last linear layer of a network, float32 [batch, d]; means over time where it has one.
 
     The last layer is the one that is called last, whatever the order in which the layers were made.
 

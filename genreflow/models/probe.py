@@ -107,6 +107,14 @@ class Probe(Estimator):
         return functional.linear(inputs.double(), self.weight, self.bias)
 
 
+class MultinomialRegression(Probe):
+    """Standardized descriptors [batch, n] to log-probabilities [batch, n_outputs]: a probe of classes alone."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return log-probabilities, float32 [batch, n_outputs]."""
+        return Estimator.forward(self, inputs)
+
+
 class MultilayerProbe(nn.Sequential):
     """Standardized vectors [batch, n] to logits [batch, n_outputs]: dense hidden, K; dropout before each."""
 

@@ -111,7 +111,7 @@ def with_tracks_of(profile: Mapping[str, Any], before: Mapping[str, Any]) -> dic
 
 
 def embedding_network(path: str) -> EarlierTraining:
-    """Return what the leakage audit asks of the network of an embedding: a bundle, or a file of another program.
+    """Return the training tracks of an embedding network for the leakage audit: of a bundle, or of a foreign file.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def embedding_network(path: str) -> EarlierTraining:
 
 
 def earlier_training(weights: str) -> EarlierTraining:
-    """Return what the leakage audit asks of a trained network, given its file of weights.
+    """Return the training tracks of a trained network for the leakage audit, given its file of weights.
 
     Raises
     ------

@@ -77,7 +77,7 @@ class Pretrained:
         return "training_profile" in self.facts and (before is None or bool(before["lists_its_tracks"]))
 
     def record(self) -> dict[str, Any]:
-        """Return what a run that starts from it records."""
+        """Return its facts for the record of a run that starts from it."""
         return {
             "title": self.title,
             "weights": str(self.weights),

@@ -78,7 +78,7 @@ def outcome(tmp_path_factory):
 
 
 def _unscanned(name: str, path: bytes) -> dict:
-    """Return what a catalog would say of a file that something happened to after the scan."""
+    """Return the catalog row of a file that something happened to after the scan."""
     return {"track_id": name, "path": path, "bytes": None if "sparse" in name else 1, "sha256": name, "reason": ""}
 
 
@@ -109,7 +109,7 @@ def _count(root: Path) -> int:
 
 
 def _said(paths, tracks, rows) -> dict[str, tuple[str, frozenset[str], str]]:
-    """Return what the catalog and the workers say of each case, joined as the index joins it."""
+    """Return the verdicts of the catalog and of the workers for each case, joined as the index joins them."""
     of_path = {track["path"]: (track, row) for track, row in zip(tracks, rows, strict=True)}
     verdicts = {}
     for name, path in paths.items():

@@ -69,11 +69,11 @@ def test_tracks_with_different_answers_are_listed_by_title(results, capsys):
 
 
 def test_all_of_it_as_a_table(results, capsys, tmp_path):
-    assert main(["compare", GOOD, POOR, "--csv", "told.csv"]) == 0
-    message = pd.read_csv("told.csv", index_col=["what", "name"])
-    assert message.loc[("parameter", "options.pool"), f"A: {GOOD}"] == "max"
-    assert float(message.loc[("difference", "difference"), "A - B"]) == pytest.approx(7 / 12)
-    assert "told.csv" in capsys.readouterr().err
+    assert main(["compare", GOOD, POOR, "--csv", "compared.csv"]) == 0
+    table = pd.read_csv("compared.csv", index_col=["kind", "name"])
+    assert table.loc[("parameter", "options.pool"), f"A: {GOOD}"] == "max"
+    assert float(table.loc[("difference", "difference"), "A - B"]) == pytest.approx(7 / 12)
+    assert "compared.csv" in capsys.readouterr().err
 
 
 def test_a_study_stands_for_the_setting_of_its_final_model(results, capsys):

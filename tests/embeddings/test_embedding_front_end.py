@@ -94,11 +94,11 @@ def test_facts_are_read_without_pytorch_and_are_those_of_the_network():
 
 
 def test_a_network_whose_matrices_are_alike_is_asked_for_its_width(tmp_path):
-    """`ann` has 8 outputs here as well as a hidden layer of that size would: no matrix can be told by its rows."""
+    """`ann` has 256 outputs here and a hidden layer of 256 units: rows do not identify the output matrix."""
     given = {"front_end": {"kind": "descriptors"}, "segments": {"kind": "whole", "seconds": 2.0}}
     folder = write_bundle(tmp_path / "ann", network="ann", given=given, classes=[f"c{k:03d}" for k in range(256)])
-    width = facts_of(str(folder), "penultimate").width
-    assert FrontEnd.of(resolve(Embedding(model=str(folder)))).transform(music(2.0, 22_050)).shape == (width,)
+    assert facts_of(str(folder), "penultimate").width == 128
+    assert FrontEnd.of(resolve(Embedding(model=str(folder)))).transform(music(2.0, 22_050)).shape == (128,)
 
 
 def test_a_patch_in_seconds_is_transformed_by_itself(samples):

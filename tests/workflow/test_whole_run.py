@@ -192,10 +192,10 @@ def test_predict_gives_a_track_what_the_pipeline_gave_it(project):
 def test_predict_names_files_it_cannot_use_and_goes_on(project):
     (project.work / "bad.mp3").write_bytes(b"no music" * 100)
     run = "results/tiny/runs/psytrance_cnn/pool=mean/fold-final"
-    done = genreflow(project, "predict", run, "bad.mp3", "music/low/0.wav", "--csv", "told.csv")
+    done = genreflow(project, "predict", run, "bad.mp3", "music/low/0.wav", "--csv", "predicted.csv")
     assert done.returncode == 0, done.stderr
     assert "not classified" in done.stdout and "(Q_NOT_AUDIO)" in done.stdout
-    assert set(pd.read_csv(project.work / "told.csv")["file"]) == {"music/low/0.wav"}
+    assert set(pd.read_csv(project.work / "predicted.csv")["file"]) == {"music/low/0.wav"}
 
 
 @pytest.mark.parametrize(

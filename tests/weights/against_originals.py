@@ -1,8 +1,10 @@
 """Public weights give what their authors' own code gives.
 
-The arrays of the originals are not in this repository. ``GENREFLOW_ORIGINALS`` names a folder with `expected.npz` and
-the ``.pth`` files of sota-music-tagging-models (torch, torchaudio front-end), and `musicnn_expected.npz` of the package
-musicnn 0.1.0 (TensorFlow 2.15): probabilities, logits and embeddings of three tracks of 29 s.
+    GENREFLOW_ORIGINALS=FOLDER pytest tests/weights/against_originals.py
+
+The folder holds `expected.npz` and the ``.pth`` files of sota-music-tagging-models (torch, torchaudio front-end), and
+`musicnn_expected.npz` of the package musicnn 0.1.0 (TensorFlow 2.15): probabilities, logits and embeddings of three
+tracks of 29 s. They are not in this repository, so pytest collects this file only when it is named.
 """
 
 import os
@@ -19,14 +21,7 @@ from genreflow.weights import cache
 from genreflow.weights.registry import NETWORKS
 from genreflow.weights.sota import TAGS, import_weights
 
-FOLDER = Path(os.environ.get("GENREFLOW_ORIGINALS", ""))
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        "GENREFLOW_ORIGINALS" not in os.environ,
-        reason="GENREFLOW_ORIGINALS names no folder with the outputs of the original packages",
-    ),
-]
+FOLDER = Path(os.environ["GENREFLOW_ORIGINALS"])
 
 
 @pytest.fixture(scope="module")
