@@ -101,7 +101,10 @@ COMMANDS = {
     ),
     "import": Command(
         "Turn trained weights of another project into a model that predicts.",
-        ("genreflow import sota --model musicnn --weights best_model.pth --tags mtat my_model",),
+        (
+            "genreflow import sota --model musicnn --weights best_model.pth --tags mtat my_model",
+            "genreflow import sota --model fcn --weights best_model.pth --tags tags.txt my_model",
+        ),
         module="import_weights",
     ),
     "compare": Command(

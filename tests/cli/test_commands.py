@@ -24,7 +24,7 @@ def words_of(example):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_a_module_that_declares_and_runs(name):
-    module = importlib.import_module(f"genreflow.cli.{name}")
+    module = importlib.import_module(f"genreflow.cli.{COMMANDS[name].module or name}")
     assert callable(module.declare) and callable(module.run)
     assert 2 <= len(COMMANDS[name].examples) <= 4
 

@@ -9,6 +9,7 @@ from genreflow.config.study import StudySettings
 from genreflow.models import registry
 
 
+@pytest.mark.end_to_end  # every network is built
 def test_the_table_has_a_row_a_model(capsys):
     assert main(["models"]) == 0
     rows = capsys.readouterr().out.splitlines()

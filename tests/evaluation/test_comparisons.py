@@ -270,6 +270,7 @@ class TestVerdict:
         assert verdict(message) == "0.2 and 0.5 cannot be compared: they share fewer than two groups of test tracks."
 
 
+@pytest.mark.end_to_end
 class TestSimulations:
     """Settings whose true difference is known, judged by the whole table."""
 

@@ -130,6 +130,7 @@ def tracks():
     return result
 
 
+@pytest.mark.end_to_end
 def test_beats_of_synthetic_tracks_are_found_as_well_as_librosa_finds_them(tracks):
     own, peer = [], []
     for samples, expected in tracks:

@@ -24,6 +24,7 @@ def test_options_are_merged_with_the_defaults():
         "pool": "max",
         "dropout": 0.2,
         "orient": "time",
+        "width": "auto",
     }
 
 
