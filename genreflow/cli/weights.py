@@ -5,6 +5,7 @@ import json
 
 from genreflow.cli import options as shared
 from genreflow.cli.console import print_result, progress
+from genreflow.errors import UserError
 from genreflow.weights import cache
 from genreflow.weights.registry import NETWORKS, SOURCES, source_of
 
@@ -21,11 +22,16 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """List, fetch or find weights."""
+    """List, fetch or find weights.
+
+    Raises
+    ------
+    UserError
+        When a name is missing or unknown, or the weights are absent.
+    """
     if options.action != "list" and options.name is None:
-        options.action, asked = "list", options.action
-        print_result(f"`genreflow weights {asked}` needs a name.", following=f"genreflow weights {asked} musicnn")
-        return 2
+        example = next(iter(SOURCES if options.action == "get" else NETWORKS))
+        raise UserError(f"{options.action} needs a name, such as: genreflow weights {options.action} {example}")
     return {"list": _list, "get": _get, "path": _path}[options.action](options)
 
 

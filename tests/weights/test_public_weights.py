@@ -190,6 +190,8 @@ def test_commands(published, tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().out.strip() == str(tmp_path / "weights/small")
     assert main(["weights", "list", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["weights"][0]["folder"] == str(tmp_path / "weights/small")
+    assert main(["weights", "path"]) == 2
+    assert "path needs a name, such as: genreflow weights path small" in capsys.readouterr().err
     assert main(["weights", "get", "netz"]) == 2
     assert "Did you mean 'nets'" in capsys.readouterr().err
 
