@@ -395,7 +395,7 @@ class TestLogMelSpectrogram:
         assert torch.equal(mixed, layer(x))
 
 
-@pytest.mark.end_to_end  # bfloat16 is slow on many CPUs
+@pytest.mark.slow  # bfloat16 is slow on many CPUs
 @pytest.mark.parametrize("name", sorted(set(NAMES) - WITHOUT_SPECTROGRAM - {"fcn"}))
 def test_networks_learn_in_mixed_precision_from_spectrograms_in_single(name):
     least = registry.describe(name).variable_axes[0]

@@ -71,7 +71,7 @@ _AUDIO = ("tiny/audio/ogg/*/*.ogg", "tiny.yaml", "count: 2}\nfolds", "count: 1}\
     ("front", "pattern", "file", "old", "new"),
     [
         (GENREFLOW, *_SLICES),
-        (("snakemake",), *_AUDIO),
+        pytest.param(("snakemake",), *_AUDIO, marks=pytest.mark.slow),
         pytest.param(GENREFLOW, *_AUDIO, marks=pytest.mark.slow),
         pytest.param(("snakemake",), *_SLICES, marks=pytest.mark.slow),
     ],

@@ -42,6 +42,7 @@ def test_a_copied_project_has_nothing_to_do(project):
     assert project.jobs() == {}
 
 
+@pytest.mark.slow
 def test_a_change_is_seen_where_snakemake_has_lost_its_records(project, tmp_path):
     """As after results were moved without .snakemake: what they are of stands in them."""
     undisturbed = project.copy(tmp_path / "undisturbed")
