@@ -160,6 +160,7 @@ def test_draws_depend_on_the_seed_alone_and_not_on_how_many_there_are():
     assert (few != resampled(lambda drawn: drawn[:, 0], counts, seed=8, resamples=300)).any()
 
 
+@pytest.mark.end_to_end
 class TestCoverage:
     """Of 200 data sets each; what is promised is 95 %."""
 
