@@ -24,6 +24,11 @@ class FoldSettings(Settings):
     count: int = Field(
         5, ge=1, le=1_000, description="Folds, or draws of scheme random; of a given split there is one."
     )
+    fewer_if_needed: bool = Field(
+        False,
+        description="stratified: where a class has fewer groups of tracks than `count`, divide into as many folds as "
+        "it has groups, but at least two.",
+    )
     test: float = Field(0.2, gt=0, lt=1, description="random: share that is tested.")
     valid: float = Field(0.0, ge=0, lt=1, description="random: share that the best epoch is chosen by.")
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Seed of the shuffling.")
@@ -58,6 +63,7 @@ class FoldSettings(Settings):
                     self.validation and self.count < 3,
                 ),
                 ("validation is of stratified folds: set `valid` to a share", self.validation and not stratified),
+                ("fewer_if_needed is of stratified folds", self.fewer_if_needed and not stratified),
                 ("test and valid leave nothing to train on", self.scheme == "random" and self.test + self.valid >= 1),
                 ("segments are divided by scheme random only", self.unit == "segment" and self.scheme != "random"),
                 ("segments belong to no group: set group to false", self.unit == "segment" and self.group),

@@ -94,6 +94,14 @@ def check(tracks: pd.DataFrame, settings: FoldSettings) -> None:
         _check_holdout(rest, settings)
 
 
+def possible_count(tracks: pd.DataFrame, settings: FoldSettings) -> int:
+    """Return the number of stratified folds that tracks allow: at most `settings.count`, at least two."""
+    rest = in_use(tracks, settings)
+    rest = rest[~held_out(rest)]
+    groups = rest["group"].nunique() if is_tagged(tracks) else rest.groupby("label")["group"].nunique().min()
+    return max(2, min(settings.count, int(groups)))
+
+
 def spare_tracks(tracks: pd.DataFrame, folds: int) -> pd.Series:
     """Return the maximum number of holdout tracks of each class that leaves `folds` groups of it."""
     sizes = tracks.assign(group=groups_of(tracks)).groupby(["label", "group"]).size()
@@ -146,7 +154,7 @@ def _check_classes(tracks: pd.DataFrame, labels: list[str], settings: FoldSettin
     small = table.index[table["groups"] < settings.count]
     if len(small):
         fewest = int(table["groups"].min())
-        fewer = f"set folds.count to {fewest} or less, " if fewest >= 2 else ""
+        fewer = f"set folds.count to {fewest} or less (or folds.fewer_if_needed to true), " if fewest >= 2 else ""
         raise UserError(
             f"{settings.count} folds need at least {settings.count} {unit} of every class, "
             f"and these have fewer: {listing(small, 20)}.\n{_plain(table)}\n"

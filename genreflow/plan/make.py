@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 
 from genreflow.config.checked import Checked
@@ -176,7 +175,9 @@ def _plan(validated: Validated, listed: Mapping[str, pa.Table], home: Path) -> P
             _check_folds(name, validated.faulty.get(name, Checked(study)), own, errors)
             continue
         with errors.step():
-            planned = StudyPlan(name, study, own, _published(study.published, home))
+            planned = StudyPlan(
+                name, study, own, _published(study.published, home), validated.absent_weights.get(name, ())
+            )
             _check_runs(planned, settings.limits.max_runs)
             plan.studies[name] = planned
     return plan
@@ -241,15 +242,7 @@ def _protocols_named(study: StudySettings) -> list[str]:
 
 def _check_protocol(study: str, protocol: ProtocolPlan) -> None:
     try:
-        feasibility.check(_tracks_of(protocol), protocol.folds)
+        feasibility.check(protocol.tracks, protocol.folds)
     except UserError as error:
         where = "" if protocol.name == DEFAULT_PROTOCOL else f"protocols.{protocol.name}: "
         raise UserError(f"study {study}: {where}{error}") from None
-
-
-def _tracks_of(protocol: ProtocolPlan) -> pd.DataFrame:
-    if protocol.settings.classes is None and protocol.settings.tracks is None:
-        return protocol.dataset.tracks
-    from genreflow.folds.assign import select  # loads scikit-learn, which takes as long as all the rest
-
-    return select(protocol.dataset.tracks, classes=protocol.settings.classes, most=protocol.settings.tracks)

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import pandas as pd
+
 from genreflow.config.folds import FoldSettings
 from genreflow.config.load import settings_from
 from genreflow.config.study import Protocol, StudySettings
-from genreflow.folds.feasibility import classes_of, is_tagged
+from genreflow.folds.feasibility import classes_of, is_tagged, possible_count
 from genreflow.folds.roles import HOLDOUT
 from genreflow.plan.datasets import DatasetPlan
 from genreflow.project.specs import ProtocolSpec
@@ -39,6 +41,11 @@ class ProtocolPlan:
         """Whether its folds have validation tracks."""
         is_given = self.folds.scheme == "given" and self.dataset.tracks["split"].eq("valid").any()
         return bool(self.folds.validation or self.folds.valid or is_given)
+
+    @property
+    def tracks(self) -> pd.DataFrame:
+        """The listed tracks that take part."""
+        return _selected(self.dataset, self.settings)
 
     @cached_property
     def is_tagged(self) -> bool:
@@ -74,4 +81,16 @@ def plan_protocol(study: str, settings: StudySettings, name: str, datasets: Mapp
         {**settings.folds.model_dump(exclude_unset=True), **protocol.folds},
         f"study {study}: protocols.{name}.folds",
     )
-    return ProtocolPlan(name, protocol.title or name, protocol, folds, datasets[protocol.dataset or settings.dataset])
+    dataset = datasets[protocol.dataset or settings.dataset]
+    if folds.fewer_if_needed:
+        folds = folds.model_copy(update={"count": possible_count(_selected(dataset, protocol), folds)})
+    return ProtocolPlan(name, protocol.title or name, protocol, folds, dataset)
+
+
+def _selected(dataset: DatasetPlan, protocol: Protocol) -> pd.DataFrame:
+    """Return the listed tracks that take part."""
+    if protocol.classes is None and protocol.tracks is None:
+        return dataset.tracks
+    from genreflow.folds.assign import select  # loads scikit-learn, which takes as long as all the rest
+
+    return select(dataset.tracks, classes=protocol.classes, most=protocol.tracks)

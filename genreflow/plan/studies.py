@@ -4,13 +4,13 @@ Settings are resolved in `plan.settings`; keys, figures, files and facts have mo
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from genreflow.config.inputs import embedding_in
-from genreflow.config.study import StudySettings
+from genreflow.config.study import JOINED, StudySettings
 from genreflow.embeddings.sources import located
 from genreflow.folds.roles import FINAL
 from genreflow.models import registry
@@ -24,6 +24,7 @@ from genreflow.plan.study_keys import StudyKeys
 from genreflow.project.layout import FOLDS, RunId
 from genreflow.project.specs import PageFacts, PretrainedSpec, StudyFacts, TrainingSpec
 from genreflow.training.pretrained import Pretrained
+from genreflow.weights.cache import absence_notice
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,17 @@ class TrainingJob:
 
 @dataclass
 class StudyPlan:
-    """A study; `datasets` are those that its protocols name, `published` the digests of its published numbers."""
+    """A study.
+
+    `datasets` are those that its protocols name, `published` the digests of its published numbers, and
+    `absent_weights` the public weights that it does without.
+    """
 
     name: str
     settings: StudySettings
     datasets: Mapping[str, DatasetPlan]
     published: Mapping[Path, str]
+    absent_weights: Sequence[str] = ()
     _jobs: dict[str, TrainingJob] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -90,6 +96,11 @@ class StudyPlan:
         return page_facts(self)
 
     @property
+    def notice(self) -> str:
+        """A sentence on what the study does without; empty if it has all."""
+        return absence_notice(self.absent_weights) if self.absent_weights else ""
+
+    @property
     def dataset(self) -> DatasetPlan:
         """The dataset of the main protocol."""
         return next(iter(self.protocols.values())).dataset
@@ -117,10 +128,18 @@ class StudyPlan:
 
     # ---- inputs
 
+    @cached_property
+    def input_names(self) -> list[str]:
+        """The inputs that are computed: those of the study, and joined ones instead of parts that only they need."""
+        fed = list(dict.fromkeys(setting.input for setting in self.resolver.trained if not setting.members))
+        joined = [name for name in fed if JOINED in name]
+        parts = {part for name in joined for part in name.split(JOINED)} - {*fed, *self.settings.analysis}
+        return [*(name for name in self.settings.inputs if name not in parts), *joined]
+
     @property
     def inputs(self) -> dict[str, InputPlan]:
-        """Every input by its name in the study, of the main dataset."""
-        return {name: self.input_plan(name) for name in self.settings.inputs}
+        """Every input that is computed, by its name in the study, of the main dataset."""
+        return {name: self.input_plan(name) for name in self.input_names}
 
     def input_plan(self, name: str, dataset: DatasetPlan | None = None) -> InputPlan:
         """Return an input by its name in the study, of the main dataset if none is given."""

@@ -15,7 +15,7 @@ def figures_of(study: StudyPlan) -> dict[str, dict[str, str]]:
     settings, headline, final = study.settings, study.headline, study.final
     return planned_figures(
         StudyTraits(
-            inputs={name: each.front_end.axes for name, each in settings.inputs.items()},
+            inputs={name: settings.input_settings(name).front_end.axes for name in study.input_names},
             analyzed=settings.analysis,
             has_tags=next(iter(study.protocols.values())).is_tagged,
             models=[] if headline is None else list(settings.models),

@@ -17,8 +17,10 @@ from genreflow.errors import Gathering, Problems, UserError, did_you_mean
 from genreflow.plan.study_checks import study_problems
 from genreflow.project import layout
 from genreflow.store.regular import expand_home
+from genreflow.weights.cache import is_absent
 
-_SECTIONS = ("inputs", "protocols", "models", "fusions", "experiments")  # of which the small size may leave some out
+# Sections of a study of which `small` and `without_weights` may leave entries out.
+_SECTIONS = ("inputs", "protocols", "models", "fusions", "experiments")
 
 
 @dataclass
@@ -33,6 +35,8 @@ class Validated:
         Name -> settings, of every study whose file can be read.
     faulty
         The studies with problems.
+    absent_weights
+        The public weights that a study does without, of every study that does.
     errors
         All problems.
     """
@@ -40,6 +44,7 @@ class Validated:
     settings: PipelineSettings
     studies: dict[str, StudySettings] = field(default_factory=dict)
     faulty: dict[str, Checked[StudySettings]] = field(default_factory=dict)
+    absent_weights: dict[str, list[str]] = field(default_factory=dict)
     errors: Gathering = field(default_factory=Gathering)
 
     @property
@@ -57,6 +62,15 @@ class _StudyFile:
     title: str
     path: Path
     name: str
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What a study file says: its settings as far as they are right, problems, and public weights it does without."""
+
+    given: Checked[StudySettings]
+    problems: list[str]
+    absent_weights: list[str]
 
 
 def validate(values: Mapping[str, Any], home: Path, *, look: bool) -> Validated:
@@ -89,8 +103,9 @@ def validate(values: Mapping[str, Any], home: Path, *, look: bool) -> Validated:
 def read_study(name: str, home: Path, size: str = "full") -> tuple[str, StudySettings]:
     """Return name and settings of a study: a path, or the name of a file in `home`/studies.
 
-    In the small size, whose name ends in ``-small``, the values of its key ``small`` override the others; a model,
-    input, protocol, fusion or experiment that is null there is left out.
+    In the small size, whose name ends in ``-small``, the values of its key ``small`` override the others; where public
+    weights that it names are not on this machine, those of its key ``without_weights`` do. A model, input, protocol,
+    fusion or experiment that is null there is left out.
 
     Raises
     ------
@@ -98,10 +113,10 @@ def read_study(name: str, home: Path, size: str = "full") -> tuple[str, StudySet
         When the file cannot be read, or values have wrong types.
     """
     file = _file(name, home, size)
-    verified, problems = _read(file, size)
-    if problems or verified.settings is None:
-        raise Problems(f"{file.title}:", problems)
-    return file.name, verified.settings
+    read = _read(file, size)
+    if read.problems or read.given.settings is None:
+        raise Problems(f"{file.title}:", read.problems)
+    return file.name, read.given.settings
 
 
 def published_files(name: str | None, home: Path) -> list[Path]:
@@ -161,29 +176,53 @@ def _is_file(name: str) -> bool:
         return False
 
 
-def _read(file: _StudyFile, size: str) -> tuple[Checked[StudySettings], list[str]]:
-    """Return the settings of a study as far as they are right, and the problems of its lines and types."""
+def _read(file: _StudyFile, size: str) -> _Read:
     parsed = parse_file(file.path)
     if parsed.whole:
         raise UserError(f"{file.title} {parsed.whole}")
     values = dict(parsed.values)
-    small = values.pop("small", None)
+    small, without_weights = values.pop("small", None), values.pop("without_weights", None)
+    problems = list(parsed.problems)
     if size != "full":
         if not isinstance(small, dict):
             raise UserError(f"{file.title}: it has no small size. Give it the key `small`, or run it with size: full.")
-        values = merged(values, small)
-        for section in _SECTIONS:
-            if isinstance(values.get(section), dict):
-                values[section] = {key: value for key, value in values[section].items() if value is not None}
+        values = _changed(values, small)
+    absent: list[str] = []
+    if isinstance(without_weights, dict):
+        if absent := _absent_weights(values):
+            values = _changed(values, without_weights)
+    elif without_weights is not None:
+        problems.append("without_weights: it must be a mapping of the settings that differ without the weights.")
     verified = checked(StudySettings, values)
-    return verified, [*parsed.problems, *verified.problems.values()]
+    return _Read(verified, [*problems, *verified.problems.values()], absent)
+
+
+def _changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings of a study with changes; entries of its sections that are null there are left out."""
+    values = merged(values, changes)
+    for section in _SECTIONS:
+        if isinstance(values.get(section), dict):
+            values[section] = {key: value for key, value in values[section].items() if value is not None}
+    return values
+
+
+def _absent_weights(values: Mapping[str, Any]) -> list[str]:
+    """Return the public weights that inputs name and that are not on this machine."""
+    inputs = values.get("inputs")
+    inputs = inputs.values() if isinstance(inputs, dict) else []
+    front_ends = [each.get("front_end") for each in inputs if isinstance(each, dict)]
+    models = [each.get("model") for each in front_ends if isinstance(each, dict)]
+    return sorted({model for model in models if isinstance(model, str) and is_absent(model)})
 
 
 def _add_study(result: Validated, config: Config, run: Checked[PipelineSettings], file: _StudyFile, home: Path) -> None:
     settings = run.usable
-    given, problems = _read(file, settings.size)
+    read = _read(file, settings.size)
+    given, problems = read.given, read.problems
     if problem := name_problem(file.name):
         problems.insert(0, f"{file.path.stem!r}: {problem}. Rename the file.")
+    if read.absent_weights:
+        result.absent_weights[file.name] = read.absent_weights
     if given.settings is not None:
         problems += _resolve_embeddings(given)
         problems += study_problems(given, most_runs=settings.limits.max_runs)

@@ -107,7 +107,7 @@ WILDCARDS = {
     "model_setting": f"{NAME}/[^/]+",
     "model": NAME,
     "trial": "[0-9]{4}",
-    "figure": NAME,
+    "figure": rf"{NAME}(\+{NAME})*",  # of joined inputs
     "snippets": NAME,
 }
 

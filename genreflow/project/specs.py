@@ -227,6 +227,7 @@ class PageFacts(StudyFacts):
     title: str
     standin: bool
     description: str
+    notice: str
     citation: str
     diagrams: list[str]
     dataset: str

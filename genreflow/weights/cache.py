@@ -1,6 +1,7 @@
 """Bundles of public networks in the user's data folder, which all projects share."""
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from genreflow.errors import MachineError, UserError
@@ -30,6 +31,24 @@ def is_present(name: str) -> bool:
     return name in NETWORKS and all((folder() / name / file).is_file() for file in (MODEL, EXPORTED))
 
 
+def is_absent(model: str) -> bool:
+    """Return whether a model, named in a study, is a public network whose weights are not here."""
+    return model in NETWORKS and not is_present(model) and not os.path.lexists(model)
+
+
+def absence_notice(names: Sequence[str]) -> str:
+    """Return a sentence on a study that does without public weights, with the command that gets them."""
+    return (
+        f"Public weights ({', '.join(names)}) are not on this machine, so this study does without them. "
+        f"With them its answers are usually better: {command_for(names)}"
+    )
+
+
+def command_for(names: Iterable[str]) -> str:
+    """Return the command that gets public weights."""
+    return " && ".join(f"genreflow weights get {source}" for source in sorted({source_of(name)[0] for name in names}))
+
+
 def find(name_or_path: str | os.PathLike[str]) -> Path:
     """Return the folder of a bundle: of a public network by name, or a path as it is.
 
@@ -48,8 +67,7 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     if name in NETWORKS:
         if is_present(name):
             return folder() / name
-        source, _ = source_of(name)
-        raise UserError(f"The weights {name} are not on this machine. Get them: genreflow weights get {source}")
+        raise UserError(f"The weights {name} are not on this machine. Get them: {command_for([name])}")
     if path.name != name:
         raise UserError(f"{path} does not exist. Name a trained model, or public weights: {', '.join(NETWORKS)}.")
     source_of(name)

@@ -11,7 +11,7 @@ from genreflow.config.folds import FoldSettings
 from genreflow.errors import UserError
 from genreflow.folds.assign import assign
 from genreflow.folds.audit import verify
-from genreflow.folds.feasibility import check, even_shares, feasibility
+from genreflow.folds.feasibility import check, even_shares, feasibility, possible_count
 
 
 def corpus(sizes, group_size=None, split=None):
@@ -59,6 +59,18 @@ class TestFeasibility:
     def test_fewer_tracks_than_folds_is_refused_in_terms_of_tracks(self):
         with pytest.raises(UserError, match="at least 5 tracks"):
             check(corpus([20, 4]), FoldSettings())
+
+    @pytest.mark.parametrize(
+        ("sizes", "group_size", "folds"),
+        [([20, 20], None, 5), ([20, 8], 2, 4), ([20, 4], 2, 2), ([20, 2], 2, 2), ([20, 3], None, 3)],
+    )
+    def test_the_class_with_the_fewest_groups_limits_the_folds(self, sizes, group_size, folds):
+        settings = FoldSettings(fewer_if_needed=True)
+        assert possible_count(corpus(sizes, group_size=group_size), settings) == folds
+
+    def test_held_out_tracks_do_not_count_as_possible(self):
+        tracks = corpus([6, 6], split=["holdout"] * 3 + [None] * 9)
+        assert possible_count(tracks, FoldSettings(fewer_if_needed=True)) == 3
 
     def test_tracks_of_the_holdout_do_not_count(self):
         tracks = corpus([6, 6], split=["holdout"] * 2 + [None] * 10)
