@@ -41,7 +41,7 @@ STAGES = [
     Stage("normalize", ("tiny/audio/s*.parquet", "tiny/audio/ogg/*/*.ogg"), "music/*/*.wav", who="job worker"),
     Stage("duplicates", ("tiny/duplicates.parquet",), "results/tiny/audio/s*.parquet"),
     Stage("cut", ("tiny/slices/*/s*.parquet",), "results/tiny/audio/ogg/*/*.ogg"),
-    Stage("index", ("tiny/slices/*/index.parquet", "quarantine.csv"), "results/tiny/slices/*/s*.parquet"),
+    Stage("index", ("tiny/slices/*/index.parquet", "quarantine.*"), "results/tiny/slices/*/s*.parquet"),
     Stage("folds", ("tiny/protocols/*/*",), "results/tiny/slices/*/index.parquet"),
     Stage("train", ("tiny/runs/*/*/fold-*/*",), "results/tiny/slices/*/s*.parquet", part="pool=mean/fold-2/"),
     Stage("map", ("tiny/inspection/map.parquet",), "results/tiny/slices/*/s*.parquet"),
