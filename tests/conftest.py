@@ -6,6 +6,9 @@ from pathlib import Path
 # Several tests run side by side; each library with all threads would only make them wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# What a study does must not depend on the public weights that whoever runs the tests happens to have.
+os.environ["GENREFLOW_WEIGHTS"] = str(Path(__file__).parents[1] / ".pytest_cache" / "no weights")
+
 # Librosa, the oracle, keeps what it compiles in a cache that two processes at once can mix up, code for float32 under
 # the name of float64's; a process that then calls it crashes. So each worker has a cache of its own.
 os.environ["NUMBA_CACHE_DIR"] = str(

@@ -113,7 +113,7 @@ def study_tables(results: StudyResults) -> tuple[dict[str, pd.DataFrame], dict[s
     """Return all tables of a study by name, and the content of its headline.json."""
     built = dict(results)
     music = {
-        name: f"{protocol['dataset']} (synthetic)" if protocol["standin"] else protocol["dataset"]
+        name: protocol["dataset"] + tables.SYNTHETIC if protocol["standin"] else protocol["dataset"]
         for name, protocol in results.study["protocols"].items()
     }
     for frame in built.values():

@@ -45,6 +45,8 @@ from genreflow.folds.roles import FINAL, TRAIN
 
 MAX_COMPLETE = 40
 """Number of classes up to which a confusion table has all cells."""
+SYNTHETIC = " (synthetic)"
+"""Ends the name of synthetic music in the column `music` of a table."""
 RUNS = (
     *SETTING, "fold", "repeat", "status", "train_tracks", "test_tracks", "test_slices", "slice_accuracy",
     "track_accuracy_majority", "track_accuracy_mean", "train_accuracy", "validation_accuracy", "epochs", "kept_epoch",

@@ -63,8 +63,8 @@ def _data(predictor: Predictor, record: Record) -> str:
     parts = [f"{counts.get('train', 0):,} tracks, {dataset.get('slices', {}).get('train', 0):,} slices."]
     if others := {role: n for role, n in counts.items() if role != "train"}:
         parts.append("Apart from these: " + ", ".join(f"{n:,} tracks ({role})" for role, n in others.items()) + ".")
-    if record.music:
-        parts.append(f"**The music is {_plain(record.music)}: the numbers below are not those of its own music.**")
+    if record.is_synthetic:
+        parts.append("**The music is synthetic: the numbers below say little about other music.**")
     if predictor.training_profile is not None:
         parts.append("`model.json` holds a digest of every training file, by which the model recognizes them.")
     return " ".join(parts)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from genreflow.evaluation.tables import SYNTHETIC
 from genreflow.project.layout import study_of_run
 from genreflow.store.parquet import read_frame
 
@@ -29,8 +30,6 @@ class Record:
         Results on the holdout, if it is the study's headline.
     leakage
         The checks for leakage of its protocol that did not pass, and how many there were.
-    music
-        Music in place of the study's own; else empty.
     """
 
     study: str = ""
@@ -44,10 +43,9 @@ class Record:
     checks: int = 0
 
     @property
-    def music(self) -> str:
-        """Music in place of the study's own; else empty."""
-        music = self.row.get("music")
-        return music if isinstance(music, str) else ""
+    def is_synthetic(self) -> bool:
+        """Whether the music is synthetic."""
+        return str(self.row.get("music", "")).endswith(SYNTHETIC)
 
 
 def read(run_folder: Path) -> Record:

@@ -264,7 +264,7 @@ class FrontEnd(ABC, Generic[S]):
             Slices are runs of frames of the whole track, of which the module sees one slice.
         """
         if not self.has_torch:
-            return f"{self.settings.kind} are computed by rules that a network cannot express"
+            return f"{self.noun} are computed by rules that a network cannot express"
         return self.frames_export_problem if in_frames else None
 
     @property

@@ -11,6 +11,7 @@ from genreflow.errors import UserError
 from genreflow.export import onnx_file, record
 from genreflow.export.folder import FILES, export
 from genreflow.export.front_end import FrontEndModule, obstacle, samples_wanted
+from genreflow.export.record import Record
 from genreflow.inference.tracks import SEEN, Predictor
 from genreflow.models.registry import MODELS
 from genreflow.store.parquet import Header, write_table
@@ -89,7 +90,7 @@ def test_names_of_classes_do_no_harm_to_the_card(halves, tmp_path, monkeypatch):
 @pytest.mark.parametrize("place", ["", "tables", "runs/halves/base"])
 def test_elsewhere_there_is_no_record(tmp_path, place):
     result = record.read(tmp_path / place)
-    assert not result.row and result.classes.empty and result.music == ""
+    assert not result.row and result.classes.empty and not result.is_synthetic
 
 
 def test_a_folder_with_other_files_is_left_alone(run, tmp_path):
@@ -252,3 +253,8 @@ def test_a_front_end_makes_what_the_pipeline_stores(name, levelled):
 )
 def test_what_has_no_form_is_said(given, why):
     assert why in obstacle(InputSettings.model_validate(given))
+
+
+@pytest.mark.parametrize(("music", "is_synthetic"), [("music (synthetic)", True), ("music", False), (None, False)])
+def test_the_card_says_which_music_is_synthetic(music, is_synthetic):
+    assert Record(row={"music": music}).is_synthetic == is_synthetic
