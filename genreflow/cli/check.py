@@ -85,14 +85,24 @@ def _check_music(target: str, *, every: bool, as_json: bool) -> Exit:
         print_result(f"Every file of {listing(music.lost_classes, 20)} will be refused: repair or remove these.")
         return Exit.INPUT
     if music.refused or music.unknown:
-        print_result(f"{quoted(target)} can be used without the files named above.")
+        print_result(
+            f"{quoted(target)} can be used without the files named above.",
+            following=_first_look(target) if music.advice else "",
+        )
         return Exit.INPUT
     limit = "" if is_complete else ", judging by a sample of the files"
     print_result(
         f"{quoted(target)} can be used{limit}: name it as `path` of a dataset.",
-        following="genreflow check --configfile FILE",
+        following=_first_look(target) if music.advice else "genreflow check --configfile FILE",
     )
     return Exit.OK
+
+
+def _first_look(target: str) -> str:
+    """Return the command that runs the study `quick` on a folder or manifest."""
+    dataset = _dataset_of(target).model_dump(include={"layout", "path"})
+    datasets = quoted("datasets=" + json.dumps({"music": dataset}, ensure_ascii=False))
+    return f"genreflow run --cores all --config 'studies=[quick]' {datasets}"
 
 
 def config_of(configfiles: Sequence[str | Path], entries: Sequence[str] = ()) -> Config:
@@ -138,6 +148,7 @@ def _dataset(dataset: DatasetOutlook) -> list[str]:
     if dataset.unknown:
         lines.append(f"  {len(dataset.unknown):,} cannot be judged:")
     lines += _some([f"    {title}  {why}" for title, why in dataset.unknown])
+    lines += [f"  {sentence}" for sentence in dataset.advice]
     return lines + [f"  too many are refused: {loss}" for loss in dataset.losses]
 
 
@@ -152,7 +163,7 @@ def _some(lines: list[str]) -> list[str]:
 
 def _study(study: StudyOutlook) -> list[str]:
     lines = [
-        f"study {study.name} on {study.dataset}: {study.settings:,} settings under {study.protocols} "
+        f"study {study.name} on {study.dataset}: {count(study.settings, 'setting')} under {study.protocols} "
         f"protocol{'' if study.protocols == 1 else 's'}: "
         f"{study.runs:,} runs, {f'{study.trials:,} trials, ' if study.trials else ''}up to {study.slices:,} slices"
     ]

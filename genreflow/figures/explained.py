@@ -140,4 +140,4 @@ def _draw_bands(axes: mpl.Axes, effects: pd.DataFrame) -> None:
     axes.axvline(0, color=style.QUIET, linewidth=0.6)
     axes.set_yticks(places, [style.label(name, width=22) for name in sums.index], fontsize=7.5)
     axes.set_ylim(-0.5, len(sums) - 0.5)
-    axes.set_xlabel("Effect of the band")
+    axes.set_xlabel("Effect of the band" if effects["low_hz"].notna().any() else "Effect of the value")

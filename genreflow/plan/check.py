@@ -22,6 +22,7 @@ from genreflow.datasets.layouts.synthetic import Synthetic
 from genreflow.datasets.names import printable
 from genreflow.errors import Problems, UserError
 from genreflow.features.shapes import segment_shape
+from genreflow.plan.advice import advice
 from genreflow.plan.datasets import InputPlan
 from genreflow.plan.forecast import DECODED, UNSEEN, Forecast, forecast, of_synthetic
 from genreflow.plan.make import Plan, validate_config
@@ -57,6 +58,8 @@ class DatasetOutlook:
         Why nothing would be trained, if more files are refused than the limits allow.
     lost_classes
         Classes whose files will all be refused.
+    advice
+        Sentences on the models to begin with; of a dataset without a study.
     """
 
     name: str
@@ -71,6 +74,7 @@ class DatasetOutlook:
     hours: float | None = None
     losses: list[str] = field(default_factory=list)
     lost_classes: list[str] = field(default_factory=list)
+    advice: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -173,7 +177,8 @@ def check_music(name: str, settings: Dataset, *, every: bool = False) -> tuple[D
     outlook = _dataset(name, listing, known, AudioSettings())
     index = known.index("", InputSettings(segments=Whole(seconds=0.5)), across_classes="quarantine")
     losses = _losses(index, known, Limits())
-    return replace(outlook, losses=losses), known.is_complete
+    has_classes = len(outlook.classes) > 1 and known.tracks["tags"].isna().all()
+    return replace(outlook, losses=losses, advice=advice(outlook.classes) if has_classes else []), known.is_complete
 
 
 def _forecast(

@@ -93,8 +93,10 @@ def test_settings_shown_are_accepted(page):
         values = yaml.safe_load(block.text)
         if "studies" in values:
             settings_from(PipelineSettings, values, page.name)
-        else:
-            settings_from(StudySettings, {"dataset": "my_music", "models": {"psytrance_cnn": {}}, **values}, page.name)
+            continue
+        changes = values.pop("without_weights", {})
+        for each in (values, {name: {k: v for k, v in section.items() if v} for name, section in changes.items()}):
+            settings_from(StudySettings, {"dataset": "my_music", "models": {"psytrance_cnn": {}}, **each}, page.name)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -6,6 +6,7 @@ import psutil
 from genreflow.datasets.index import shard_files
 from genreflow.job import job
 from genreflow.project.specs import TrainingSpec
+from genreflow.store.text import count
 from genreflow.training.multi_fold import train_folds
 from genreflow.training.trials import found_setting
 
@@ -30,6 +31,6 @@ with job(snakemake.log[0]) as info:
     )
     for name, facts in runs:
         info(
-            f"{name}: {facts['status']} after {facts['epochs']} epochs in {facts['seconds']['total']:.0f} s "
-            f"on {facts['device']}"
+            f"{name}: {facts['status']} after {count(facts['epochs'], 'epoch')} "
+            f"in {facts['seconds']['total']:.0f} s on {facts['device']}"
         )

@@ -1,0 +1,45 @@
+"""What is proposed to a collection depends on its size, and on the weights on this machine."""
+
+import shlex
+
+import pytest
+import yaml
+
+from genreflow.cli import main
+from genreflow.config.load import read_yaml
+from genreflow.plan import advice as module
+from genreflow.plan.advice import advice
+
+
+@pytest.mark.parametrize("are_absent", [True, False])
+def test_small_collections_begin_with_the_first_look(monkeypatch, are_absent):
+    monkeypatch.setattr(module, "is_absent", lambda _: are_absent)
+    (sentence,) = advice({"goa": 10, "techno": 14})
+    assert "some 12 tracks a class" in sentence and "`quick`" in sentence
+    assert ("genreflow weights get musicnn" in sentence) == are_absent
+
+
+def test_large_ones_train_a_network_as_well():
+    assert "network" in advice({"goa": 500, "techno": 400})[-1]
+
+
+def test_classes_of_one_track_are_named():
+    assert advice({"goa": 20, "lost": 1, "techno": 20})[-1].endswith("leave out: lost.")
+
+
+def test_the_network_is_that_of_the_first_look(pytestconfig):
+    study = read_yaml(pytestconfig.rootpath / "studies/quick.yaml")
+    assert study["inputs"]["heard"]["front_end"]["model"] == module.NETWORK
+
+
+def test_the_command_that_check_prints_runs_the_first_look_on_that_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["demo", "my 'old' music", "--tracks-per-class", "8", "--seconds", "4"]) == 0
+    capsys.readouterr()
+    assert main(["check", "my 'old' music"]) == 0
+    command = shlex.split(capsys.readouterr().err.strip().splitlines()[-1].partition("Next: ")[2])
+    assert command[:4] == ["genreflow", "run", "--cores", "all"]
+    entries = dict(entry.split("=", 1) for entry in command[5:])
+    assert yaml.safe_load(entries["datasets"]) == {"music": {"layout": "folders", "path": "my 'old' music"}}
+    assert main(["check", "--config", *command[5:]]) == 0
+    assert "study quick on music" in capsys.readouterr().out
