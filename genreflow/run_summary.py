@@ -73,11 +73,15 @@ def fates(audit: Sequence[Mapping[str, Any]], refused: Sequence[Mapping[str, Any
 def _table(settings: pd.DataFrame) -> list[str]:
     if settings.empty:
         return []
-    lines = ["", f"  {'setting':<44} {'slice accuracy':>24} {'track accuracy (majority vote)':>32}"]
+    lines = [
+        "",
+        f"  {'setting':<44} {'slice accuracy':>24} {'tracks, majority vote':>24} {'tracks, mean probability':>26}",
+    ]
     for row in settings.to_dict("records"):
         cells = [_interval(row, "slice_accuracy", "slice_low", "slice_high")]
         cells.append(_interval(row, "track_majority", "track_majority_low", "track_majority_high"))
-        lines.append(f"  {row['model'] + ' ' + row['setting']:<44} {cells[0]:>24} {cells[1]:>32}")
+        cells.append(_interval(row, "track_mean", "track_mean_low", "track_mean_high"))
+        lines.append(f"  {row['model'] + ' ' + row['setting']:<44} {cells[0]:>24} {cells[1]:>24} {cells[2]:>26}")
     return [*lines, ""]
 
 

@@ -100,6 +100,8 @@ def _class_result(facts: Mapping[str, Any], setting: Mapping[str, Any]) -> list[
         f"{count(facts['tracks'], 'track')} in {count(facts['classes'], 'class', 'classes')}. Each track was predicted "
         "by a model that was not trained on it.",
         _verdict(facts),
+        "By the mean probability of its slices instead of votes, the track accuracy is "
+        f"{_accuracy(setting['track_mean'], setting['track_mean_low'], setting['track_mean_high'])}.",
         f"The slice accuracy is {_accuracy(setting['slice_accuracy'], setting['slice_low'], setting['slice_high'])}, "
         f"for {count(facts['slices'], 'slice')} of these tracks.",
         _independence(facts),
