@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from genreflow.config.base import Settings
+from genreflow.config.base import LATER, Settings
 
 
 class QualityThresholds(Settings):
@@ -66,6 +66,7 @@ class AudioSettings(Settings):
     sample_rate: int = Field(44_100, ge=8_000, le=48_000, description="Rate of the normalized audio, Hz.")
     level: Literal["loudness", "none"] = Field(
         "loudness",
+        json_schema_extra=LATER,
         description="loudness: bring every track to one loudness; none: keep the level of the recording, lowered only "
         "where its true peak is above the ceiling.",
     )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from genreflow.config.base import MAX_SEED, Settings
+from genreflow.config.base import LATER, MAX_SEED, Settings
 
 
 class FoldSettings(Settings):
@@ -26,6 +26,7 @@ class FoldSettings(Settings):
     )
     fewer_if_needed: bool = Field(
         False,
+        json_schema_extra=LATER,
         description="stratified: where a class has fewer groups of tracks than `count`, divide into as many folds as "
         "it has groups, but at least two.",
     )

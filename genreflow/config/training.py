@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from genreflow.config.base import MAX_SEED, Settings
+from genreflow.config.base import LATER, MAX_SEED, Settings
 
 Optimizer = Literal["adam", "adamw", "adadelta", "adamax", "sgd"]
 Schedule = Literal["cosine", "constant", "plateau", "won2020"]
@@ -86,22 +86,31 @@ class TrainingSettings(Settings):
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Seed of initial weights, batches, augmentation and dropout.")
     init: str | None = Field(
         None,
+        json_schema_extra=LATER,
         min_length=1,
         description="Fine-tuning: start from trained weights, of the folder of a run or of an exported model. Network, "
         "options, front-end and length of the segments must be those of that training; standardization is taken over, "
         "and the output layer starts anew.",
     )
-    keep_head: bool = Field(False, description="init: keep the output layer, too; the classes must be the same.")
+    keep_head: bool = Field(
+        False, json_schema_extra=LATER, description="init: keep the output layer, too; the classes must be the same."
+    )
     freeze: float | str | None = Field(
         None,
+        json_schema_extra=LATER,
         description="init: layers that are not trained: a share of them, from the input on; the name of the last such "
         "layer; or all_but_head. Their batch normalization keeps its statistics.",
     )
     unfreeze_after: int | None = Field(
-        None, ge=1, le=1_000_000, description="freeze: train these layers too after so many epochs."
+        None,
+        json_schema_extra=LATER,
+        ge=1,
+        le=1_000_000,
+        description="freeze: train these layers too after so many epochs.",
     )
     unfreeze_layers: int | None = Field(
         None,
+        json_schema_extra=LATER,
         ge=1,
         le=1_000,
         description="unfreeze_after: so many layers more each time, those nearest to the output first; all at once if "
@@ -109,6 +118,7 @@ class TrainingSettings(Settings):
     )
     layer_decay: float = Field(
         1.0,
+        json_schema_extra=LATER,
         gt=0,
         le=1,
         description="init: the step size of a layer is this times that of the next one towards the output.",
