@@ -139,10 +139,11 @@ def unsettled(table: pa.Table) -> set[str]:
     return {track_id for track_id, reason in rows if reason in UNSETTLED}
 
 
-def write(path: Path, table: pa.Table, key: str) -> int:
-    """Write an `audio` table; return the number of its tracks for the next run to retry."""
+def write(path: Path, table: pa.Table, key: str, settings: AudioSettings) -> int:
+    """Write an `audio` table with its settings; return the number of its tracks for the next run to retry."""
     again = len(unsettled(table))
-    write_table(path, table, Header("audio", key, facts={"unsettled": again}))
+    facts = {"unsettled": again, "settings": settings.model_dump(mode="json")}
+    write_table(path, table, Header("audio", key, facts=facts))
     return again
 
 

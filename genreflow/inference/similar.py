@@ -72,12 +72,21 @@ def find_similar(track: str, index_path: Path, *, most: int) -> Similar:
             f"{track!r} is neither a track of {index_path.parents[2]} nor a file.{did_you_mean(track, titles)}"
         )
     settings = resolved_input(library.input)
-    with closing(prepare_tracks(find([track]), AudioSettings(), settings)) as stream:
+    with closing(prepare_tracks(find([track]), _audio_settings(index_path), settings)) as stream:
         prepared = next(stream)
         if prepared.stored is None:
             raise UserError(f"{track} cannot be used: {prepared.message} ({prepared.reason})")
     vector = features(as_fed(prepared.stored), FrontEnd.of(settings.front_end))
     return Similar(prepared.item.title, index_path, words, library.nearest_to(vector, most))
+
+
+def _audio_settings(index_path: Path) -> AudioSettings:
+    """Return the settings that the tracks of a library were normalized with; the defaults where nothing holds them."""
+    dataset = index_path.parents[2].name
+    for path in sorted(Path(layout.AUDIO_FOLDER.format(dataset=dataset)).glob("s*.parquet")):
+        facts = read_header(path, "audio").facts
+        return AudioSettings.model_validate(facts.get("settings", {}))
+    return AudioSettings()
 
 
 def choose_input(*, study: str | None = None, name: str | None = None) -> Path:

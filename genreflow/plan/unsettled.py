@@ -48,7 +48,7 @@ def _retry_shard(path: Path, shard: str, dataset: DatasetPlan, limits: Limits) -
     rows = {row["track_id"]: row for row in retried.to_pylist()}
     new = pa.Table.from_pylist([rows.get(row["track_id"], row) for row in table.to_pylist()], schema=retried.schema)
     if new != table.cast(retried.schema):
-        write(path, new, dataset.audio_keys[shard])
+        write(path, new, dataset.audio_keys[shard], dataset.audio)
 
 
 def _is_unsettled(path: Path, key: str) -> bool:

@@ -177,7 +177,7 @@ def test_the_next_run_judges_them_again_and_touches_only_what_changes(tmp_path, 
     path = Path("results/music/audio/s.parquet")
     with monkeypatch.context() as patch:
         before_normalizing(patch, noted(tmp_path / "tried", lambda: os.kill(os.getpid(), signal.SIGKILL)), "1.wav")
-        assert write(path, run(tracks, path.parent), "key") == 1
+        assert write(path, run(tracks, path.parent), "key", AudioSettings()) == 1
         os.utime(path, ns=(1, 1))
         retry_unsettled(Plan())  # no better
         assert (tmp_path / "tried").read_text() == "xxxx"
@@ -187,7 +187,8 @@ def test_the_next_run_judges_them_again_and_touches_only_what_changes(tmp_path, 
     retry_unsettled(Plan())
     assert path.stat().st_mtime_ns > 1
     assert verdicts(pq.read_table(path)) == {"t0": "", "t1": "", "t2": ""}
-    assert (read_header(path).key, read_header(path).facts) == ("key", {"unsettled": 0})
+    assert read_header(path).key == "key"
+    assert read_header(path).facts == {"unsettled": 0, "settings": AudioSettings().model_dump(mode="json")}
     monkeypatch.setattr(module, "ingest", None)  # would fail
     retry_unsettled(Plan())
 

@@ -1,19 +1,23 @@
 """`genreflow embed` writes what the front-end computes; `genreflow similar` lists what lies nearest."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import soundfile
 from tiny_embedding import PATCH_S, embedding, music, shared_bundle
 
 from genreflow.analysis.similarity import Library
+from genreflow.audio.ingest import SCHEMA, write
 from genreflow.audio.normalize import normalize
 from genreflow.cli import main
 from genreflow.config.audio import AudioSettings
 from genreflow.config.inputs import InputSettings
 from genreflow.features.slices import slice_shard
+from genreflow.inference import similar
 from genreflow.inference.similar import choose_input
 from genreflow.store.digest import file_sha256
 from genreflow.store.parquet import Header, read_frame, read_header, write_table
@@ -134,6 +138,23 @@ def test_a_new_file_is_compared_as_the_library_was_cut(library, monkeypatch, cap
     printed = capsys.readouterr()
     assert [line.split()[-1] for line in printed.out.splitlines() if line.strip()[:1].isdigit()] == ["b", "b", "b"]
     assert f"Cosine similarity of embeddings of {embedding().resolved.width} values each" in printed.err
+
+
+def test_a_new_file_is_normalized_as_the_library_was(library, monkeypatch):
+    monkeypatch.chdir(library)
+    shard = Path("results/music/audio/s.parquet")
+    quiet = AudioSettings(loudness=-30.0, level="none")
+    write(shard, pa.Table.from_pylist([], schema=SCHEMA), "k", quiet)
+    asked = []
+    prepare = similar.prepare_tracks
+    monkeypatch.setattr(
+        similar, "prepare_tracks", lambda items, audio, given: asked.append(audio) or prepare(items, audio, given)
+    )
+    try:
+        assert main(["similar", "new.wav"]) == 0
+    finally:
+        shard.unlink()
+    assert asked == [quiet]
 
 
 def test_a_track_is_named_by_title_file_or_path(library, monkeypatch, capsys):

@@ -11,11 +11,12 @@ from genreflow.project.layout import AUDIO_PROGRESS
 with job(snakemake.log[0]) as info:
     start = time.monotonic()
     output = Path(snakemake.output[0])
+    settings = AudioSettings(**snakemake.params.settings)
     tracks = tracks_of_shard(snakemake.input.catalog, snakemake.wildcards.shard)
     table = ingest(
         tracks,
         audio_folder=output.parent,
-        settings=AudioSettings(**snakemake.params.settings),
+        settings=settings,
         stage_key=snakemake.params.stage_key,
         timeout=snakemake.params.timeout,
         workers=snakemake.threads,
@@ -23,7 +24,7 @@ with job(snakemake.log[0]) as info:
         report=lambda row: print(row["track_id"], row["verdict"], row["reason"], row["message"] or ""),
     )
     check_lasting(tracks, table)
-    unsettled = write(output, table, snakemake.params.key)
+    unsettled = write(output, table, snakemake.params.key, settings)
     hours = sum(filter(None, table["seconds"].to_pylist())) / 3600
     minutes = (time.monotonic() - start) / 60
     dataset = snakemake.wildcards.dataset
