@@ -14,7 +14,7 @@ from genreflow.store.writable import temporary_folder
 
 
 def load(
-    path: str | os.PathLike, *, sr: int = 22_050, loudness: float = -14.0, max_minutes: float = 20.0
+    path: str | os.PathLike, *, sr: int = 22_050, loudness: float = -23.0, max_minutes: float = 20.0
 ) -> tuple[np.ndarray, int]:
     """Decode a track to mono at one loudness and one rate.
 

@@ -70,7 +70,13 @@ class AudioSettings(Settings):
         description="loudness: bring every track to one loudness; none: keep the level of the recording, lowered only "
         "where its true peak is above the ceiling.",
     )
-    loudness: float = Field(-14.0, ge=-40, le=0, description="Integrated loudness to reach (EBU R128), LUFS.")
+    loudness: float = Field(
+        -23.0,
+        ge=-40,
+        le=0,
+        description="Integrated loudness to reach, LUFS; -23 is that of EBU R128. Most music cannot reach -14 below "
+        "the ceiling, so that its level would still differ.",
+    )
     true_peak: float = Field(-1.0, ge=-20, le=0, description="Ceiling that caps the gain, dBTP. No limiter is used.")
     quality: float = Field(6.0, ge=-1, le=10, description="Vorbis quality, as in oggenc -q.")
     min_seconds: float = Field(

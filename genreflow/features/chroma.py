@@ -104,9 +104,9 @@ def harmonic_change(chroma: np.ndarray) -> np.ndarray:
     np.ndarray
         float64 ``[frames]``; 0 in the first frame, and where a frame or the one before it has a zero chroma.
     """
-    from librosa.feature import tonnetz
+    from genreflow.features.compiled import librosa
 
-    moved = np.linalg.norm(np.diff(tonnetz(chroma=np.asarray(chroma, np.float64).T)), axis=0)
+    moved = np.linalg.norm(np.diff(librosa.feature.tonnetz(chroma=np.asarray(chroma, np.float64).T)), axis=0)
     sounding = np.any(chroma, axis=-1)
     return np.concatenate([[0.0], np.where(sounding[1:] & sounding[:-1], moved, 0)])
 

@@ -181,22 +181,22 @@ class ShortTime:
     @cached_property
     def mel_level(self) -> np.ndarray:
         """Mel power of 128 bands, dB re 1, within 80 dB of the segment's maximum; float32 ``[128, frames]``."""
-        from librosa import power_to_db
+        from genreflow.features.compiled import librosa
 
         mel = LogMel(sample_rate=self.rate, n_fft=self.n_fft, hop=self.hop, n_mels=MEL_BANDS)
-        return power_to_db(sparse_filter_bank(mel) @ self.power.T)
+        return librosa.power_to_db(sparse_filter_bank(mel) @ self.power.T)
 
     @cached_property
     def constant_q(self) -> np.ndarray:
         """Constant-Q magnitudes, float32 ``[252, frames]``."""
-        from librosa import cqt
+        from genreflow.features.compiled import librosa
 
         tuning = estimate_tuning(self.magnitude, self.bin_hz, BINS_PER_OCTAVE)
         with warnings.catch_warnings():
             # The longest wavelets of a short segment reach beyond its ends, as frames do.
             warnings.filterwarnings("ignore", message="n_fft=", category=UserWarning)
             return np.abs(
-                cqt(
+                librosa.cqt(
                     self.samples,
                     sr=self.rate,
                     hop_length=self.hop,
@@ -214,9 +214,9 @@ class ShortTime:
 
     def onset_strength(self) -> np.ndarray:
         """Return the mean increase of the mel levels from frame to frame, dB."""
-        from librosa.onset import onset_strength
+        from genreflow.features.compiled import librosa
 
-        return onset_strength(S=self.mel_level, sr=self.rate, n_fft=self.n_fft, hop_length=self.hop)
+        return librosa.onset.onset_strength(S=self.mel_level, sr=self.rate, n_fft=self.n_fft, hop_length=self.hop)
 
     def zcr(self) -> np.ndarray:
         """Return the share of samples whose sign differs from the sample before; beyond the ends none does."""
@@ -243,52 +243,52 @@ class ShortTime:
 
     def spectral_contrast(self) -> np.ndarray:
         """Return the level of peaks over that of valleys in seven octave bands, dB ``[7, frames]``; 0 for silence."""
-        from librosa.feature import spectral_contrast
+        from genreflow.features.compiled import librosa
 
-        return spectral_contrast(S=self.magnitude.T, sr=self.rate, n_fft=self.n_fft)
+        return librosa.feature.spectral_contrast(S=self.magnitude.T, sr=self.rate, n_fft=self.n_fft)
 
     def mfcc(self) -> np.ndarray:
         """Return the first 20 mel-frequency cepstral coefficients ``[20, frames]``; the first of silence is -1131."""
-        from librosa.feature import mfcc
+        from genreflow.features.compiled import librosa
 
-        return mfcc(S=self.mel_level, n_mfcc=FULL["mfcc"])
+        return librosa.feature.mfcc(S=self.mel_level, n_mfcc=FULL["mfcc"])
 
     def mfcc_delta(self) -> np.ndarray:
         """Return the slopes of `mfcc` over nine frames ``[20, frames]``; beyond the ends nothing changes."""
-        from librosa.feature import delta
+        from genreflow.features.compiled import librosa
 
-        return delta(self.mfcc(), mode="nearest")
+        return librosa.feature.delta(self.mfcc(), mode="nearest")
 
     def spectral_flatness(self) -> np.ndarray:
         """Return the geometric over the arithmetic mean of the power, 0 for a tone and 1 for white noise or silence."""
-        from librosa.feature import spectral_flatness
+        from genreflow.features.compiled import librosa
 
-        return spectral_flatness(S=self.power.T, power=1.0)[0]
+        return librosa.feature.spectral_flatness(S=self.power.T, power=1.0)[0]
 
     def chroma_stft(self) -> np.ndarray:
         """Return the chroma of the power spectra, each frame's largest class 1."""
-        from librosa.feature import chroma_stft
+        from genreflow.features.compiled import librosa
 
         tuning = estimate_tuning(self.power, self.bin_hz, 12)
-        return chroma_stft(S=self.power.T, sr=self.rate, n_fft=self.n_fft, tuning=tuning)
+        return librosa.feature.chroma_stft(S=self.power.T, sr=self.rate, n_fft=self.n_fft, tuning=tuning)
 
     def chroma_cqt(self) -> np.ndarray:
         """Return the chroma of constant-Q spectra, each frame's largest class 1."""
-        from librosa.feature import chroma_cqt
+        from genreflow.features.compiled import librosa
 
-        return chroma_cqt(C=self.constant_q, bins_per_octave=BINS_PER_OCTAVE)
+        return librosa.feature.chroma_cqt(C=self.constant_q, bins_per_octave=BINS_PER_OCTAVE)
 
     def chroma_cens(self) -> np.ndarray:
         """Return the chroma energy statistics of constant-Q spectra (Müller & Ewert, 2011), each frame of length 1."""
-        from librosa.feature import chroma_cens
+        from genreflow.features.compiled import librosa
 
-        return chroma_cens(C=self.constant_q, bins_per_octave=BINS_PER_OCTAVE)
+        return librosa.feature.chroma_cens(C=self.constant_q, bins_per_octave=BINS_PER_OCTAVE)
 
     def tonnetz(self) -> np.ndarray:
         """Return the tonal centroid of `chroma_cqt` (Harte et al., 2006), ``[6, frames]``."""
-        from librosa.feature import tonnetz
+        from genreflow.features.compiled import librosa
 
-        return tonnetz(chroma=self.chroma_cqt())
+        return librosa.feature.tonnetz(chroma=self.chroma_cqt())
 
 
 def _statistics(curves: np.ndarray) -> np.ndarray:

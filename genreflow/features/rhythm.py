@@ -45,20 +45,20 @@ def onset_envelope(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     np.ndarray
         float32 ``[n_frames]``, not negative; 0 throughout for silence.
     """
-    from librosa.onset import onset_strength
+    from genreflow.features.compiled import librosa
 
     mel = _spectrogram(sample_rate)
     level = log_mel(samples, mel)
-    rise = onset_strength(S=level, sr=sample_rate, n_fft=mel.n_fft, hop_length=mel.hop, center=False)
+    rise = librosa.onset.onset_strength(S=level, sr=sample_rate, n_fft=mel.n_fft, hop_length=mel.hop, center=False)
     # A rise is steepest a quarter of a window, which is one frame, before the window's center reaches the onset.
     return np.concatenate([np.zeros(1, np.float32), rise])[: level.shape[1]]
 
 
 def onset_frames(envelope: np.ndarray, sample_rate: int) -> np.ndarray:
     """Return the frames at which notes begin, int64 ascending: librosa's peaks of the envelope."""
-    from librosa.onset import onset_detect
+    from genreflow.features.compiled import librosa
 
-    return onset_detect(onset_envelope=envelope, sr=sample_rate, hop_length=_spectrogram(sample_rate).hop)
+    return librosa.onset.onset_detect(onset_envelope=envelope, sr=sample_rate, hop_length=_spectrogram(sample_rate).hop)
 
 
 def tempo(strength: np.ndarray, sample_rate: int, hop: int) -> float:

@@ -14,7 +14,7 @@ from genreflow.folds.roles import TEST, TRAIN
 from genreflow.store.text import listing
 
 # Raise it when the audit would have other checks or verdicts.
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 
 DIGEST = 8  # bytes of the SHA-256 of a file by which the training tracks of a network are known
 
@@ -23,7 +23,13 @@ OK, NOTE, LEAK = "ok", "note", "leak"
 ALL_FOLDS = "all"
 
 _KINDS = {"bytes": "the same bytes", "samples": "the same samples", "recording": "the same recording"}
-_PROPERTIES = {"bandwidth_hz": "bandwidth", "codec": "codec", "source_rate": "sample rate", "channels": "channel count"}
+_PROPERTIES = {
+    "bandwidth_hz": "bandwidth",
+    "codec": "codec",
+    "source_rate": "sample rate",
+    "channels": "channel count",
+    "level": "level after normalization",
+}
 _FEW_ARTISTS = 0.05  # share of test tracks with a training artist below which it is only noted
 _HALFWAY = 0.5  # share of the way from the most common class to certainty from which a property reveals the class
 _STANDARD_ERRORS = 3
@@ -58,7 +64,7 @@ def leakage(
     folds
         Columns `track_id, fold, role, label`, and `slice` if segments are divided.
     index
-        Columns `track_id, title, group, artist, container, codec, source_rate, channels, bandwidth_hz`.
+        Columns `track_id, title, group, artist, container, codec, source_rate, channels, bandwidth_hz, lufs, gain_db`.
     pairs
         Copies, as `genreflow.datasets.duplicates.find_pairs` returns them.
     earlier
@@ -206,11 +212,23 @@ def _encoding(folds: pd.DataFrame, known: pd.DataFrame) -> Iterator[tuple]:
     if tracks["label"].nunique() < 2:
         return
     facts = known.assign(codec=known["container"].fillna("?") + " " + known["codec"].fillna("?"))
-    numbers = facts[["bandwidth_hz", "source_rate", "channels"]].astype(float)
+    facts["level"] = (facts["lufs"] + facts["gain_db"]).astype(float).round(1)  # what is below is no difference
+    numbers = facts[["bandwidth_hz", "source_rate", "channels", "level"]].astype(float)
     inputs = pd.concat([numbers, pd.get_dummies(facts["codec"], prefix="codec", dtype=float)], axis=1)
     for what, name in _PROPERTIES.items():
         columns = [column for column in inputs if column == what or column.startswith(f"{what}_")]
-        yield _predicted(tracks, inputs[columns], what, name)
+        row = _predicted(tracks, inputs[columns], what, name)
+        yield (*row[:-1], f"{row[-1]} {_levels(tracks, facts['level'])}") if what == "level" else row
+
+
+def _levels(tracks: pd.DataFrame, level: pd.Series) -> str:
+    """Return a sentence on the median level of each class."""
+    labels = tracks.drop_duplicates("track_id").set_index("track_id")["label"]
+    medians = level.reindex(labels.index).groupby(labels).median().dropna().sort_values()
+    if medians.empty:
+        return "No level is known."
+    (quietest, low), (loudest, high) = medians.iloc[[0, -1]].items()
+    return f"Medians of classes are between {low:.1f} LUFS ({quietest}) and {high:.1f} LUFS ({loudest})."
 
 
 def _predicted(tracks: pd.DataFrame, inputs: pd.DataFrame, what: str, name: str) -> tuple:

@@ -31,6 +31,8 @@ def indexed(size: int = 60, classes: int = 3, **columns) -> pd.DataFrame:
         "source_rate": 44_100,
         "channels": 2,
         "bandwidth_hz": np.random.default_rng(0).normal(16_000, 500, size),
+        "lufs": (lufs := np.random.default_rng(1).normal(-14, 3, size)),
+        "gain_db": -23 - lufs,
     }
     return pd.DataFrame(plain | columns)
 
@@ -187,6 +189,19 @@ class TestEncoding:
         leaks = result.loc[result["verdict"] == "leak", "what"].tolist()
         assert leaks == ["codec" if what == "container" else what]
 
+    def test_a_level_that_differs_by_class_after_normalization_is_told_with_the_classes(self):
+        """The true-peak ceiling keeps reggae quieter: its level tells the class that it was to be freed of."""
+        limited = indexed(lufs=-14.0, gain_db=[0.0, -6.4, -3.0] * 20)
+        row = finding(leakage(folds_of(limited), limited, NO_PAIRS), "encoding", "level", "all")
+        assert (row.verdict, row.share) == ("leak", 1.0)
+        assert "The level after normalization alone predicts the class with 1.00" in row.message
+        assert row.message.endswith("Medians of classes are between -20.4 LUFS (b) and -14.0 LUFS (a).")
+
+    def test_equal_levels_predict_nothing(self):
+        level = indexed()
+        row = finding(leakage(folds_of(level), level, NO_PAIRS), "encoding", "level", "all")
+        assert row.verdict == "ok" and "between -23.0 LUFS" in row.message
+
     def test_one_class_that_stands_out_is_noted(self):
         index = indexed(90, 5, channels=[1, 2, 2, 2, 2] * 18)
         assert finding(leakage(folds_of(index), index, NO_PAIRS), "encoding", "channels", "all").verdict == "note"
@@ -199,7 +214,9 @@ class TestEncoding:
         assert "0.90" in finding(result, "encoding", "codec", "all").message
 
     def test_what_is_not_known_predicts_nothing(self):
-        index = indexed(bandwidth_hz=np.nan, codec=None, container=None, source_rate=np.nan, channels=np.nan)
+        index = indexed(
+            bandwidth_hz=np.nan, codec=None, container=None, source_rate=np.nan, channels=np.nan, lufs=np.nan
+        )
         result = leakage(folds_of(index), index, NO_PAIRS)
         assert set(result.loc[result["check"] == "encoding", "verdict"]) == {"ok"}
 

@@ -59,7 +59,7 @@ def _normalized(folder, kind):
     source, target = folder / f"source.{suffix}", folder / "out.ogg"
     soundfile.write(source, samples(), rate)
     try:
-        record = dataclasses.asdict(normalize(str(source), target, AudioSettings(), serial=1))
+        record = dataclasses.asdict(normalize(str(source), target, AudioSettings(loudness=-14.0), serial=1))
     except RejectedTrack as refused:
         return {"reason": [refused.reason]}
     bits = np.unpackbits(from_text(record["fingerprint"]).view(np.uint8))
