@@ -1,8 +1,8 @@
 """librosa, whose compiled functions jobs that run at the same time can share.
 
 numba keeps the compiled variants of a function in numbered files. Two processes that compile at the same time may
-choose one number; later ones then load the code of another variant, and compute nonsense or crash (numba 0.68). Here each file
-has a name of its own, in a folder of genreflow's own, because others may hold files that are mixed up already.
+choose one number; later ones then load the code of another variant, and compute nonsense or crash (numba 0.68). Here
+each file has a name of its own, in a folder of genreflow's own, because others may hold mixed files already.
 
 Import librosa from here, inside the functions that need it: it takes about a second.
 """

@@ -23,7 +23,7 @@ from genreflow.training.data import SliceSet
 from genreflow.training.run import weights_as_bytes
 
 RATE, SHAPE, CLASSES = 8_000, (16, 8), ("high", "low")
-AUDIO = AudioSettings(sample_rate=RATE)
+AUDIO = AudioSettings(sample_rate=RATE, loudness=-14.0)
 INPUT = InputSettings.model_validate(
     {
         "front_end": {"kind": "logmel", "sample_rate": RATE, "n_fft": 256, "hop": 200, "n_mels": SHAPE[0]},
