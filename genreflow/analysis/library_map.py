@@ -161,6 +161,7 @@ def _sentences(facts: Mapping[str, Any]) -> list[str]:
     what = {
         "descriptors": "descriptor",
         "embedding": "value of the embedding",
+        "joined": "value of the joined vectors",
         "maps": "music map",
         "waveform": "band of the log-mel spectrogram",
     }.get(facts["front_end"], "band")

@@ -81,6 +81,9 @@ def _check_music(target: str, *, every: bool, as_json: bool) -> Exit:
     if music.losses:
         print_result(_TOO_MANY)
         return Exit.QUARANTINE
+    if any(tracks < 2 for tracks in music.classes.values()) and music.advice:
+        print_result(f"{quoted(target)} has classes of a single track, which no fold can train on and test.")
+        return Exit.INPUT
     if music.lost_classes:
         print_result(f"Every file of {listing(music.lost_classes, 20)} will be refused: repair or remove these.")
         return Exit.INPUT
@@ -100,6 +103,8 @@ def _check_music(target: str, *, every: bool, as_json: bool) -> Exit:
 
 def _first_look(target: str) -> str:
     """Return the command that runs the study `quick` on a folder or manifest."""
+    if Path(target).is_dir() and Path(target) == Path("music"):  # the folder that config.yaml names
+        return "genreflow run --cores all --config 'studies=[quick]'"
     dataset = _dataset_of(target).model_dump(include={"layout", "path"})
     datasets = quoted("datasets=" + json.dumps({"music": dataset}, ensure_ascii=False))
     return f"genreflow run --cores all --config 'studies=[quick]' {datasets}"

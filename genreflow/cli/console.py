@@ -10,17 +10,26 @@ _unfinished = False  # whether the cursor is behind a line of progress
 
 
 def progress(text: str) -> None:
-    """Show the progress of a command, replacing the line shown before."""
+    """Show the progress of a command on a terminal, replacing the line shown before."""
     global _unfinished
+    if not sys.stderr.isatty():
+        return
     _unfinished = True
     print(f"\r{sanitize_name(text)}", end="", file=sys.stderr, flush=True)
 
 
+def end_progress() -> None:
+    """Go to a new line below the progress shown so far."""
+    global _unfinished
+    if _unfinished:
+        print(file=sys.stderr, flush=True)
+    _unfinished = False
+
+
 def info(text: str) -> None:
     """Print a line, below the progress shown so far."""
-    global _unfinished
-    print(f"\n{sanitize(text)}" if _unfinished else sanitize(text), file=sys.stderr)
-    _unfinished = False
+    end_progress()
+    print(sanitize(text), file=sys.stderr)
 
 
 def print_result(done: str, *, following: str = "") -> None:

@@ -27,6 +27,8 @@ def check_model(given: str) -> None:
         When there is no such file or folder, or no model in it.
     """
     path = find(given) if given in NETWORKS else Path(given)
+    if Path(given).name == given and not os.path.lexists(given) and (hint := did_you_mean(given, NETWORKS)):
+        raise UserError(f"{given} is neither a folder nor the name of public weights.{hint}")
     check_existence(path)
     if not path.is_dir() or (path / MODEL).exists():
         return

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from genreflow.cli import options as shared
-from genreflow.cli.console import print_result, progress, quoted
+from genreflow.cli.console import end_progress, print_result, progress, quoted
 from genreflow.cli.exits import Exit
 from genreflow.cli.path_checks import check_existence, check_folder, check_model, check_output
 from genreflow.errors import Gathering
@@ -58,6 +58,7 @@ def run(options: argparse.Namespace) -> int:
     predictions = predictor.predict_tracks(
         options.files, on_track=lambda done, total: progress(f"{done} of {total} files")
     )
+    end_progress()
     usable = [track for track in predictions if track.is_usable]
     if options.json:
         print(json.dumps(as_json(predictor, predictions), indent=2, allow_nan=False))

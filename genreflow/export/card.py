@@ -83,6 +83,8 @@ def _judged(record: Record) -> str:
     if len(record.holdout) and "correct" in record.holdout:
         right, n = int(record.holdout["correct"].sum()), len(record.holdout)
         parts.append(f"The final model gets {right} of {n} tracks right that were held out from everything before.")
+    if sentence := record.verdict.sentence:
+        parts.append(f"**{_plain(sentence)}**")
     if record.checks:
         parts.append(
             f"{record.checks} checks for leakage and confounding were made; "
@@ -111,7 +113,7 @@ def _metrics(row: Mapping[str, Any]) -> Iterable[Sequence[str]]:
     if "slice_accuracy" in row:
         yield "slices right", _number(row["slice_accuracy"]), _interval(row, "slice")
     if "baseline" in row:
-        yield "always answering the commonest class", _number(row["baseline"]), ""
+        yield "always predicting the most common class", _number(row["baseline"]), ""
 
 
 def _sure(predictor: Predictor) -> str:

@@ -73,7 +73,7 @@ def export(model: str, folder: str | os.PathLike, *, track: str | None = None) -
     predictor, folder = Predictor(model, device="cpu"), Path(folder)
     run = predictor.bundle.run
     if run["kind"] == "model":
-        raise UserError(f"{model} has been exported already. Copy the folder.")
+        raise UserError(f"{model} is an exported model already. Copy its folder, {predictor.bundle.folder}.")
     _check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name in FILES:  # an older export is gone before the new one is there, and never mixed with it

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from genreflow.evaluation.tables import SYNTHETIC
+from genreflow.evaluation.verdict import NO_VERDICT, Verdict, verdict_on
 from genreflow.project.layout import study_of_run
 from genreflow.store.parquet import read_frame
 
@@ -28,8 +29,10 @@ class Record:
         Its rows of ``classes`` (of tracks, by majority vote) and ``tags``.
     holdout
         Results on the holdout, if it is the study's headline.
-    leakage
+    leakage, checks
         The checks for leakage of its protocol that did not pass, and how many there were.
+    verdict
+        Verdict on its accuracy.
     """
 
     study: str = ""
@@ -41,6 +44,7 @@ class Record:
     holdout: pd.DataFrame = field(default_factory=pd.DataFrame)
     leakage: pd.DataFrame = field(default_factory=pd.DataFrame)
     checks: int = 0
+    verdict: Verdict = NO_VERDICT
 
     @property
     def is_synthetic(self) -> bool:
@@ -76,7 +80,15 @@ def read(run_folder: Path) -> Record:
         holdout=_rows(study, "holdout", names),
         leakage=leakage[~leakage["verdict"].isin(["ok", "note"])] if len(leakage) else leakage,
         checks=len(leakage),
+        verdict=verdict_on(_accuracy(row), leakage if len(leakage) else None) if row else NO_VERDICT,
     )
+
+
+def _accuracy(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the accuracy that is judged; that of tracks by majority vote."""
+    ends = {"low": "track_majority_low", "high": "track_majority_high"}
+    names = {"accuracy": "track_majority", "baseline": "baseline", **ends}
+    return {name: row.get(column) for name, column in names.items()}
 
 
 def _rows(study: Path, table: str, names: Mapping[str, str]) -> pd.DataFrame:

@@ -86,7 +86,7 @@ class JoinedFrontEnd(FrontEnd[Joined]):
 
     def describe(self) -> str:
         """Return the parts in words."""
-        return _listed([part.describe() for part in self.parts]) + ", joined to one vector"
+        return "vectors of " + "; and of ".join(part.describe() for part in self.parts)
 
     def remarks(self) -> list[str]:
         """Return the remarks on all parts."""
@@ -95,10 +95,6 @@ class JoinedFrontEnd(FrontEnd[Joined]):
     def display(self, array: np.ndarray) -> Display:
         """Return the vector, which has no time."""
         return Display(array, 0.0)
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 FRONT_END = JoinedFrontEnd

@@ -127,7 +127,7 @@ def architecture(layers: Sequence[Layer], *, title: str, input_shape: Sequence[i
     figure = mpl.Figure(figsize=(width, height), layout=mpl.PlaceHolderLayoutEngine(True, False))
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
     axes.set_axis_off()
-    style.title(figure, f"{title}: {f'{total:,}' if total else 'no trainable'} parameters")
+    style.title(figure, f"{title}: {total:,} parameters" if total else title)
     axes.text(0.1, 0.1, "\n".join(legend), fontsize=7.5, color=style.QUIET, va="bottom", linespacing=1.3)
     top, last = height - _TITLE, None
     for row in rows:

@@ -130,7 +130,7 @@ def _scale(axes: mpl.Axes, values: np.ndarray) -> None:
     section="Results",
     title="Training curves",
     caption="Training loss and training slice accuracy per epoch: mean over folds, and their range.",
-    options=lambda study: [{}] if study.models and not study.experiments else [],
+    options=lambda study: [{}] if study.has_epochs and not study.experiments else [],
     reads=("history",),
 )
 def draw_training(sources: Sources) -> mpl.Figure:

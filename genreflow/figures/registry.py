@@ -44,6 +44,8 @@ class StudyTraits:
         Whether tracks of the main dataset have tags instead of classes.
     models
         The models; without any there is nothing to judge.
+    has_epochs
+        Whether one of them is trained in epochs.
     experiments
         Figures, and number of compared values, of each experiment.
     classifies
@@ -60,6 +62,7 @@ class StudyTraits:
     analyzed: Sequence[str] = ()
     has_tags: bool = False
     models: Sequence[str] = ()
+    has_epochs: bool = False
     experiments: Mapping[str, tuple[Sequence[str], int]] = field(default_factory=dict)
     classifies: bool = False
     headline_axes: tuple[Axis, ...] = ()

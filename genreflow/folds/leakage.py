@@ -10,6 +10,7 @@ from sklearn.tree import DecisionTreeClassifier
 from genreflow.datasets.artists import artist_key
 from genreflow.datasets.duplicates import recordings
 from genreflow.folds.feasibility import is_missing
+from genreflow.folds.properties import LEAK, NOTE, OK, PROPERTIES
 from genreflow.folds.roles import TEST, TRAIN
 from genreflow.store.text import listing
 
@@ -19,17 +20,9 @@ STAGE_VERSION = 2
 DIGEST = 8  # bytes of the SHA-256 of a file by which the training tracks of a network are known
 
 COLUMNS = ["check", "fold", "what", "tracks", "share", "verdict", "message"]
-OK, NOTE, LEAK = "ok", "note", "leak"
 ALL_FOLDS = "all"
 
 _KINDS = {"bytes": "the same bytes", "samples": "the same samples", "recording": "the same recording"}
-_PROPERTIES = {
-    "bandwidth_hz": "bandwidth",
-    "codec": "codec",
-    "source_rate": "sample rate",
-    "channels": "channel count",
-    "level": "level after normalization",
-}
 _FEW_ARTISTS = 0.05  # share of test tracks with a training artist below which it is only noted
 _HALFWAY = 0.5  # share of the way from the most common class to certainty from which a property reveals the class
 _STANDARD_ERRORS = 3
@@ -52,6 +45,11 @@ class EarlierTraining:
     title: str
     files: frozenset[bytes] | None
     use: str = "from which training starts"
+
+    @property
+    def name(self) -> str:
+        """Its name alone."""
+        return self.title.partition(",")[0]
 
 
 def leakage(
@@ -170,7 +168,7 @@ def _pretraining(
             f"{network.title}, {network.use}, does not list its training tracks: it may have been trained on tracks "
             "that are tested here."
         )
-        yield "pretraining", ALL_FOLDS, network.title, 0, np.nan, NOTE, message
+        yield "pretraining", ALL_FOLDS, network.name, 0, np.nan, NOTE, message
         return
     ids = known.index.to_series()
     recording = recordings(ids, pairs).fillna(ids)
@@ -183,13 +181,13 @@ def _pretraining(
         share = len(seen) / len(others)
         if seen.empty:
             message = f"Fold {fold}: {network.title}, {network.use}, was trained on no track tested here."
-            yield "pretraining", fold, network.title, 0, 0.0, OK, message
+            yield "pretraining", fold, network.name, 0, 0.0, OK, message
             continue
         message = (
             f"Fold {fold}: {len(seen):,} of {len(others):,} tested or held-out tracks ({share:.0%}) were training "
             f"tracks of {network.title}, {network.use}: {listing(known.loc[seen, 'title'])}."
         )
-        yield "pretraining", fold, network.title, len(seen), share, LEAK, message
+        yield "pretraining", fold, network.name, len(seen), share, LEAK, message
 
 
 def _digest(sha256: object) -> bytes:
@@ -215,7 +213,7 @@ def _encoding(folds: pd.DataFrame, known: pd.DataFrame) -> Iterator[tuple]:
     facts["level"] = (facts["lufs"] + facts["gain_db"]).astype(float).round(1)  # what is below is no difference
     numbers = facts[["bandwidth_hz", "source_rate", "channels", "level"]].astype(float)
     inputs = pd.concat([numbers, pd.get_dummies(facts["codec"], prefix="codec", dtype=float)], axis=1)
-    for what, name in _PROPERTIES.items():
+    for what, name in PROPERTIES.items():
         columns = [column for column in inputs if column == what or column.startswith(f"{what}_")]
         row = _predicted(tracks, inputs[columns], what, name)
         yield (*row[:-1], f"{row[-1]} {_levels(tracks, facts['level'])}") if what == "level" else row

@@ -28,7 +28,7 @@ SEEN, FOREIGN, UNSURE = "W_SEEN", "W_FOREIGN", "W_UNSURE"
 MEANINGS = {
     SEEN: "The model was trained on this track: the answer shows nothing.",
     FOREIGN: "The track sounds unlike everything that the model was trained on.",
-    UNSURE: "By the model's record the answer is more likely wrong than right, or no answer is likely.",
+    UNSURE: "By the model's record the answer is more likely wrong than right, or no class is likely.",
 }
 COLUMNS = [
     "file", "label", "probability", "best", "share", "runner_up", "runner_up_share", "slices", "seconds", "distance",

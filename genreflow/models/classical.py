@@ -81,7 +81,7 @@ ENTRIES = (
         assumptions=(
             "one against the rest",
             "auto: C 1, 10 or 100, and gamma 0.1, 0.3, 1 or 3 times scikit-learn's `scale`; those with the "
-            "least cross-entropy of held-out tracks in five inner folds of the training tracks",
+            "least cross-entropy of held-out tracks in up to five inner folds of the training tracks",
             "probabilities by Platt's sigmoid, on five parts that keep a track together; a class of a single track is "
             "calibrated on the training segments",
             _UNWEIGHTED,

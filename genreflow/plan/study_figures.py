@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from genreflow.figures.registry import StudyTraits, planned_figures
+from genreflow.models import registry
 
 if TYPE_CHECKING:
     from genreflow.plan.studies import StudyPlan
@@ -19,6 +20,10 @@ def figures_of(study: StudyPlan) -> dict[str, dict[str, str]]:
             analyzed=settings.analysis,
             has_tags=next(iter(study.protocols.values())).is_tagged,
             models=[] if headline is None else list(settings.models),
+            has_epochs=any(
+                not registry.describe(study.resolver.network(setting.model)).is_estimator
+                for setting in study.resolver.trained
+            ),
             experiments={
                 name: (experiment.figures, len(study.resolver.of_experiment(experiment)))
                 for name, experiment in settings.experiments.items()

@@ -44,6 +44,13 @@ def protocol_files(study: StudyPlan, *patterns: str) -> list[str]:
     return [path for name in study.used_protocols for path in filled(patterns, study=study.name, protocol=name)]
 
 
+def headline_audit(study: StudyPlan) -> list[str]:
+    """Return the audit of the protocol of the headline's setting; none where nothing is trained."""
+    if study.headline is None:
+        return []
+    return [f"{layout.LEAKAGE.format(study=study.name, protocol=study.headline.protocol)}.parquet"]
+
+
 def inspected_files(study: StudyPlan) -> list[str]:
     """Return the tables on models and datasets by themselves."""
     settings = study.settings

@@ -118,7 +118,9 @@ class StudyKeys:
     def tables(self) -> str:
         """Key of the tables."""
         runs = [(run.path, self.run(run.model, run.setting)) for run in self.study.runs]
-        return key(versions("tables"), runs, self.study.facts, self._indexes, sorted(self.study.published.values()))
+        audits = [] if self.study.headline is None else [self.leakage(self.study.headline.protocol)]
+        published = sorted(self.study.published.values())
+        return key(versions("tables"), runs, self.study.facts, self._indexes, published, audits)
 
     @cached_property
     def figures(self) -> str:

@@ -17,8 +17,9 @@ from genreflow.errors import Gathering, Problems, UserError, did_you_mean
 from genreflow.plan.study_checks import study_problems
 from genreflow.project import layout
 from genreflow.store.regular import expand_home
-from genreflow.weights.cache import is_absent
+from genreflow.weights.cache import command_for, is_absent
 
+_REDUCED = "without_weights: "
 # Sections of a study of which `small` and `without_weights` may leave entries out.
 _SECTIONS = ("inputs", "protocols", "models", "fusions", "experiments")
 
@@ -66,11 +67,27 @@ class _StudyFile:
 
 @dataclass(frozen=True)
 class _Read:
-    """What a study file says: its settings as far as they are right, problems, and public weights it does without."""
+    """What a study file says.
 
-    given: Checked[StudySettings]
-    problems: list[str]
+    Attributes
+    ----------
+    full, reduced
+        Its settings, and those without public weights, as far as they are right; None where it has only the first.
+    absent_weights
+        Public weights that it does without on this machine.
+    problems
+        Problems of its lines and types.
+    """
+
+    full: Checked[StudySettings]
+    reduced: Checked[StudySettings] | None
     absent_weights: list[str]
+    problems: list[str]
+
+    @property
+    def given(self) -> Checked[StudySettings]:
+        """The settings that hold on this machine."""
+        return self.reduced if self.reduced is not None and self.absent_weights else self.full
 
 
 def validate(values: Mapping[str, Any], home: Path, *, look: bool) -> Validated:
@@ -187,14 +204,27 @@ def _read(file: _StudyFile, size: str) -> _Read:
         if not isinstance(small, dict):
             raise UserError(f"{file.title}: it has no small size. Give it the key `small`, or run it with size: full.")
         values = _changed(values, small)
-    absent: list[str] = []
-    if isinstance(without_weights, dict):
-        if absent := _absent_weights(values):
-            values = _changed(values, without_weights)
-    elif without_weights is not None:
-        problems.append("without_weights: it must be a mapping of the settings that differ without the weights.")
-    verified = checked(StudySettings, values)
-    return _Read(verified, [*problems, *verified.problems.values()], absent)
+    full = checked(StudySettings, values)
+    problems += full.problems.values()
+    if without_weights is None:
+        return _Read(full, None, [], problems)
+    if not isinstance(without_weights, dict):
+        problems.append(f"{_REDUCED}it must be a mapping of the settings that differ without the weights.")
+        return _Read(full, None, [], problems)
+    problems += _left_out_in_vain(values, without_weights)
+    reduced = checked(StudySettings, _changed(values, without_weights))
+    problems += [f"{_REDUCED}{each}" for each in reduced.problems.values() if each not in problems]
+    return _Read(full, reduced, _absent_weights(values), problems)
+
+
+def _left_out_in_vain(values: Mapping[str, Any], changes: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each entry that `without_weights` leaves out, and that is not there."""
+    for section in _SECTIONS:
+        changed, known = changes.get(section), values.get(section)
+        if isinstance(changed, dict) and isinstance(known, dict):
+            for name in (name for name, value in changed.items() if value is None and name not in known):
+                hint = did_you_mean(str(name), known)
+                yield f"{_REDUCED}{section}: there is no {name!r} to leave out.{hint}"
 
 
 def _changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,9 +253,8 @@ def _add_study(result: Validated, config: Config, run: Checked[PipelineSettings]
         problems.insert(0, f"{file.path.stem!r}: {problem}. Rename the file.")
     if read.absent_weights:
         result.absent_weights[file.name] = read.absent_weights
+    problems += _problems_of(read, most_runs=settings.limits.max_runs)
     if given.settings is not None:
-        problems += _resolve_embeddings(given)
-        problems += study_problems(given, most_runs=settings.limits.max_runs)
         problems += _against_run(given, config, run)
         if (published := given.settings.published) and not published_files(published, home):
             problems.append(f"published: there is no resources/published/{published}.csv.")
@@ -233,6 +262,19 @@ def _add_study(result: Validated, config: Config, run: Checked[PipelineSettings]
     if problems:
         result.faulty[file.name] = given
         raise Problems(f"{file.title}:", problems)
+
+
+def _problems_of(read: _Read, *, most_runs: int) -> list[str]:
+    """Return the problems of a study, here and on machines that have other weights."""
+    problems: list[str] = []
+    if read.full.settings is not None:
+        found = [*_resolve_embeddings(read.full), *study_problems(read.full, most_runs=most_runs)]
+        needless = command_for(read.absent_weights) if read.reduced is not None and read.absent_weights else None
+        problems += [each for each in found if needless is None or needless not in each]
+    if read.reduced is not None and read.reduced.settings is not None:
+        found = [*_resolve_embeddings(read.reduced), *study_problems(read.reduced, most_runs=most_runs)]
+        problems += [f"{_REDUCED}{each}" for each in found if each not in problems]
+    return problems
 
 
 def _resolve_embeddings(given: Checked[StudySettings]) -> Iterator[str]:
@@ -244,8 +286,12 @@ def _resolve_embeddings(given: Checked[StudySettings]) -> Iterator[str]:
         except UserError as error:
             given.left_out.add(("inputs", name, "front_end"))
             inputs[name] = InputSettings()
-            yield f"inputs.{name}.front_end: {str(error).rstrip('.')}."
+            yield f"inputs.{name}.front_end: {_with_stop(str(error))}"
     given.settings = given.usable.model_copy(update={"inputs": inputs})
+
+
+def _with_stop(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "?")) else f"{sentence}."
 
 
 def _against_run(given: Checked[StudySettings], config: Config, run: Checked[PipelineSettings]) -> Iterator[str]:

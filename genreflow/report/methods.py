@@ -33,7 +33,7 @@ def cut(settings: InputSettings) -> str:
         "avoid_breaks": f"Up to {slices} around the middle of each track, without quiet passages,",
         "random_offset": f"One slice of {seconds} from a random second of each track",
         "sliding": f"The first {slices} of each track, one every {getattr(segments, 'hop', 0):g} s,",
-        "split": f"{slices}, evenly spread over each track,",
+        "split": f"Up to {slices}, evenly spread over each track,",
         "random": f"{slices} at random positions in each track",
         "whole": f"The first {seconds} of each track",
         "chunks": f"{slices} at equal steps through each track",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from genreflow.evaluation.registry import percent, whole
+from genreflow.evaluation.verdict import MOST_COMMON
 from genreflow.report.page import asset, template
 from genreflow.store.sealed import read_sealed
 from genreflow.store.text import count
@@ -27,6 +28,7 @@ def overview(summaries: Sequence[Path], home: Path) -> str:
 def _study(path: Path, home: Path) -> dict[str, Any]:
     summary = read_sealed(path)
     report = path.parents[1]
+    baseline_name = summary.get("baseline_name", MOST_COMMON)  # a summary of an earlier version has none
     return {
         "title": summary["title"],
         "name": report.parent.name,
@@ -38,6 +40,9 @@ def _study(path: Path, home: Path) -> dict[str, Any]:
         "quarantined": whole(summary["quarantined"]),
         "level": summary["level"],
         "baseline": percent(summary["baseline"]),
+        "baseline_name": baseline_name,
+        "baseline_title": "Majority baseline" if baseline_name == MOST_COMMON else "Best trivial answer",
+        "standing": summary.get("standing", "open"),
         "accuracy": percent(summary["accuracy"]),
         "interval": f"{percent(summary['low'])} to {percent(summary['high'])} %" if summary["level"] else "",
     }

@@ -28,6 +28,7 @@ from genreflow.evaluation.registry import (
 )
 from genreflow.evaluation.study import TABLES
 from genreflow.evaluation.tables import MEASURES, MODEL, PROTOCOL, SETTING_NAME
+from genreflow.evaluation.verdict import MOST_COMMON, Standing
 from genreflow.figures import style
 from genreflow.report import tables
 from genreflow.report.blocks import (
@@ -129,7 +130,8 @@ class Headline:
 
     `sentences` state what can and what cannot be concluded, the most important first. `groups` counts the artists or
     albums that folds keep together. `accuracy` is that of the study's main setting with its 95 % interval; `level` is
-    its unit (``slice`` or ``track``).
+    its unit (``slice`` or ``track``). `standing`, `baseline` and `baseline_name` are those of
+    `genreflow.evaluation.verdict.Verdict`.
     """
 
     sentences: Sequence[str]
@@ -144,6 +146,8 @@ class Headline:
     accuracy: float | None = None
     low: float | None = None
     high: float | None = None
+    standing: Standing = "open"
+    baseline_name: str = MOST_COMMON
 
 
 @dataclass(frozen=True)
@@ -251,7 +255,7 @@ class _Fact:
     label: str
     value: str
     note: str
-    strong: bool = False
+    looks: str = ""
 
 
 @dataclass(frozen=True)
@@ -267,6 +271,7 @@ def render(study: Study, media: Media) -> str:
     return template("page.html").render(
         title=study.title,
         sentences=study.headline.sentences,
+        standing=study.headline.standing,
         facts=_facts(study.headline),
         sections=[_marked(section, study.standin) for section in _sections(study) if section.blocks],
         pictures=media.pictures,
@@ -329,12 +334,20 @@ def _facts(headline: Headline) -> list[_Fact]:
         _Fact("Slices", whole(headline.slices), f"from {tracks}"),
     ]
     if headline.baseline is not None:
-        facts.append(_Fact("Majority baseline", f"{percent(headline.baseline)} %", "always the most common class"))
+        facts.append(_baseline(headline))
     if headline.accuracy is not None:
-        note = f"95 % interval over tracks: {percent(headline.low)} to {percent(headline.high)} %"
+        unit = "tracks" if headline.groups is None else "groups"
+        note = f"95 % interval over {unit}: {percent(headline.low)} to {percent(headline.high)} %"
         label = f"{headline.level.capitalize()} accuracy"
-        facts.append(_Fact(label, f"{percent(headline.accuracy)} %", note, strong=True))
+        facts.append(_Fact(label, f"{percent(headline.accuracy)} %", note, looks=f"strong {headline.standing}"))
     return facts
+
+
+def _baseline(headline: Headline) -> _Fact:
+    value = f"{percent(headline.baseline)} %"
+    if headline.baseline_name == MOST_COMMON:
+        return _Fact("Majority baseline", value, f"always {MOST_COMMON}")
+    return _Fact("Best trivial answer", value, f"by the {headline.baseline_name} of the file alone", looks="doubtful")
 
 
 def _sections(study: Study) -> Iterator[_Section]:

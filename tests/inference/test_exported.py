@@ -28,7 +28,8 @@ def study(run):
                    "track_majority_high": 0.95, "baseline": 0.5, "music": ""}  # fmt: skip
     other = row | {"setting": "other", "track_majority": 0.1}
     scores = {"level": "track", "class": ["hi|gh", "low"], "precision": 0.75, "recall": 0.7, "f1": 0.72, "support": 20}
-    checks = {"check": ["groups", "encoding"], "verdict": ["ok", "warn"], "message": ["Fine.", "The codec tells."]}
+    checks = {"check": ["groups", "encoding"], "what": ["group", "codec"], "share": [0.0, 0.85],
+              "verdict": ["ok", "leak"], "message": ["Fine.", "The codec tells."]}  # fmt: skip
     write_table(folder / "tables/settings.parquet", pd.DataFrame([row, other]), Header("table"))
     write_table(folder / "tables/classes.parquet", pd.DataFrame(names | scores), Header("table"))
     write_table(folder / "protocols/standard/leakage.parquet", pd.DataFrame(checks), Header("leakage"))
@@ -68,6 +69,7 @@ def test_the_card_tells_metrics_with_intervals_data_and_limits(exported):
     assert "| tracks right, by majority vote of their slices | 0.900 | 0.800 to 0.950 |" in card
     assert "| hi\\|gh | 0.750 | 0.700 | 0.720 | 20 |" in card
     assert "1 found leakage:\n\n* The codec tells." in card
+    assert "**The codec of the file alone gives 85.0 %, which is as good" in card
     assert "24 tracks" in card and "## Limits" in card and "W_FOREIGN" in card
 
 
@@ -105,7 +107,7 @@ def test_a_folder_with_other_files_is_left_alone(run, tmp_path):
 def test_an_older_export_is_replaced_and_none_is_exported_again(exported, run, music):
     again = export(str(run), exported.folder, track=str(music / "new/low-50.flac"))
     assert again.folder == exported.folder and load_bundle(again.folder).classes == CLASSES
-    with pytest.raises(UserError, match="exported already"):
+    with pytest.raises(UserError, match="is an exported model already"):
         export(str(exported.folder), exported.folder / "again")
 
 

@@ -122,8 +122,35 @@ class TestStudiesOfOnesOwn:
     def test_mistakes_in_the_changes_are_told(self, plan, project):
         changes = {"inputs": {"heard": None}, "models": {"probe": {"input": "level"}}}
         (project / "mine.yaml").write_text(yaml.safe_dump(BOTH | {"without_weights": changes}))
-        with pytest.raises(UserError, match=r"models.probe.input: 'level' .*'levels'"):
+        with pytest.raises(UserError, match=r"without_weights: models.probe.input: 'level' .*'levels'"):
             plan("mine.yaml")
+
+
+@pytest.mark.parametrize("are_here", [True, False])
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"inputs": {"herd": None}}, "without_weights: inputs: there is no 'herd' to leave out. Did you mean 'heard'?"),
+        ({"models": {"prob": {"input": "levels"}}}, "without_weights: models.prob: there is no model 'prob'"),
+        ({"input": {"heard": None}}, "without_weights: input: this key is not known"),
+    ],
+)
+def test_mistakes_are_told_on_every_machine(plan, project, are_here, changes, words):
+    """A study is written where the weights are, and runs where they are not."""
+    if are_here:
+        put_weights(project)
+    (project / "mine.yaml").write_text(yaml.safe_dump(BOTH | {"without_weights": changes}))
+    with pytest.raises(UserError) as error:
+        plan("mine.yaml")
+    assert words in str(error.value)
+
+
+def test_mistakes_of_the_study_itself_are_told_where_the_weights_are_absent(plan, project):
+    changes = {"inputs": {"heard": None}, "models": {"probe": None, "psytrance_cnn": {}}}
+    wrong = BOTH | {"models": {"probe": {"input": "herd"}}, "without_weights": changes}
+    (project / "mine.yaml").write_text(yaml.safe_dump(wrong))
+    with pytest.raises(UserError, match=r"models.probe.input: 'herd' is not among the inputs"):
+        plan("mine.yaml")
 
 
 def test_check_names_the_command(project, capsys):

@@ -122,7 +122,7 @@ def test_what_the_accuracy_rests_on_is_read_before_it():
     ]
     places = [facts.index(words) for words in order]
     assert places == sorted(places)
-    assert "95 % interval over tracks: 66.0 to 72.0 %" in facts
+    assert "95 % interval over groups: 66.0 to 72.0 %" in facts
 
 
 def test_ours_stands_beside_the_published_number():

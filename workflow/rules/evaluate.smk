@@ -21,6 +21,7 @@ rule evaluate_study:
         duplicates=lambda wildcards: layout.DUPLICATES.format(
             dataset=study_of(wildcards).main_input.dataset.name
         ),
+        leakage=lambda wildcards: study_files.headline_audit(study_of(wildcards)),
         published=lambda wildcards: list(study_of(wildcards).published),
         trials=lambda wildcards: study_files.search_files(
             study_of(wildcards), layout.TRIALS

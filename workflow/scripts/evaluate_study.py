@@ -25,6 +25,7 @@ with job(snakemake.log[0]):
         read_published(snakemake.input.get("published", []), study["published"]),
         read_frame(snakemake.input.duplicates, PAIRS),
         read_trials(snakemake.input.get("trials", [])),
+        next((read_frame(path, "leakage") for path in snakemake.input.get("leakage", [])), None),
     )
     tables, headline = study_tables(results)
     for csv, parquet in zip(output.csv, output.parquet, strict=True):

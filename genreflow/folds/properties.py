@@ -1,0 +1,12 @@
+"""Properties of files that may reveal a class, and the verdicts of the audit of leakage."""
+
+OK, NOTE, LEAK = "ok", "note", "leak"
+
+# Column of the audit -> name in sentences.
+PROPERTIES = {
+    "bandwidth_hz": "bandwidth",
+    "codec": "codec",
+    "source_rate": "sample rate",
+    "channels": "channel count",
+    "level": "level after normalization",
+}
