@@ -16,7 +16,7 @@ from genreflow.figures import mpl, style
 from genreflow.figures.registry import study_figure
 from genreflow.figures.sources import Sources, rows_of
 
-SECTION = "Network inputs"
+SECTION = "Inputs of models"
 _TICKS_HZ = (16_000, 8_000, 4_000, 2_000, 1_000, 500, 250, 125, 63, 31)
 _MAP_POINTS = 500  # of a curve: about one per pixel; of more frames, each point stands for several
 _WAVE_POINTS = 1_000  # about two per pixel

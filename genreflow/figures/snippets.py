@@ -90,7 +90,7 @@ def _answered(decisions: pd.DataFrame, classes: list[str], labels: Mapping[str, 
 
 @study_figure(
     "snippets",
-    section="Network inputs",
+    section="Inputs of models",
     title="Random snippets of songs, {name}",
     caption=(
         "Number of 100 random snippets of a song for which each class is the answer; the song's own class is marked. "

@@ -363,7 +363,7 @@ def _sections(study: Study) -> Iterator[_Section]:
         ("holdout", "Holdout", _holdout(study)),
         ("label_issues", "Label issues", _label_issues(study.label_issues)),
         ("map", "Map of the library", _map(study.library)),
-        ("slices", "Network inputs", _figures(study.slices)),
+        ("slices", "Inputs of models", _figures(study.slices)),
         ("architecture", "Architecture", _figures(study.architecture)),
         ("methods", "Methods", _methods(study)),
         ("cost", "Cost", _cost(study)),

@@ -116,7 +116,7 @@ def study_page(
         library=Introduced(read_frame(library, "map"), read_header(library, "map").facts["sentences"]),
         titles=_titles(study),
         search=search.sentences(frames["search"]),
-        slices=sections.get("Network inputs", []),
+        slices=sections.get("Inputs of models", []),
         architecture=sections.get("Architecture", []),
         methods=methods(study, facts),
         identity=_identity(facts, key),

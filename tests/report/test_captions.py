@@ -57,7 +57,7 @@ def test_a_figure_has_a_title_a_caption_and_a_section(shown):
     message = html("figure.rst", **rst_of(shown, STUDY))
     assert "system-message" not in message and title_of(shown, STUDY) in message and "Study: Tiny." in message
     assert section_of(shown) in {table.section for table in TABLES.values()} | {
-        "Dataset analysis", "Network inputs", "Architecture",
+        "Dataset analysis", "Inputs of models", "Architecture",
     }  # fmt: skip
 
 
