@@ -45,7 +45,7 @@ def test_a_study_without_models_has_no_results_to_draw():
 
 
 def test_a_study_without_experiments_has_training_curves():
-    assert "training" in planned_figures(StudyTraits(inputs={}, models=["cnn"]))
+    assert "training" in planned_figures(StudyTraits(inputs={}, models=["cnn"], has_epochs=True))
     assert "training" not in planned_figures(CLASSES)
 
 
@@ -65,3 +65,7 @@ def test_a_declaration_is_complete(entry):
 def test_an_unknown_figure_is_a_mistake_of_the_user():
     with pytest.raises(UserError, match="There is no figure 'experiment pie'"):
         draw({"kind": "experiment", "figure": "pie"}, None)
+
+
+def test_models_without_epochs_have_no_training_curves():
+    assert "training" not in planned_figures(StudyTraits(inputs={}, models=["svm"]))
