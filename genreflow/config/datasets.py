@@ -3,11 +3,12 @@
 import os
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field
 
-from genreflow.config.base import Settings
+from genreflow.config.audio import AudioSettings
+from genreflow.config.base import LATER, Settings
 from genreflow.store.regular import expand_home
 
 _LONGEST_PATH, _LONGEST_NAME = 4_095, 255  # bytes
@@ -47,6 +48,13 @@ class Layout(Settings):
     """
 
     labels: Labels = Field(Labels(), description="How labels become classes.")
+    level: Literal["loudness", "none"] | None = Field(
+        None, json_schema_extra=LATER, description="`audio.level` of this dataset, if it is another."
+    )
+
+    def audio(self, usual: AudioSettings) -> AudioSettings:
+        """Return how the tracks of the dataset are normalized, given how all others are."""
+        return usual if self.level is None else usual.model_copy(update={"level": self.level})
 
     def find(self) -> Any:
         """Return the `genreflow.datasets.listing.TrackListing` of the dataset, with labels as they were found.

@@ -151,7 +151,7 @@ def check(config: Mapping[str, Any], *, home: Path, every: bool = False) -> Outl
         name: _forecast(
             settings.datasets[name],
             listing,
-            settings.audio,
+            plan.datasets[name].audio,
             settings.duplicates,
             settings.limits,
             {planned.name: planned.settings for planned in plan.datasets[name].inputs.values()},
@@ -159,7 +159,9 @@ def check(config: Mapping[str, Any], *, home: Path, every: bool = False) -> Outl
         )
         for name, listing in listings.items()
     }
-    datasets = [_dataset(name, listing, forecasts[name], settings.audio) for name, listing in listings.items()]
+    datasets = [
+        _dataset(name, listing, forecasts[name], plan.datasets[name].audio) for name, listing in listings.items()
+    ]
     studies = [_study(study, forecasts, plan) for study in plan.studies.values()]
     return Outlook(
         datasets,

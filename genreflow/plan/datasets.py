@@ -201,9 +201,9 @@ def catalog_path(dataset: str) -> Path:
 
 def plan_dataset(name: str, listed: pa.Table, settings: PipelineSettings) -> DatasetPlan:
     """Plan a dataset whose tracks are listed."""
-    return DatasetPlan(
-        name, settings.datasets[name], settings.audio, settings.duplicates, settings.limits.shard_size, listed
-    )
+    dataset = settings.datasets[name]
+    audio = dataset.audio(settings.audio)
+    return DatasetPlan(name, dataset, audio, settings.duplicates, settings.limits.shard_size, listed)
 
 
 def listed_before(name: str) -> pa.Table:

@@ -130,6 +130,10 @@ class TestBothSizes:
         assert all(isinstance(dataset.settings, Synthetic) for dataset in plan.datasets.values())
         assert plan.name == f"{study}-small"
 
+    def test_only_the_study_of_maps_keeps_the_level_of_recordings(self, full, study):
+        levels = {dataset.audio.level for dataset in full[study].datasets.values()}
+        assert levels == {"none" if study == "feature_maps" else "loudness"}
+
     def test_the_full_size_asks_for_the_datasets_of_the_study(self, full, study):
         assert not any(dataset.is_synthetic for dataset in full[study].datasets.values())
 

@@ -55,7 +55,7 @@ rule normalize_audio:
     params:
         key=lambda wildcards: dataset_of(wildcards).audio_keys[wildcards.shard],
         stage_key=lambda wildcards: dataset_of(wildcards).ogg_key,
-        settings=PLAN.settings.audio.model_dump(),
+        settings=lambda wildcards: dataset_of(wildcards).audio.model_dump(),
         timeout=PLAN.settings.limits.track_timeout,
         memory_gb=PLAN.settings.limits.track_memory_gb,
     script:
