@@ -38,8 +38,7 @@ def _result(study: StudyPlan) -> Iterator[str]:
     tables = layout.TABLES.format(study=study.name)
     headline = read_headline(layout.HEADLINE.format(study=study.name), key=study.keys.tables)
     yield from (f"  {sentence}" for sentence in headline["sentences"])
-    if study.notice:
-        yield f"  {study.notice}"
+    yield from (f"  {notice}" for notice in study.notices)
     audit = read_frame(f"{tables}/audit.parquet", "table")
     refused = read_frame(f"{layout.QUARANTINE}.parquet", "quarantine")
     yield f"  {fates(audit.to_dict('records'), refused.to_dict('records'), study.settings.datasets)}"

@@ -172,7 +172,7 @@ def _study(study: StudyOutlook) -> list[str]:
         f"protocol{'' if study.protocols == 1 else 's'}: "
         f"{study.runs:,} runs, {f'{study.trials:,} trials, ' if study.trials else ''}up to {study.slices:,} slices"
     ]
-    lines += [f"  {study.notice}"] if study.notice else []
+    lines += [f"  {notice}" for notice in study.notices]
     lines += [f"  {_input(given)}" for given in study.inputs]
     lines += [f"  WOULD STOP: too many are refused: {loss}" for loss in study.losses]
     return lines + [f"  WOULD STOP: {problem}" for problem in study.problems]

@@ -93,7 +93,7 @@ class StudyOutlook:
     """A study: the numbers of its settings, protocols, runs, trials, and (upper bound) slices of its main input.
 
     `losses` and `problems` would stop a run before it trains anything: files refused beyond the limits, and tracks that
-    cannot be divided into folds. `notice` says what the study does without.
+    cannot be divided into folds. `notices` say what the study does without.
     """
 
     name: str
@@ -106,7 +106,7 @@ class StudyOutlook:
     losses: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     trials: int = 0
-    notice: str = ""
+    notices: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -258,7 +258,7 @@ def _study(study: StudyPlan, forecasts: Mapping[str, Forecast], plan: Plan) -> S
         losses=list(dict.fromkeys(losses)),
         problems=list(dict.fromkeys(problems)),
         trials=0 if study.search is None else study.search.n_trials,
-        notice=study.notice,
+        notices=study.notices,
     )
 
 

@@ -47,6 +47,11 @@ class ProtocolPlan:
         """The listed tracks that take part."""
         return _selected(self.dataset, self.settings)
 
+    @property
+    def leaves_split(self) -> bool:
+        """Whether the dataset comes with a split that the protocol does not use."""
+        return self.folds.scheme != "given" and {"train", "test"} <= set(self.dataset.tracks["split"])
+
     @cached_property
     def is_tagged(self) -> bool:
         """Whether its tracks have tags instead of classes."""

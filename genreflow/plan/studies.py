@@ -96,9 +96,16 @@ class StudyPlan:
         return page_facts(self)
 
     @property
-    def notice(self) -> str:
-        """A sentence on what the study does without; empty if it has all."""
-        return absence_notice(self.absent_weights) if self.absent_weights else ""
+    def notices(self) -> list[str]:
+        """Sentences on what the study does without: public weights, and official splits of its datasets."""
+        unused = [name for name, protocol in self.protocols.items() if protocol.leaves_split]
+        notices = [absence_notice(self.absent_weights)] if self.absent_weights else []
+        if unused and len(unused) == len(self.protocols):
+            notices.append(
+                f"The dataset {self.dataset.name} comes with a split into training and test tracks, which this study "
+                "does not use. To use it, set folds.scheme to given."
+            )
+        return notices
 
     @property
     def dataset(self) -> DatasetPlan:

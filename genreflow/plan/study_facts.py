@@ -70,7 +70,7 @@ def page_facts(study: StudyPlan) -> PageFacts:
         "title": (settings.title or study.name) + (" (synthetic music)" if dataset.is_synthetic else ""),
         "standin": dataset.is_synthetic,
         "description": settings.description,
-        "notice": study.notice,
+        "notices": study.notices,
         "citation": settings.citation,
         "dataset": dataset.name,
         "diagrams": list(settings.diagrams),

@@ -227,7 +227,7 @@ class PageFacts(StudyFacts):
     title: str
     standin: bool
     description: str
-    notice: str
+    notices: list[str]
     citation: str
     diagrams: list[str]
     dataset: str

@@ -71,7 +71,7 @@ def study_page(
     """
     frames = Tables(table_paths)
     content = read_headline(headline, key=frames.key_in(Path(headline).parent))
-    content["sentences"] = [*content["sentences"], *([study["notice"]] if study["notice"] else [])]
+    content["sentences"] = [*content["sentences"], *study["notices"]]
     holdout_text, issues_text = content.pop("holdout"), content.pop("label_issues")
     pictures = {name: _picture(name, spec, frames, study, folder) for name, spec in figures.items()}
     sections: dict[str, list[Picture]] = {}

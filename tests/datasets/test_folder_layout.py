@@ -262,3 +262,24 @@ def test_every_entry_on_disk_is_one_track_or_counted_as_passed_over(names):
             on_disk[os.fsdecode(steps[0]) if steps[0] != b"." else ""] += len(files) + len(hidden)
         assert len({track.path for track in result.tracks}) == len(result.tracks)
         assert Counter(track.label for track in result.tracks) + Counter(result.ignored) == on_disk
+
+
+class TestPartsOfASplit:
+    def folders(self, tmp_path, *names):
+        for name in names:
+            (tmp_path / name / "goa").mkdir(parents=True)
+            (tmp_path / name / "goa/a.mp3").touch()
+        return Folders(layout="folders", path=str(tmp_path)).find
+
+    @pytest.mark.parametrize(
+        "names", [("train", "test"), ("Train", "val", "TEST"), ("training", "validation", "testing")]
+    )
+    def test_they_are_no_classes_and_the_way_out_is_told(self, tmp_path, names):
+        with pytest.raises(UserError) as error:
+            self.folders(tmp_path, *names)()
+        assert "are the parts of a split and no classes" in str(error.value)
+        assert "layout: manifest" in str(error.value) and "folds.scheme to given" in str(error.value)
+
+    @pytest.mark.parametrize("names", [("test", "goa"), ("train", "techno", "test"), ("train",)])
+    def test_classes_may_bear_such_names_beside_others(self, tmp_path, names):
+        assert len(self.folders(tmp_path, *names)().tracks) == len(names)

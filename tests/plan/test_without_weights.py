@@ -62,7 +62,7 @@ class TestTheFirstLook:
         study = plan()
         assert [run.model for run in study.runs] == ["probe"] * 6
         assert study.main_input.is_embedding
-        assert study.notice == ""
+        assert study.notices == []
 
     def test_the_joined_vectors_alone_are_computed(self, plan, project):
         put_weights(project)
@@ -75,11 +75,11 @@ class TestTheFirstLook:
         study = plan()
         assert [run.model for run in study.runs] == ["svm"] * 6
         assert study.input_names == ["descriptors"]
-        assert study.notice.endswith(COMMAND)
-        assert study.page_facts["notice"] == study.notice
+        assert study.notices[0].endswith(COMMAND)
+        assert study.page_facts["notices"] == study.notices
 
     def test_other_products_do_not_depend_on_the_notice(self, plan):
-        assert "notice" not in plan().facts
+        assert "notices" not in plan().facts
 
 
 BOTH = {

@@ -18,6 +18,7 @@ from genreflow.store.regular import expand_home
 from genreflow.store.text import count, listing
 
 _EMPTY_FOLDER = ("Q_NOT_FILE", "This is an empty folder with the name of an audio file.")
+_PARTS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval", "evaluation", "holdout"}
 _SKIPPED = ("side file", "hidden file", "hidden folder", "repeated folder link")
 
 
@@ -42,6 +43,7 @@ class Folders(Layout):
             raise UserError(
                 f"{self.path!r} holds no tracks in class folders. Expected <class>/<track> or <class>/<album>/<track>."
             )
+        _check_classes(self.path, {_label(entry) for entry in entries["track"]})
         skipped = Counter(_label(entry) for kind in _SKIPPED for entry in entries[kind])
         ignored = skipped + Counter({"": len(entries["beside"])})
         return TrackListing(root, list(map(_track, entries["track"])), _notices(entries), ignored)
@@ -55,6 +57,24 @@ def _checked(root: bytes, path: str) -> bytes:
     except OSError as error:
         raise UserError(f"The folder {path!r} cannot be listed: {error.strerror}.") from None
     return root
+
+
+def _check_classes(path: str, classes: set[str]) -> None:
+    """Refuse folders that are the parts of a split: a model would learn to tell training tracks from test tracks.
+
+    Raises
+    ------
+    UserError
+        When two of them or more are nothing but parts.
+    """
+    parts = sorted(name for name in classes if name.casefold() in _PARTS)
+    if len(parts) < 2 or len(parts) < len(classes):
+        return
+    raise UserError(
+        f"{path!r} holds the folders {listing(parts)}, which are the parts of a split and no classes. To use the "
+        "split, list the tracks in a CSV (layout: manifest) with the columns path, label and split (train, valid, test, "
+        "holdout), and set folds.scheme to given. To divide the tracks anew, merge the class folders of all parts."
+    )
 
 
 def _kind(entry: Entry) -> str:
