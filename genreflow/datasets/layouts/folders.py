@@ -71,9 +71,9 @@ def _check_classes(path: str, classes: set[str]) -> None:
     if len(parts) < 2 or len(parts) < len(classes):
         return
     raise UserError(
-        f"{path!r} holds the folders {listing(parts)}, which are the parts of a split and no classes. To use the "
-        "split, list the tracks in a CSV (layout: manifest) with the columns path, label and split (train, valid, test, "
-        "holdout), and set folds.scheme to given. To divide the tracks anew, merge the class folders of all parts."
+        f"{path!r} holds the folders {listing(parts)}, which are the parts of a split and no classes. To use it, list "
+        "the tracks in a CSV (layout: manifest) with the columns path, label and split (train, valid, test, holdout), "
+        "and set folds.scheme to given. To divide the tracks anew, merge the class folders of all parts."
     )
 
 
