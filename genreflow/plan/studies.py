@@ -179,9 +179,9 @@ class StudyPlan:
         return _each_once(self.input_of(setting) for setting in self.resolver.trained if setting.protocol == protocol)
 
     def embedding_networks(self, protocol: str) -> list[Path]:
-        """Return the folders or files of the networks whose embeddings models are fed under a protocol."""
+        """Return the folders or files of the networks whose embeddings models are fed under a protocol, each once."""
         given = [embedding_in(plan.settings.front_end) for plan in self.fed_inputs_of(protocol)]
-        return [located(each.model) for each in given if each is not None]
+        return list(dict.fromkeys(located(each.model) for each in given if each is not None))
 
     def pretrained_of(self, protocol: str) -> list[Pretrained]:
         """Return the trained networks that trainings under a protocol start from, each once."""

@@ -156,3 +156,12 @@ def test_mistakes_of_the_study_itself_are_told_where_the_weights_are_absent(plan
 def test_check_names_the_command(project, capsys):
     main(["check", "--config", "studies=[quick]"])
     assert COMMAND in capsys.readouterr().out
+
+
+def test_a_network_of_several_inputs_is_audited_once(plan, project):
+    put_weights(project)
+    timbre = {"front_end": {"kind": "descriptors"}, "segments": {"kind": "split"}, "standardize": "element"}
+    models = {"alone": {"model": "probe", "input": "heard"}, "both": {"model": "probe", "input": ["heard", "timbre"]}}
+    study = BOTH | {"inputs": {"heard": BOTH["inputs"]["heard"], "timbre": timbre}, "models": models}
+    (project / "mine.yaml").write_text(yaml.safe_dump(study))
+    assert len(plan("mine.yaml").embedding_networks("standard")) == 1
