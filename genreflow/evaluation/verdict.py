@@ -18,7 +18,7 @@ MOST_COMMON = "the most common class"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What can be concluded from an accuracy.
+    """Conclusion from an accuracy.
 
     Attributes
     ----------
