@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -117,7 +118,9 @@ def test_interrupted(tmp_path):
         # A test run in the background ignores Ctrl-C, and what it starts would do so too.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    process.stderr.read(8)  # the first track is written
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("music/*/*/*")) and time.monotonic() < deadline:  # until the first track is written
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     message = process.stderr.read().decode()
     assert process.wait(timeout=30) == 130

@@ -180,7 +180,7 @@ def test_an_estimator_has_no_penultimate_layer(tmp_path):
     from resealing import write_facts
 
     write_facts(folder, **{name: value for name, value in document.items() if name != "seal"} | {"model": "knn"})
-    with pytest.raises(UserError, match="has no layers; take `layer: output`"):
+    with pytest.raises(UserError, match="has no layers: take its output, by `layer: output`"):
         resolve(Embedding(model=str(folder)))
 
 

@@ -121,6 +121,8 @@ def test_tracks_of_the_network_of_embeddings_are_a_leak(tmp_path):
             "source_rate": 44_100,
             "channels": 2,
             "bandwidth_hz": 16_000.0,
+            "lufs": -14.0,
+            "gain_db": -9.0,
             "sha256": ["ab" * 32, "cd" * 32],
         }
     )

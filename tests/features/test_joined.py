@@ -30,7 +30,7 @@ def test_names_are_unique_and_parts_are_described():
     front_end = FrontEnd.of(join({"means": MEANS, "low": LOW}).front_end)
     assert len(set(front_end.rows())) == 61
     assert front_end.describe() == (
-        "25 descriptors each (set means25) and 36 descriptors each (set means36), joined to one vector"
+        "vectors of 25 descriptors each (set means25); and of 36 descriptors each (set means36)"
     )
 
 

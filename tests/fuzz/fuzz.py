@@ -36,7 +36,7 @@ from genreflow.audio.verdict import verdict_of
 from genreflow.config.audio import AudioSettings
 
 FORMATS = ("wav", "aiff", "au", "flac", "ogg", "opus", "mp3", "m4a")
-SETTINGS = AudioSettings(min_seconds=0.4, max_minutes=0.5)
+SETTINGS = AudioSettings(min_seconds=0.4, max_minutes=0.5, loudness=-14.0)  # many reach the ceiling
 SECONDS = 1.2
 SHARD = 100
 TIMEOUT = 20.0  # seconds a case may take

@@ -2,7 +2,9 @@
 
 import shlex
 
+import numpy as np
 import pytest
+import soundfile
 import yaml
 
 from genreflow.cli import main
@@ -34,8 +36,11 @@ def test_the_network_is_that_of_the_first_look(pytestconfig):
 
 def test_the_command_that_check_prints_runs_the_first_look_on_that_folder(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(["demo", "my 'old' music", "--tracks-per-class", "8", "--seconds", "4"]) == 0
-    capsys.readouterr()
+    rng = np.random.default_rng(0)
+    for number in range(6):
+        path = tmp_path / "my 'old' music" / "ab"[number % 2] / f"{number}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, rng.normal(0, 0.1, 4 * 22_050), 22_050)
     assert main(["check", "my 'old' music"]) == 0
     command = shlex.split(capsys.readouterr().err.strip().splitlines()[-1].partition("Next: ")[2])
     assert command[:4] == ["genreflow", "run", "--cores", "all"]
