@@ -182,10 +182,12 @@ def originals(music) -> dict[str, np.ndarray]:
     return {f"{i:02}": fingerprint(mono, RATE) for i, mono in enumerate(music)}
 
 
+@pytest.mark.end_to_end
 def test_no_two_of_many_tracks_are_one_recording(originals):
     assert find_pairs(prints(originals), "recordings").empty
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("copy", COPIES)
 def test_copies_are_found_and_nothing_else(music, originals, copy):
     """Recall of 0.95 with no false pair is what is promised (D, near-duplicates)."""

@@ -48,6 +48,7 @@ def roc_auc_interval(label, proba, **options):
     return bca_interval(statistic, np.ones(len(label), int), **options)
 
 
+@pytest.mark.end_to_end
 class TestAgainstSciPy:
     """On items that are each their own cluster; what remains is the noise of two sets of draws."""
 

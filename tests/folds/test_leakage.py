@@ -136,6 +136,7 @@ class TestCommonThings:
         index = indexed()
         assert set(leakage(folds_of(index), index, NO_PAIRS)["fold"]) == {"1", "2", "3", "all"}
 
+    @pytest.mark.end_to_end
     @settings(max_examples=10)
     @given(st.data())
     def test_folds_of_resolved_groups_never_leak(self, data):

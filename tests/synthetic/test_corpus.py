@@ -71,6 +71,7 @@ def test_tracks_of_an_album_are_closer_in_sound_than_those_of_another():
     assert cutoff.std(axis=1).mean() < 0.8 * cutoff.std()
 
 
+@pytest.mark.end_to_end
 def test_sound_is_stereo_of_the_length_asked_for_and_below_full_scale(corpus):
     for track, samples in corpus:
         assert samples.dtype == np.float32
@@ -82,6 +83,7 @@ def test_sound_is_stereo_of_the_length_asked_for_and_below_full_scale(corpus):
         assert seconds.std(axis=1).min() > 1e-3, "a second of silence"
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("label", ["dark", "techno"])
 def test_the_beat_can_be_heard(corpus, label):
     """The kick's onsets repeat with the tempo of the recipe."""
@@ -97,6 +99,7 @@ def test_the_beat_can_be_heard(corpus, label):
     assert 60 * 100 / beat == pytest.approx(track.recipe["bpm"], rel=0.02)
 
 
+@pytest.mark.end_to_end
 def test_a_linear_model_on_the_mean_spectrum_is_well_above_chance_and_below_perfect(corpus):
     spectra = []
     for _, samples in corpus:

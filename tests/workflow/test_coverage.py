@@ -9,6 +9,8 @@ from fnmatch import fnmatchcase
 import pytest
 from project import HOME
 
+pytestmark = pytest.mark.end_to_end
+
 STUDIES = ("psytrance", "western8", "genre_mood", "tagging", "feature_maps")
 NAMED = re.compile(r"`(results/[^`\s]+)`")
 
