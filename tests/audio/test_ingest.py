@@ -152,6 +152,7 @@ def test_what_is_killed_alone_too_costs_one_track(tmp_path, tracks, monkeypatch,
     assert "SIGKILL" in rows[1]["message"]
 
 
+@pytest.mark.end_to_end
 def test_a_track_that_needs_more_memory_than_it_may_have(tmp_path, tracks):
     path = write_audio(tmp_path / "long.flac", np.tile(synthesize(5), (120, 1)))
     rows = run([cataloged(path, "long"), tracks[0]], tmp_path / "out", memory_gb=0.06)

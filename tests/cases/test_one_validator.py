@@ -360,6 +360,7 @@ def main_check():
     return 0
 
 
+@pytest.mark.end_to_end
 def test_snakemake_prints_what_check_prints(work):
     """The Snakefile itself, with files and values that Snakemake reads in its own way."""
     write(config("limits: {max_runs: 1:30}\n"), study("models: {CNN: {model: psytrance_cnn}, a b: {}}\n", "models"))
@@ -375,6 +376,7 @@ def test_snakemake_prints_what_check_prints(work):
     assert check.stderr.count("  - ") >= 3 and dry.stderr.endswith(check.stderr)
 
 
+@pytest.mark.end_to_end
 def test_snakemake_takes_names_and_numbers_as_check_does(work):
     """A model in capitals, a dataset of a shipped name, and numbers that are text to Snakemake."""
     write(

@@ -327,6 +327,7 @@ MUTATIONS = {
 }
 
 
+@pytest.mark.end_to_end
 def test_a_constant_changed_without_its_version_fails_the_golden_test(tmp_path):
     """In a copy of the code, for three stages at once; the other cases of theirs pass or fail as they may."""
     for name in ("genreflow", "tests"):

@@ -196,6 +196,7 @@ def odd_segments(draw):
     return samples
 
 
+@pytest.mark.end_to_end
 @sets
 @given(samples=odd_segments())
 def test_finite_whatever_the_segment(which, samples):

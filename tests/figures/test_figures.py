@@ -63,6 +63,7 @@ def every_figure(names: list[str]) -> dict[str, Figure]:
     }
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("names", [HOSTILE, ["rock", "jazz"], [f"class {i}" for i in range(16)]])
 def test_any_name_is_saved_as_well_formed_svg_and_png_without_a_warning(names, tmp_path):
     for name, figure in every_figure(names).items():

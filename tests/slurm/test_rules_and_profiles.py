@@ -87,6 +87,7 @@ def tiny(tmp_path_factory) -> Project:
     return project
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("name", REMOTE)
 def test_snakemake_plans_a_run_with_a_profile(tiny, name):
     code, printed = tiny.run("--workflow-profile", name, "--dry-run", "--quiet", "host")
@@ -98,6 +99,7 @@ def test_snakemake_plans_a_run_with_a_profile(tiny, name):
     assert int(options["runtime"]) > 10
 
 
+@pytest.mark.end_to_end
 def test_no_gpu_is_asked_for_where_none_is_used(tiny):
     code, printed = tiny.run("--dry-run", "--quiet", "host", "--config", "limits={device: cpu}")
     assert code == 0, printed

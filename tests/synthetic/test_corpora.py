@@ -51,6 +51,7 @@ def test_formats_betray_no_kind(corpus):
     assert kinds == {(kind, suffix): 2 for kind in CORPORA[corpus].kinds for suffix in FORMATS}
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("corpus", NEW)
 def test_every_kind_sounds(corpus):
     tracks = plan(tracks_per_class=1, seconds=12, seed=2, corpus=corpus)

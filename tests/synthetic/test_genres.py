@@ -71,6 +71,7 @@ def test_tempi_are_in_order():
     assert tempo["reggae"] < tempo["hiphop"] < tempo["disco"] < tempo["metal"]
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("label", ["disco", "dance", "hiphop", "metal", "rock"])
 def test_the_beat_can_be_heard(sounds, label):
     """Onsets repeat with the beat of the recipe, or with two beats."""
@@ -84,6 +85,7 @@ def test_the_beat_can_be_heard(sounds, label):
             assert beats == pytest.approx(round(beats), rel=0.03) and round(beats) in (1, 2)
 
 
+@pytest.mark.end_to_end
 def test_what_is_in_front_can_be_heard(sounds):
     """Share of the power below 120 Hz and above 8 kHz, dB, mean of the tracks of a genre."""
     low, high = {}, {}
