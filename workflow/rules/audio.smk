@@ -43,6 +43,8 @@ rule normalize_audio:
         LOG["normalize_audio"],
     conda:
         "../../envs/audio.yaml"
+    # It takes several cores. If jobs of one core came in between, the others would idle meanwhile.
+    priority: 1
     threads: PLAN.settings.limits.audio_threads
     resources:
         mem_mb=memory(job_resources.normalizing_mb(PLAN.settings)),
