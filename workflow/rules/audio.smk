@@ -41,10 +41,10 @@ rule normalize_audio:
         ensure(layout.AUDIO, non_empty=True),
     log:
         LOG["normalize_audio"],
-    conda:
-        "../../envs/audio.yaml"
     # It takes several cores. If jobs of one core came in between, the others would idle meanwhile.
     priority: 1
+    conda:
+        "../../envs/audio.yaml"
     threads: PLAN.settings.limits.audio_threads
     resources:
         mem_mb=memory(job_resources.normalizing_mb(PLAN.settings)),
