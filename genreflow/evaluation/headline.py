@@ -147,7 +147,7 @@ def _diverged(diverged: int, folds: int) -> str:
 
 
 def _but(verdict: Verdict) -> str:
-    """Return what a first sentence must not leave out."""
+    """Return the clause on a leak, or on a trivial answer that is as good; empty if there is neither."""
     if verdict.standing == "leaky":
         return ", but tested tracks are known from training"
     if verdict.standing == "doubtful" and verdict.baseline is not None and verdict.baseline_name != MOST_COMMON:

@@ -98,6 +98,8 @@ def possible_count(tracks: pd.DataFrame, settings: FoldSettings) -> int:
     """Return the number of stratified folds that tracks allow: at most `settings.count`, at least two."""
     rest = in_use(tracks, settings)
     rest = rest[~held_out(rest)]
+    if rest.empty:  # `check` refuses them
+        return settings.count
     groups = rest["group"].nunique() if is_tagged(tracks) else rest.groupby("label")["group"].nunique().min()
     return max(2, min(settings.count, int(groups)))
 

@@ -68,6 +68,10 @@ class TestFeasibility:
         settings = FoldSettings(fewer_if_needed=True)
         assert possible_count(corpus(sizes, group_size=group_size), settings) == folds
 
+    def test_no_tracks_are_left_to_the_check(self):
+        tracks = corpus([3, 3], split=["holdout"] * 6)
+        assert possible_count(tracks, FoldSettings(fewer_if_needed=True)) == 5
+
     def test_held_out_tracks_do_not_count_as_possible(self):
         tracks = corpus([6, 6], split=["holdout"] * 3 + [None] * 9)
         assert possible_count(tracks, FoldSettings(fewer_if_needed=True)) == 3

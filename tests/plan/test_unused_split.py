@@ -1,4 +1,4 @@
-"""A split that a dataset comes with, and that a study does not use, is told."""
+"""A notice names the official split of a dataset that a study does not use."""
 
 import pytest
 import yaml
