@@ -347,7 +347,8 @@ def _baseline(headline: Headline) -> _Fact:
     value = f"{percent(headline.baseline)} %"
     if headline.baseline_name == MOST_COMMON:
         return _Fact("Majority baseline", value, f"always {MOST_COMMON}")
-    return _Fact("Best trivial answer", value, f"by the {headline.baseline_name} of the file alone", looks="doubtful")
+    looks = headline.standing if headline.standing == "doubtful" else ""
+    return _Fact("Best trivial answer", value, f"by the {headline.baseline_name} of the file alone", looks)
 
 
 def _sections(study: Study) -> Iterator[_Section]:
