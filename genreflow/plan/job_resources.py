@@ -111,6 +111,17 @@ def training_minutes(study: StudyPlan, setting: Setting) -> float:
     return 30 + seen * _values_fed(given.settings, training) / _VALUES_PER_MINUTE
 
 
+def training_threads(study: StudyPlan, setting: Setting, settings: PipelineSettings) -> int:
+    """Return the threads of one training.
+
+    Folds of an estimator share the threads and run side by side: much of its time is no parallel work.
+    """
+    threads = settings.limits.train_threads
+    if not registry.describe(study.resolver.network(setting.model)).is_estimator:
+        return threads
+    return max(1, threads // len(study.fold_names_of(setting.protocol)))
+
+
 def duplicates_mb(dataset: DatasetPlan) -> float:
     """Return the memory of finding copies: the fingerprints of all tracks, and their index."""
     return 240 + 0.11 * _tracks(dataset)

@@ -74,3 +74,12 @@ def test_slices_that_are_mapped_from_a_file_need_no_more_memory(plan, study):
     little = plan.settings.limits.model_copy(update={"memory_gb": 0.001})
     mapped = job_resources.training_mb(study, study.headline, plan.settings.model_copy(update={"limits": little}))
     assert mapped < job_resources.training_mb(study, study.headline, plan.settings)
+
+
+def test_folds_of_an_estimator_run_side_by_side(plan, study, monkeypatch):
+    limits = plan.settings.limits.model_copy(update={"train_threads": 8})
+    settings = plan.settings.model_copy(update={"limits": limits})
+    folds = len(study.fold_names_of(study.headline.protocol))
+    assert job_resources.training_threads(study, study.headline, settings) == 8
+    monkeypatch.setattr(type(study.resolver), "network", lambda self, model: "svm")
+    assert job_resources.training_threads(study, study.headline, settings) == max(1, 8 // folds)

@@ -115,6 +115,13 @@ def training_mb(wildcards):
     return job_resources.training_mb(study, study.resolver.of(*names), PLAN.settings)
 
 
+def training_threads(wildcards):
+    study, names = study_of(wildcards), wildcards.model_setting.split("/")
+    return job_resources.training_threads(
+        study, study.resolver.of(*names), PLAN.settings
+    )
+
+
 def training_minutes(wildcards):
     study, names = study_of(wildcards), wildcards.model_setting.split("/")
     return job_resources.training_minutes(study, study.resolver.of(*names))

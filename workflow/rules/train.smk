@@ -25,7 +25,7 @@ rule train_run:
         model_setting=f"{layout.WILDCARDS['protocol']}/(?!{layout.SEARCHED}/)[^/]+",
     conda:
         "../../envs/train.yaml"
-    threads: PLAN.settings.limits.train_threads
+    threads: training_threads
     resources:
         mem_mb=memory(training_mb),
         runtime=minutes(training_minutes),
