@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from genreflow.config.base import Settings
+from genreflow.config.base import LATER, Settings
 from genreflow.config.folds import FoldSettings
 from genreflow.config.inputs import InputSettings, joined
 from genreflow.config.search import SearchSettings
@@ -110,6 +110,12 @@ class StudySettings(Settings):
         description="Setting of the final model, trained on all tracks but the holdout; null for none. Of a model that "
         "`search` names, the settings that were found, unless others are given.",
     )
+    tested_on: list[str] = Field(
+        [],
+        json_schema_extra=LATER,
+        description="Other labeled datasets in config.yaml, that no fold trains on: the final model judges them once. "
+        "Their classes are matched by name, after `labels.aliases` of each dataset.",
+    )
     analysis: list[str] = Field(
         default_factory=list, description="Inputs by which the dataset itself is described: tags, spectra, projections."
     )
@@ -142,5 +148,10 @@ class StudySettings(Settings):
 
     @property
     def datasets(self) -> list[str]:
+        """The datasets that it needs, each once: those of its protocols, and those that it is tested on."""
+        return list(dict.fromkeys([*self.training_datasets, *self.tested_on]))
+
+    @property
+    def training_datasets(self) -> list[str]:
         """The datasets that its protocols name, each once."""
         return list(dict.fromkeys(protocol.dataset or self.dataset for protocol in self.all_protocols.values()))

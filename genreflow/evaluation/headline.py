@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from genreflow.errors import Damaged
+from genreflow.evaluation import cross_dataset
 from genreflow.evaluation.verdict import MOST_COMMON, Verdict, verdict_on
 from genreflow.store.sealed import SEAL, read_sealed, write_sealed
 from genreflow.store.text import count
@@ -15,7 +16,10 @@ _KIND = "headline"
 
 
 def headline(
-    audit: pd.DataFrame, setting: Mapping[str, Any] | None = None, leakage: pd.DataFrame | None = None
+    audit: pd.DataFrame,
+    setting: Mapping[str, Any] | None = None,
+    leakage: pd.DataFrame | None = None,
+    elsewhere: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """Return the numbers at the top of a report and the sentences that interpret them.
 
@@ -27,11 +31,14 @@ def headline(
         The row of the table `settings` that the report is about; None if nothing was trained.
     leakage
         Audit of its protocol; None if there is none.
+    elsewhere
+        The table `cross_dataset`; what it says comes first.
 
     Returns
     -------
     ``sentences, files, quarantined, tracks, slices, classes, groups, baseline, level, accuracy, low, high, standing,
-    baseline_name``. The accuracy is that of tracks by majority vote, the baseline that of the best trivial answer
+    baseline_name, elsewhere``; the last is a list of ``dataset, tracks, accuracy, low, high``, one of each other
+    dataset. The accuracy is that of tracks by majority vote, the baseline that of the best trivial answer
     (`genreflow.evaluation.verdict`). Values that do not exist are None, `groups` also if every track is its own group,
     and `classes` if tracks have tags. All values are plain Python objects.
     """
@@ -61,7 +68,10 @@ def headline(
         sentences = [_no_result(setting)]
     else:
         sentences = (_tag_result if is_ranked else _class_result)(facts, setting, verdict)
-    return {"sentences": [*sentences, _data(facts)], **facts}
+    others = [] if elsewhere is None else elsewhere.to_dict("records")
+    first = [sentence for row in others for sentence in cross_dataset.sentences(row)]
+    elsewhere_facts = [_elsewhere(row) for row in others if row["tracks"]]
+    return {"sentences": [*first, *sentences, _data(facts)], **facts, "elsewhere": elsewhere_facts}
 
 
 def write_headline(path: str | os.PathLike, content: Mapping[str, Any], *, key: str) -> None:
@@ -171,6 +181,11 @@ def _no_result(setting: Mapping[str, Any] | None) -> str:
         folds = "the only fold" if setting["folds"] == 1 else f"all {int(setting['folds'])} folds"
         return f"Training diverged in {folds}, so there is no accuracy to report."
     return "No test track has predictions, so there is no accuracy to report."
+
+
+def _elsewhere(row: Mapping[str, Any]) -> dict[str, Any]:
+    ends = {end: _number(row[f"accuracy_{end}"]) for end in ("low", "high")}
+    return {"dataset": row["dataset"], "tracks": int(row["tracks"]), "accuracy": float(row["accuracy"]), **ends}
 
 
 def _data(facts: Mapping[str, Any]) -> str:

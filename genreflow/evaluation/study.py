@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from genreflow.evaluation import dataset_tables, headline, label_issues, score_tables, search, tables
+from genreflow.evaluation import cross_dataset, dataset_tables, headline, label_issues, score_tables, search, tables
 from genreflow.evaluation import published as published_numbers
 from genreflow.evaluation.fusion import fused_runs
 from genreflow.evaluation.registry import StudyTable
@@ -23,7 +23,7 @@ STAGE_VERSION = 7
 # A module with a table of its own is added here.
 TABLES: dict[str, StudyTable] = {
     table.name: table
-    for module in (dataset_tables, tables, score_tables, label_issues, search)
+    for module in (dataset_tables, tables, score_tables, label_issues, search, cross_dataset)
     for table in module.TABLES
 }
 
@@ -50,6 +50,8 @@ class StudyResults(Mapping[str, pd.DataFrame]):
         Trials of a search (`search.read_trials`); none where there is no search.
     leakage
         Audit of the headline's protocol; None where nothing is trained.
+    cross_datasets
+        Answers of the final model on the tracks of other datasets (`cross_dataset.TRACKS`), by dataset.
     """
 
     study: Mapping[str, Any]
@@ -62,6 +64,7 @@ class StudyResults(Mapping[str, pd.DataFrame]):
     pairs: pd.DataFrame
     trials: pd.DataFrame = field(default_factory=search.no_trials)
     leakage: pd.DataFrame | None = None
+    cross_datasets: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     _built: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
@@ -123,7 +126,7 @@ def study_tables(results: StudyResults) -> tuple[dict[str, pd.DataFrame], dict[s
         if "protocol" in frame:
             frame["music"] = frame["protocol"].map(music)
     row = _headline_row(built["settings"], results.study["headline"])
-    content = headline.headline(built["audit"], row, results.leakage)
+    content = headline.headline(built["audit"], row, results.leakage, built["cross_dataset"])
     summary = tables.holdout_summary(built["holdout"], results.published.get("holdout"), seed=results.seed)
     content["label_issues"] = results.label_issues[1]
     content["holdout"] = headline.holdout_sentences(summary.iloc[0]) if len(summary) else []

@@ -189,6 +189,15 @@ def predicting_mb(study: StudyPlan, settings: PipelineSettings) -> float:
     return inference_mb(study, study.final) + 25 * settings.audio.max_minutes
 
 
+def judging_mb(study: StudyPlan, dataset: str) -> float:
+    """Return the memory of testing the final model on another dataset: a shard of it, and all fingerprints."""
+    assert study.final is not None
+    given = study.cross_datasets[dataset]
+    shard = _slices_mb(given, max(map(len, given.dataset.members.values()), default=0))
+    own = study.protocols[study.final.protocol].dataset
+    return inference_mb(study, study.final) + 3 * shard + duplicates_mb(own) + duplicates_mb(given.dataset)
+
+
 def inference_mb(study: StudyPlan, setting: Setting) -> float:
     """Return the memory of a trained network and the activations of a batch."""
     return 500 + 1e-6 * _PASSING_BYTES * _INFERENCE_BATCH * _values_fed(

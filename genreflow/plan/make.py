@@ -13,20 +13,21 @@ from genreflow.config.pipeline import Dataset, PipelineSettings
 from genreflow.config.study import DEFAULT_PROTOCOL, StudySettings
 from genreflow.datasets import scan
 from genreflow.datasets.layouts.folders import Folders
-from genreflow.errors import Gathering, UserError
+from genreflow.errors import Gathering, Problems, UserError
 from genreflow.folds import feasibility
+from genreflow.folds.feasibility import is_tagged
 from genreflow.folds.roles import FINAL
 from genreflow.plan.datasets import DatasetPlan, InputPlan, listed_before, plan_dataset
 from genreflow.plan.protocols import ProtocolPlan, plan_protocol
 from genreflow.plan.stages import is_of_this_scheme, key, page_code, versions
 from genreflow.plan.studies import StudyPlan
+from genreflow.plan.study_files import predictor_files
 from genreflow.plan.validate import Validated, published_files, validate
 from genreflow.project import layout
 from genreflow.project.layout import RunId
 from genreflow.store.digest import digest, file_sha256
 from genreflow.store.parquet import read_header
 from genreflow.store.regular import expand_home
-from genreflow.store.runs import MODEL, PREDICTIONS
 from genreflow.store.walk import check_folder
 
 
@@ -79,13 +80,7 @@ class Plan:
     @property
     def predictor_files(self) -> dict[str, str | list[str]]:
         """The weights of the final model, and the predictions of its setting's runs, which calibrate it."""
-        model = self.predictor
-        runs = [run for run in self.predictor_study.runs if run.model_setting == model.model_setting and not run.repeat]
-        study = layout.STUDY.format(study=self.predictor_study.name)
-        return {
-            "model": f"{study}/{model.path}/{MODEL}",
-            "record": [f"{study}/{run.path}/{PREDICTIONS}" for run in runs],
-        }
+        return predictor_files(self.predictor_study)
 
     def predictions_key(self, files: list[list]) -> str:
         """Return the key of the predictions, given `genreflow.inference.files.stamps` of the files."""
@@ -210,10 +205,32 @@ def _check_runs(study: StudyPlan, most: int) -> None:
     for name in study.used_protocols:
         with errors.step():
             _check_protocol(study.name, study.protocols[name])
+    with errors.step():
+        _check_cross_datasets(study)
     if study.n_runs > most:
         message = f"study {study.name}: it has {study.n_runs:,} runs; limits.max_runs is {most:,}."
         errors.errors.append(UserError(message))
     errors.raise_any()
+
+
+def _check_cross_datasets(study: StudyPlan) -> None:
+    """Refuse to test the final model on datasets whose labels it cannot give."""
+    problems = []
+    for name, given in study.cross_datasets.items():
+        protocol = study.protocols[study.final.protocol] if study.final else next(iter(study.protocols.values()))
+        if protocol.is_tagged or is_tagged(given.dataset.tracks):
+            problems.append(f"tested_on: {name!r}: only classes can be tested on another dataset, and here are tags.")
+        elif not set(protocol.classes) & set(given.dataset.tracks["label"]):
+            problems.append(
+                f"tested_on: {name!r} has none of the classes {_listed(protocol.classes)}; its own are "
+                f"{_listed(sorted(set(given.dataset.tracks['label'])))}. Map them by datasets.{name}.labels.aliases."
+            )
+    if problems:
+        raise Problems(f"study {study.name}:", problems)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
 
 
 def _check_folds(

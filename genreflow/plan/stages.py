@@ -44,6 +44,7 @@ STAGES = {
     "tables": "evaluation/study.py",
     "figures": "figures/registry.py",
     "predictions": "inference/tracks.py",
+    "cross_dataset": "inference/cross_dataset.py",
 }
 # Modules of genreflow.models that many networks share; the version of `layers` stands for them.
 LAYERS = {"attention", "blocks", "entry", "estimator", "registry", "spectrogram", "standardize", "summary"}

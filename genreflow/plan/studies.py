@@ -43,7 +43,7 @@ class TrainingJob:
 class StudyPlan:
     """A study.
 
-    `datasets` are those that its protocols name, `published` the digests of its published numbers, and
+    `datasets` are those that it needs, `published` the digests of its published numbers, and
     `absent_weights` the public weights that it does without.
     """
 
@@ -55,7 +55,7 @@ class StudyPlan:
     _jobs: dict[str, TrainingJob] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for plan in self.fed_inputs:
+        for plan in [*self.fed_inputs, *self.cross_datasets.values()]:
             plan.dataset.add_input(plan.settings)
 
     @cached_property
@@ -158,6 +158,13 @@ class StudyPlan:
         return self.input_plan(setting.input, self.protocols[setting.protocol].dataset)
 
     @property
+    def cross_datasets(self) -> dict[str, InputPlan]:
+        """Other datasets that the final model is tested on, by name: the input that it is fed, of each."""
+        if self.final is None:
+            return {}
+        return {name: self.input_plan(self.final.input, self.datasets[name]) for name in self.settings.tested_on}
+
+    @property
     def main_input(self) -> InputPlan:
         """The input that the headline's setting is fed; where nothing is trained, the first."""
         return self.fed_inputs[0] if self.headline is None else self.input_of(self.headline)
@@ -205,6 +212,12 @@ class StudyPlan:
             for repeat in range(self.settings.repeats)
         ]
         return runs if self.final is None else [*runs, RunId(self.final.model, self.final.name, FINAL)]
+
+    @property
+    def recorded_runs(self) -> list[RunId]:
+        """The runs whose held-out tracks calibrate the final model: its own, and the first of each of its folds."""
+        final = self.runs[-1] if self.final is not None else None
+        return [run for run in self.runs if final and run.model_setting == final.model_setting and not run.repeat]
 
     @property
     def n_runs(self) -> int:

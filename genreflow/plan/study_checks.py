@@ -41,6 +41,7 @@ def study_problems(given: Checked[StudySettings], *, most_runs: int) -> Iterator
     yield from checks.variations(most_runs)
     yield from checks.search()
     yield from checks.protocols()
+    yield from checks.tested_on()
 
 
 def feeding_problems(entry: ModelEntry, given: InputSettings, training: TrainingSettings) -> list[str]:
@@ -94,6 +95,17 @@ class _Checks:
         for key, fusion in study.fusions.items():
             for member in fusion.models:
                 yield from self._missing(f"fusions.{key}.models", member, "models")
+
+    def tested_on(self) -> Iterator[str]:
+        """Check that other datasets are judged by a final model, which trains on none of them."""
+        study = self.study
+        if study.tested_on and (study.final is None or not self.known["models"]):
+            yield "tested_on: the final model judges other datasets, and this study trains none; give it `final: {}`."
+        for name in study.tested_on:
+            if name in study.training_datasets:
+                yield f"tested_on: models are trained on {shown(name)}; name datasets that no protocol uses."
+            if study.tested_on.count(name) > 1:
+                yield f"tested_on: {shown(name)} is given twice."
 
     def models(self) -> Iterator[str]:
         """Check networks, their options, training settings and inputs."""

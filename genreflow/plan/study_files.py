@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from genreflow.plan.studies import StudyPlan
 from genreflow.project import layout
 from genreflow.project.layout import LOG, RunId, filled
-from genreflow.store.runs import MODEL
+from genreflow.store.runs import MODEL, PREDICTIONS
 
 
 def run_files(study: StudyPlan, patterns: Sequence[str] = layout.RUN_FILES) -> list[str]:
@@ -37,6 +37,27 @@ def trained_run(study: StudyPlan, run: RunId) -> dict[str, str]:
     job = study.job(run.model_setting)
     info, weights, *_ = files_of_run(study, run, layout.RUN_FILES)
     return {"weights": weights, "info": info, "index": job.index, "folds": job.folds}
+
+
+def predictor_files(study: StudyPlan) -> dict[str, str | list[str]]:
+    """Return the weights of the final model, and the predictions of its setting's runs, which calibrate it."""
+    folder, runs = layout.STUDY.format(study=study.name), study.recorded_runs
+    return {
+        "model": f"{folder}/{runs[-1].path}/{MODEL}",
+        "record": [f"{folder}/{run.path}/{PREDICTIONS}" for run in runs],
+    }
+
+
+def final_audio(study: StudyPlan) -> list[str]:
+    """Return the shards of normalized audio of the dataset that the final model is trained on."""
+    assert study.final is not None
+    dataset = study.protocols[study.final.protocol].dataset
+    return [layout.AUDIO.format(dataset=dataset.name, shard=shard) for shard in dataset.shards]
+
+
+def cross_dataset_files(study: StudyPlan, *patterns: str) -> list[str]:
+    """Return files on every other dataset that the final model is tested on."""
+    return [path for name in study.cross_datasets for path in filled(patterns, study=study.name, dataset=name)]
 
 
 def protocol_files(study: StudyPlan, *patterns: str) -> list[str]:
@@ -71,7 +92,7 @@ def logs_of(study: StudyPlan) -> dict[str, list[str]]:
 
     For training these are the logs of single runs and of all folds of a setting, whichever were written.
     """
-    own, inputs = {"study": study.name}, study.fed_inputs
+    own, inputs = {"study": study.name}, [*study.fed_inputs, *study.cross_datasets.values()]
     datasets = list({plan.dataset.name: plan.dataset for plan in inputs}.values())
     shards = [(dataset, {"dataset": dataset.name, "shard": shard}) for dataset in datasets for shard in dataset.shards]
     settings = list(dict.fromkeys(run.model_setting for run in study.runs))
@@ -101,6 +122,7 @@ def logs_of(study: StudyPlan) -> dict[str, list[str]]:
         ],
         **_search_logs(study),
         "inspect": filled(inspections, **own),
+        **_cross_dataset_logs(study),
         "evaluate": [LOG["evaluate_study"].format(**own)],
         "draw figures": [LOG["draw_figure"].format(**own, figure=figure) for figure in study.figures],
     }
@@ -112,6 +134,11 @@ def _search_logs(study: StudyPlan) -> dict[str, list[str]]:
     trials = [LOG["run_trial"].replace("{trial}", name) for name in study.search.trial_names]
     patterns = [LOG["assign_inner_folds"], *trials, LOG["choose_setting"]]
     return {"search": search_files(study, *patterns)}
+
+
+def _cross_dataset_logs(study: StudyPlan) -> dict[str, list[str]]:
+    logs = cross_dataset_files(study, LOG["judge_cross_dataset"])
+    return {"judge other datasets": logs} if logs else {}
 
 
 def files_of_run(study: StudyPlan, run: RunId, patterns: Sequence[str]) -> list[str]:

@@ -114,12 +114,21 @@ class StudyKeys:
         """Key of the map of the library."""
         return key(versions("map"), self.study.library_input.index_key)
 
+    def cross_dataset(self, name: str) -> str:
+        """Key of the answers of the final model on another dataset."""
+        final, given = self.study.final, self.study.cross_datasets[name]
+        assert final is not None
+        runs = [(run.path, self.run(run.model, run.setting)) for run in self.study.recorded_runs]
+        copies = [self.study.protocols[final.protocol].dataset.duplicates_key, given.dataset.duplicates_key]
+        return key(versions("cross_dataset", "predictions"), runs, given.index_key, copies)
+
     @cached_property
     def tables(self) -> str:
         """Key of the tables."""
         runs = [(run.path, self.run(run.model, run.setting)) for run in self.study.runs]
         audits = [] if self.study.headline is None else [self.leakage(self.study.headline.protocol)]
         published = sorted(self.study.published.values())
+        audits += [self.cross_dataset(name) for name in self.study.cross_datasets]
         return key(versions("tables"), runs, self.study.facts, self._indexes, published, audits)
 
     @cached_property

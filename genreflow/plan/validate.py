@@ -303,6 +303,9 @@ def _against_run(given: Checked[StudySettings], config: Config, run: Checked[Pip
     for where, name in {"dataset": study.dataset, **named}.items():
         if name is not None and name not in known and given.is_sound(*where.split(".")):
             yield f"{where}: {name!r} is not under `datasets`.{did_you_mean(name, known)}"
+    for name in study.tested_on:
+        if name not in known:
+            yield f"tested_on: {name!r} is not under `datasets`.{did_you_mean(name, known)}"
     rate = run.usable.audio.sample_rate
     for key, value in study.inputs.items():
         if value.front_end.sample_rate > rate and run.is_sound("audio"):

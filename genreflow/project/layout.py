@@ -55,6 +55,10 @@ FILTERS = f"{STUDY}/inspection/filters.parquet"
 SNIPPETS = f"{STUDY}/inspection/snippets-{{snippets}}"
 MAP = f"{STUDY}/inspection/map.parquet"
 ANALYSIS = f"{STUDY}/analysis"
+# Other datasets that the final model is tested on.
+CROSS_DATASET = f"{STUDY}/cross_dataset/{{dataset}}"
+CROSS_TRACKS = f"{CROSS_DATASET}/tracks.parquet"
+CROSS_PREDICTIONS = f"{CROSS_DATASET}/{PREDICTIONS}"
 TABLES = f"{STUDY}/tables"
 HEADLINE = f"{TABLES}/headline.json"
 FIGURES = f"{STUDY}/figures"
@@ -84,6 +88,7 @@ LOG = {
     "predict_snippets": f"{LOGS}/{{study}}/predict_snippets/{{snippets}}.log",
     "describe_dataset": f"{LOGS}/{{study}}/describe_dataset.log",
     "map_library": f"{LOGS}/{{study}}/map_library.log",
+    "judge_cross_dataset": f"{LOGS}/{{study}}/judge_cross_dataset/{{dataset}}.log",
     "evaluate_study": f"{LOGS}/{{study}}/evaluate_study.log",
     "draw_figure": f"{LOGS}/{{study}}/draw_figure/{{figure}}.log",
     "write_report": f"{LOGS}/{{study}}/write_report.log",
@@ -134,6 +139,7 @@ _RANKS = {
     "protocols": 6,
     "search": 6,
     "runs": 7,
+    "cross_dataset": 8,
 }
 _FOLD_FOLDER = re.compile(rf"{FOLD_PREFIX}(?:([0-9]+)(?:r([0-9]+))?|(final))")
 

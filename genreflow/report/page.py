@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
@@ -131,7 +131,7 @@ class Headline:
     `sentences` state what can and what cannot be concluded, the most important first. `groups` counts the artists or
     albums that folds keep together. `accuracy` is that of the study's main setting with its 95 % interval; `level` is
     its unit (``slice`` or ``track``). `standing`, `baseline` and `baseline_name` are those of
-    `genreflow.evaluation.verdict.Verdict`.
+    `genreflow.evaluation.verdict.Verdict`. `elsewhere` are the accuracies on other collections.
     """
 
     sentences: Sequence[str]
@@ -148,6 +148,7 @@ class Headline:
     high: float | None = None
     standing: Standing = "open"
     baseline_name: str = MOST_COMMON
+    elsewhere: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,8 @@ class Study:
         Figures of each experiment, and a frame with a row per setting and a column per option of it.
     search
         Sentences on a search for settings.
+    cross_datasets
+        Confusion matrices of other collections, with their tracks.
     confusion_browser, label_issues, library, titles
         Confusion matrix with its tracks, label issues, map of the library, and titles of all tracks by id.
     identity
@@ -216,6 +219,7 @@ class Study:
     library: Introduced | None = None
     titles: Mapping[str, str] = field(default_factory=dict)
     search: Sequence[str] = ()
+    cross_datasets: Sequence[ConfusionBrowser] = ()
     slices: Sequence[Picture] = ()
     architecture: Sequence[Picture] = ()
     methods: Sequence[str] = ()
@@ -226,7 +230,11 @@ class Study:
     @property
     def panels(self) -> list[ConfusionBrowser]:
         """Confusion matrices whose cells list their tracks, in the order of the page."""
-        browsers = [self.confusion_browser, self.holdout.confusion_browser if self.holdout else None]
+        browsers = [
+            *self.cross_datasets,
+            self.confusion_browser,
+            self.holdout.confusion_browser if self.holdout else None,
+        ]
         return [browser for browser in browsers if browser is not None]
 
     @property
@@ -340,7 +348,14 @@ def _facts(headline: Headline) -> list[_Fact]:
         note = f"95 % interval over {unit}: {percent(headline.low)} to {percent(headline.high)} %"
         label = f"{headline.level.capitalize()} accuracy"
         facts.append(_Fact(label, f"{percent(headline.accuracy)} %", note, looks=f"strong {headline.standing}"))
-    return facts
+    return [*(_elsewhere(row) for row in headline.elsewhere), *facts]
+
+
+def _elsewhere(row: Mapping[str, Any]) -> _Fact:
+    """Return the accuracy on another collection, which comes first."""
+    ends = "no interval" if row["low"] is None else f"95 % interval {percent(row['low'])} to {percent(row['high'])} %"
+    note = f"of {count(row['tracks'], 'track')}; {ends}"
+    return _Fact(f"Accuracy on {row['dataset']}", f"{percent(row['accuracy'])} %", note, looks="strong")
 
 
 def _baseline(headline: Headline) -> _Fact:
@@ -357,6 +372,7 @@ def _sections(study: Study) -> Iterator[_Section]:
         ("leakage", "Leakage audit", _leakage(study)),
         ("analysis", "Dataset analysis", _figures(study.analysis)),
         ("results", "Results", _results(study)),
+        ("cross_dataset", "Another collection", _cross_datasets(study)),
         ("experiments", "Experiments", _experiments(study)),
         ("search", "Search for settings", [Text(sentence) for sentence in study.search]),
         ("calibration", "Calibration", _figures(study.calibration)),
@@ -492,7 +508,7 @@ def _compared(settings: pd.DataFrame | None) -> list[Block]:
 def _confusion(study: Study) -> list[Block]:
     blocks: list[Block] = []
     if study.confusion_browser:
-        blocks.append(ConfusionPanel(study.confusion_browser, 0, study.standin))
+        blocks.append(ConfusionPanel(study.confusion_browser, len(study.cross_datasets), study.standin))
     blocks += _figures(study.confusion)
     classes, tracks = study.tables.get("classes"), study.tables.get("tracks")
     if _has_rows(classes):
@@ -504,6 +520,10 @@ def _confusion(study: Study) -> list[Block]:
         title = f"Misclassified tracks ({len(wrong):,} of {len(tracks):,})"
         blocks.append(_block(wrong, TABLES["tracks"].shown, title, True))
     return blocks
+
+
+def _cross_datasets(study: Study) -> list[Block]:
+    return [ConfusionPanel(browser, number, study.standin) for number, browser in enumerate(study.cross_datasets)]
 
 
 def _holdout(study: Study) -> list[Block]:

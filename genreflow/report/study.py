@@ -44,6 +44,7 @@ def study_page(
     leakage: Sequence[str],
     bandwidth: Sequence[str],
     library: str,
+    cross_datasets: Sequence[str],
     logs: Mapping[str, Sequence[str]],
     folder: Path,
     key: str,
@@ -62,6 +63,8 @@ def study_page(
         Audits of the folds of each protocol, which their folders are named after.
     library
         Map of the library.
+    cross_datasets
+        Answers of the final model on the slices of other datasets, which their folders are named after.
     logs
         Stage -> log files, beside which the times of the jobs are recorded.
     folder
@@ -114,7 +117,8 @@ def study_page(
         holdout=holdout,
         label_issues=Introduced(frames["label_issues"], issues_text),
         library=Introduced(read_frame(library, "map"), read_header(library, "map").facts["sentences"]),
-        titles=_titles(study),
+        titles=_titles(study) | _cross_titles(frames["cross_dataset_tracks"]),
+        cross_datasets=[_cross_browser(Path(path)) for path in cross_datasets if _has_rows(path)],
         search=search.sentences(frames["search"]),
         slices=sections.get("Inputs of models", []),
         architecture=sections.get("Architecture", []),
@@ -125,17 +129,32 @@ def study_page(
     )
 
 
-def excerpts(page: Study, study: Mapping[str, Any], settings: ReportSettings) -> dict[str, Clip]:
-    """Return the excerpts of a page by track id, the most informative first, up to the number in `settings`."""
+def excerpts(
+    page: Study, study: Mapping[str, Any], settings: ReportSettings, cross_tracks: Sequence[str] = ()
+) -> dict[str, Clip]:
+    """Return the excerpts of a page by track id, the most informative first, up to the number in `settings`.
+
+    `cross_tracks` are the tables of the tracks of other datasets, which their folders are named after.
+    """
     index = read_index(study["main_index"]).set_index("track_id")
     chosen = study["headline"]
     dataset = study["dataset"] if chosen is None else study["protocols"][chosen["protocol"]]["dataset"]
-    audio = Path(AUDIO_FOLDER.format(dataset=dataset))
+    others = {Path(path).parent.name: read_frame(path, "cross_dataset") for path in cross_tracks}
+    sources = pd.concat(
+        [
+            index[["ogg", "seconds"]].assign(dataset=dataset),
+            *(
+                _named(tracks, name).set_index("track_id")[["ogg", "seconds"]].assign(dataset=name)
+                for name, tracks in others.items()
+            ),
+        ]
+    )
     panel_of = {track: panel for panel in page.panels for track in panel.answers}
     clips = {}
     for track in page.candidates()[: settings.excerpts]:
-        row, seconds = index.loc[track], settings.excerpt_seconds
+        row, seconds = sources.loc[track], settings.excerpt_seconds
         start = _excerpt_start(panel_of.get(track), track, seconds, row["seconds"])
+        audio = Path(AUDIO_FOLDER.format(dataset=row["dataset"]))
         clips[track] = Clip(audio / row["ogg"], start, min(seconds, row["seconds"]))
     return clips
 
@@ -158,6 +177,33 @@ def _headline_runs(study: Mapping[str, Any], folder: Path) -> tuple[list[Run], l
     folds = [run for run in study["runs"] if (run["model"], run["setting"]) == setting and run["fold"] != FINAL]
     final = [run for run in study["runs"] if run["fold"] == FINAL]
     return read_runs(folder, {**study, "runs": folds}), read_runs(folder, {**study, "runs": final})
+
+
+def _named(tracks: pd.DataFrame, dataset: str) -> pd.DataFrame:
+    """Return tracks with ids that no track of another dataset has."""
+    return tracks.assign(track_id=f"{dataset}/" + tracks["track_id"])
+
+
+def _cross_titles(tracks: pd.DataFrame) -> dict[str, str]:
+    ids = tracks["dataset"] + "/" + tracks["track_id"]
+    return dict(zip(ids, tracks["title"], strict=True))
+
+
+def _has_rows(path: str) -> bool:
+    return len(read_frame(path, "predictions", ["track_id"])) > 0
+
+
+def _cross_browser(path: Path) -> ConfusionBrowser:
+    """Return the confusion matrix of another dataset, as if its tracks were a holdout."""
+    dataset = path.parent.name
+    info = {**read_header(path, "predictions").facts, "status": "finished"}
+    run = Run(
+        model="", setting="", protocol="", fold=FINAL, repeat=0, round="0", info=info, history=pd.DataFrame(),
+        predictions=_named(read_frame(path, "predictions"), dataset),
+    )  # fmt: skip
+    browser = confusion_browser([run], f"{dataset}, judged by the final model")
+    assert browser is not None
+    return browser
 
 
 def _compared(study: Mapping[str, Any]) -> dict[str, pd.DataFrame]:

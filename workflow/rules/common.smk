@@ -93,6 +93,10 @@ def figure_of(wildcards):
     return study_of(wildcards).figures[wildcards.figure]
 
 
+def cross_input_of(wildcards):
+    return study_of(wildcards).cross_datasets[wildcards.dataset]
+
+
 def audio_shards(wildcards):
     """Return the tables of normalized audio of a dataset."""
     return expand(

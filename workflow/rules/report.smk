@@ -23,6 +23,12 @@ rule write_report:
         bandwidth=lambda wildcards: study_files.protocol_files(
             study_of(wildcards), layout.BANDWIDTH
         ),
+        cross_tracks=lambda wildcards: study_files.cross_dataset_files(
+            study_of(wildcards), layout.CROSS_TRACKS
+        ),
+        cross_predictions=lambda wildcards: study_files.cross_dataset_files(
+            study_of(wildcards), layout.CROSS_PREDICTIONS
+        ),
         figures=lambda wildcards: study_files.figure_files(study_of(wildcards), "png"),
     output:
         page=ensure(layout.PAGE, non_empty=True),

@@ -26,6 +26,10 @@ with job(snakemake.log[0]):
         read_frame(snakemake.input.duplicates, PAIRS),
         read_trials(snakemake.input.get("trials", [])),
         next((read_frame(path, "leakage") for path in snakemake.input.get("leakage", [])), None),
+        {
+            Path(path).parent.name: read_frame(path, "cross_dataset")
+            for path in snakemake.input.get("cross_datasets", [])
+        },
     )
     tables, headline = study_tables(results)
     for csv, parquet in zip(output.csv, output.parquet, strict=True):

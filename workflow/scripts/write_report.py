@@ -18,6 +18,7 @@ with job(snakemake.log[0]):
         leakage=snakemake.input.get("leakage", []),
         bandwidth=snakemake.input.get("bandwidth", []),
         library=snakemake.input.library,
+        cross_datasets=snakemake.input.get("cross_predictions", []),
         logs=snakemake.params.logs,
         folder=Path(STUDY.format(study=snakemake.wildcards.study)),
         key=snakemake.params.key,
@@ -26,7 +27,7 @@ with job(snakemake.log[0]):
         page,
         Path(snakemake.output.page),
         Path(snakemake.output.single),
-        clips=excerpts(page, snakemake.params.study, settings),
+        clips=excerpts(page, snakemake.params.study, settings, snakemake.input.get("cross_tracks", [])),
         tables=[Path(path) for path in snakemake.input.csv],
         within=settings.excerpts_within,
     )
