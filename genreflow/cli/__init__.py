@@ -124,6 +124,14 @@ COMMANDS = {
             "genreflow predict exported_model 'new music' --json > predictions.json",
         ),
     ),
+    "evaluate": Command(
+        "Test a trained model on labeled music of another collection.",
+        (
+            f"genreflow evaluate {_RUN} other_music",
+            "genreflow evaluate exported_model list.csv --alias Hip-Hop=hiphop --csv tracks.csv",
+            "genreflow evaluate exported_model other_music --json",
+        ),
+    ),
     "explain": Command(
         "Draw the seconds and bands of a track that decided its prediction.",
         (

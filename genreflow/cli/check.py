@@ -9,11 +9,9 @@ from pathlib import Path
 from genreflow.cli import options as shared
 from genreflow.cli.console import print_result, quoted
 from genreflow.cli.exits import Exit
-from genreflow.cli.path_checks import check_existence
+from genreflow.cli.path_checks import dataset_of
 from genreflow.cli.run import SNAKEFILE
 from genreflow.config.layers import Config, load_config
-from genreflow.datasets.layouts.folders import Folders
-from genreflow.datasets.layouts.manifest import Manifest
 from genreflow.errors import UserError
 from genreflow.plan.check import DatasetOutlook, InputOutlook, Outlook, StudyOutlook, check, check_music
 from genreflow.store.text import count, listing
@@ -76,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check_music(target: str, *, every: bool, as_json: bool) -> Exit:
-    music, is_complete = check_music(Path(target).name, _dataset_of(target), every=every)
+    music, is_complete = check_music(Path(target).name, dataset_of(target), every=every)
     print(json.dumps(asdict(music), indent=2) if as_json else "\n".join(_dataset(music)))
     if music.losses:
         print_result(_TOO_MANY)
@@ -105,7 +103,7 @@ def _first_look(target: str) -> str:
     """Return the command that runs the study `quick` on a folder or manifest."""
     if Path(target).is_dir() and Path(target) == Path("music"):  # the folder that config.yaml names
         return "genreflow run --cores all --config 'studies=[quick]'"
-    dataset = _dataset_of(target).model_dump(include={"layout", "path"})
+    dataset = dataset_of(target).model_dump(include={"layout", "path"})
     datasets = quoted("datasets=" + json.dumps({"music": dataset}, ensure_ascii=False))
     return f"genreflow run --cores all --config 'studies=[quick]' {datasets}"
 
@@ -119,13 +117,6 @@ def words_of(options: argparse.Namespace) -> str:
     """Return `--config` and `--configfile` as typed after a command."""
     entries, files = (" ".join(map(quoted, words)) for words in (options.config, options.configfile))
     return (f" --config {entries}" if entries else "") + (f" --configfile {files}" if files else "")
-
-
-def _dataset_of(target: str) -> Folders | Manifest:
-    check_existence(Path(target))
-    if Path(target).is_dir():
-        return Folders(layout="folders", path=target)
-    return Manifest(layout="manifest", path=target)
 
 
 def _text(outlook: Outlook) -> str:

@@ -23,9 +23,9 @@ from genreflow.evaluation.registry import (
     interval_column,
     number,
     percent_column,
-    points,
     text_column,
 )
+from genreflow.evaluation.verdict import beats_chance
 from genreflow.folds.roles import FINAL
 from genreflow.store.text import count
 
@@ -176,7 +176,7 @@ def sentences(row: Mapping[str, Any]) -> list[str]:
 
 
 def _beside_chance(row: Mapping[str, Any]) -> str:
-    if pd.notna(row["accuracy_low"]) and row["accuracy_low"] > row["baseline"]:
+    if beats_chance(row):
         return f"; always predicting the most common class gives {_percent(row['baseline'])}"
     return (
         f", which is not shown to be better than always predicting the most common class ({_percent(row['baseline'])})"
@@ -299,12 +299,11 @@ TABLES = (
             interval_column("Accuracy [95 % interval] (%)", "accuracy"),
             percent_column("Baseline (%)", "baseline"),
             percent_column("Cross-validation (%)", "inside"),
-            Column("Drop (points)", ("drop",), points),
+            percent_column("Drop (points)", "drop"),
             percent_column("Answered (%)", "answered"),
             percent_column("Right, of answers (%)", "right"),
             percent_column("Mean confidence (%)", "confidence"),
             Column("Calibration error", ("ece",), number),
-            count_column("Left out", "known"),
         ),
     ),
     StudyTable(
@@ -320,7 +319,7 @@ TABLES = (
             count_column("Tracks", "tracks"),
             interval_column("Accuracy [95 % interval] (%)", "accuracy"),
             percent_column("Cross-validation (%)", "inside"),
-            Column("Drop (points)", ("drop",), points),
+            percent_column("Drop (points)", "drop"),
         ),
     ),
     StudyTable(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from genreflow.errors import Damaged
 from genreflow.evaluation import cross_dataset
-from genreflow.evaluation.verdict import MOST_COMMON, Verdict, verdict_on
+from genreflow.evaluation.verdict import MOST_COMMON, Verdict, beats_chance, verdict_on
 from genreflow.store.sealed import SEAL, read_sealed, write_sealed
 from genreflow.store.text import count
 
@@ -37,8 +37,8 @@ def headline(
     Returns
     -------
     ``sentences, files, quarantined, tracks, slices, classes, groups, baseline, level, accuracy, low, high, standing,
-    baseline_name, elsewhere``; the last is a list of ``dataset, tracks, accuracy, low, high``, one of each other
-    dataset. The accuracy is that of tracks by majority vote, the baseline that of the best trivial answer
+    baseline_name, elsewhere``; the last is a list of ``dataset, tracks, accuracy, low, high, standing``, one of each
+    other dataset. The accuracy is that of tracks by majority vote, the baseline that of the best trivial answer
     (`genreflow.evaluation.verdict`). Values that do not exist are None, `groups` also if every track is its own group,
     and `classes` if tracks have tags. All values are plain Python objects.
     """
@@ -70,6 +70,8 @@ def headline(
         sentences = (_tag_result if is_ranked else _class_result)(facts, setting, verdict)
     others = [] if elsewhere is None else elsewhere.to_dict("records")
     first = [sentence for row in others for sentence in cross_dataset.sentences(row)]
+    if facts["standing"] == "sound" and not all(beats_chance(row) for row in others if row["tracks"]):
+        facts["standing"] = "doubtful"
     elsewhere_facts = [_elsewhere(row) for row in others if row["tracks"]]
     return {"sentences": [*first, *sentences, _data(facts)], **facts, "elsewhere": elsewhere_facts}
 
@@ -185,7 +187,13 @@ def _no_result(setting: Mapping[str, Any] | None) -> str:
 
 def _elsewhere(row: Mapping[str, Any]) -> dict[str, Any]:
     ends = {end: _number(row[f"accuracy_{end}"]) for end in ("low", "high")}
-    return {"dataset": row["dataset"], "tracks": int(row["tracks"]), "accuracy": float(row["accuracy"]), **ends}
+    return {
+        "dataset": row["dataset"],
+        "tracks": int(row["tracks"]),
+        "accuracy": float(row["accuracy"]),
+        **ends,
+        "standing": "sound" if beats_chance(row) else "doubtful",
+    }
 
 
 def _data(facts: Mapping[str, Any]) -> str:

@@ -66,6 +66,11 @@ def verdict_on(facts: Mapping[str, Any], leakage: pd.DataFrame | None) -> Verdic
     return Verdict(standing, f"{trivial} gives {_percent(best)}{conclusion}.", best, name)
 
 
+def beats_chance(row: Mapping[str, Any]) -> bool:
+    """Return whether the accuracy on another dataset, a row of `cross_dataset`, is shown to exceed its baseline."""
+    return pd.notna(row["accuracy_low"]) and row["accuracy_low"] > row["baseline"]
+
+
 def _compared(
     accuracy: float, low: float | None, high: float | None, best: float, name: str, checks: pd.DataFrame
 ) -> tuple[Standing, str]:

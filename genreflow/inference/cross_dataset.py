@@ -9,15 +9,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from genreflow.config.datasets import Layout
+from genreflow.datasets.artists import group_of
 from genreflow.datasets.duplicates import find_pairs
 from genreflow.datasets.index import read_index, shard_files
-from genreflow.evaluation.cross_dataset import JUDGED, KNOWN, OTHER_CLASS, REFUSED, TRACKS
+from genreflow.datasets.listing import ListedTrack, TrackListing
+from genreflow.datasets.names import printable
+from genreflow.datasets.scan import list_dataset
+from genreflow.errors import UserError
+from genreflow.evaluation.cross_dataset import JUDGED, KNOWN, OTHER_CLASS, REFUSED, TRACKS, Inside
+from genreflow.evaluation.evaluate import evaluate
 from genreflow.folds.roles import HOLDOUT
 from genreflow.inference.files import Item
 from genreflow.inference.prepare import PreparedTrack
 from genreflow.inference.tracks import SEEN, UNKNOWN, Predictor, TrackPrediction
+from genreflow.project.layout import run_folders, study_of_run
+from genreflow.store.digest import file_sha256
 from genreflow.store.parquet import read_frame
 from genreflow.store.shards import read_arrays, read_rows
+from genreflow.store.text import listing
 
 # Raise it when the same model would be judged otherwise on the same tracks.
 STAGE_VERSION = 1
@@ -98,6 +108,66 @@ def indexed_tracks(index: str | Path) -> Iterator[LabeledTrack]:
         places = stored.groupby("track_id").indices
         for row in members.to_dict("records"):
             yield _indexed(row, stored, arrays, places.get(row["track_id"], np.empty(0, int)))
+
+
+def listed_tracks(predictor: Predictor, dataset: Layout) -> "ListedTracks":
+    """Return the tracks of a dataset that no pipeline has cut; its files are read when they are iterated over.
+
+    Raises
+    ------
+    UserError
+        Every problem of the dataset; and when the model predicts tags, or knows none of the classes.
+    """
+    if predictor.is_tagged:
+        raise UserError("evaluate: only models of classes can be tested on labeled tracks, and this one predicts tags.")
+    found = list_dataset(dataset)
+    labels = {track.label for track in found.tracks}
+    if not labels & set(predictor.bundle.classes):
+        raise UserError(
+            f"evaluate: the model knows none of the classes {listing(sorted(labels), 8)}; its own are "
+            f"{listing(predictor.bundle.classes, 8)}. Say which are the same: --alias THEIRS=OURS."
+        )
+    return ListedTracks(predictor, found)
+
+
+@dataclass(frozen=True)
+class ListedTracks:
+    """The labeled files of a dataset, prepared for a model one by one."""
+
+    predictor: Predictor
+    found: TrackListing
+
+    def __len__(self) -> int:
+        return len(self.found.tracks)
+
+    def __iter__(self) -> Iterator[LabeledTrack]:
+        tracks = self.found.tracks
+        groups = group_of(pd.DataFrame([(each.group, each.artist) for each in tracks], columns=["group", "artist"]))
+        prepared = self.predictor.prepare(list(map(self._item, tracks)))
+        for track, group, ready in zip(tracks, groups, prepared, strict=True):
+            title = printable(track.path)
+            yield LabeledTrack(title, title, track.label, group or "", ready)
+
+    def trained_on(self) -> list[str]:
+        """Return the titles of the files whose bytes the model was trained on."""
+        profile = self.predictor.training_profile
+        if profile is None:
+            return []
+        items = (item for item in map(self._item, self.found.tracks) if not item.reason)
+        return [item.title for item in items if profile.was_trained_on(file_sha256(item.path), np.empty(0))]
+
+    def _item(self, track: ListedTrack) -> Item:
+        refusal = (track.reason, track.message) if track.reason.startswith("Q_") else ("", "")
+        return Item(os.path.join(self.found.root, track.path), *refusal)
+
+
+def cross_validated(predictor: Predictor) -> Inside:
+    """Return the cross-validated accuracy of a model that lies among the runs of its setting; else an empty one."""
+    setting = predictor.bundle.folder.resolve().parent
+    if study_of_run(predictor.bundle.folder.resolve()) is None or len(run_folders(setting)) < 2:
+        return Inside()
+    scores = evaluate(setting).loc["track_accuracy_majority"]
+    return Inside(float(scores["value"]), float(scores["low"]), float(scores["high"]))
 
 
 def known_tracks(own: Sequence[str | os.PathLike], other: Sequence[str | os.PathLike], search: str) -> set[str]:

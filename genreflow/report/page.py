@@ -355,7 +355,9 @@ def _elsewhere(row: Mapping[str, Any]) -> _Fact:
     """Return the accuracy on another collection, which comes first."""
     ends = "no interval" if row["low"] is None else f"95 % interval {percent(row['low'])} to {percent(row['high'])} %"
     note = f"of {count(row['tracks'], 'track')}; {ends}"
-    return _Fact(f"Accuracy on {row['dataset']}", f"{percent(row['accuracy'])} %", note, looks="strong")
+    return _Fact(
+        f"Accuracy on {row['dataset']}", f"{percent(row['accuracy'])} %", note, looks=f"strong {row['standing']}"
+    )
 
 
 def _baseline(headline: Headline) -> _Fact:

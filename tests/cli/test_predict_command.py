@@ -4,6 +4,8 @@ import pandas as pd
 import pytest
 
 from genreflow.cli import main
+from genreflow.cli.path_checks import check_model
+from genreflow.errors import UserError
 
 
 def test_a_table_and_two_files(little, tmp_path, capsys, monkeypatch):
@@ -57,3 +59,13 @@ def test_mistakes_are_told_in_a_sentence(little, capsys, monkeypatch, model, fil
     monkeypatch.chdir(little)
     assert main(["predict", model, file]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_public_weights_are_named_and_a_typing_error_of_their_name_is_met_with_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("GENREFLOW_WEIGHTS", str(tmp_path))
+    (tmp_path / "MSD_musicnn").mkdir()
+    for name in ("model.safetensors", "model.json"):
+        (tmp_path / "MSD_musicnn" / name).touch()
+    check_model("MSD_musicnn")
+    with pytest.raises(UserError, match="Did you mean 'MSD_musicnn'"):
+        check_model("MSD_musicn")

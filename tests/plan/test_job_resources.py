@@ -81,5 +81,5 @@ def test_folds_of_an_estimator_run_side_by_side(plan, study, monkeypatch):
     settings = plan.settings.model_copy(update={"limits": limits})
     folds = len(study.fold_names_of(study.headline.protocol))
     assert job_resources.training_threads(study, study.headline, settings) == 8
-    monkeypatch.setattr(type(study.resolver), "network", lambda self, model: "svm")
+    monkeypatch.setattr(type(study.resolver), "network", lambda *_: "svm")
     assert job_resources.training_threads(study, study.headline, settings) == max(1, 8 // folds)
