@@ -180,6 +180,8 @@ def _plan(validated: Validated, listed: Mapping[str, pa.Table], home: Path) -> P
 
 def _check_place(name: str, settings: Dataset) -> None:
     """Refuse music below results/, and a folder of classes in which results/ would be taken for a class."""
+    for part in getattr(settings, "parts", {}).values():
+        _check_place(name, part)
     given = getattr(settings, "path", None)
     if given is None:  # the pipeline makes the music
         return

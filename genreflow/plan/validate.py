@@ -12,6 +12,7 @@ from genreflow.config.load import merged, parse_file
 from genreflow.config.names import name_problem
 from genreflow.config.pipeline import PipelineSettings
 from genreflow.config.study import StudySettings
+from genreflow.datasets.layouts.collections import with_parts
 from genreflow.embeddings.sources import resolved_input
 from genreflow.errors import Gathering, Problems, UserError, did_you_mean
 from genreflow.plan.study_checks import study_problems
@@ -106,8 +107,11 @@ def validate(values: Mapping[str, Any], home: Path, *, look: bool) -> Validated:
     if not all(isinstance(fault, Problems) for fault in config.faults):  # a file could not be read at all
         return Validated(PipelineSettings(), errors=Gathering(config.faults))
     verified = checked(PipelineSettings, config)
-    result = Validated(verified.usable)
-    result.errors.errors += [*config.faults, *config.problems(verified.problems | _names(verified))]
+    named = config.get("datasets")
+    datasets, problems = with_parts(verified.usable.datasets, named if isinstance(named, Mapping) else {})
+    result = Validated(verified.usable.model_copy(update={"datasets": datasets}))
+    found = verified.problems | _names(verified) | {("datasets", name): problem for name, problem in problems.items()}
+    result.errors.errors += [*config.faults, *config.problems(found)]
     files = _files(config, verified.usable, home, result.errors)
     for file in files:
         with result.errors.step():
