@@ -19,6 +19,12 @@ class TrainingSettings(Settings):
     learning_rate: float | None = Field(None, gt=0, le=100, description="Step size; the optimizer's own if not given.")
     momentum: float = Field(0.0, ge=0, lt=1, description="Of sgd: Nesterov's.")
     weight_decay: float = Field(0.0, ge=0, le=1, description="L2 penalty on the weights; with adamw, their decay.")
+    keras_epsilon: bool = Field(
+        False,
+        json_schema_extra=LATER,
+        description="adam: add epsilon as Keras 2 did, before the second moment is corrected for its bias; the first "
+        "steps of parameters with tiny gradients are then shorter.",
+    )
     schedule: Schedule = Field(
         "cosine",
         description="Step size over the training: falling to 0 as a half cosine; constant; plateau: smaller when the "

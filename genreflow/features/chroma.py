@@ -94,6 +94,9 @@ def key_clarity(chroma: np.ndarray, profiles: str) -> np.ndarray:
 def harmonic_change(chroma: np.ndarray) -> np.ndarray:
     """Return the distance of the tonal centroid of each frame from that of the frame before (Harte et al. 2006).
 
+    As in that paper the centroid is of a chroma whose sum is 1. MIRtoolbox's `mirtonalcentroid` does not divide by the
+    sum.
+
     Parameters
     ----------
     chroma

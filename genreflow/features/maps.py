@@ -109,7 +109,10 @@ FRONT_END = MusicMapsFrontEnd
 
 
 def brightness(magnitude: np.ndarray, bin_hz: float, cut_off_hz: float) -> np.ndarray:
-    """Return the share of each frame's magnitude that lies above `cut_off_hz`."""
+    """Return the share of each frame's magnitude that lies above `cut_off_hz`.
+
+    MIRtoolbox's `mirbrightness` is the same, but has no value where a frame is below 0.5 % of the loudest.
+    """
     above = np.arange(magnitude.shape[1]) * bin_hz > cut_off_hz
     return _share(magnitude[:, above].sum(axis=1), magnitude.sum(axis=1))
 

@@ -35,6 +35,7 @@ STAGES = {
     "layers": "models/blocks.py",
     "augmentation": "training/augment.py",
     "training": "training/run.py",
+    "cropping": "training/loader.py",
     "fitting": "training/fit.py",
     "search": "training/search.py",
     "filters": "training/filter_visualization.py",

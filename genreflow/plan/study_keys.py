@@ -53,6 +53,8 @@ class StudyKeys:
         stages = ["layers", "fitting" if entry.is_estimator else "training"]
         if not entry.is_estimator and any(getattr(setting.training, name) for name in AUGMENTATIONS):
             stages.append("augmentation")
+        if not entry.is_estimator and setting.training.crop is not None:
+            stages.append("cropping")
         values = setting.training_values
         if setting.pretrained is not None:  # the weights themselves, wherever they lie
             values["init"] = setting.pretrained.sha256

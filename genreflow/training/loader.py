@@ -11,6 +11,9 @@ from genreflow.errors import UserError
 from genreflow.store.shards import FULL_SCALE
 from genreflow.training.sampling import uniform
 
+# Raise it when crops would begin elsewhere, or other windows of a slice be averaged.
+STAGE_VERSION = 1
+
 # Share of a GPU's free memory that slices may take; the rest is for the network.
 _SHARE_OF_GPU = 0.5
 _PREFETCH = 4  # batches

@@ -22,7 +22,7 @@ from genreflow.training.fine_tuning import FineTuning
 from genreflow.training.loader import SliceLoader, random_crops
 from genreflow.training.objective import objective
 from genreflow.training.optimizers import Schedule
-from genreflow.training.predict import predict_proba
+from genreflow.training.predict import predict_windows
 from genreflow.training.sampling import epoch_batches, repeats
 
 HISTORY = [
@@ -290,7 +290,7 @@ class _Trainer:
     def _validate(self) -> dict[str, float]:
         if self.validation is None:
             return {"validation_loss": math.nan, "validation_accuracy": math.nan}
-        probabilities = predict_proba(
+        parts = predict_windows(
             self.model,
             self.loader,
             rows=self.validation.rows,
@@ -299,9 +299,11 @@ class _Trainer:
             tags=self.objective.tags,
         )
         targets = self.validation.targets
+        windows = [torch.cat(window).numpy() for window in zip(*parts, strict=True)]
         return {
-            "validation_loss": self.objective.loss_of(probabilities, targets),
-            "validation_accuracy": self.objective.accuracy(probabilities, targets),
+            # As in Won et al. (2020), the loss is the mean over windows, and accuracy that of their mean probability.
+            "validation_loss": float(np.mean([self.objective.loss_of(window, targets) for window in windows])),
+            "validation_accuracy": self.objective.accuracy(np.mean(windows, axis=0), targets),
         }
 
     def _begin_training(self) -> None:

@@ -19,6 +19,22 @@ OPTIMIZERS: dict[str, tuple[Callable[..., optim.Optimizer], dict[str, Any]]] = {
 }
 
 
+class KerasAdam(optim.Adam):
+    """Adam with epsilon where Keras 2 had it: «epsilon hat» of Kingma and Ba (2015), section 2.
+
+    The step is ``lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + epsilon)``. PyTorch adds epsilon to the corrected
+    ``sqrt(v / (1 - b2^t))``, so that it has ``sqrt(1 - b2^t)`` of this effect: 1/32 in the first step.
+    """
+
+    def step(self, closure: Any = None) -> Any:
+        """Update the weights, with the epsilon of this step."""
+        for group in self.param_groups:
+            # In the group, so that they are saved and restored with it.
+            epsilon, group["steps"] = group.setdefault("epsilon", group["eps"]), group.get("steps", 0) + 1
+            group["eps"] = epsilon / math.sqrt(1 - group["betas"][1] ** group["steps"])
+        return super().step(closure)
+
+
 def make_optimizer(
     name: str,
     parameters: Iterable[nn.Parameter],
@@ -28,6 +44,7 @@ def make_optimizer(
     weight_decay: float = 0.0,
     decayed: Literal["weights", "all"] = "weights",
     epsilon: float | None = None,
+    keras_epsilon: bool = False,
     scales: Mapping[nn.Parameter, float] | None = None,
 ) -> optim.Optimizer:
     """Return the optimizer `name`.
@@ -36,6 +53,8 @@ def make_optimizer(
     ----------
     learning_rate, epsilon
         Replace the defaults.
+    keras_epsilon
+        Whether ``adam`` is `KerasAdam`; of no effect on others.
     momentum
         Nesterov momentum of ``sgd``.
     weight_decay
@@ -65,6 +84,8 @@ def make_optimizer(
         for scale, members in by_scale.items()
         for group in _groups(members, weight_decay, decayed)
     ]
+    if keras_epsilon and name == "adam":
+        kind = KerasAdam
     return kind(groups, weight_decay=0.0, **chosen)
 
 
@@ -94,6 +115,7 @@ def phases(settings: TrainingSettings) -> list[Phase]:
         "learning_rate": settings.learning_rate or OPTIMIZERS[settings.optimizer][1]["lr"],
         "momentum": settings.momentum,
         "weight_decay": settings.weight_decay,
+        "keras_epsilon": settings.keras_epsilon,
     }
     return [Phase(settings.epochs, settings.optimizer, options)]
 

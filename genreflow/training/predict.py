@@ -1,5 +1,8 @@
 """Predicted probabilities of slices."""
 
+from collections.abc import Iterator
+from functools import reduce
+
 import numpy as np
 import torch
 from torch import nn
@@ -39,21 +42,37 @@ def predict_proba(
     batch
         Slices per batch; it bounds the memory and changes nothing else.
     """
+    parts = predict_windows(model, slices, device=device, rows=rows, crop=crop, windows=windows, tags=tags, batch=batch)
+    return torch.cat([reduce(torch.add, views) / len(views) for views in parts]).numpy()
+
+
+def predict_windows(
+    model: nn.Module,
+    slices: np.ndarray | SliceLoader,
+    *,
+    device: torch.device | None = None,
+    rows: np.ndarray | None = None,
+    crop: int | None = None,
+    windows: int = 1,
+    tags: bool = False,
+    batch: int | None = None,
+) -> Iterator[list[torch.Tensor]]:
+    """Yield the probabilities of batches of slices: of each window, float32 [batch, K], on the CPU.
+
+    The parameters are those of `predict_proba`; without `crop` there is one window, the whole slice.
+    """
     loader = slices if isinstance(slices, SliceLoader) else SliceLoader(slices, device or torch.device("cpu"))
     model = model.to(loader.device).eval()
     rows = np.arange(len(loader)) if rows is None else rows
     batch = batch or max(1, min(_BATCH, _VALUES // max(1, loader.slice_size)))
     # One batch at least, so that no slices give an empty result of the right width.
     batches = [rows[start : start + batch] for start in range(0, max(len(rows), 1), batch)]
-    probabilities = []
-    with torch.inference_mode():
-        for inputs in loader.batches(batches):
-            if crop is None:
-                views = [inputs]
-            else:
-                starts = window_starts(inputs.shape[-1], crop, windows)
-                views = [inputs[..., start : start + crop] for start in starts]
+    for inputs in loader.batches(batches):
+        if crop is None:
+            views = [inputs]
+        else:
+            starts = window_starts(inputs.shape[-1], crop, windows)
+            views = [inputs[..., start : start + crop] for start in starts]
+        with torch.inference_mode():
             logits = (model(view) for view in views)
-            mean = sum(each.sigmoid() if tags else each.softmax(dim=1) for each in logits) / len(views)
-            probabilities.append(mean.cpu())
-    return torch.cat(probabilities).numpy()
+            yield [(each.sigmoid() if tags else each.softmax(dim=1)).cpu() for each in logits]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy.signal import chirp, sawtooth
 
 from genreflow.config.inputs import LogMel
+from genreflow.config.load import read_yaml
 from genreflow.features.front_end import FrontEnd
 from genreflow.features.mel import log_mel, mel_filter_bank
 
@@ -193,3 +194,20 @@ def test_decibels_below_128_survive_float16_within_a_thirty_second():
     level = log_mel(sweep(), AS_WRITTEN)
     assert np.abs(level).max() < 128
     assert np.abs(level.astype(np.float16).astype(np.float32) - level).max() <= 1 / 32
+
+
+def test_studies_below_the_loudest_have_the_range_of_librosa(pytestconfig):
+    """`librosa.power_to_db(ref=np.max)` cuts at 80 dB, its default; only a value that is set cuts here."""
+    front_ends = [
+        LogMel.model_validate(each["front_end"])
+        for study in (pytestconfig.rootpath / "studies").glob("*.yaml")
+        for each in read_yaml(study).get("inputs", {}).values()
+        if each.get("front_end", {}).get("reference") == "max"
+    ]
+    assert len(front_ends) >= 5
+    for settings in front_ends:
+        rate, n_fft, hop = settings.sample_rate, settings.n_fft, settings.hop
+        power = librosa.feature.melspectrogram(y=music(), sr=rate, n_fft=n_fft, hop_length=hop)
+        ours, theirs = log_mel(music(), settings), librosa.power_to_db(power, ref=np.max)
+        assert ours.min() == pytest.approx(-80, abs=1e-3)
+        np.testing.assert_allclose(ours[:, 4:-4], theirs[:, 4:-4], atol=0.02)

@@ -1,6 +1,7 @@
 """Golden outputs of tables about tracks: corpora, index, folds, audits, evaluation, analysis, figures, predictions."""
 
 import io
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ from genreflow.features.shapes import segment_shape
 from genreflow.figures import calibration, confusion, curves, scores, tagging
 from genreflow.folds.assign import assign, select
 from genreflow.folds.leakage import bandwidth_by_class, leakage
+from genreflow.inference.cross_dataset import judge, listed_tracks
 from genreflow.inference.tracks import Predictor, slices_table, tracks_table
 from genreflow.models.registry import MODELS
 from genreflow.store.parquet import Header, write_table
@@ -329,3 +331,21 @@ def of_predictions(folder):
     return of_frame(tracks_table(judged), without=("file",)) | of_frame(
         slices_table(judged, predictor.bundle.classes), "slices", without=("file",)
     )
+
+
+@golden("cross_dataset", rtol=1e-2, atol=5e-3)
+def of_cross_dataset(folder):
+    """The same model, asked about labeled files: one that it knows, one of no class of its own, and two that count."""
+    trained_on = write_music(folder / "train", ("low", "high"), 4)
+    for label, kinds in (("low", ("low",)), ("high", ("high",)), ("hum", ("sine",))):
+        write_music(folder / "new" / label, kinds, 1, first=50)
+    shutil.copy(trained_on[0], folder / "new/low/known.flac")
+    MODELS["halves"] = ENTRY
+    try:
+        run = write_run(folder / "runs/halves/base/fold-final", trained_on=trained_on, work=folder / "audio")
+        predictor = Predictor(str(run), device="cpu", cores=1)
+        dataset = Folders(layout="folders", path=str(folder / "new"))
+        tracks, slices = judge(predictor, listed_tracks(predictor, dataset))
+    finally:
+        del MODELS["halves"]
+    return of_frame(tracks, without=("track_id", "title")) | of_frame(slices, "slices", without=("track_id",))

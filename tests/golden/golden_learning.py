@@ -96,7 +96,8 @@ def _is_numeric(value):
 
 
 for _name, (_shape, _given, _training) in TRAININGS.items():
-    golden("training", name=f"training-{_name}", rtol=5e-3, atol=5e-3)(
+    _stage = "cropping" if "crop" in _training else "training"
+    golden(_stage, name=f"training-{_name}", rtol=5e-3, atol=5e-3)(
         lambda folder, name=_name, shape=_shape, given=_given, training=_training: _run(
             folder, name, shape, given, training
         )

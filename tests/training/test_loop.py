@@ -11,6 +11,7 @@ from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError
 from genreflow.training.callbacks import Callback
 from genreflow.training.device import choose_device, choose_precision
+from genreflow.training.loader import window_starts
 from genreflow.training.loop import HISTORY, steps_per_epoch, train
 from genreflow.training.predict import predict_proba
 
@@ -153,3 +154,18 @@ def test_bfloat16_is_used_where_the_processor_has_it(monkeypatch, native, chosen
 )
 def test_an_epoch_is_one_pass_but_not_too_few_steps(n_slices, given, steps):
     assert steps_per_epoch(n_slices, TrainingSettings(batch=100, steps_per_epoch=given)) == steps
+
+
+def test_the_validation_loss_of_crops_is_the_mean_over_windows_and_not_the_loss_of_their_mean(easy):
+    """Won et al. (2020) choose the best epoch by it."""
+    torch.manual_seed(0)
+    crop, windows = SHAPE[-1] - 2, 2
+    model = Tiny(n_outputs=len(CLASSES), input_shape=(*SHAPE[:-1], crop))
+    settings = TrainingSettings(
+        batch=15, steps_per_epoch=4, epochs=1, crop=crop, crop_windows=windows, restore_best=False
+    )
+    history = train(model, easy, settings, device=CPU, precision=torch.float32, validation=easy).history
+    parts = [easy.arrays[..., start : start + crop] for start in window_starts(SHAPE[-1], crop, windows)]
+    proba = [predict_proba(model, part, device=CPU)[np.arange(len(easy)), easy.targets] for part in parts]
+    assert history["validation_loss"].iloc[-1] == pytest.approx(np.mean([-np.log(each).mean() for each in proba]))
+    assert history["validation_loss"].iloc[-1] != pytest.approx(-np.log(np.mean(proba, axis=0)).mean(), rel=1e-6)

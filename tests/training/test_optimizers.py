@@ -93,3 +93,54 @@ def test_biases_and_scales_of_normalization_are_not_decayed_unless_all_is(name):
 
     assert shrunk("weights") == {"0.weight", "3.weight"}
     assert shrunk("all") == {key for key, _ in network().named_parameters()}
+
+
+def keras_adam(gradients, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+    """Return a weight, 0 at first, after each update as Keras 2.2.4 computes it (keras/optimizers.py, `Adam`)."""
+    weight = m = v = 0.0
+    for step, gradient in enumerate(gradients, start=1):
+        rate = learning_rate * (1 - beta_2**step) ** 0.5 / (1 - beta_1**step)
+        m, v = beta_1 * m + (1 - beta_1) * gradient, beta_2 * v + (1 - beta_2) * gradient**2
+        weight -= rate * m / (v**0.5 + epsilon)
+        yield weight
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-4, 1e-6])
+def test_adam_of_keras_adds_epsilon_before_the_bias_is_corrected(size):
+    gradients = [size * factor for factor in (1.0, -0.5, 2.0, 0.1, 0.7)]
+    weight = nn.Parameter(torch.zeros(1, dtype=torch.float64))
+    optimizer = make_optimizer("adam", [weight], keras_epsilon=True)
+    ours = []
+    for gradient in gradients:
+        weight.grad = torch.full_like(weight, gradient)
+        optimizer.step()
+        ours.append(weight.item())
+    assert ours == pytest.approx(list(keras_adam(gradients)), rel=1e-6)
+
+
+def test_the_place_of_epsilon_matters_for_tiny_gradients_and_is_pytorchs_unless_asked_for():
+    first = {}
+    for keras_epsilon in (False, True):
+        weight = nn.Parameter(torch.zeros(1, dtype=torch.float64))
+        weight.grad = torch.full_like(weight, 1e-6)
+        make_optimizer("adam", [weight], keras_epsilon=keras_epsilon).step()
+        first[keras_epsilon] = weight.item()
+    assert first[False] == pytest.approx(-1e-3 / 1.1) and first[True] == pytest.approx(-1e-3 / 4.162, rel=1e-3)
+    assert type(make_optimizer("adamax", [weight], keras_epsilon=True)) is torch.optim.Adamax
+
+
+def test_a_restored_optimizer_goes_on_with_the_epsilon_of_its_step():
+    def steps(optimizer, weight, n):
+        for _ in range(n):
+            weight.grad = torch.full_like(weight, 1e-6)
+            optimizer.step()
+
+    whole, part, rest = (nn.Parameter(torch.zeros(1, dtype=torch.float64)) for _ in range(3))
+    steps(make_optimizer("adam", [whole], keras_epsilon=True), whole, 6)
+    before = make_optimizer("adam", [part], keras_epsilon=True)
+    steps(before, part, 3)
+    after = make_optimizer("adam", [rest], keras_epsilon=True)
+    after.load_state_dict(before.state_dict())
+    rest.data = part.data.clone()
+    steps(after, rest, 3)
+    assert torch.equal(rest, whole)
