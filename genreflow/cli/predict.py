@@ -9,6 +9,7 @@ from genreflow.cli.console import end_progress, print_result, progress, quoted
 from genreflow.cli.exits import Exit
 from genreflow.cli.path_checks import check_existence, check_folder, check_model, check_output
 from genreflow.errors import Gathering
+from genreflow.store.text import count
 
 _DESCRIPTION = """\
 Classify audio files with a trained model. The label is `unknown` where the model abstains: by its record on held-out
@@ -63,8 +64,12 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(as_json(predictor, predictions), indent=2, allow_nan=False))
     else:
-        write_csv(options.csv, slices_table(predictions, predictor.bundle.classes))
         print(as_text(predictor, predictions))
+    if not usable:  # tables of earlier predictions stay as they are
+        print_result(f"No file could be used, of {len(predictions):,}; nothing was written.")
+        return Exit.INPUT
+    if csv:
+        write_csv(csv, slices_table(predictions, predictor.bundle.classes))
         if options.histogram:
             print(*("\n" + histogram(track) for track in usable), sep="\n")
     if options.tracks_csv:
@@ -75,8 +80,5 @@ def run(options: argparse.Namespace) -> int:
         draw(options.png, predictor, predictions)
     written = ", ".join(quoted(path) for path in (csv, options.tracks_csv, options.png) if path)
     done = f"{len(usable):,} of {len(predictions):,} files could be used{written and f': {written}'}."
-    if not usable:
-        print_result(done)
-        return Exit.INPUT
     print_result(done, following=f"genreflow explain {quoted(options.model)} {quoted(usable[0].file)}")
     return Exit.OK

@@ -86,7 +86,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 def _remarks(predictor: Predictor, predictions: Sequence[TrackPrediction]) -> list[str]:
     counts = Counter(code for track in predictions for code in track.reason.split())
     lines = [f"{code} ({counts[code]}): {meaning}" for code, meaning in MEANINGS.items() if counts[code]]
-    return [*lines, calibration_note(predictor)]
+    return [*lines, calibration_note(predictor)] if any(track.is_usable for track in predictions) else lines
 
 
 def calibration_note(predictor: Predictor) -> str:

@@ -43,8 +43,12 @@ def test_pictures(little, tmp_path, capsys, monkeypatch):
 def test_if_no_file_can_be_used_that_is_no_success(little, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "list.m3u8").write_text("#EXTM3U\nnowhere.mp3\n")
+    (tmp_path / "predictions.csv").write_text("of an hour ago")
     assert main(["predict", str(little / "model"), "list.m3u8"]) == 2
-    assert "Line 2 of list.m3u8: there is no such file. (Q_MISSING)" in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "Line 2 of list.m3u8: there is no such file. (Q_MISSING)" in out and "held-out" not in out
+    assert "No file could be used, of 1; nothing was written." in err
+    assert (tmp_path / "predictions.csv").read_text() == "of an hour ago"
 
 
 @pytest.mark.parametrize(
