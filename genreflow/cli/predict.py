@@ -9,7 +9,6 @@ from genreflow.cli.console import end_progress, print_result, progress, quoted
 from genreflow.cli.exits import Exit
 from genreflow.cli.path_checks import check_existence, check_folder, check_model, check_output
 from genreflow.errors import Gathering
-from genreflow.store.text import count
 
 _DESCRIPTION = """\
 Classify audio files with a trained model. The label is `unknown` where the model abstains: by its record on held-out
