@@ -1,23 +1,29 @@
 """Comparison of two settings on the tracks that both predicted.
 
 A track that both settings predict correctly, or both wrongly, carries no information about which is better, so tracks
-are compared in pairs. Three questions are answered.
+are compared in pairs. Two questions are answered.
 
-*How large is the difference?* Its 95 % interval is a paired bootstrap over groups of tracks. Percentiles are used
-because the difference is nearly symmetric; where few tracks differ, a BCa interval is narrower and less accurate.
+*Could the difference be chance?* If the settings were equal, their answers for any group of tracks could be exchanged.
+The p-value is the share of 10,000 random exchanges with at least this difference (approximate randomization: Noreen
+1989, Computer-intensive methods for testing hypotheses; for single tracks it equals McNemar's exact test). The interval
+inverts this test: it holds the differences that the test does not reject. Its ends are quantiles of the differences on
+random subsets of the groups (Hartigan 1969, Using subsample values as typical values, Journal of the American
+Statistical Association 64), so p-value and interval can never contradict each other. Many comparisons find differences
+by chance, so p-values are corrected for their number (Holm 1979); the interval of a pair has the level that this
+correction leaves to it.
 
-*Could it be chance?* If the settings were equal, their answers for any group of tracks could be exchanged. The p-value
-is the share of 10,000 random exchanges with at least this difference (approximate randomization: Noreen 1989,
-Computer-intensive methods for testing hypotheses; for single tracks it equals McNemar's exact test). It is valid for
-any number of tracks, which a p-value read off the bootstrap is not.
+Another training of the same setting gives another accuracy (Bouthillier et al. 2021, Accounting for variance in machine
+learning benchmarks, MLSys 3). Where all folds were trained repeatedly, each exchange also gets a random error of the
+training: Student's t with the variance between repeats and its degrees of freedom, as in the solution of Behrens and
+Fisher to the problem of two variances (Robinson 1976, Properties of Student's t and of the Behrens-Fisher solution to
+the two means problem, Annals of Statistics 4). Without repeats the conclusion is about these runs alone.
 
 *Is it consistent across folds?* The corrected resampled t-test allows for folds that share training tracks (Nadeau and
 Bengio 2003, Inference for the generalization error, Machine Learning 52).
-
-Many comparisons find differences by chance, so p-values are corrected for their number (Holm 1979).
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -25,16 +31,51 @@ import numpy as np
 import pandas as pd
 
 from genreflow.errors import Problems
-from genreflow.evaluation.intervals import RESAMPLES, cluster_sums, percentile_interval, ratio, resampled
+from genreflow.evaluation.intervals import cluster_sums, ratio
 from genreflow.store.text import count
 
 SIGNIFICANCE = 0.05
-ITEMS = ("setting", "track_id", "group", "correct")
+EXCHANGES = 10_000
+FEWEST = 6  # groups, at least: of five, 2 of 32 exchanges reach any difference, so p is at least 0.06
+ITEMS = ("setting", "track_id", "group", "fold", "repeat", "correct")
 FOLDS = ("setting", "fold", "accuracy", "train", "test")
+SINGLE = (
+    "Each was trained once on one split, so another training could turn this around: set `repeats` to measure that."
+)
 PAIRS = (
-    "a", "b", "tracks", "groups", "left_out", "accuracy_a", "accuracy_b", "difference", "low", "high", "p", "p_holm",
-    "folds", "fold_difference", "fold_low", "fold_high", "fold_t", "fold_p", "fold_p_holm", "is_significant", "verdict",
+    "a", "b", "tracks", "groups", "left_out", "repeats", "runs", "accuracy_a", "accuracy_b", "difference",
+    "training_error", "low", "high", "p", "p_holm", "folds", "fold_difference", "fold_low", "fold_high", "fold_t",
+    "fold_p", "fold_p_holm", "is_significant", "verdict",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """The test of a difference by random exchanges, for any supposed difference.
+
+    Attributes
+    ----------
+    lower, upper
+        Ends of the range of supposed differences under which an exchange gives at least the deviation that was
+        observed, float64 [exchanges], sorted: `lower` up, `upper` down. Every range contains the observed difference.
+    p
+        Two-sided p-value of no difference; at least 1 / (exchanges + 1).
+    """
+
+    lower: np.ndarray
+    upper: np.ndarray
+    p: float
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Return the differences that are not rejected at a level of significance, within -1 to 1.
+
+        The interval excludes 0 exactly if `p` is below the level.
+        """
+        # A difference is rejected if fewer exchanges than these reach it, themselves counted as one more.
+        most = int(np.ceil(level * (len(self.lower) + 1) - 1 - 1e-9))
+        if most < 1:
+            return -1.0, 1.0
+        return max(-1.0, float(self.lower[most - 1])), min(1.0, float(self.upper[most - 1]))
 
 
 def pairs_table(
@@ -57,72 +98,138 @@ def pairs_table(
     -------
     `difference` is that of track accuracy, a minus b, on the `tracks` that both predicted (`left_out` counts those that
     only one predicted); `fold_difference` is that of slice accuracy, mean over folds. ``p_holm, fold_p_holm`` are
-    corrected for all pairs of the table. `is_significant` requires that `p_holm` is below 0.05 and that the interval
-    excludes 0.
+    corrected for all pairs of the table. ``low, high`` is the interval at the level that the correction leaves to the
+    pair, 0.05 p / p_holm, so that it excludes 0 exactly if `p_holm` is below 0.05; `is_significant` says so.
+    `training_error` is the standard error of the difference by chance of the training; NaN if not all folds have
+    `repeats` of 2 or more.
     """
     if problems := list(_problems(items, folds)):
         raise Problems("The settings cannot be compared:", problems)
     by_setting = {str(name): rows for name, rows in items.groupby("setting", sort=False)}
-    rows = []
+    rows, tests = [], []
     for a, b in combinations(by_setting, 2):
-        row = {"a": a, "b": b} | track_difference(by_setting[a], by_setting[b], seed=seed)
+        facts, test = track_difference(by_setting[a], by_setting[b], seed=seed)
+        row = {"a": a, "b": b} | facts
         if folds is not None:
             settings = folds["setting"].astype(str)
             row |= fold_difference(folds[settings == a], folds[settings == b])
         rows.append(row)
+        tests.append(test)
     table = pd.DataFrame(rows, columns=[name for name in PAIRS if name not in ("is_significant", "verdict")])
     table["p_holm"], table["fold_p_holm"] = holm(table["p"]), holm(table["fold_p"])
-    table["is_significant"] = (table["p_holm"] < SIGNIFICANCE) & ((table["low"] > 0) | (table["high"] < 0))
+    levels = SIGNIFICANCE * table["p"] / table["p_holm"]
+    ends = [test.interval(level) if test else (np.nan, np.nan) for test, level in zip(tests, levels, strict=True)]
+    table[["low", "high"]] = np.reshape(ends, (-1, 2))
+    table["is_significant"] = (table["low"] > 0) | (table["high"] < 0)
     table["verdict"] = [verdict(row, axis=axis, pairs=len(table)) for row in table.to_dict("records")]
     return table[list(PAIRS)]
 
 
-def track_difference(a: pd.DataFrame, b: pd.DataFrame, *, seed: int = 0) -> dict[str, Any]:
-    """Return the difference of two settings on the tracks that both predicted.
+def track_difference(a: pd.DataFrame, b: pd.DataFrame, *, seed: int = 0) -> tuple[dict[str, Any], Exchange | None]:
+    """Return the difference of two settings on the tracks that both predicted, and its test.
 
     Parameters
     ----------
     a, b
-        ``track_id, group, correct``, a row per track, or per track and repeat.
+        ``track_id, group, fold, repeat, correct``, a row per track, or per track and repeat.
 
     Returns
     -------
-    ``tracks, groups, left_out, accuracy_a, accuracy_b, difference, low, high, p``; the last three are NaN with fewer
-    than two groups.
+    ``tracks, groups, left_out, repeats, runs, accuracy_a, accuracy_b, difference, training_error, p`` and the test;
+    with fewer than `FEWEST` groups, p is NaN and there is no test. `runs` is the number of runs of the setting that has
+    fewest.
     """
     ids = a["track_id"].unique(), b["track_id"].unique()
     both = np.intersect1d(*ids)
     a, b = (rows[rows["track_id"].isin(both)] for rows in (a, b))
     sums = _paired_sums(a, b)
-    accuracy_a, accuracy_b = ratio(sums.sum(axis=0)[:2]), ratio(sums.sum(axis=0)[2:])
-    low, high, p = np.nan, np.nan, np.nan
-    if len(sums) >= 2:
-        kinds, counts = np.unique(sums, axis=0, return_counts=True)
-        low, high = percentile_interval(resampled(lambda drawn: _difference(drawn @ kinds), counts, seed=seed))
-        p = permutation_test(sums[:, 0] / sums[:, 1].sum() - sums[:, 2] / sums[:, 3].sum(), seed=seed)
+    totals = sums.sum(axis=0)
+    accuracy_a, accuracy_b = ratio(totals[:2]), ratio(totals[2:])
+    repeats = min(_repeats(a), _repeats(b))
+    error, freedom = training_error(a, b) if repeats > 1 else (np.nan, np.nan)
+    test = None
+    if len(sums) >= FEWEST:
+        shares = sums / totals[[1, 1, 3, 3]]
+        difference, weight = shares[:, 0] - shares[:, 2], (shares[:, 1] + shares[:, 3]) / 2
+        test = exchange_test(difference, weight, error=np.nan_to_num(error), freedom=freedom, seed=seed)
     return {
         "tracks": len(both),
         "groups": len(sums),
         "left_out": len(np.union1d(*ids)) - len(both),
+        "repeats": repeats,
+        "runs": min(len(rows[["fold", "repeat"]].drop_duplicates()) for rows in (a, b)),
         "accuracy_a": float(accuracy_a),
         "accuracy_b": float(accuracy_b),
         "difference": float(accuracy_a - accuracy_b),
-        "low": low,
-        "high": high,
-        "p": p,
-    }
+        "training_error": error,
+        "p": test.p if test else np.nan,
+    }, test
 
 
-def permutation_test(differences: np.ndarray, *, seed: int = 0, permutations: int = RESAMPLES) -> float:
-    """Return the two-sided p-value of a sum of differences [clusters] under random signs.
+def exchange_test(
+    difference: np.ndarray,
+    weight: np.ndarray,
+    *,
+    error: float = 0.0,
+    freedom: float = np.nan,
+    seed: int = 0,
+    exchanges: int = EXCHANGES,
+) -> Exchange:
+    """Return the test of a sum of differences by random exchanges of clusters.
 
-    It is at least 1 / (`permutations` + 1). The signs of differences of equal size are one binomial draw, so that
-    thousands of tracks cost no more than a few.
+    Under a supposed difference d, cluster i deviates by difference[i] - d weight[i]. An exchange gives random signs to
+    these deviations and adds a random error. It reaches the observed deviation for all d between two ends, where both
+    are equal: twice the part of the exchanged clusters less the error, and twice the part of the others plus the error,
+    each as a share of twice their weight.
+
+    Parameters
+    ----------
+    difference, weight
+        Contribution of each cluster to the difference, and its share of all items, float64 [clusters].
+    error, freedom
+        Standard error of the sum by other causes, and its degrees of freedom; none by default.
+    exchanges
+        Number of random exchanges. Those of equal clusters are one binomial draw, so that thousands of tracks cost no
+        more than a few.
     """
-    sizes, counts = np.unique(np.abs(differences).round(12), return_counts=True)
-    positive = np.random.default_rng(seed).binomial(counts, 0.5, size=(permutations, len(sizes)))
-    sums = (2 * positive - counts) @ sizes
-    return float((1 + np.count_nonzero(np.abs(sums) >= abs(differences.sum()) - 1e-9)) / (permutations + 1))
+    rng = np.random.default_rng(seed)
+    kinds, counts = np.unique(np.column_stack([difference, weight]).round(12), axis=0, return_counts=True)
+    exchanged = rng.binomial(counts, 0.5, size=(exchanges, len(kinds)))
+    other = (counts - exchanged) @ kinds
+    part = exchanged @ kinds
+    noise = error * rng.standard_t(freedom, exchanges) if error > 0 else np.zeros(exchanges)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ends = np.stack([(2 * part[:, 0] - noise) / (2 * part[:, 1]), (2 * other[:, 0] + noise) / (2 * other[:, 1])])
+    is_all = np.isnan(ends).any(axis=0)  # nothing or everything exchanged, without error: reached for every d
+    # Rounded, so that an exchange that equals the observed difference does so whatever the last bit of a sum.
+    lower, upper = ends.min(axis=0).round(12), ends.max(axis=0).round(12)
+    lower[is_all], upper[is_all] = -np.inf, np.inf
+    reached = np.count_nonzero((lower <= 0) & (upper >= 0))
+    return Exchange(np.sort(lower), np.sort(upper)[::-1], float((1 + reached) / (exchanges + 1)))
+
+
+def training_error(a: pd.DataFrame, b: pd.DataFrame) -> tuple[float, float]:
+    """Return the standard error of a difference by chance of the training, and its degrees of freedom.
+
+    The variance of the accuracy of a fold over its repeats is that of one training; folds and settings are trained
+    independently, so their variances add up, and their degrees of freedom are joined after Satterthwaite 1946 (An
+    approximate distribution of estimates of variance components, Biometrics Bulletin 2). Chance in single tracks is in
+    this error and in the exchange of groups, so the test is somewhat too strict.
+
+    Parameters
+    ----------
+    a, b
+        ``fold, repeat, correct``, a row per track and repeat; at least two repeats of each fold.
+    """
+    variances, freedoms = [], []
+    for rows in (a, b):
+        runs = rows.groupby(["fold", "repeat"])["correct"].agg(["mean", "size"]).reset_index()
+        folds = runs.groupby("fold").agg(variance=("mean", "var"), repeats=("mean", "size"), items=("size", "sum"))
+        variances.append((folds["items"] / len(rows)) ** 2 * folds["variance"] / folds["repeats"])
+        freedoms.append(folds["repeats"] - 1)
+    variance, freedom = pd.concat(variances).to_numpy(float), pd.concat(freedoms).to_numpy(float)
+    total = float(variance.sum())
+    return float(np.sqrt(total)), float(total**2 / (variance**2 / freedom).sum()) if total > 0 else np.inf
 
 
 def fold_difference(a: pd.DataFrame, b: pd.DataFrame) -> dict[str, float]:
@@ -193,20 +300,30 @@ def verdict(pair: Mapping[str, Any], *, axis: str = "", pairs: int = 1) -> str:
     a, b = pair["a"], pair["b"]
     prefix = f"{axis} " if axis else ""
     if np.isnan(pair["p"]):
-        return f"{prefix}{a} and {b} cannot be compared: they share fewer than two groups of test tracks."
+        return f"{prefix}{a} and {b} cannot be compared: they share fewer than {FEWEST} groups of test tracks."
     tracks = count(pair["tracks"], "track")
     if pair["groups"] < pair["tracks"]:
         tracks += f" in {count(pair['groups'], 'group')}"
     low, high = pair["low"], pair["high"]
+    corrected = f" corrected for {pairs} pairs" if pairs > 1 else ""
+    if pair["repeats"] > 1:
+        where, corrected = f"on {tracks}", f"{corrected} and for the chance of {pair['repeats']} trainings each"
+    else:
+        where = f"on these runs and {tracks}"
+    warning = f" {SINGLE}" if pair["runs"] == 1 else ""
     if not pair["is_significant"]:
-        numbers = _numbers(pair["difference"], low, high)
-        doubt = ""
-        if low > 0 or high < 0:
-            doubt = f", p = {pair['p_holm']:.2f}" + (f" corrected for {pairs} pairs" if pairs > 1 else "")
-        return f"{prefix}{a} and {b} do not differ significantly on {tracks} ({numbers}{doubt})."
+        numbers = _numbers(pair["difference"], low, high, corrected)
+        return f"{prefix}{a} and {b} do not differ significantly {where} ({numbers}).{warning}"
     if pair["difference"] < 0:
         a, b, low, high = b, a, -high, -low
-    return f"{prefix}{a} is better than {b} on {tracks} ({_numbers(abs(pair['difference']), low, high)})."
+    return (
+        f"{prefix}{a} is better than {b} {where} ({_numbers(abs(pair['difference']), low, high, corrected)}).{warning}"
+    )
+
+
+def _repeats(rows: pd.DataFrame) -> int:
+    """Return how often each fold was trained; of the fold that was trained least."""
+    return int(rows.groupby("fold")["repeat"].nunique().min()) if len(rows) else 0
 
 
 def _paired_sums(a: pd.DataFrame, b: pd.DataFrame) -> np.ndarray:
@@ -217,10 +334,6 @@ def _paired_sums(a: pd.DataFrame, b: pd.DataFrame) -> np.ndarray:
     return cluster_sums(values, pd.concat([a["group"], b["group"]]).to_numpy())
 
 
-def _difference(sums: np.ndarray) -> np.ndarray:
-    return ratio(sums[..., :2]) - ratio(sums[..., 2:])
-
-
 def _problems(items: pd.DataFrame, folds: pd.DataFrame | None) -> Iterable[str]:
     for name, frame, columns in (("items", items, ITEMS), ("folds", folds, FOLDS)):
         if frame is not None and (missing := [column for column in columns if column not in frame]):
@@ -229,5 +342,6 @@ def _problems(items: pd.DataFrame, folds: pd.DataFrame | None) -> Iterable[str]:
         yield "a track has different groups in different rows"
 
 
-def _numbers(difference: float, low: float, high: float) -> str:
-    return f"difference {100 * difference:.1f} points, 95 % interval {100 * low:.1f} to {100 * high:.1f}"
+def _numbers(difference: float, low: float, high: float, corrected: str) -> str:
+    interval = f"95 % interval{corrected} {100 * low:.1f} to {100 * high:.1f}"
+    return f"difference {100 * difference:.1f} points, {interval}"

@@ -24,7 +24,6 @@ def evaluate(
     *,
     classes: Sequence[str] | None = None,
     groups: pd.Series | None = None,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Score predictions of slices, at slice level and at track level.
 
@@ -37,10 +36,8 @@ def evaluate(
     classes
         The K classes or tags in the order of the probabilities; only for a data frame.
     groups
-        Group (artist, album) of each track, by track id. Intervals resample groups; a track is its own group if it
+        Group (artist, album) of each track, by track id. Intervals are over groups; a track is its own group if it
         has none. Of a run they are read from the tables of its study.
-    seed
-        Seed of the bootstrap.
 
     Returns
     -------
@@ -77,11 +74,11 @@ def evaluate(
     if groups is not None:
         units = groups[~groups.index.duplicated()].reindex(units.index).fillna(units)
     if "tags" in frame:
-        return _tag_scores(tags.from_frame(frame, classes), units, seed)
-    return _class_scores(from_frame(frame, classes), units, seed)
+        return _tag_scores(tags.from_frame(frame, classes), units)
+    return _class_scores(from_frame(frame, classes), units)
 
 
-def _class_scores(slices: Predictions, groups: pd.Series, seed: int) -> pd.DataFrame:
+def _class_scores(slices: Predictions, groups: pd.Series) -> pd.DataFrame:
     levels = {"slice_accuracy": pd.DataFrame({"track_id": slices.track_id, "correct": slices.correct})}
     for name, decide in (("majority", majority), ("mean", mean_probability)):
         tracks = decide(slices)
@@ -89,7 +86,7 @@ def _class_scores(slices: Predictions, groups: pd.Series, seed: int) -> pd.DataF
     rows = {}
     for name, items in levels.items():
         correct = items["correct"].to_numpy()
-        rows[name] = correct.mean(), *accuracy_interval(correct, groups.loc[items["track_id"]], seed=seed)
+        rows[name] = correct.mean(), *accuracy_interval(correct, groups.loc[items["track_id"]])
     votes = levels["track_accuracy_majority"]
     confusion = metrics.confusion_matrix(votes["label"].to_numpy(), votes["predicted"].to_numpy(), len(slices.classes))
     alone = {
@@ -100,8 +97,8 @@ def _class_scores(slices: Predictions, groups: pd.Series, seed: int) -> pd.DataF
     return _table(rows | {name: (value, np.nan, np.nan) for name, value in alone.items()})
 
 
-def _tag_scores(slices: tags.TagPredictions, groups: pd.Series, seed: int) -> pd.DataFrame:
-    mean = tags.areas_table(tags.of_tracks(slices), groups, seed=seed).iloc[-1]
+def _tag_scores(slices: tags.TagPredictions, groups: pd.Series) -> pd.DataFrame:
+    mean = tags.areas_table(tags.of_tracks(slices), groups=groups).iloc[-1]
     names = ("roc_auc", "pr_auc")
     return _table({f"track_{name}_macro": (mean[name], mean[f"{name}_low"], mean[f"{name}_high"]) for name in names})
 

@@ -93,7 +93,9 @@ def batch_accuracies(predictions: Predictions, *, seed: int = 0) -> np.ndarray:
     return hits / slices
 
 
-def areas(positive: np.ndarray, score: np.ndarray, weight: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def areas(
+    positive: np.ndarray, score: np.ndarray, part: np.ndarray | None = None, parts: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the areas under the ROC curve and the precision-recall curve of one class or tag.
 
     Parameters
@@ -102,38 +104,38 @@ def areas(positive: np.ndarray, score: np.ndarray, weight: np.ndarray | None = N
         Whether each item has the class or tag, bool [n].
     score
         Score of each item, float64 [n]; equal scores share one threshold.
-    weight
-        How often each item counts, [n, draws]; once by default.
+    part, parts
+        Number of the part of each item, int [n], and how many parts are left out, each in turn; none by default.
 
     Returns
     -------
     roc, pr
-        float64 [draws]. `roc` is the share of correctly ranked pairs, where ties count half (Hanley and McNeil 1982);
-        `pr` is average precision, the step-wise area. NaN if all items are positive or all are negative.
+        float64 [1 + parts]: of all items, then of those without each part. `roc` is the share of correctly ranked
+        pairs, where ties count half (Hanley and McNeil 1982); `pr` is average precision, the step-wise area. NaN if all
+        items are positive or all are negative.
     """
-    weight = np.ones((len(score), 1)) if weight is None else weight
     if not positive.any() or positive.all():
-        return np.full(weight.shape[1], np.nan), np.full(weight.shape[1], np.nan)
-    order = np.argsort(-score, kind="stable")
-    score, positive, weight = score[order], positive[order], weight[order]
-    drawn = np.zeros((len(score) + 1, weight.shape[1]))
-    np.cumsum(weight, axis=0, out=drawn[1:])
-    # Both areas are sums over the thresholds that have positives, so all other thresholds are skipped.
-    edges = np.concatenate([[0], np.flatnonzero(np.diff(score)) + 1, [len(score)]])
-    positions = np.flatnonzero(positive)
-    thresholds, first = np.unique(np.searchsorted(edges, positions, side="right") - 1, return_index=True)
-    hits = np.add.reduceat(weight[positions], first, axis=0)
-    true_positives = np.cumsum(hits, axis=0)
-    predicted = drawn[edges[thresholds + 1]]
-    false_before = drawn[edges[thresholds]] - (true_positives - hits)
+        return np.full(1 + parts, np.nan), np.full(1 + parts, np.nan)
+    part = np.zeros(len(score), int) if part is None else part
+    # Both areas are sums over the thresholds that have positives, so all other thresholds are merged: column 2 i holds
+    # the items between the thresholds i - 1 and i, column 2 i + 1 those at threshold i.
+    levels = np.unique(-score[positive])
+    place = np.searchsorted(levels, -score)
+    is_at = levels[np.minimum(place, len(levels) - 1)] == -score
+    items = _without_parts(2 * place + is_at, part, 2 * len(levels) + 1, parts)
+    hits = _without_parts(place[positive], part[positive], len(levels), parts)
+    drawn = np.cumsum(items, axis=1)
+    before, predicted = drawn[:, :-1:2], drawn[:, 1::2]
+    true_positives = np.cumsum(hits, axis=1)
+    false_before = before - (true_positives - hits)
     false_after = predicted - true_positives
-    positives = true_positives[-1]
-    negatives = drawn[-1] - positives
-    ranked = hits * (negatives - (false_before + false_after) / 2)
+    positives = true_positives[:, -1]
+    negatives = drawn[:, -1] - positives
+    ranked = hits * (negatives[:, None] - (false_before + false_after) / 2)
     precision = _ratio(true_positives, predicted, empty=0.0)
     return (
-        _ratio(ranked.sum(axis=0), positives * negatives, empty=np.nan),
-        _ratio((hits * precision).sum(axis=0), np.where(negatives > 0, positives, 0), empty=np.nan),
+        _ratio(ranked.sum(axis=1), positives * negatives, empty=np.nan),
+        _ratio((hits * precision).sum(axis=1), np.where(negatives > 0, positives, 0), empty=np.nan),
     )
 
 
@@ -216,6 +218,15 @@ def _scores(confusion: np.ndarray) -> dict[str, np.ndarray]:
         "recall": _ratio(hits, support, empty=0.0),
         "f1": _ratio(2 * hits, support + predicted, empty=0.0),
     }
+
+
+def _without_parts(place: np.ndarray, part: np.ndarray, places: int, parts: int) -> np.ndarray:
+    """Return the number of items at each place, of all and of those without each part, int [1 + parts, places]."""
+    total = np.bincount(place, minlength=places)
+    if not parts:
+        return total[None]
+    of_part = np.bincount(part * places + place, minlength=parts * places).reshape(parts, places)
+    return np.concatenate([total[None], total - of_part])
 
 
 def _mean(values: np.ndarray, counted: np.ndarray) -> np.ndarray:

@@ -65,15 +65,17 @@ def scores_table(runs: Sequence[Run], published: pd.DataFrame) -> pd.DataFrame:
     return frame.merge(published, on=["model", "setting", "metric"], how="left")[list(SCORES)]
 
 
-def tags_table(runs: Sequence[Run], folds: pd.DataFrame, *, seed: int = 0, resamples: int = 500) -> pd.DataFrame:
-    """Return a row per tag of a setting, `TAGS`, for the tracks of the first round; the last row is the mean."""
+def tags_table(runs: Sequence[Run], folds: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per tag of a setting, `TAGS`, of tracks: means over rounds; the last row is the mean over tags."""
     parts = []
     for names, sound in _finished(runs):
         if is_tagged(sound[0]):
-            tracks, groups = tags.of_tracks(rounds(sound, TagPredictions)[0]), group_of(folds, names["protocol"])
-            areas = tags.areas_table(tracks, groups, seed=seed, resamples=resamples)
-            decisions = tags.tags_table(tracks)[["tag", "precision", "recall", "f1"]]
-            parts.append(areas.merge(decisions, on="tag", how="left").assign(**names))
+            tracks, groups = (
+                [tags.of_tracks(part) for part in rounds(sound, TagPredictions)],
+                group_of(folds, names["protocol"]),
+            )
+            areas = tags.areas_table(*tracks, groups=groups)
+            parts.append(areas.merge(tags.tags_table(*tracks), on="tag", how="left").assign(**names))
     return concat(parts, TAGS)
 
 
@@ -208,7 +210,7 @@ TABLES = (
     ),
     StudyTable(
         "tags",
-        lambda results: tags_table(results.all_runs, results.folds, seed=results.seed),
+        lambda results: tags_table(results.all_runs, results.folds),
         TAGS,
         section="Results",
         title="Areas under the curves of each tag",

@@ -146,7 +146,7 @@ def _score(run: Run, metric: str) -> float:
     if not len(predictions):
         return np.nan
     if not isinstance(predictions, Predictions):
-        return float(tags.areas_table(tags.of_tracks(predictions), resamples=0).iloc[-1]["roc_auc"])
+        return float(tags.areas_table(tags.of_tracks(predictions), intervals=False).iloc[-1]["roc_auc"])
     if metric == "log_loss":
         return log_loss(predictions.proba, predictions.label)
     return float(_metrics(predictions)[{"track_accuracy": "track_accuracy_majority"}.get(metric, metric)])

@@ -53,11 +53,12 @@ RUNS = (
     "seconds", "device", "resumed", "chosen",
 )  # fmt: skip
 SETTINGS = (
-    *SETTING, "folds", "diverged", "tracks", "groups", "slices", "slice_accuracy", "slice_low", "slice_high",
+    *SETTING, "folds", "diverged", "rounds", "tracks", "groups", "slices", "slice_accuracy", "slice_low", "slice_high",
     "slice_fold_sd", "batch_mean", "batch_sd", "track_majority", "track_majority_low", "track_majority_high",
     "track_mean", "track_mean_low", "track_mean_high", "balanced", "baseline", "train_accuracy", "validation_accuracy",
     "roc_auc", "roc_auc_low", "roc_auc_high", "pr_auc", "pr_auc_low", "pr_auc_high", "repeat_sd",
 )  # fmt: skip
+_AREAS = ("roc_auc", "roc_auc_low", "roc_auc_high", "pr_auc", "pr_auc_low", "pr_auc_high")
 EXPERIMENTS = ("experiment", "title", "axis", "value", *SETTINGS, *NAMES, "difference")
 HISTORY = (
     *SETTING, "fold", "repeat", "epoch", "loss", "accuracy", "validation_loss", "validation_accuracy",
@@ -101,20 +102,21 @@ def runs_table(runs: Sequence[Run]) -> pd.DataFrame:
     return frame_of(rows, RUNS)
 
 
-def settings_table(runs: Sequence[Run], folds: pd.DataFrame, *, seed: int = 0, resamples: int = 1_000) -> pd.DataFrame:
+def settings_table(runs: Sequence[Run], folds: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """Return a row per setting, `SETTINGS`.
 
-    `slice_accuracy` is the mean over runs. Intervals are 95 % over `groups` (over tracks if no groups are known) and,
-    like track accuracies, of the test tracks of all folds together. Standard deviations are those of a sample (n - 1);
-    `repeat_sd` is that of track accuracies over repeats, or over random draws of the folds. `roc_auc` and `pr_auc` are
-    macro averages over tags, of tracks by mean probability.
+    `slice_accuracy` is the mean over runs. Accuracies and areas of tracks are those of the test tracks of all folds
+    together and, over repeats or random draws of the folds, their mean; `rounds` counts these. Intervals are 95 % over
+    `groups` (over tracks if no groups are known), each of the very mean beside it. Standard deviations are those of a
+    sample (n - 1); `repeat_sd` is that of track accuracies over rounds. `roc_auc` and `pr_auc` are macro averages over
+    tags, of tracks by mean probability.
 
     Parameters
     ----------
     folds
         Fold tables of all protocols, with the column ``protocol``.
-    resamples
-        Number of resamples for the intervals of areas under curves, which take long.
+    seed
+        Seed of the batches of `metrics.batch_accuracies`.
     """
     rows = []
     for names, members in by_setting(runs):
@@ -125,7 +127,7 @@ def settings_table(runs: Sequence[Run], folds: pd.DataFrame, *, seed: int = 0, r
             groups = group_of(folds, names["protocol"])
             row["train_accuracy"] = pd.Series([_last_accuracy(run) for run in sound]).mean()
             if is_tagged(sound[0]):
-                row |= _tag_scores(sound, groups, seed, resamples)
+                row |= _tag_scores(sound, groups)
             else:
                 row |= _class_scores(sound, groups, seed)
         rows.append(row)
@@ -200,7 +202,7 @@ def holdout_table(runs: Sequence[Run], folds: pd.DataFrame, titles: pd.Series) -
     return _tracks([run for run in runs if run["fold"] == FINAL], folds, titles)
 
 
-def holdout_summary(holdout: pd.DataFrame, published: pd.DataFrame | None = None, *, seed: int = 0) -> pd.DataFrame:
+def holdout_summary(holdout: pd.DataFrame, published: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return a row per final model, `HOLDOUT`: correct tracks by two rules, with 95 % intervals.
 
     Parameters
@@ -211,7 +213,7 @@ def holdout_summary(holdout: pd.DataFrame, published: pd.DataFrame | None = None
         Published confusion matrix, ``true, predicted, count``.
     """
     rows = [
-        dict(zip(SETTING, names, strict=True)) | _holdout_row(tracks, seed) | _published_holdout(published)
+        dict(zip(SETTING, names, strict=True)) | _holdout_row(tracks) | _published_holdout(published)
         for names, tracks in holdout.groupby(list(SETTING), sort=False)
     ]
     return frame_of(rows, HOLDOUT)
@@ -235,11 +237,12 @@ def _class_scores(runs: Sequence[Run], groups: pd.Series, seed: int) -> dict[str
     mean = pd.DataFrame(scores).mean()
     slice_accuracies = pd.Series([part.correct.mean() for part in parts if len(part)])
     batches = pd.Series(np.concatenate([metrics.batch_accuracies(part, seed=seed) for part in parts]))
-    correct = _correct(pooled)
+    correct = _correct(parts, pooled)
     tested = correct["track_majority"]["track_id"].unique()
     row = {
         "tracks": len(tested),
         "groups": groups.loc[tested].nunique(),
+        "rounds": len(pooled),
         "slices": round(mean["slices"]),
         "slice_accuracy": slice_accuracies.mean(),
         "slice_fold_sd": slice_accuracies.std(),
@@ -253,38 +256,41 @@ def _class_scores(runs: Sequence[Run], groups: pd.Series, seed: int) -> dict[str
         "repeat_sd": pd.Series([each["track_accuracy_majority"] for each in scores]).std(),
     }
     for name, items in correct.items():
-        low, high = accuracy_interval(items["correct"], groups.loc[items["track_id"]], seed=seed)
+        low, high = accuracy_interval(items["correct"], groups.loc[items["track_id"]], items["weight"])
         row |= {f"{name}_low": low, f"{name}_high": high}
     return row
 
 
-def _tag_scores(runs: Sequence[Run], groups: pd.Series, seed: int, resamples: int) -> dict[str, Any]:
-    """Return the scores of runs that predict tags: means over rounds, intervals of the first round."""
+def _tag_scores(runs: Sequence[Run], groups: pd.Series) -> dict[str, Any]:
+    """Return the scores of runs that predict tags."""
     pooled = rounds(runs, TagPredictions)
     parts = [tags.of_tracks(part) for part in pooled]
-    areas = [tags.areas_table(part, groups, seed=seed, resamples=0).iloc[-1] for part in parts]
-    mean = pd.DataFrame(areas)[["roc_auc", "pr_auc"]].astype(float)
-    first = tags.areas_table(parts[0], groups, seed=seed, resamples=resamples).iloc[-1]
+    single = pd.Series([tags.areas_table(part, intervals=False)["roc_auc"].iloc[-1] for part in parts])
     tested = np.unique(np.concatenate([part.track_id for part in parts]))
     return {
         "tracks": len(tested),
         "groups": groups.loc[tested].nunique(),
+        "rounds": len(pooled),
         "slices": round(np.mean([len(part) for part in pooled])),
-        **mean.mean().to_dict(),
-        **{name: first[name] for name in ("roc_auc_low", "roc_auc_high", "pr_auc_low", "pr_auc_high")},
-        "repeat_sd": mean["roc_auc"].std(),
+        **tags.areas_table(*parts, groups=groups).iloc[-1][list(_AREAS)].to_dict(),
+        "repeat_sd": single.std(),
     }
 
 
-def _correct(parts: Sequence[Predictions]) -> dict[str, pd.DataFrame]:
-    """Return ``track_id, correct`` of slices, and of tracks by two rules, over all rounds."""
-    frames: dict[str, list[pd.DataFrame]] = {"slice": [], "track_majority": [], "track_mean": []}
-    for part in parts:
-        frames["slice"].append(pd.DataFrame({"track_id": part.track_id, "correct": part.correct}))
-        for name, decide in (("track_majority", majority), ("track_mean", mean_probability)):
-            tracks = decide(part)
-            frames[name].append(tracks[["track_id"]].assign(correct=tracks["predicted"] == tracks["label"]))
-    return {name: pd.concat(tables, ignore_index=True) for name, tables in frames.items()}
+def _correct(parts: Sequence[Predictions], pooled: Sequence[Predictions]) -> dict[str, pd.DataFrame]:
+    """Return ``track_id, correct, weight`` of slices, and of tracks by two rules.
+
+    By their weights, a share of correct slices is the mean over runs, `parts`, and one of tracks that over rounds.
+    """
+    rules = {"track_majority": majority, "track_mean": mean_probability}
+    frames = {"slice": [pd.DataFrame({"track_id": part.track_id, "correct": part.correct}) for part in parts]}
+    for name, decide in rules.items():
+        tables = [decide(part) for part in pooled]
+        frames[name] = [each[["track_id"]].assign(correct=each["predicted"] == each["label"]) for each in tables]
+    return {
+        name: pd.concat([table.assign(weight=1 / max(1, len(table))) for table in tables], ignore_index=True)
+        for name, tables in frames.items()
+    }
 
 
 def _confusions(runs: Sequence[Run]) -> Iterator[tuple[dict[str, str], str, np.ndarray, tuple[str, ...]]]:
@@ -343,20 +349,20 @@ def _tracks(runs: Sequence[Run], folds: pd.DataFrame, titles: pd.Series) -> pd.D
     return concat(parts, TRACKS)
 
 
-def _holdout_row(tracks: pd.DataFrame, seed: int) -> dict[str, Any]:
+def _holdout_row(tracks: pd.DataFrame) -> dict[str, Any]:
     n_groups = tracks["group"].nunique()
     is_ungrouped = n_groups == len(tracks)
     row = {
         "tracks": len(tracks),
         "groups": n_groups,
-        "interval": "exact, over tracks" if is_ungrouped else "bootstrap over groups",
+        "interval": "exact, over tracks" if is_ungrouped else "jackknife over groups",
     }
     for rule in ("majority", "mean"):
         correct = (tracks[f"predicted_{rule}"] == tracks["true"]).to_numpy()
         if is_ungrouped:
             low, high = exact_interval(int(correct.sum()), len(correct))
         else:
-            low, high = accuracy_interval(correct, tracks["group"], seed=seed)
+            low, high = accuracy_interval(correct, tracks["group"])
         row |= {f"{rule}_correct": int(correct.sum()), rule: correct.mean()}
         row |= {f"{rule}_low": low, f"{rule}_high": high}
     return row

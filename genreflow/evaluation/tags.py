@@ -6,21 +6,22 @@ follow Neacsu-Miclea 2023.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from genreflow.errors import Problems
-from genreflow.evaluation.intervals import bca_interval
+from genreflow.evaluation.intervals import cluster_sums, jackknife_interval
 from genreflow.evaluation.metrics import areas, confusion_matrix, per_class
 from genreflow.evaluation.predictions import INVALID, duplicate_problems
 from genreflow.evaluation.votes import by_track
 from genreflow.store.text import count
 
 THRESHOLD = 0.5
-RESAMPLES = 2_000
+PARTS = 200
+FEWEST = 3  # groups, at least, that have a tag with an interval
 POINTS = 200
 MACRO = "(macro)"
 AREAS = (
@@ -152,62 +153,68 @@ def evaluate(predictions: TagPredictions) -> dict[str, Any]:
     return scores
 
 
-def areas_table(
-    predictions: TagPredictions, groups: pd.Series | None = None, *, seed: int = 0, resamples: int = RESAMPLES
-) -> pd.DataFrame:
+def areas_table(*rounds: TagPredictions, groups: pd.Series | None = None, intervals: bool = True) -> pd.DataFrame:
     """Return the areas under the curves of each tag and their mean, with 95 % intervals, as `AREAS`.
 
     Parameters
     ----------
-    predictions
-        Predictions of tracks (`of_tracks`) or of slices.
+    rounds
+        Predictions of tracks (`of_tracks`) or of slices, of one model trained once or, in several rounds, repeatedly.
+        Areas and intervals are those of the mean over rounds.
     groups
-        Group of each track by track id; each track is its own group by default. Groups are resampled (BCa).
-    resamples
-        Number of resamples, fewer than for accuracies because each draw is ranked anew; 0 omits the intervals.
+        Group of each track by track id; each track is its own group by default.
+    intervals
+        Whether to compute intervals, which take as long as 200 sets of areas.
 
     Returns
     -------
     A row per tag, and a last row `MACRO` for the mean over tags that have positives and negatives; its positives and
-    base rate are those of all cells of these tags. Areas of other tags are NaN. In a draw without positives of a tag,
-    the mean is over the other tags; the interval of a tag is NaN if this happens in more than a tenth of the draws.
+    base rate are those of all cells of these tags. Areas of other tags are NaN.
+
+    Notes
+    -----
+    Intervals are by the jackknife (`genreflow.evaluation.intervals`). Of more than `PARTS` groups, as many equal parts
+    are left out in turn (Kott 2001, The delete-a-group jackknife, Journal of Official Statistics 17). Where a tag has
+    no positives or negatives without a group, its area there is that of chance: the group is all that is known of the
+    tag. The interval of a tag is NaN if fewer than `FEWEST` groups have it, or lack it.
     """
-    ones = np.ones((1, len(predictions)))
-    values = _areas(predictions, ones.T)[0]
-    low, high = np.full((2, *values.shape), np.nan)
-    if resamples and len(predictions):
-        tracks = predictions.track_id
-        number, names = pd.factorize(tracks if groups is None else groups.loc[tracks].to_numpy())
-        low, high = bca_interval(
-            lambda drawn: _areas(predictions, drawn.T[number]), np.ones(len(names), int), seed=seed, resamples=resamples
-        )
-    scored, positives = _scored(predictions), predictions.tags.sum(axis=0)
-    items = np.append(np.full(len(positives), len(predictions)), len(predictions) * scored.sum())
+    items = _distinct(rounds)
+    number, names = pd.factorize(items.track_id if groups is None else groups.loc[items.track_id].to_numpy())
+    parts = min(len(names), PARTS) if intervals else 0
+    part_of = pd.Series(number % max(parts, 1), index=items.track_id)
+    part_of = part_of[~part_of.index.duplicated()]
+    values = _nan_mean(np.stack([_jackknifed(each, part_of.loc[each.track_id].to_numpy(), parts) for each in rounds]))
+    low, high = np.full((2, *values.shape[1:]), np.nan)
+    if parts >= 2:
+        units = np.minimum(*((cluster_sums(has, number) > 0).sum(axis=0) for has in (items.tags, ~items.tags)))
+        is_known = units >= FEWEST
+        units, is_known = np.append(units, max(units, default=0)), np.append(is_known, is_known.any())
+        low, high = jackknife_interval(values[0], values[1:], units=units[:, None])
+        low[~is_known] = high[~is_known] = np.nan
+    scored, positives = _scored(items), items.tags.sum(axis=0)
     table = pd.DataFrame(
         {
-            "tag": [*predictions.classes, MACRO],
-            "items": items,
+            "tag": [*items.classes, MACRO],
+            "items": np.append(np.full(len(positives), len(items)), len(items) * scored.sum()),
             "positives": np.append(positives, positives[scored].sum()),
         }
     )
     table["base_rate"] = table["positives"] / table["items"].where(table["items"] > 0)
     for column, name in enumerate(("roc_auc", "pr_auc")):
-        table[name], table[f"{name}_low"], table[f"{name}_high"] = (part[:, column] for part in (values, low, high))
+        table[name], table[f"{name}_low"], table[f"{name}_high"] = (part[:, column] for part in (values[0], low, high))
     return table[list(AREAS)]
 
 
-def tags_table(predictions: TagPredictions) -> pd.DataFrame:
-    """Return ``tag, items, positives, base_rate, precision, recall, f1`` at threshold 0.5, a row per tag."""
-    rows = [
-        {"tag": tag, "items": len(predictions), "positives": int(has.sum())}
-        | _scores(has, predicted)[["precision", "recall", "f1"]].iloc[1].to_dict()
-        for tag, has, predicted in zip(
-            predictions.classes, predictions.tags.T, predictions.proba.T > THRESHOLD, strict=True
-        )
-    ]
-    table = pd.DataFrame(rows)
-    table.insert(3, "base_rate", table["positives"] / table["items"].where(table["items"] > 0))
-    return table
+def tags_table(*rounds: TagPredictions) -> pd.DataFrame:
+    """Return ``tag, precision, recall, f1`` at threshold 0.5, a row per tag: means over rounds of predictions."""
+    tables = [_decided(each) for each in rounds]
+    return pd.DataFrame({"tag": rounds[0].classes}).join(sum(tables[1:], start=tables[0]) / len(tables))
+
+
+def _decided(predictions: TagPredictions) -> pd.DataFrame:
+    cells = zip(predictions.tags.T, predictions.proba.T > THRESHOLD, strict=True)
+    rows = [_scores(has, predicted)[["precision", "recall", "f1"]].iloc[1] for has, predicted in cells]
+    return pd.DataFrame(rows).reset_index(drop=True)
 
 
 def curves_table(predictions: TagPredictions, *, points: int = POINTS) -> pd.DataFrame:
@@ -228,7 +235,7 @@ def curves_table(predictions: TagPredictions, *, points: int = POINTS) -> pd.Dat
 
 
 def _ranking(items: TagPredictions) -> dict[str, float]:
-    roc, pr = _areas(items, np.ones((len(items), 1)))[0, -1]
+    roc, pr = _jackknifed(items, np.zeros(len(items), int), 0)[0, -1]
     micro_roc, micro_pr = areas(items.tags.ravel(), items.proba.ravel())
     scored = _scored(items)
     return {
@@ -255,14 +262,36 @@ def _scores(has: np.ndarray, predicted: np.ndarray) -> pd.DataFrame:
     return per_class(confusion_matrix(has.ravel(), predicted.ravel(), 2))
 
 
-def _areas(items: TagPredictions, weight: np.ndarray) -> np.ndarray:
-    """Return the areas (ROC, PR) of each tag and their mean for weights [n, draws], float64 [draws, K + 1, 2]."""
-    single = np.array([areas(*cells, weight) for cells in zip(items.tags.T, items.proba.T, strict=True)])
-    is_defined = ~np.isnan(single)
+def _jackknifed(items: TagPredictions, part_of: np.ndarray, parts: int) -> np.ndarray:
+    """Return the areas (ROC, PR) of each tag and their mean, float64 [1 + parts, K + 1, 2].
+
+    The first row is of all items, the others are without those of each part; `part_of` is int [n].
+    """
+    single = np.array([areas(*cells, part_of, parts) for cells in zip(items.tags.T, items.proba.T, strict=True)])
+    chance = np.stack([np.full(len(single), 0.5), items.tags.mean(axis=0) if len(items) else np.zeros(len(single))], 1)
+    is_lost = np.isnan(single) & ~np.isnan(single[..., :1])
+    single = np.where(is_lost, chance[..., None], single)
+    return np.concatenate([single, _nan_mean(single)[None]]).transpose(2, 0, 1)
+
+
+def _nan_mean(values: np.ndarray) -> np.ndarray:
+    """Return the mean over the first axis of what is not NaN; NaN where all is."""
+    is_defined = ~np.isnan(values)
     number = is_defined.sum(axis=0)
-    total = np.where(is_defined, single, 0).sum(axis=0)
-    mean = np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
-    return np.concatenate([single, mean[None]]).transpose(2, 0, 1)
+    total = np.where(is_defined, values, 0).sum(axis=0)
+    return np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
+
+
+def _distinct(rounds: Sequence[TagPredictions]) -> TagPredictions:
+    """Return the items of all rounds, each once."""
+    if len(rounds) == 1:
+        return rounds[0]
+    pooled = {
+        name: np.concatenate([getattr(each, name) for each in rounds])
+        for name in ("track_id", "segment", "tags", "proba")
+    }
+    first = ~pd.MultiIndex.from_arrays([pooled["track_id"], pooled["segment"]]).duplicated()
+    return replace(rounds[0], **{name: values[first] for name, values in pooled.items()})
 
 
 def _scored(items: TagPredictions) -> np.ndarray:

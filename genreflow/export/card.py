@@ -124,14 +124,14 @@ def _sure(predictor: Predictor) -> str:
         return f"By {known.source} none of its answers is better than a guess: it answers `unknown` for every track."
     if predictor.is_tagged:
         return (
-            f"By {known.source}, each tag has the threshold that gives the largest F1; {known.right:.0%} of the "
-            "tags given there are right. Found and counted on the same tracks, this is somewhat too good."
+            f"By {known.source}, each tag has the threshold that gives the largest F1. With thresholds of other "
+            f"tracks, {known.right:.0%} of the tags given there are right."
         )
     return (
         f"By {known.source}, probabilities of tracks are brought to temperature {known.temperature:.2f}. Below "
         f"{known.abstain_below:.2f} the answer is `unknown`: it is then more likely wrong than right, or worth no "
         f"more than the commonest class. There {known.answered:.0%} of the tracks get an answer, and {known.right:.0%} "
-        "of the answers are right; found and counted on the same tracks, this is somewhat too good."
+        "of the answers are right, counted with the temperature and the limit of other tracks."
     )
 
 

@@ -5,6 +5,12 @@ then about 80 % of the tracks with a probability of 0.8 are right. The model abs
 more likely wrong than right, or no more likely right than the commonest class; and it always abstains if the remaining
 answers were right no more often than that. *Tags.* Each tag has the threshold of the largest F1.
 
+*Counting.* How many answers are right is counted on other tracks than those that decide: the held-out tracks are
+divided into parts, groups as a whole, and each part is answered with the temperature or the thresholds that fit the
+others (Varma and Simon 2006, Bias in error estimation when using cross-validation for model selection, BMC
+Bioinformatics 7). Counted on the tracks that chose them, thresholds of tags that no model can predict seem one and a
+half times as precise as they are.
+
 Held-out tracks are those of the run itself and of the other folds of its setting: networks trained alike, none of them
 on the tracks that it predicts.
 """
@@ -23,12 +29,13 @@ from genreflow.evaluation.calibration import apply_temperature, fit_temperature
 from genreflow.evaluation.predictions import Predictions
 from genreflow.evaluation.votes import majority
 from genreflow.folds.roles import HOLDOUT, TEST, VALIDATION
-from genreflow.project.layout import parse_fold, run_folders
+from genreflow.project.layout import parse_fold, run_folders, study_of_run
 from genreflow.store.parquet import read_frame
 from genreflow.store.runs import PREDICTIONS, RUN, read_run
 
 FEWEST = 20  # tracks, at least, to calibrate by
 FEWEST_OF_A_TAG = 5
+PARTS = 5
 EVEN = 0.5
 NEVER = 1.0  # no calibrated probability reaches it
 _ALIKE = ("model", "options", "classes", "input", "audio", "tags")
@@ -51,8 +58,9 @@ class Calibration:
     thresholds
         Probability from which a track has each tag; empty for classes.
     answered, right
-        Share of the held-out tracks with an answer, and share of these answers that are right. For tags, share of the
-        tracks with any tag, and share of these tags that are right. `right` is None without answers.
+        Share of the held-out tracks with an answer, and share of these answers that are right, each part of the tracks
+        by what fits the others. For tags, share of the tracks with any tag, and share of these tags that are right.
+        `right` is None without answers.
     """
 
     tracks: int
@@ -100,7 +108,7 @@ def of_model(folder: Path, facts: Mapping[str, Any]) -> Calibration | None:
     record, source = held_out(folder, facts)
     if record is None or record["track_id"].nunique() < FEWEST:
         return None
-    return (_of_tags if facts["tags"] else _of_classes)(record, facts["classes"], source)
+    return (_of_tags if facts["tags"] else _of_classes)(record, facts["classes"], _groups(folder), source)
 
 
 def held_out(folder: Path, facts: Mapping[str, Any]) -> tuple[pd.DataFrame | None, str]:
@@ -136,38 +144,77 @@ def _tables(folder: Path, facts: Mapping[str, Any]) -> Iterator[tuple[str, pd.Da
             yield path.name, read_frame(path / PREDICTIONS, "predictions")
 
 
-def _of_classes(record: pd.DataFrame, classes: list[str], source: str) -> Calibration:
+def _groups(folder: Path) -> pd.Series:
+    """Return the group of each track, by track id, in the fold tables of a run's study; empty without them.
+
+    Of several protocols, the one with the fewest groups decides.
+    """
+    study = study_of_run(folder.resolve())
+    paths = sorted(study.glob("protocols/*/folds.parquet")) if study else []
+    tables = [read_frame(path, "folds", ["track_id", "group"]) for path in paths]
+    tables.sort(key=lambda table: table["group"].nunique())
+    known = pd.concat([*tables, pd.DataFrame(columns=["track_id", "group"], dtype=object)], ignore_index=True)
+    return known.dropna().drop_duplicates("track_id").set_index("track_id")["group"]
+
+
+def _parts(tracks: np.ndarray, groups: pd.Series) -> np.ndarray:
+    """Return the number of the part of each track [n], 0 .. `PARTS` - 1; tracks of a group are in one part."""
+    ids = pd.Series(tracks)
+    number, names = pd.factorize(ids.map(groups).fillna(ids), sort=True)
+    return np.random.default_rng(0).permutation(len(names))[number] % PARTS
+
+
+def _of_classes(record: pd.DataFrame, classes: list[str], groups: pd.Series, source: str) -> Calibration:
     votes = majority(predictions.from_frame(record, classes))
     means, label = votes[[f"p{number}" for number in range(len(classes))]].to_numpy(), votes["label"].to_numpy()
+    predicted, part = votes["predicted"].to_numpy(), _parts(votes["track_id"].to_numpy(), groups)
+    is_answered = np.zeros(len(label), bool)
+    for number in np.unique(part):
+        own = part == number
+        if own.all():
+            continue
+        temperature = fit_temperature(means[~own], label[~own])
+        confidence = apply_temperature(means[own], temperature)[np.arange(own.sum()), predicted[own]]
+        is_answered[own] = confidence >= _abstain_below(label[~own])
+    right = float((predicted == label)[is_answered].mean()) if is_answered.any() else 0.0
     temperature = fit_temperature(means, label)
-    predicted = votes["predicted"].to_numpy()
-    correct = predicted == label
-    confidence = apply_temperature(means, temperature)[np.arange(len(label)), predicted]
-    commonest = float(np.bincount(label).max() / len(label))
-    abstain_below = max(EVEN, commonest)
-    answers = confidence >= abstain_below
-    right = float(correct[answers].mean()) if answers.any() else 0.0
-    if right <= commonest:
+    if right <= _commonest(label):
         return Calibration(len(label), source, temperature, NEVER, (), 0.0, None)
-    return Calibration(len(label), source, temperature, abstain_below, (), float(answers.mean()), right)
+    return Calibration(len(label), source, temperature, _abstain_below(label), (), float(is_answered.mean()), right)
 
 
-def _of_tags(record: pd.DataFrame, classes: list[str], source: str) -> Calibration:
+def _commonest(label: np.ndarray) -> float:
+    return float(np.bincount(label).max() / len(label))
+
+
+def _abstain_below(label: np.ndarray) -> float:
+    return max(EVEN, _commonest(label))
+
+
+def _of_tags(record: pd.DataFrame, classes: list[str], groups: pd.Series, source: str) -> Calibration:
     tracks = tags.of_tracks(tags.from_frame(record, classes))
-    thresholds = tuple(_best_threshold(has, proba) for has, proba in zip(tracks.tags.T, tracks.proba.T, strict=True))
-    above = tracks.proba >= np.array(thresholds)
+    part, above = _parts(tracks.track_id, groups), np.zeros(tracks.tags.shape, bool)
+    for number in np.unique(part):
+        own = part == number
+        above[own] = tracks.proba[own] >= _best_thresholds(tracks.tags[~own], tracks.proba[~own])
     right = float(tracks.tags[above].mean()) if above.any() else None
+    thresholds = tuple(_best_thresholds(tracks.tags, tracks.proba).tolist())
     return Calibration(len(tracks), source, 1.0, 0.0, thresholds, float(above.any(axis=1).mean()), right)
+
+
+def _best_thresholds(tags: np.ndarray, proba: np.ndarray) -> np.ndarray:
+    """Return the best threshold of each tag, float64 [K]."""
+    return np.array([_best_threshold(*of_tag) for of_tag in zip(tags.T, proba.T, strict=True)])
 
 
 def _best_threshold(has: np.ndarray, proba: np.ndarray) -> float:
     """Return the threshold of the largest F1, midway to the next probability; `EVEN` if too few tracks have the tag."""
     if min(has.sum(), (~has).sum()) < FEWEST_OF_A_TAG:
         return EVEN
-    levels = np.unique(proba)[::-1]
-    above = proba >= levels[:, np.newaxis]
-    f1 = 2 * (above & has).sum(axis=1) / (above.sum(axis=1) + has.sum())
-    best = int(f1.argmax())
+    order = np.argsort(-proba, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(proba[order])), len(proba) - 1)  # of equal probabilities
+    levels, above, right = proba[order][last], last + 1, np.cumsum(has[order])[last]
+    best = int((2 * right / (above + has.sum())).argmax())
     return float((levels[best] + levels[best + 1]) / 2) if best + 1 < len(levels) else float(levels[best])
 
 
