@@ -305,11 +305,12 @@ def verdict(pair: Mapping[str, Any], *, axis: str = "", pairs: int = 1) -> str:
     if pair["groups"] < pair["tracks"]:
         tracks += f" in {count(pair['groups'], 'group')}"
     low, high = pair["low"], pair["high"]
-    corrected = f" corrected for {pairs} pairs" if pairs > 1 else ""
+    causes = [f"{pairs} pairs"] if pairs > 1 else []
+    where = f"on these runs and {tracks}"
     if pair["repeats"] > 1:
-        where, corrected = f"on {tracks}", f"{corrected} and for the chance of {pair['repeats']} trainings each"
-    else:
-        where = f"on these runs and {tracks}"
+        causes.append(f"the chance of {pair['repeats']} trainings each")
+        where = f"on {tracks}"
+    corrected = f" corrected for {' and '.join(causes)}," if causes else ""
     warning = f" {SINGLE}" if pair["runs"] == 1 else ""
     if not pair["is_significant"]:
         numbers = _numbers(pair["difference"], low, high, corrected)

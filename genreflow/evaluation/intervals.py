@@ -13,7 +13,7 @@ and makes it asymmetric near the ends (Korn and Graubard 1998, Confidence interv
 number of positive counts estimated from survey data, Survey Methodology 24).
 
 *Quantile.* It is that of Student's t. Its degrees of freedom are at most the clusters minus one, and fewer where few
-clusters decide the score, as those with a rare tag do: they follow from the kurtosis of the clusters' influences
+clusters decide the score, as those with a rare tag do: they follow from the moments of the clusters' influences
 (O'Neill 2014, Some useful moment results in sampling problems, The American Statistician 68).
 
 The bootstrap (percentile or BCa) is not used: with ten groups its 95 % intervals contain the true score in 80 to 92 %
@@ -27,6 +27,8 @@ CONFIDENCE = 0.95
 UPPER = (1 + CONFIDENCE) / 2
 
 Interval = tuple[float, float]
+
+_EPSILON = 1e-12
 
 
 def accuracy_interval(
@@ -103,20 +105,21 @@ def jackknife_interval(
     return np.where(is_unknown, np.nan, low), np.where(is_unknown, np.nan, high)
 
 
-_EPSILON = 1e-12
-
-
 def degrees_of_freedom(influence: np.ndarray) -> np.ndarray:
     """Return the degrees of freedom of the variance of influences [clusters, ...], from 1 to clusters - 1.
 
-    2 n / (k - (n - 3) / (n - 1)) for n values of kurtosis k (O'Neill 2014); n - 1 for a normal distribution.
+    The variance of n values of kurtosis k has 2 n / (k - (n - 3) / (n - 1)) degrees of freedom (O'Neill 2014); n - 1
+    for a normal distribution. Part of this spread is known from the score itself: of single tracks, for example, the
+    share that is correct determines the variance. This part is the squared skewness. Half of it is taken off k: in
+    simulations, intervals of high scores are too narrow with all of it taken off, and too wide with none.
     """
     n = len(influence)
     centered = influence - influence.mean(axis=0)
-    variance = (centered**2).mean(axis=0)
-    fourth = (centered**4).mean(axis=0)
-    kurtosis = np.divide(fourth, variance**2, out=np.ones_like(fourth), where=variance > _EPSILON**2)
-    excess = kurtosis - (n - 3) / (n - 1)
+    second, third, fourth = ((centered**power).mean(axis=0) for power in (2, 3, 4))
+    is_varied = second > _EPSILON**2
+    kurtosis = np.divide(fourth, second**2, out=np.ones_like(fourth), where=is_varied)
+    skewness = np.divide(third, second**1.5, out=np.zeros_like(third), where=is_varied)
+    excess = kurtosis - skewness**2 / 2 - (n - 3) / (n - 1)
     return np.clip(np.divide(2 * n, excess, out=np.full_like(excess, n - 1), where=excess > 0), 1, n - 1)
 
 

@@ -73,8 +73,8 @@ def suspected(runs, *, study=None, pairs=NO_PAIRS, labels=None, verdicts=None):
     return label_issues_table(
         study or study_of(),
         runs,
-        settings=tables.settings_table(runs, folds, resamples=200),
-        areas=score_tables.tags_table(runs, folds, resamples=200),
+        settings=tables.settings_table(runs, folds),
+        areas=score_tables.tags_table(runs, folds),
         index=index,
         pairs=pairs,
     )

@@ -86,13 +86,13 @@ def test_temperatures_are_fitted_to_validation_slices(runs, folds):
 
 def test_tags_have_areas_and_no_accuracy(runs, folds):
     judged = [tagged(run) for run in runs]
-    row = tables.settings_table(judged, folds, resamples=50).iloc[0]
+    row = tables.settings_table(judged, folds).iloc[0]
     assert (
         np.isnan(row.track_majority) and 0.5 < row.roc_auc <= 1 and row.roc_auc_low <= row.roc_auc <= row.roc_auc_high
     )
     assert (row.tracks, row.slices) == (34, 340)
     assert tables.confusion_table(judged).empty and tables.tracks_table(judged, folds, pd.Series()).empty
-    result = score_tables.tags_table(judged, folds, resamples=20)
+    result = score_tables.tags_table(judged, folds)
     assert result[result.setting == "dropout=0.2"].tag.tolist() == ["a", "b", "c", "(macro)"]
     assert set(score_tables.curves_table(judged).tag) == {"a", "b"}
     metrics = score_tables.scores_table(judged, NOTHING).metric
@@ -158,7 +158,7 @@ class TestFusion:
         assert first["tags"].str.len().between(1, 2).all() and first[["p0", "p1", "p2"]].to_numpy().max() <= 1
         row = tables.settings_table([*tagged_runs, *fused], folds).set_index("model").loc["both"]
         assert row.tracks == 34 and 0.5 < row.roc_auc <= 1
-        assert set(score_tables.tags_table(fused, folds, resamples=0)["model"]) == {"both"}
+        assert set(score_tables.tags_table(fused, folds)["model"]) == {"both"}
 
 
 def test_repeats_are_averaged_and_their_spread_is_told(make_run, folds):
@@ -167,8 +167,34 @@ def test_repeats_are_averaged_and_their_spread_is_told(make_run, folds):
     one, two, both = (tables.settings_table(each, folds).iloc[0] for each in (once, again, once + again))
     assert both.track_majority == pytest.approx((one.track_majority + two.track_majority) / 2)
     assert both.repeat_sd == pytest.approx(abs(one.track_majority - two.track_majority) / np.sqrt(2))
-    assert (both.tracks, both.slices, both.folds) == (34, 340, 6)
+    assert (both.tracks, both.slices, both.folds, both.rounds) == (34, 340, 6, 2)
     assert np.isnan(one.repeat_sd)
+
+
+@pytest.mark.parametrize("name", ["slice", "track_majority", "track_mean"])
+def test_an_interval_over_repeats_is_that_of_the_value_beside_it(make_run, folds, name):
+    """Repeats of unequal size, as where a fold diverged: the middle of the log odds is the value itself."""
+    runs = [make_run(fold=fold) for fold in FOLDS]
+    runs += [make_run(fold=fold, skill=0.3) | {"repeat": 1, "round": "1"} for fold in FOLDS[:2]]
+    row = tables.settings_table(runs, folds).iloc[0]
+    value = row["slice_accuracy" if name == "slice" else name]
+    odds = np.log([share / (1 - share) for share in (row[f"{name}_low"], value, row[f"{name}_high"])])
+    assert odds[1] == pytest.approx((odds[0] + odds[2]) / 2)
+
+
+def test_areas_over_repeats_are_the_same_in_all_tables(make_run, folds):
+    runs = [make_run(fold=fold) for fold in FOLDS]
+    runs += [make_run(fold=fold, skill=0.4) | {"repeat": 1, "round": "1"} for fold in FOLDS]
+    runs = [tagged(run) for run in runs]
+    row = tables.settings_table(runs, folds).iloc[0]
+    of_tags = score_tables.tags_table(runs, folds).iloc[-1]
+    for column in ("roc_auc", "roc_auc_low", "roc_auc_high", "pr_auc", "pr_auc_low", "pr_auc_high"):
+        assert row[column] == of_tags[column]
+    scores = score_tables.scores_table(runs, NOTHING).set_index("metric").value
+    assert row.roc_auc == pytest.approx(scores["track_roc_auc_macro"])
+    assert row.pr_auc == pytest.approx(scores["track_pr_auc_macro"])
+    odds = np.log([share / (1 - share) for share in (row.roc_auc_low, row.roc_auc, row.roc_auc_high)])
+    assert odds[1] == pytest.approx((odds[0] + odds[2]) / 2)
 
 
 def test_random_draws_may_test_a_track_more_than_once(make_run, folds):

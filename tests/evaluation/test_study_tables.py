@@ -159,7 +159,7 @@ class TestHoldout:
         assert row.tracks == 6 and row.majority_correct == holdout.correct.sum()
         assert row.majority_low <= row.majority <= row.majority_high
         assert (row.published_correct, row.published_tracks) == (43, 51)
-        assert row.interval == "bootstrap over groups"
+        assert row.interval == "jackknife over groups"
 
     def test_of_ungrouped_tracks_has_the_exact_interval(self, runs, folds, titles):
         alone = tables.holdout_table(runs, folds.assign(group=folds.track_id), titles).assign(true="a")

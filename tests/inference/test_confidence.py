@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from little_model import write_predictions, write_run
 
@@ -134,6 +135,37 @@ def test_each_tag_has_the_threshold_of_its_largest_f1(place):
     assert 0.08 < result.thresholds[1] < 0.13
     assert result.thresholds[2] == 0.5  # two tracks have it
     assert result.right > 0.95
+
+
+def test_the_precision_of_tags_is_counted_on_other_tracks_than_thresholds_are_chosen_on(place):
+    """Probabilities that tell nothing of tags that a sixth of the tracks have: a sixth of the tags given are right."""
+    folder, rng = place("1", tags=True), np.random.default_rng(0)
+    has = rng.random((60, 3)) < 0.16
+    tags = [[name for name, yes in zip(THREE, row, strict=True) if yes] for row in has]
+    right = []
+    for seed in range(40):
+        proba = np.random.default_rng(seed).random(has.shape)
+        write_predictions(folder, proba, tags, classes=THREE, tags=True)
+        right.append(calibration_of(folder).right)
+    assert np.nanmean(right) == pytest.approx(has.mean(), abs=0.02)
+
+
+def test_answers_of_classes_are_counted_on_other_tracks_than_the_temperature_is_fitted_to(place, monkeypatch):
+    """Five times to four of five parts, for the count, and once to all, for use."""
+    folder = place("1")
+    write_predictions(folder, *proba_of(200), classes=THREE)
+    seen = []
+    monkeypatch.setattr(confidence, "fit_temperature", lambda _, label: seen.append(len(label)) or 1.0)
+    calibration_of(folder)
+    assert sorted(seen) == [160] * 5 + [200]
+
+
+def test_tracks_of_a_group_are_in_one_part():
+    tracks = np.array([f"t{number}" for number in range(60)], object)
+    groups = pd.Series([f"g{number // 6}" for number in range(60)], index=tracks)
+    parts = confidence._parts(tracks, groups)
+    assert (parts.reshape(10, 6) == parts[::6, None]).all() and set(parts) == set(range(confidence.PARTS))
+    assert np.bincount(confidence._parts(tracks, groups.iloc[:0])).tolist() == [12] * 5
 
 
 def test_what_is_written_is_read_and_what_is_not_is_refused(place):
