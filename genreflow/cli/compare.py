@@ -16,6 +16,7 @@ from genreflow.cli.path_checks import check_output
 from genreflow.cli.saved_runs import ComparedRun, read
 from genreflow.errors import UserError
 from genreflow.evaluation import tables
+from genreflow.evaluation.comparisons import warnings
 from genreflow.evaluation.runs import finished
 from genreflow.evaluation.score_tables import comparisons_table
 from genreflow.store.csvs import write_csv
@@ -115,7 +116,7 @@ def compare(sides: Sequence[ComparedRun]) -> dict[str, Any]:
     )
     return {
         "compared": {side.letter: _named(side) for side in sides},
-        "remarks": list(_remarks(sides)),
+        "remarks": [*_remarks(sides), *warnings(pairs)],
         "parameters": _parameters(sides),
         "metrics": _metrics(settings, sides),
         "pairs": [_plain(row) for row in pairs.drop(columns=["experiment", "protocol"]).to_dict("records")],

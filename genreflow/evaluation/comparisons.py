@@ -39,8 +39,9 @@ EXCHANGES = 10_000
 FEWEST = 6  # groups, at least: of five, 2 of 32 exchanges reach any difference, so p is at least 0.06
 ITEMS = ("setting", "track_id", "group", "fold", "repeat", "correct")
 FOLDS = ("setting", "fold", "accuracy", "train", "test")
-SINGLE = (
-    "Each was trained once on one split, so another training could turn this around: set `repeats` to measure that."
+_SINGLE = (
+    "Settings were trained once on a single split: another training of the same setting may differ by more than these "
+    "intervals. Set `repeats` in the study file to 3 or more, and the intervals include it."
 )
 PAIRS = (
     "a", "b", "tracks", "groups", "left_out", "repeats", "runs", "accuracy_a", "accuracy_b", "difference",
@@ -306,20 +307,22 @@ def verdict(pair: Mapping[str, Any], *, axis: str = "", pairs: int = 1) -> str:
         tracks += f" in {count(pair['groups'], 'group')}"
     low, high = pair["low"], pair["high"]
     causes = [f"{pairs} pairs"] if pairs > 1 else []
-    where = f"on these runs and {tracks}"
+    where = f"on {'a single run of each' if pair['runs'] == 1 else 'these runs'} and {tracks}"
     if pair["repeats"] > 1:
         causes.append(f"the chance of {pair['repeats']} trainings each")
         where = f"on {tracks}"
     corrected = f" corrected for {' and '.join(causes)}," if causes else ""
-    warning = f" {SINGLE}" if pair["runs"] == 1 else ""
     if not pair["is_significant"]:
         numbers = _numbers(pair["difference"], low, high, corrected)
-        return f"{prefix}{a} and {b} do not differ significantly {where} ({numbers}).{warning}"
+        return f"{prefix}{a} and {b} do not differ significantly {where} ({numbers})."
     if pair["difference"] < 0:
         a, b, low, high = b, a, -high, -low
-    return (
-        f"{prefix}{a} is better than {b} {where} ({_numbers(abs(pair['difference']), low, high, corrected)}).{warning}"
-    )
+    return f"{prefix}{a} is better than {b} {where} ({_numbers(abs(pair['difference']), low, high, corrected)})."
+
+
+def warnings(pairs: pd.DataFrame) -> list[str]:
+    """Return what to know before the rows of `pairs_table` are believed, as sentences."""
+    return [_SINGLE] if len(pairs) and (pairs["runs"] == 1).any() else []
 
 
 def _repeats(rows: pd.DataFrame) -> int:

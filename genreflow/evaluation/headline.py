@@ -124,6 +124,7 @@ def _class_result(facts: Mapping[str, Any], setting: Mapping[str, Any], verdict:
         f"{_accuracy(setting['track_mean'], setting['track_mean_low'], setting['track_mean_high'])}.",
         f"The slice accuracy is {_accuracy(setting['slice_accuracy'], setting['slice_low'], setting['slice_high'])}, "
         f"for {count(facts['slices'], 'slice')} of these tracks.",
+        *_rounds(setting),
         _independence(facts),
     ]
     if diverged:
@@ -133,8 +134,7 @@ def _class_result(facts: Mapping[str, Any], setting: Mapping[str, Any], verdict:
 
 def _tag_result(facts: Mapping[str, Any], setting: Mapping[str, Any], judged: Verdict) -> list[str]:
     """Return the sentences on a model of tags."""
-    area, low, high = (float(setting[f"roc_auc{end}"]) for end in ("", "_low", "_high"))
-    interval = f" (95 % interval {low:.3f} to {high:.3f})" if low == low else ""
+    low = float(setting["roc_auc_low"])
     verdict = "The interval includes it, so these tracks do not show that the model has learned anything."
     if low > 0.5:
         verdict = "The whole interval lies above, so the model has learned to distinguish tags."
@@ -142,16 +142,29 @@ def _tag_result(facts: Mapping[str, Any], setting: Mapping[str, Any], judged: Ve
         verdict = "There are too few tracks to decide whether the model is better."
     diverged = int(setting["diverged"])
     sentences = [
-        f"The mean ROC-AUC over tags is {area:.3f}{interval}, for {count(facts['tracks'], 'track')} that the models "
+        f"The mean ROC-AUC over tags is {_area(setting, 'roc_auc')}, for {count(facts['tracks'], 'track')} that the models "
         f"were not trained on. Chance gives 0.5. {verdict}",
         *([judged.sentence] if judged.sentence else []),
-        f"The mean PR-AUC over tags is {float(setting['pr_auc']):.3f} "
-        f"(95 % interval {float(setting['pr_auc_low']):.3f} to {float(setting['pr_auc_high']):.3f}).",
+        f"The mean PR-AUC over tags is {_area(setting, 'pr_auc')}.",
+        *_rounds(setting),
         _independence(facts),
     ]
     if diverged:
         sentences.append(_diverged(diverged, int(setting["folds"])))
     return sentences
+
+
+def _area(setting: Mapping[str, Any], name: str) -> str:
+    area, low, high = (float(setting[f"{name}{end}"]) for end in ("", "_low", "_high"))
+    return f"{area:.3f}" + (f" (95 % interval {low:.3f} to {high:.3f})" if low == low else "")
+
+
+def _rounds(setting: Mapping[str, Any]) -> list[str]:
+    """Return the sentence on values that are means over several rounds of runs."""
+    rounds = setting["rounds"]
+    if pd.isna(rounds) or rounds < 2:
+        return []
+    return [f"Each value is the mean over {int(rounds)} rounds of runs, and its interval is that of the mean."]
 
 
 def _diverged(diverged: int, folds: int) -> str:

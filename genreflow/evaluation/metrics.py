@@ -1,7 +1,7 @@
 """Classification metrics, and the areas under curves that classes and tags share.
 
 Most metrics are computed from confusion matrices: counts [..., K, K], rows are true classes, columns are predicted
-classes. Leading axes are batches, so a metric of thousands of resampled matrices is one call.
+classes. Leading axes are batches, so a metric of thousands of matrices is one call.
 """
 
 from typing import Any

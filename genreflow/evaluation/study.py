@@ -83,7 +83,7 @@ class StudyResults(Mapping[str, pd.DataFrame]):
 
     @property
     def seed(self) -> int:
-        """Seed of all resampling."""
+        """Seed of all random draws."""
         return self.study["seed"]
 
     @cached_property

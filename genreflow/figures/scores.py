@@ -458,8 +458,8 @@ def draw_sweep(experiment: ExperimentSources) -> mpl.Figure:
     "differences",
     title="differences of pairs",
     caption=(
-        "Difference of the track accuracies of each pair on the tracks that both judged, with its 95 % interval. A "
-        "difference is significant if chance explains it in less than 5 %, corrected for the number of pairs (Holm)."
+        "Difference of the track accuracies of each pair on the tracks that both judged, with its 95 % interval, "
+        "corrected for the number of pairs (Holm). A difference is significant if its interval excludes 0."
     ),
     reads=("comparisons",),
 )

@@ -154,7 +154,7 @@ def evaluating_mb(study: StudyPlan) -> float:
     classes = {place: _n_classes(study, setting) for place, setting in study.resolver.cross_validated.items()}
     stored = sum(rows[place] * (80 + 4 * classes[place]) for place in rows)
     judged = max((rows[place] * (500 + 64 * classes[place]) for place in rows), default=0)
-    return 350 + 1e-6 * (stored + judged) + _confusions_mb(study) + _resampling_mb(study)
+    return 350 + 1e-6 * (stored + judged) + _confusions_mb(study) + _areas_mb(study)
 
 
 def drawing_mb(study: StudyPlan, spec: Spec) -> float:
@@ -241,8 +241,8 @@ def _confusions_mb(study: StudyPlan) -> float:
     return 3e-4 * cells
 
 
-def _resampling_mb(study: StudyPlan) -> float:
-    """Return the memory of bootstrapping areas under the curves of tags."""
+def _areas_mb(study: StudyPlan) -> float:
+    """Return the memory of areas under the curves of tags, without each part of the tracks."""
     tagged = [each for each in study.resolver.cross_validated.values() if study.protocols[each.protocol].is_tagged]
     return max(
         (_tracks(study.dataset) * (0.02 + 4e-5 * _n_classes(study, each)) for each in tagged),

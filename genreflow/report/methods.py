@@ -143,6 +143,6 @@ def _of_training(folds: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
             f"in {facts['precision']} on {facts['device']}.{fine_tuning(facts)}"
         )
     return (
-        f"{division(folds)}. {method} Intervals are 95 % bootstrap intervals over groups, "
+        f"{division(folds)}. {method} Intervals are 95 % jackknife intervals over groups, "
         "or over tracks if no groups are known."
     )

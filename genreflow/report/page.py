@@ -15,6 +15,7 @@ from typing import Any, TypeGuard
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from genreflow.evaluation.comparisons import warnings
 from genreflow.evaluation.registry import (
     Column,
     count_column,
@@ -485,7 +486,7 @@ def _experiments(study: Study) -> list[Block]:
         blocks.append(_block(rows, TABLES["experiments"].shown, title, False))
         if _has_rows(comparisons):
             pairs = comparisons[comparisons["experiment"] == name]
-            blocks += [Text(sentence) for sentence in pairs["verdict"].head(_VERDICTS)]
+            blocks += [Text(sentence) for sentence in [*pairs["verdict"].head(_VERDICTS), *warnings(pairs)]]
             if len(pairs):
                 entry = TABLES["comparisons"]
                 blocks.append(_block(pairs, entry.shown, entry.title, True, counted=True))

@@ -281,9 +281,11 @@ class TestPairsTable:
         assert table.loc[0, "p"] == difference(judged("a", a), judged("b", b))["p"]
         assert table.loc[0, "fold_p"] == fold_difference(folds.iloc[:5], folds.iloc[5:10])["fold_p"]
         assert table.is_significant.tolist() == [True, True, False]
-        assert table.verdict[0].startswith("dropout 0.2 is better than 0.5 on these runs and 900 tracks (difference")
+        assert table.verdict[0].startswith(
+            "dropout 0.2 is better than 0.5 on a single run of each and 900 tracks (difference"
+        )
         assert table.verdict[2].startswith(
-            "dropout 0.5 and 0.8 do not differ significantly on these runs and 900 tracks (difference"
+            "dropout 0.5 and 0.8 do not differ significantly on a single run of each and 900 tracks (difference"
         )
 
     def test_without_folds_those_columns_are_unknown(self):
@@ -351,10 +353,11 @@ class TestVerdict:
             "(difference 1.2 points, 95 % interval corrected for the chance of 3 trainings each, 0.1 to 3.1)."
         )
 
-    @pytest.mark.parametrize("is_significant", [True, False])
-    def test_a_single_training_on_one_split_is_warned_of(self, is_significant):
-        message = verdict(PAIR | {"runs": 1, "is_significant": is_significant})
-        assert message.endswith(". " + comparisons.SINGLE) and "`repeats`" in message
+    def test_a_single_training_on_one_split_is_warned_of(self):
+        message = verdict(PAIR | {"runs": 1})
+        assert message.startswith("0.2 and 0.5 do not differ significantly on a single run of each and 920 tracks")
+        [warning] = comparisons.warnings(pd.DataFrame([PAIR | {"runs": 1}, PAIR]))
+        assert "`repeats`" in warning and comparisons.warnings(pd.DataFrame([PAIR])) == []
 
     def test_nothing_to_compare_on(self):
         message = PAIR | {"p": np.nan}

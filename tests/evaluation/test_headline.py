@@ -15,7 +15,7 @@ AUDIT = pd.DataFrame(
 ROW = dict.fromkeys(tables.SETTINGS, np.nan) | {
     "folds": 5, "diverged": 0, "tracks": 40, "groups": 14, "slices": 400, "slice_accuracy": 0.65, "slice_low": 0.55,
     "slice_high": 0.74, "track_majority": 0.75, "track_majority_low": 0.6, "track_majority_high": 0.86,
-    "baseline": 0.5,
+    "baseline": 0.5, "rounds": 1,
 }  # fmt: skip
 
 
@@ -47,6 +47,11 @@ def test_says_the_level_the_interval_the_baseline_the_tracks_and_the_quarantined
 )
 def test_does_not_claim_more_than_the_numbers_show(changes, expected):
     assert expected in words(**changes)
+
+
+def test_a_mean_over_repeats_is_called_one():
+    assert "mean over" not in words()
+    assert "the mean over 3 rounds of runs, and its interval is that of the mean" in words(rounds=3)
 
 
 @pytest.mark.parametrize(
