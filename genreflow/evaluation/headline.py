@@ -142,8 +142,8 @@ def _tag_result(facts: Mapping[str, Any], setting: Mapping[str, Any], judged: Ve
         verdict = "There are too few tracks to decide whether the model is better."
     diverged = int(setting["diverged"])
     sentences = [
-        f"The mean ROC-AUC over tags is {_area(setting, 'roc_auc')}, for {count(facts['tracks'], 'track')} that the models "
-        f"were not trained on. Chance gives 0.5. {verdict}",
+        f"The mean ROC-AUC over tags is {_area(setting, 'roc_auc')}, for {count(facts['tracks'], 'track')} that the "
+        f"models were not trained on. Chance gives 0.5. {verdict}",
         *([judged.sentence] if judged.sentence else []),
         f"The mean PR-AUC over tags is {_area(setting, 'pr_auc')}.",
         *_rounds(setting),

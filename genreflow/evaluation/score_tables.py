@@ -256,8 +256,8 @@ TABLES = (
         title="All pairs of values",
         caption=(
             "Each row is a pair of values of an experiment: the difference of their accuracies on the tracks "
-            "that both predicted, its 95 % interval and its p-value, both corrected for the number of pairs (Holm). The "
-            "interval excludes 0 exactly where the corrected p is below 0.05. ``verdict`` is the conclusion as a sentence."
+            "that both predicted, its 95 % interval and its p-value, both corrected for the number of pairs (Holm). "
+            "The interval excludes 0 exactly where the corrected p is below 0.05. ``verdict`` is the conclusion."
         ),
         shown=(
             PROTOCOL,

@@ -20,7 +20,7 @@ from genreflow.training.predict import predict_proba
 from genreflow.weights.cache import find
 
 # Raise it when the same model would answer otherwise for the same file.
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 
 UNKNOWN = "unknown"
 SHOWN_TAGS = 5  # of a model whose thresholds are unknown
