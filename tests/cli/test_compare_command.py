@@ -44,10 +44,13 @@ def test_the_difference_and_its_verdict_are_those_of_the_evaluation(results, cap
     result = compared(capsys, GOOD, POOR)
     [pair] = result["pairs"]
     right = pd.DataFrame({"track_id": [track(n) for n in range(TRACKS)]}).assign(group=lambda rows: rows["track_id"])
-    expected = track_difference(right.assign(correct=True), right.assign(correct=[n >= 7 for n in range(TRACKS)]))
+    right = right.assign(fold=[1 + n % 2 for n in range(TRACKS)], repeat=0)
+    expected, test = track_difference(right.assign(correct=True), right.assign(correct=[n >= 7 for n in range(TRACKS)]))
+    assert expected.pop("training_error") != 0 and pair["training_error"] is None
     assert {name: pair[name] for name in expected} == pytest.approx(expected)
+    assert (pair["low"], pair["high"]) == test.interval(0.05)
     assert pair["difference"] == pytest.approx(7 / 12) and pair["low"] < 7 / 12 < pair["high"]
-    assert pair["verdict"].startswith("A is better than B on 12 tracks (difference 58.3 points")
+    assert pair["verdict"].startswith("A is better than B on these runs and 12 tracks (difference 58.3 points")
     assert result["metrics"]["track accuracy, majority vote"] == pytest.approx({"A": 1.0, "B": 5 / 12})
     low, high = (result["metrics"][f"track accuracy, majority vote, {end}"]["B"] for end in ("low", "high"))
     assert 0 < low < 5 / 12 < high < 1
@@ -85,7 +88,8 @@ def test_a_study_stands_for_the_setting_of_its_final_model(results, capsys):
 
 def test_runs_of_one_fold_are_compared_on_its_tracks(results, capsys):
     result = compared(capsys, f"{GOOD}/fold-1", f"{POOR}/fold-1")
-    assert result["remarks"] == []
+    assert [remark for remark in result["remarks"] if "trained once on a single split" not in remark] == []
+    assert len(result["remarks"]) == 1
     assert result["pairs"][0]["tracks"] == TRACKS / 2
 
 
