@@ -78,8 +78,8 @@ def run(options: argparse.Namespace) -> int:
     judged, _ = judge(predictor, tracks, on_track=lambda done: progress(f"{done} of {len(tracks)} files"))
     end_progress()
     name, classes, inside = Path(options.music).name, predictor.bundle.classes, cross_validated(predictor)
-    row = summary(judged, classes, inside, dataset=name, seed=0)
-    rows = by_class(judged, classes, inside, dataset=name, seed=0)
+    row = summary(judged, classes, inside, dataset=name)
+    rows = by_class(judged, classes, inside, dataset=name)
     if options.json:
         print(json.dumps(_finite(row | {"classes": rows, "sentences": sentences(row)}), indent=2, allow_nan=False))
     else:

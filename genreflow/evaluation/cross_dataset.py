@@ -63,7 +63,7 @@ class Inside:
     classes: Mapping[str, float] = field(default_factory=dict)
 
 
-def summary(tracks: pd.DataFrame, classes: Sequence[str], inside: Inside, *, dataset: str, seed: int) -> dict[str, Any]:
+def summary(tracks: pd.DataFrame, classes: Sequence[str], inside: Inside, *, dataset: str) -> dict[str, Any]:
     """Return the row of a dataset in the table `cross_dataset`.
 
     Parameters
@@ -76,8 +76,6 @@ def summary(tracks: pd.DataFrame, classes: Sequence[str], inside: Inside, *, dat
         Accuracy within the model's own collection.
     dataset
         Name of the dataset.
-    seed
-        Seed of the bootstrap.
 
     Returns
     -------
@@ -89,7 +87,7 @@ def summary(tracks: pd.DataFrame, classes: Sequence[str], inside: Inside, *, dat
     """
     judged = tracks[tracks["fate"] == JUDGED]
     correct = (judged["predicted"] == judged["label"]).to_numpy()
-    low, high = accuracy_interval(correct, judged["group"], seed=seed) if len(judged) else (np.nan, np.nan)
+    low, high = accuracy_interval(correct, judged["group"]) if len(judged) else (np.nan, np.nan)
     accuracy = float(correct.mean()) if len(judged) else np.nan
     drop_low, drop_high = difference_interval((inside.accuracy, inside.low, inside.high), (accuracy, low, high))
     answered, fates = judged["answered"].to_numpy(bool), tracks["fate"].value_counts()
@@ -119,9 +117,7 @@ def summary(tracks: pd.DataFrame, classes: Sequence[str], inside: Inside, *, dat
     }
 
 
-def by_class(
-    tracks: pd.DataFrame, classes: Sequence[str], inside: Inside, *, dataset: str, seed: int
-) -> list[dict[str, Any]]:
+def by_class(tracks: pd.DataFrame, classes: Sequence[str], inside: Inside, *, dataset: str) -> list[dict[str, Any]]:
     """Return the rows of a dataset in the table `cross_dataset_classes`: the classes that both sides have."""
     rows = []
     judged = tracks[tracks["fate"] == JUDGED]
@@ -130,7 +126,7 @@ def by_class(
         if own.empty:
             continue
         correct = (own["predicted"] == name).to_numpy()
-        low, high = accuracy_interval(correct, own["group"], seed=seed)
+        low, high = accuracy_interval(correct, own["group"])
         before = inside.classes.get(name, np.nan)
         accuracy = float(correct.mean())
         values = dataset, name, len(own), int(correct.sum()), accuracy, low, high, before, before - accuracy
@@ -218,7 +214,7 @@ def _left_out(row: Mapping[str, Any], name: str) -> list[str]:
 
 def _table(results: "StudyResults") -> pd.DataFrame:
     rows = [
-        summary(tracks, results.final_classes, _inside(results), dataset=name, seed=results.seed)
+        summary(tracks, results.final_classes, _inside(results), dataset=name)
         for name, tracks in results.cross_datasets.items()
     ]
     return frame_of(rows, _SUMMARY)
@@ -228,7 +224,7 @@ def _class_table(results: "StudyResults") -> pd.DataFrame:
     rows = [
         row
         for name, tracks in results.cross_datasets.items()
-        for row in by_class(tracks, results.final_classes, _inside(results), dataset=name, seed=results.seed)
+        for row in by_class(tracks, results.final_classes, _inside(results), dataset=name)
     ]
     return frame_of(rows, _CLASSES)
 
