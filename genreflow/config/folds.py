@@ -10,11 +10,12 @@ from genreflow.config.base import LATER, MAX_SEED, Settings
 class FoldSettings(Settings):
     """How tracks, whole groups of them, or their segments are divided; and a holdout that no fold ever sees."""
 
-    scheme: Literal["stratified", "random", "given"] = Field(
+    scheme: Literal["stratified", "random", "given", "leave_one_collection_out"] = Field(
         "stratified",
         description="stratified: `count` folds with all classes alike, every track outside the holdout tested in "
         "exactly one; random: `count` times a share `test` drawn at random, as scikit-learn's train_test_split draws "
-        "it; given: the split that the dataset comes with.",
+        "it; given: the split that the dataset comes with; leave_one_collection_out: train on all but one of the parts "
+        "of a dataset with `layout: collections`, and test on that; classes of a single part are left out.",
     )
     unit: Literal["track", "segment"] = Field(
         "track",
@@ -22,7 +23,10 @@ class FoldSettings(Settings):
         "Such accuracies are too high; it is there to repeat a study that did so. Needs scheme: random.",
     )
     count: int = Field(
-        5, ge=1, le=1_000, description="Folds, or draws of scheme random; of a given split there is one."
+        5,
+        ge=1,
+        le=1_000,
+        description="Folds, or draws of scheme random; of a given split there is one, of collections as many as there are.",
     )
     fewer_if_needed: bool = Field(
         False,
@@ -70,6 +74,10 @@ class FoldSettings(Settings):
                 ("segments belong to no group: set group to false", self.unit == "segment" and self.group),
                 ("a holdout of segments cannot be drawn", self.unit == "segment" and self.holdout > 0),
                 ("a given split has its own holdout, or none", self.scheme == "given" and self.holdout > 0),
+                (
+                    "leave_one_collection_out holds out collections, and nothing else",
+                    self.scheme == "leave_one_collection_out" and self.holdout > 0,
+                ),
             )
             if is_wrong
         ]
