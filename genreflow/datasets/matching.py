@@ -16,7 +16,7 @@ import numpy as np
 
 from genreflow.audio.fingerprint import levels, signs
 
-# Measured by benchmarks/copies.py. A copy that is coded, lowered or cut differs in few bits, whatever is left of it. One
+# Measured by benchmarks/copies.py. A copy that is coded, lowered or cut differs in few bits, whatever is left. One
 # at another speed, tempo or pitch differs in as many as a passage that is played again in the same track, or as two
 # tracks made of like loops; but along 15 s, its levels alone are well correlated.
 _MOST_WRONG_BITS = 0.09
