@@ -289,11 +289,11 @@ def scale() -> None:
 def made_up(rng: np.random.Generator, length: int) -> np.ndarray:
     """Return a fingerprint, uint32 [length], with the statistics of music.
 
-    Sixteen levels move up or down now and then, so that a word in five repeats the one before and four in five are new
-    to the track; five levels follow others, so that words of two tracks are equal with a probability of 2**-21, as in
-    the synthetic corpus.
+    Sixteen levels move up or down, five of them like others; a word in six repeats the one before. Two tracks have equal
+    words with a probability of 2**-22, and equal signs twice with one of 2**-22 as well: real and synthetic tracks with
+    2**-21, and 2**-22 to 2**-24.
     """
-    steps = rng.integers(-1, 2, (length, 16)) * (rng.random((length, 16)) < 0.2)
+    steps = rng.integers(-1, 2, (length, 16)) * (rng.random((length, 16)) < 0.7) * (rng.random((length, 1)) > 0.15)
     levels = (rng.integers(0, 6, 16) + np.cumsum(steps, axis=0)).astype(int)
     levels[:, 11:] = levels[:, 6:11]
     folded = np.abs((levels + 3) % 6 - 3)  # 0 1 2 3 2 1 0 1 ...: reflected at either end

@@ -2,7 +2,7 @@
 
 1. Two places of two tracks are compared when the signs of the filters are equal there and again `gap` words later. This
    key survives most edits better than a whole word does, and fewer places of other recordings share it.
-2. A few words about the places, then all within four seconds, must be alike.
+2. The words within four seconds of the places must be alike.
 3. The tracks are aligned along all that they have in common, for each tempo from -3 to 3 %. The levels of the filters
    must be correlated over time. Wrong bits alone do not tell: an edit moves many levels by one step, and steady music
    of one key has like levels anywhere.
@@ -19,16 +19,16 @@ from genreflow.audio.fingerprint import levels, signs
 # Measured by benchmarks/copies.py. A copy that is coded, lowered or cut differs in few bits, whatever is left. One
 # at another speed, tempo or pitch differs in as many as a passage that is played again in the same track, or as two
 # tracks made of like loops; but along 15 s, its levels alone are well correlated.
-_MOST_WRONG_BITS = 0.09
-_LONG, _LEAST_CORRELATION = 120, 0.75  # words that count; of their levels
-_OVERLAP = 48  # words that count are compared at least
+_MOST_WRONG_BITS = 0.07
+_LONG, _LEAST_CORRELATION = 120, 0.77  # words that count; of their levels
+_OVERLAP = 40  # words that count are compared at least
 _SHORTEST, _MOST_OF = 16, 0.7  # where a track has fewer: so many, and so great a part of them
 _DISTINCT = 0.5  # of these; fewer, as in a drone or a metronome, do not distinguish recordings
 
-_GAPS = (8, 12, 16, 20)  # words between the two parts of a key
+_GAPS = (8, 12, 16)  # words between the two parts of a key
 _NEIGHBORS = 8  # places of a key that each is compared with
 _REACH = 32  # words before and after the places that are compared first
-_FEW, _FEW_WRONG = 4, 0.3  # of these are compared before all, and their share of wrong bits
+_MOST_WRONG_AT_ENDS, _MOST_WRONG_NEARBY = 0.34, 0.28  # bits of the first and the last of these, and of all
 _LEAST_NEARBY = 0.5  # correlation of all
 _ANCHORS = 3  # pairs of places from which two tracks are aligned at most
 _CHUNK = 1 << 14
@@ -119,7 +119,6 @@ class _Print(NamedTuple):
 
 def _match(a: _Print, b: _Print, places: list[tuple[int, int]]) -> tuple[float, int] | None:
     """Return similarity and lag of two tracks that are aligned from one of some places; None if none will do."""
-    matches = []
     for place_a, place_b in places:
         best = _align(a, b, place_a, place_b)
         at_a, at_b = _common(a, b, best)
@@ -128,10 +127,8 @@ def _match(a: _Print, b: _Print, places: list[tuple[int, int]]) -> tuple[float, 
         wrong = int(np.bitwise_count(a.words[at_a] ^ b.words[at_b]).sum()) / (32 * len(at_a))
         correlated = len(at_a) >= _LONG and _correlation(a, b, at_a, at_b) >= _LEAST_CORRELATION
         if wrong <= _MOST_WRONG_BITS or correlated:
-            matches.append((1 - wrong, round(best.place_a - best.tempo * best.place_b)))
-        if wrong <= _MOST_WRONG_BITS:
-            break
-    return max(matches, default=None)
+            return 1 - wrong, round(best.place_a - best.tempo * best.place_b)
+    return None
 
 
 def _enough(a: _Print, b: _Print, at_a: np.ndarray) -> bool:
@@ -192,15 +189,24 @@ class _Places(NamedTuple):
     words: np.ndarray
     signs: np.ndarray
     track: np.ndarray  # number of the track of each word
-    begin: np.ndarray  # of each track, and the end of the last
+    begin: np.ndarray  # place of the first word of each track
+    before: np.ndarray  # words of the same track before each, `_REACH` at most
+    after: np.ndarray
+
+    @classmethod
+    def of(cls, prints: Sequence[np.ndarray]) -> "_Places":
+        lengths = np.array([len(words) for words in prints], np.int64)
+        words = np.concatenate([np.empty(0, np.uint32), *prints])
+        track = np.repeat(np.arange(len(prints), dtype=np.int32), lengths)
+        ramps = [np.minimum(np.arange(length), _REACH).astype(np.int8) for length in lengths]
+        before = np.concatenate([np.empty(0, np.int8), *ramps])
+        after = np.concatenate([np.empty(0, np.int8), *(ramp[::-1] for ramp in ramps)])
+        return cls(words, signs(words), track, np.cumsum(lengths) - lengths, before, after)
 
 
 def _anchors(prints: Sequence[np.ndarray]) -> dict[tuple[int, int], list[tuple[int, int]]]:
     """Return for two tracks the places in both about which they are most alike."""
-    lengths = [len(words) for words in prints]
-    words = np.concatenate([np.empty(0, np.uint32), *prints])
-    track = np.repeat(np.arange(len(prints), dtype=np.int32), lengths)
-    every = _Places(words, signs(words), track, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+    every = _Places.of(prints)
     found = [alike for gap in _GAPS for alike in _alike_nearby(every, gap)]
     if not found:
         return {}
@@ -209,7 +215,7 @@ def _anchors(prints: Sequence[np.ndarray]) -> dict[tuple[int, int], list[tuple[i
     anchors: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     lags: dict[tuple[int, int], set[int]] = defaultdict(set)
     for k in np.lexsort((second, first, -likeness)):
-        pair = int(track[first[k]]), int(track[second[k]])
+        pair = int(every.track[first[k]]), int(every.track[second[k]])
         places = int(first[k] - every.begin[pair[0]]), int(second[k] - every.begin[pair[1]])
         if len(anchors[pair]) < _ANCHORS and places[0] - places[1] not in lags[pair]:
             anchors[pair].append(places)
@@ -245,27 +251,23 @@ def _place(postings: np.ndarray) -> np.ndarray:
 
 
 def _filtered(every: _Places, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    before, after = _room(every, first, second)
-    few = _around(before, after, _FEW)
-    wrong = np.bitwise_count(every.words[first[:, None] + few] ^ every.words[second[:, None] + few]).sum(axis=1)
-    kept = wrong <= 32 * _FEW * _FEW_WRONG
-    first, second, before, after = first[kept], second[kept], before[kept], after[kept]
-    window = _around(before, after, _REACH)
-    a, b = (levels(every.words[place[:, None] + window]) for place in (first, second))
-    likeness = _correlations(a, b)
+    """Return those of some places about which two tracks are alike, and their correlation there."""
+    before = np.minimum(every.before[first], every.before[second])
+    after = np.minimum(every.after[first], every.after[second])
+    wrong = np.bitwise_count(every.words[first - before] ^ every.words[second - before])
+    wrong += np.bitwise_count(every.words[first + after] ^ every.words[second + after])
+    kept = wrong <= 64 * _MOST_WRONG_AT_ENDS
+    first, second = first[kept], second[kept]
+    window = _around(before[kept], after[kept], _REACH)
+    a, b = every.words[first[:, None] + window], every.words[second[:, None] + window]
+    kept = np.bitwise_count(a ^ b).mean(axis=1) <= 32 * _MOST_WRONG_NEARBY
+    likeness = _correlations(levels(a[kept]), levels(b[kept]))
+    first, second = first[kept], second[kept]
     kept = likeness >= _LEAST_NEARBY
     return first[kept], second[kept], likeness[kept]
 
 
-def _room(every: _Places, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many words both tracks have before two places, and after them, within the reach."""
-    begin, end = every.begin[:-1], every.begin[1:]
-    tracks = every.track[first], every.track[second]
-    before = np.minimum(first - begin[tracks[0]], second - begin[tracks[1]])
-    after = np.minimum(end[tracks[0]] - first, end[tracks[1]] - second) - 1
-    return np.minimum(before, _REACH), np.minimum(after, _REACH)
-
-
 def _around(before: np.ndarray, after: np.ndarray, number: int) -> np.ndarray:
     """Return distances [n, number] that are evenly spread from `before` a place to `after` it."""
-    return np.rint(-before[:, None] + (before + after)[:, None] * np.linspace(0, 1, number)).astype(np.int64)
+    before, after = before[:, None].astype(np.int64), after[:, None].astype(np.int64)
+    return (before + after) * np.arange(number) // (number - 1) - before
