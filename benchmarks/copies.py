@@ -276,9 +276,8 @@ def scale() -> None:
     right = pairs["a"].str[:5] == pairs["b"].str[:5]
     n_matched = pairs.loc[right & (pairs["b"].str.len() > 5), "a"].str[:5].nunique()
     print(f"\n{len(tracks):,} made-up fingerprints of {length} words")
-    print(
-        f"  {seconds:.0f} s (target: at most {MAX_SECONDS}), peak {peak:.1f} GB (at most {MAX_GIGABYTES}), {before:.1f} GB of it before"
-    )
+    print(f"  {seconds:.0f} s (target: at most {MAX_SECONDS})")
+    print(f"  peak {peak:.1f} GB (target: at most {MAX_GIGABYTES}), {before:.1f} GB of it before")
     print(f"  {n_matched} of {originals + 1} recordings with copies found, {(~right).sum()} false pairs")
     linked = pairs.loc[pairs["a"].str.startswith(f"{0:05}"), ["a", "b"]].stack().nunique()
     print(
@@ -289,9 +288,9 @@ def scale() -> None:
 def made_up(rng: np.random.Generator, length: int) -> np.ndarray:
     """Return a fingerprint, uint32 [length], with the statistics of music.
 
-    Sixteen levels move up or down, five of them like others; a word in six repeats the one before. Two tracks have equal
-    words with a probability of 2**-22, and equal signs twice with one of 2**-22 as well: real and synthetic tracks with
-    2**-21, and 2**-22 to 2**-24.
+    Sixteen levels move up or down, five of them like others; a word in six repeats the one before. Two tracks have
+    equal words with a probability of 2**-22, and equal signs twice with one of 2**-22 as well: real and synthetic
+    tracks with 2**-21, and 2**-22 to 2**-24.
     """
     steps = rng.integers(-1, 2, (length, 16)) * (rng.random((length, 16)) < 0.7) * (rng.random((length, 1)) > 0.15)
     levels = (rng.integers(0, 6, 16) + np.cumsum(steps, axis=0)).astype(int)

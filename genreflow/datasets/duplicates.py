@@ -1,7 +1,7 @@
 """Copies of one recording: finding them, and their consequences for labels and groups.
 
-Copies may differ in codec, level, sample rate, start and end. Copies at another speed or pitch are not found, nor are
-excerpts outside the fingerprinted part.
+Copies may differ in codec, level, sample rate, equalization, start and end, and by a little in speed, tempo or pitch
+(docs/verdicts.md). Excerpts outside the fingerprinted part are not found.
 """
 
 from collections import defaultdict
