@@ -64,6 +64,20 @@ def from_text(text: str) -> np.ndarray:
         raise ValueError(f"This is not a fingerprint: {error}.") from error
 
 
+def signs(words: np.ndarray) -> np.ndarray:
+    """Return which filters are above their median, a bit each: uint16 of the shape of `words`."""
+    high = (words >> 1) & np.uint32(0x55555555)
+    for width in (1, 2, 4, 8):  # bits in groups of so many move together: every second one was empty
+        high = (high | (high >> width)) & _GROUPS[width]
+    return high.astype(np.uint16)
+
+
+def levels(words: np.ndarray) -> np.ndarray:
+    """Return the range of each filter, 0 to 3: int8 [*words, 16]."""
+    bits = words[..., None] >> np.arange(0, 32, 2, dtype=np.uint32)
+    return _LEVELS[bits & 3]
+
+
 def _chroma(samples: np.ndarray) -> np.ndarray:
     """Return the loudness of each pitch class per frame, float32 [frames, 12] of unit length, 0 in silence."""
     frames = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_HOP]
@@ -112,6 +126,9 @@ def _filters() -> np.ndarray:
     changes = [rectangle(2 * k + 1, 2, 0, half) - rectangle(2 * k + 1, 2, half, whole) for k in range(6)]
     return np.stack(semitones + tones + halves + changes).reshape(16, -1).T
 
+
+_GROUPS = {1: np.uint32(0x33333333), 2: np.uint32(0x0F0F0F0F), 4: np.uint32(0x00FF00FF), 8: np.uint32(0x0000FFFF)}
+_LEVELS = np.array([0, 1, 3, 2], np.int8)  # of two bits: 00 below the first quartile, 01, 11, 10 above the third
 
 _HANN = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
 

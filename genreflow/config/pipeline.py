@@ -56,7 +56,8 @@ class Duplicates(Settings):
 
     search: Literal["exact", "recordings"] = Field(
         "recordings",
-        description="exact: equal bytes or samples; recordings: in another codec, at another level or cut, as well.",
+        description="exact: equal bytes or samples; recordings: in another codec, at another level or cut, and a "
+        "little faster or higher, as well.",
     )
     across_classes: Literal["quarantine", "keep_first", "keep"] = Field(
         "quarantine", description="Copies with different labels: quarantine all, all but the first, or none."

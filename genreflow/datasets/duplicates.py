@@ -1,11 +1,10 @@
 """Copies of one recording: finding them, and their consequences for labels and groups.
 
-Copies may differ in codec, level, sample rate, start and end. Copies at another speed or pitch are not found, nor are
-excerpts outside the fingerprinted part.
+Copies may differ in codec, level, sample rate, equalization, start and end, and by a little in speed, tempo or pitch
+(docs/verdicts.md). Excerpts outside the fingerprinted part are not found.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,10 +14,10 @@ from scipy.sparse.csgraph import connected_components
 from genreflow.audio.fingerprint import WORDS_PER_SECOND, from_text
 from genreflow.datasets.artists import group_of
 from genreflow.datasets.catalog import MISSING
-from genreflow.errors import UserError
+from genreflow.datasets.matching import find_matches
 
 # Raise it when other pairs of tracks would be found.
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 
 PAIRS = "duplicates"
 COLUMNS = ["a", "b", "kind", "similarity", "offset_s"]
@@ -29,18 +28,6 @@ _KINDS = {
     "samples": ("W_DUPLICATE", "It has the same samples as"),
     "recording": ("W_NEAR_DUP", "It is the same recording as"),
 }
-
-# Of 500 synthetic tracks (benchmarks/duplicates.py), copies that are coded, lowered and cut at the worst place between
-# two hops differ in 9 % of the bits at most; two tracks of one album, made of like loops, in 15 % at least.
-_MOST_WRONG_BITS = 0.125
-_OVERLAP = 64  # words that count, 8 s or more, are compared at least
-_SHORTEST, _MOST_OF = 16, 0.7  # where a track has fewer: so many, and so great a part of them
-_DISTINCT = 0.5  # of these; fewer, as in a drone or a metronome, do not distinguish recordings
-
-_NEIGHBORS = 8  # postings of a word that each is compared with
-_VOTES = 2  # words that two tracks share at one lag before they are compared
-_LAGS = 3  # at which two tracks are compared at most
-_TRACK_BITS, _PLACE_BITS = 20, 12  # bits for the number of a track, and of a word in it
 
 
 def find_pairs(tracks: pd.DataFrame, search: str) -> pd.DataFrame:
@@ -70,7 +57,12 @@ def find_pairs(tracks: pd.DataFrame, search: str) -> pd.DataFrame:
         matches += [(a, b, kind, 1.0, 0.0) for a, b in zip(first[copies], rest.loc[copies, "track_id"], strict=True)]
         rest = rest[~copies]
     if search == "recordings":
-        matches += _alike(rest.loc[_known(rest["fingerprint"]), ["track_id", "fingerprint"]])
+        printed = rest[_known(rest["fingerprint"])]
+        names = printed["track_id"].to_list()
+        matches += [
+            (names[match.a], names[match.b], "recording", match.similarity, match.lag / WORDS_PER_SECOND)
+            for match in find_matches([from_text(text) for text in printed["fingerprint"]])
+        ]
     pairs = pd.DataFrame(matches, columns=COLUMNS).astype({"similarity": float, "offset_s": float})
     return pairs.sort_values(["a", "b"], ignore_index=True)
 
@@ -129,102 +121,6 @@ def _first_of_equals(tracks: pd.DataFrame, column: str) -> pd.Series:
 
 def _known(column: pd.Series) -> pd.Series:
     return column.notna() & (column != "")
-
-
-# ---------------------------------------------------------------------------------------------------------------
-# Fingerprints
-# ---------------------------------------------------------------------------------------------------------------
-
-
-def _alike(tracks: pd.DataFrame) -> list[tuple[str, str, str, float, float]]:
-    """Return the pairs of kind `recording` among tracks (track_id, fingerprint)."""
-    names = tracks["track_id"].to_list()
-    prints = [from_text(text) for text in tracks["fingerprint"]]
-    fresh = [_fresh(words) for words in prints]
-    best: dict[tuple[int, int], tuple[float, int]] = {}
-    for a, b, lag in _candidates(prints):
-        wrong = _wrong_bits(prints[a], prints[b], fresh[a], fresh[b], lag)
-        if wrong <= _MOST_WRONG_BITS:
-            best[a, b] = min(best.get((a, b), (1.0, 0)), (wrong, lag))
-    return [
-        (names[a], names[b], "recording", 1 - wrong, lag / WORDS_PER_SECOND) for (a, b), (wrong, lag) in best.items()
-    ]
-
-
-def _fresh(words: np.ndarray) -> np.ndarray:
-    """Return which words differ from their predecessor; repeated ones, of silence or held sounds, do not count."""
-    return np.concatenate([[True], words[1:] != words[:-1]])[: len(words)]
-
-
-def _wrong_bits(a: np.ndarray, b: np.ndarray, fresh_a: np.ndarray, fresh_b: np.ndarray, lag: int) -> float:
-    """Return the share of differing bits between a[i + lag] and b[i]; 1 if the overlap is too short or uniform."""
-    begin = max(0, lag)
-    length = min(len(a) - begin, len(b) - begin + lag)
-    here, there = slice(begin, begin + length), slice(begin - lag, begin - lag + length)
-    counts = fresh_a[here] | fresh_b[there]
-    ours, theirs = a[here][counts], b[there][counts]
-    enough = min(_OVERLAP, max(_SHORTEST, _MOST_OF * min(fresh_a.sum(), fresh_b.sum())))
-    if len(ours) < enough or len(np.unique(ours)) < _DISTINCT * enough:
-        return 1.0
-    return int(np.bitwise_count(ours ^ theirs).sum()) / (32 * len(ours))
-
-
-def _candidates(prints: Sequence[np.ndarray]) -> Iterable[tuple[int, int, int]]:
-    """Yield (a, b, lag) where tracks a < b share several words, a's that much later than b's."""
-    if len(prints) >= 1 << _TRACK_BITS:
-        raise UserError(f"{len(prints):,} tracks are too many to look for recordings: set duplicates.search to exact.")
-    votes = _votes(_postings(prints))
-    votes.sort()
-    ahead = _VOTES - 1
-    keys, counts = np.unique(votes[ahead:][votes[ahead:] == votes[:-ahead]], return_counts=True)
-    lags = (keys & ((2 << _PLACE_BITS) - 1)).astype(np.int64) - (1 << _PLACE_BITS)
-    pairs = keys >> np.uint64(_PLACE_BITS + 1)
-    order = np.lexsort((-counts, pairs))
-    ranks = pd.Series(pairs[order]).groupby(pairs[order]).cumcount().to_numpy()
-    chosen = order[ranks < _LAGS]
-    a, b = pairs[chosen] >> np.uint64(_TRACK_BITS), pairs[chosen] & np.uint64((1 << _TRACK_BITS) - 1)
-    return zip(a.tolist(), b.tolist(), lags[chosen].tolist(), strict=True)
-
-
-def _postings(prints: Sequence[np.ndarray]) -> np.ndarray:
-    """Return where each word first comes in each track, sorted: word, track and place in 64 bits."""
-    postings = np.empty(sum(map(len, prints)), np.uint64)
-    filled = 0
-    for track, words in enumerate(prints):
-        distinct, places = np.unique(words, return_index=True)
-        head = (distinct.astype(np.uint64) << np.uint64(_TRACK_BITS)) | np.uint64(track)
-        end = filled + len(distinct)
-        postings[filled:end] = (head << np.uint64(_PLACE_BITS)) | places.astype(np.uint64)
-        filled = end
-    postings = postings[:filled]
-    postings.sort()
-    return postings
-
-
-def _votes(postings: np.ndarray) -> np.ndarray:
-    """Return a vote (track a, track b and lag in 64 bits) for each two neighboring postings of one word.
-
-    Each is compared with the next `_NEIGHBORS` only. That is all of them for most words; for a common word, which
-    tells little, it bounds time and memory, and yet a crowd of copies stays linked, each to the next.
-    """
-    words = (postings >> np.uint64(_TRACK_BITS + _PLACE_BITS)).astype(np.uint32)
-    steps = range(1, _NEIGHBORS + 1)
-    votes = np.empty(sum(np.count_nonzero(words[step:] == words[:-step]) for step in steps), np.uint64)
-    filled = 0
-    for step in steps:
-        same = np.flatnonzero(words[step:] == words[:-step])
-        track_a, place_a = _track_and_place(postings[same])
-        track_b, place_b = _track_and_place(postings[same + step])
-        pairs = (track_a << np.uint64(_TRACK_BITS)) | track_b
-        lags = place_a + np.uint64(1 << _PLACE_BITS) - place_b
-        votes[filled : filled + len(same)] = (pairs << np.uint64(_PLACE_BITS + 1)) | lags
-        filled += len(same)
-    return votes
-
-
-def _track_and_place(postings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    tracks = (postings >> np.uint64(_PLACE_BITS)) & np.uint64((1 << _TRACK_BITS) - 1)
-    return tracks, postings & np.uint64((1 << _PLACE_BITS) - 1)
 
 
 # ---------------------------------------------------------------------------------------------------------------

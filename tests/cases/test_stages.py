@@ -322,7 +322,7 @@ def test_products_of_an_earlier_release_are_noticed(work, monkeypatch):
 
 MUTATIONS = {
     "logmel": ("features/mel.py", '"power": (10.0, 1e-10)', '"power": (10.1, 1e-10)', "logmel-default"),
-    "duplicates": ("datasets/duplicates.py", "_MOST_WRONG_BITS = 0.125", "_MOST_WRONG_BITS = 0.0", "duplicates"),
+    "duplicates": ("datasets/matching.py", "_DISTINCT = 0.5", "_DISTINCT = 5.0", "duplicates"),
     "leakage": ("folds/leakage.py", "_FEW_ARTISTS = 0.05", "_FEW_ARTISTS = 5.0", "leakage"),
 }
 
