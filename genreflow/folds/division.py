@@ -234,7 +234,10 @@ class _Division:
             return []
         least_even = int(np.abs(self._excess[:, :-1]).max(axis=1).argmax())
         movable = np.flatnonzero(may_move & (self._groups.sizes <= left))
-        own, others = (movable[where][:_EXCHANGED] for where in (self.part[movable] == least_even, self.part[movable] != least_even))
+        own, others = (
+            movable[where][:_EXCHANGED]
+            for where in (self.part[movable] == least_even, self.part[movable] != least_even)
+        )
         if not len(own) or not len(others):
             return []
         mine, theirs = self._vectors[own], self._vectors[others]

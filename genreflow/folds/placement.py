@@ -16,11 +16,9 @@ import pandas as pd
 from genreflow.config.folds import FoldSettings
 from genreflow.errors import Damaged, UserError
 from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN, VALIDATION
+from genreflow.project import layout
 from genreflow.store.digest import digest
 from genreflow.store.parquet import Header, read_frame, read_header, write_table
-
-FILE = "placement.parquet"
-"""Name of the file, beside the fold table."""
 
 HELD = "h"
 _KIND = "placement"
@@ -162,32 +160,52 @@ def read_placement(path: str | os.PathLike) -> Placement | None:
         tracks = read_frame(path, _KIND)
     except Damaged as error:
         raise Damaged(path, "it is not as it was written", _REMEDY) from error
-    changes = None if facts["changes"] is None else Changes(**facts["changes"])
-    return Placement(tracks, facts["division"], facts["holdout"], facts["of"], changes)
+    return Placement(tracks, facts["division"], facts["holdout"], facts["of"], _changes(facts))
 
 
 def write_placement(path: str | os.PathLike, placement: Placement) -> None:
     """Write a placement with checksums, atomically."""
-    facts = {name: value for name, value in vars(placement).items() if name != "tracks"}
-    facts["changes"] = None if placement.changes is None else vars(placement.changes)
+    facts = {name: getattr(placement, name) for name in ("division", "holdout", "of")} | _changes_fact(placement)
     write_table(path, placement.tracks, Header(_KIND, facts=facts))
 
 
+def _changes_fact(placement: Placement) -> dict[str, Any]:
+    """Return the latest change of the tracks as a fact of a header."""
+    return {"changes": None if placement.changes is None else vars(placement.changes)}
+
+
+def facts_of(placement: Placement | None, settings: FoldSettings) -> dict[str, Any]:
+    """Return the facts of a fold table from which its placement can be restored; none where there is no placement."""
+    if placement is None:
+        return {}
+    return {"settings": settings.model_dump(), "tracks": placement.of} | _changes_fact(placement)
+
+
+def read_changes(folds: str | os.PathLike) -> Changes | None:
+    """Return what the latest change of the tracks did to a fold table; None if it is the first, or was drawn anew."""
+    facts = read_header(folds, "folds").facts
+    return _changes(facts) if "changes" in facts else None
+
+
 def restore(path: Path) -> None:
-    """Write a damaged placement anew from the fold table beside it, without the tracks that are gone.
+    """Write a damaged placement anew from the fold table beside it; it then forgets the tracks that are gone.
 
     Raises
     ------
     UserError
         When the fold table is missing or damaged too.
     """
-    table = path.with_name("folds.parquet")
+    table = path.with_name(Path(layout.FOLDS).name)
     try:
         folds, facts = read_frame(table, "folds"), read_header(table).facts
     except UserError as error:
         raise Damaged(path, f"and so is {table}: {error}", _REMEDY) from error
-    stored = FoldSettings.model_validate(facts["folds"])
-    write_placement(path, replace(placement_of(folds, stored), of=facts["tracks"]))
+    settings = FoldSettings.model_validate(facts["settings"])
+    write_placement(path, replace(placement_of(folds, settings), of=facts["tracks"], changes=_changes(facts)))
+
+
+def _changes(facts: Mapping[str, Any]) -> Changes | None:
+    return None if facts["changes"] is None else Changes(**facts["changes"])
 
 
 def _placed(folds: pd.DataFrame, scheme: str) -> pd.DataFrame:
