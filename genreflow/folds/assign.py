@@ -199,7 +199,7 @@ def _random_parts(tracks: pd.DataFrame, settings: FoldSettings, draw: int, is_se
             return part
         return _checked(tracks, completed(_single(tracks), shares, part), shares)
     groups, of_group = _grouped(tracks)
-    known = [NEW if name is None else _LETTERS.index(name[draw]) for name in tracks["place"]]
+    known = [NEW if pd.isna(name) else _LETTERS.index(name[draw]) for name in tracks["place"]]
     placed = _placed(known, of_group)
     if is_settled and not (placed == NEW).any():
         return placed[of_group]

@@ -74,7 +74,7 @@ def _absent_classes(folds: pd.DataFrame, everywhere: list[str]) -> list[str]:
 
 
 def _tracks_not_tested_once(folds: pd.DataFrame, is_each_tested: bool) -> list[str]:
-    held_out = folds.groupby("track_id")["role"].agg(lambda roles: (roles == HOLDOUT).mean())
+    held_out = folds["role"].eq(HOLDOUT).groupby(folds["track_id"]).mean()
     tests = folds[folds["role"] == TEST].groupby("track_id").size().reindex(held_out.index, fill_value=0)
     problems = []
     if len(wavering := held_out.index[(held_out > 0) & (held_out < 1)]):

@@ -98,7 +98,7 @@ class Placement:
         own = by_track.groupby(tracks["group"]).transform("count") > 0
         most = tracks["group"].map(_most(tracks["group"][by_track.notna()], by_track.dropna()))
         place = by_group.where(~own | (by_group == HELD), most)
-        return place.where(place.notna(), None).to_numpy(object)
+        return np.array([None if pd.isna(name) else name for name in place], object)
 
 
 def division_of(settings: FoldSettings) -> dict[str, Any]:
