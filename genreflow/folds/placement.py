@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from genreflow.config.folds import FoldSettings
 from genreflow.errors import Damaged, UserError
@@ -22,6 +23,7 @@ from genreflow.store.parquet import Header, read_frame, read_header, write_table
 
 HELD = "h"
 _KIND = "placement"
+_COLUMNS = ("track_id", "group", "place")
 _LETTERS = {TRAIN: "-", TEST: "t", VALIDATION: "v"}
 _REMEDY = (
     "It records the fold or the holdout of every track, so nothing is drawn anew. `genreflow verify --repair` restores "
@@ -166,7 +168,9 @@ def read_placement(path: str | os.PathLike) -> Placement | None:
 def write_placement(path: str | os.PathLike, placement: Placement) -> None:
     """Write a placement with checksums, atomically."""
     facts = {name: getattr(placement, name) for name in ("division", "holdout", "of")} | _changes_fact(placement)
-    write_table(path, placement.tracks, Header(_KIND, facts=facts))
+    # Text that was read is of another type than text that was made; the same places are the same bytes.
+    columns = {name: pa.array(list(map(str, placement.tracks[name])), pa.string()) for name in _COLUMNS}
+    write_table(path, pa.table(columns), Header(_KIND, facts=facts))
 
 
 def _changes_fact(placement: Placement) -> dict[str, Any]:
