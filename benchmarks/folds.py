@@ -101,7 +101,9 @@ def unevenness(folds: pd.DataFrame, settings: FoldSettings) -> float:
     return float(np.abs(counts - share * rest.reindex(counts.columns)).to_numpy().max())
 
 
-def measure(equal: bool, settings: FoldSettings, change: Callable[[pd.DataFrame, int], list[pd.DataFrame]]) -> np.ndarray:
+def measure(
+    equal: bool, settings: FoldSettings, change: Callable[[pd.DataFrame, int], list[pd.DataFrame]]
+) -> np.ndarray:
     """Return moved [share], given back, unevenness before and after, of each collection."""
     rows = []
     for seed in range(COLLECTIONS):

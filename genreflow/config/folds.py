@@ -14,7 +14,8 @@ class FoldSettings(Settings):
         "stratified",
         description="stratified: `count` folds with all classes alike, every track outside the holdout tested in "
         "exactly one; random: `count` times a share `test` drawn at random, of groups with all classes alike as far "
-        "as groups allow, of single tracks as scikit-learn's train_test_split draws it; given: the split that the dataset comes with.",
+        "as groups allow, of single tracks as scikit-learn's train_test_split draws it; given: the split that the "
+        "dataset comes with.",
     )
     unit: Literal["track", "segment"] = Field(
         "track",

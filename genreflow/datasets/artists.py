@@ -18,8 +18,8 @@ _GENERIC = {
     "folder", "greatest", "hits", "in", "incoming", "live", "lossless", "lp", "lps", "misc", "miscellaneous", "mix",
     "mixed", "mixes", "mp", "music", "new", "no", "number", "of", "ogg", "old", "original", "ost", "other", "others",
     "part", "promo", "promos", "record", "records", "release", "releases", "remix", "remixes", "sampler", "session",
-    "sessions", "set", "sets", "side", "single", "singles", "song", "songs", "soundtrack", "soundtracks", "tape", "temp",
-    "the", "track", "tracks", "unknown", "unreleased", "unsorted", "untagged", "untitled", "va", "various", "vinyl",
+    "sessions", "set", "sets", "side", "single", "singles", "song", "songs", "soundtrack", "soundtracks", "tape",
+    "temp", "the", "track", "tracks", "unknown", "unreleased", "unsorted", "untagged", "untitled", "va", "various", "vinyl",
     "vol", "volume", "wav", "web", "with", "year",
 }  # fmt: skip
 _ACCENTS = dict.fromkeys(range(0x300, 0x370))  # combining marks of other scripts are letters in their own right

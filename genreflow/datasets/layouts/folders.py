@@ -28,8 +28,8 @@ class Folders(Layout):
     """One sub-folder a class; a folder below it, if any, is an album and keeps its tracks together in folds.
 
     Folders of one name in several classes, such as `rock/Some Artist` and `pop/Some Artist`, are one group. Names that
-    unrelated folders may have are not joined: numbers, single letters, words like `CD1`, `album-01`, `Disc 2`, `Greatest
-    Hits` or `Various Artists`, and a name that is in every class, of four or more.
+    unrelated folders may have are not joined: numbers, single letters, words like `CD1`, `album-01`, `Disc 2`,
+    `Greatest Hits` or `Various Artists`, and a name that is in every class, of four or more.
     """
 
     layout: Literal["folders"]
@@ -127,7 +127,7 @@ def _joined(tracks: Sequence[ListedTrack]) -> list[ListedTrack]:
     joined: dict[str, str] = {}
     for found in homes.values():
         owners = {label for label, _ in found}
-        if 1 < len(owners) and (len(owners) < len(classes) or len(classes) < _ALL_CLASSES):
+        if len(owners) > 1 and (len(owners) < len(classes) or len(classes) < _ALL_CLASSES):
             groups = sorted(group for _, group in found)
             joined |= dict.fromkeys(groups, groups[0])
     return [replace(track, group=joined.get(track.group or "", track.group)) for track in tracks]
