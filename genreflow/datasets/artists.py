@@ -12,15 +12,15 @@ _NOBODY = {
 }  # fmt: skip
 # Words that name a part of a collection or a kind of record, and nobody.
 _GENERIC = {
-    "album", "albums", "and", "anthology", "archive", "artist", "artists", "audio", "best", "bonus", "box", "cassette",
-    "cd", "cds", "collected", "collection", "compilation", "compilations", "demo", "demos", "digital", "disc", "discs",
-    "disk", "disks", "download", "downloads", "edition", "ep", "eps", "essential", "extra", "file", "files", "flac",
-    "folder", "greatest", "hits", "in", "incoming", "live", "lossless", "lp", "lps", "misc", "miscellaneous", "mix",
-    "mixed", "mixes", "mp", "music", "new", "no", "number", "of", "ogg", "old", "original", "ost", "other", "others",
-    "part", "promo", "promos", "record", "records", "release", "releases", "remix", "remixes", "sampler", "session",
-    "sessions", "set", "sets", "side", "single", "singles", "song", "songs", "soundtrack", "soundtracks", "tape",
-    "temp", "the", "track", "tracks", "unknown", "unreleased", "unsorted", "untagged", "untitled", "va", "various", "vinyl",
-    "vol", "volume", "wav", "web", "with", "year",
+    "album", "albums", "and", "anthology", "archive", "artist", "artists", "audio", "best", "bonus", "box",
+    "cassette", "cd", "cds", "collected", "collection", "compilation", "compilations", "demo", "demos", "digital",
+    "disc", "discs", "disk", "disks", "download", "downloads", "edition", "ep", "eps", "essential", "extra", "file",
+    "files", "flac", "folder", "greatest", "hits", "in", "incoming", "live", "lossless", "lp", "lps", "misc",
+    "miscellaneous", "mix", "mixed", "mixes", "mp", "music", "new", "no", "number", "of", "ogg", "old", "original",
+    "ost", "other", "others", "part", "promo", "promos", "record", "records", "release", "releases", "remix",
+    "remixes", "sampler", "session", "sessions", "set", "sets", "side", "single", "singles", "song", "songs",
+    "soundtrack", "soundtracks", "tape", "temp", "the", "track", "tracks", "unknown", "unreleased", "unsorted",
+    "untagged", "untitled", "va", "various", "vinyl", "vol", "volume", "wav", "web", "with", "year",
 }  # fmt: skip
 _ACCENTS = dict.fromkeys(range(0x300, 0x370))  # combining marks of other scripts are letters in their own right
 _APOSTROPHES = str.maketrans({"'": None, "’": None, "ʼ": None, "`": None, "&": " and "})
