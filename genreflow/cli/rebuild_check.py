@@ -138,7 +138,8 @@ def _cheap_products(plan: Plan) -> Iterator[Path]:
         home = Path(layout.STUDY.format(study=study.name))
         yield from (Path(path.format(study=study.name)) for path in (layout.SINGLE_PAGE, layout.MAP))
         for room in ("protocols", "tables", "figures", "report"):
-            yield from files_below(home / room)
+            # The placement is no product: folds made once more are made of it.
+            yield from (path for path in files_below(home / room) if path.name != Path(layout.PLACEMENT).name)
 
 
 def _sample(plan: Plan) -> Iterator[Path]:

@@ -1,5 +1,6 @@
 """The reference of every key of config.yaml and of study files, made from the settings classes by `make docs`."""
 
+import inspect
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -119,7 +120,7 @@ def _section(title: str, kind: type[Settings]) -> str:
         for name, field in sorted(kind.model_fields.items(), key=lambda item: item[0] == "labels")
         if name not in ("kind", "layout") and not _is_internal(field)
     ]
-    lines = [f"## {title}", "", (kind.__doc__ or "").split("\n\n")[0].strip(), ""]
+    lines = [f"## {title}", "", inspect.cleandoc(kind.__doc__ or ""), ""]
     return "\n".join([*lines, "| key | value | default | meaning |", "|---|---|---|---|", *rows, ""])
 
 

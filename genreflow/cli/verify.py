@@ -18,7 +18,9 @@ from genreflow.cli.console import print_result, progress
 from genreflow.cli.exits import Exit
 from genreflow.cli.run import SNAKEFILE, command_of, entries_of, repair, working_folder
 from genreflow.errors import UserError
+from genreflow.folds.placement import restore
 from genreflow.plan.validate import validate
+from genreflow.project import layout
 from genreflow.repair import Finding, find_damage, products, set_aside_damaged
 from genreflow.store.text import count
 from genreflow.store.walk import check_folder
@@ -108,8 +110,12 @@ def run(options: argparse.Namespace) -> int:
 def _mended(damaged: Sequence[Finding], arguments: Sequence[str]) -> int:
     """Make damaged products again before any comparison uses them; return the exit code."""
     _check_owners(damaged, arguments)
+    placements = [finding.path for finding in damaged if finding.path.name == Path(layout.PLACEMENT).name]
+    for path in placements:
+        restore(path)
     for finding in damaged:
-        set_aside_damaged(finding.path)
+        if finding.path not in placements:
+            set_aside_damaged(finding.path)
     return repair(arguments)
 
 

@@ -13,9 +13,10 @@ class FoldSettings(Settings):
     scheme: Literal["stratified", "random", "given", "leave_one_collection_out"] = Field(
         "stratified",
         description="stratified: `count` folds with all classes alike, every track outside the holdout tested in "
-        "exactly one; random: `count` times a share `test` drawn at random, as scikit-learn's train_test_split draws "
-        "it; given: the split that the dataset comes with; leave_one_collection_out: train on all but one of the parts "
-        "of a dataset with `layout: collections`, and test on that; classes of a single part are left out.",
+        "exactly one; random: `count` times a share `test` drawn at random, of groups with all classes alike as far "
+        "as groups allow, of single tracks as scikit-learn's train_test_split draws it; given: the split that the "
+        "dataset comes with; leave_one_collection_out: train on all but one of the parts of a dataset with "
+        "`layout: collections`, and test on that; classes of a single part are left out.",
     )
     unit: Literal["track", "segment"] = Field(
         "track",
@@ -36,7 +37,7 @@ class FoldSettings(Settings):
     )
     test: float = Field(0.2, gt=0, lt=1, description="random: share that is tested.")
     valid: float = Field(0.0, ge=0, lt=1, description="random: share that the best epoch is chosen by.")
-    seed: int = Field(0, ge=0, le=MAX_SEED, description="Seed of the shuffling.")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="Seed of the draw; another draws folds and holdout anew.")
     validation: bool = Field(
         False,
         description="stratified: of each fold, do not train on the tracks that the next one tests, but choose the "
@@ -46,7 +47,8 @@ class FoldSettings(Settings):
         0,
         ge=0,
         le=10_000_000,
-        description="Tracks held out for the final model, unless the dataset marks its own (split: holdout).",
+        description="Tracks held out for the final model, unless the dataset marks its own (split: holdout). What was "
+        "held out stays so, until `seed` changes.",
     )
     group: bool = Field(True, description="Keep the tracks of a group (artist, album) on one side of every fold.")
 

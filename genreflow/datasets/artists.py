@@ -10,6 +10,18 @@ _NOBODY = {
     "anonymous", "n a", "no artist", "none", "unknown", "unknown artist", "unknown artists",
     "v a", "va", "various", "various artist", "various artists",
 }  # fmt: skip
+# Words that name a part of a collection or a kind of record, and nobody.
+_GENERIC = {
+    "album", "albums", "and", "anthology", "archive", "artist", "artists", "audio", "best", "bonus", "box",
+    "cassette", "cd", "cds", "collected", "collection", "compilation", "compilations", "demo", "demos", "digital",
+    "disc", "discs", "disk", "disks", "download", "downloads", "edition", "ep", "eps", "essential", "extra", "file",
+    "files", "flac", "folder", "greatest", "hits", "in", "incoming", "live", "lossless", "lp", "lps", "misc",
+    "miscellaneous", "mix", "mixed", "mixes", "mp", "music", "new", "no", "number", "of", "ogg", "old", "original",
+    "ost", "other", "others", "part", "promo", "promos", "record", "records", "release", "releases", "remix",
+    "remixes", "sampler", "session", "sessions", "set", "sets", "side", "single", "singles", "song", "songs",
+    "soundtrack", "soundtracks", "tape", "temp", "the", "track", "tracks", "unknown", "unreleased", "unsorted",
+    "untagged", "untitled", "va", "various", "vinyl", "vol", "volume", "wav", "web", "with", "year",
+}  # fmt: skip
 _ACCENTS = dict.fromkeys(range(0x300, 0x370))  # combining marks of other scripts are letters in their own right
 _APOSTROPHES = str.maketrans({"'": None, "’": None, "ʼ": None, "`": None, "&": " and "})
 
@@ -28,6 +40,17 @@ def artist_key(name: str | None) -> str | None:
         words = words[:-1]
     key = " ".join(words) or _symbols(name)
     return None if key in _NOBODY else key
+
+
+def is_generic(name: str) -> bool:
+    """Return whether the name of a folder may be that of unrelated ones: `CD1`, `album-01`, `Disc 2`, `1999`, `B`.
+
+    Such names are made of numbers, single Latin letters and words like `album` alone, or are nobody's, or only symbols.
+    """
+    if artist_key(name) is None:
+        return True
+    letters = "".join(c if unicodedata.category(c)[0] in "LM" else " " for c in " ".join(_words(name))).split()
+    return all(word in _GENERIC or (len(word) == 1 and word.isascii()) for word in letters)
 
 
 def merged_spellings(names: Iterable[str | None]) -> dict[str, list[str]]:

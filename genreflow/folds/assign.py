@@ -1,39 +1,45 @@
 """Assignment of tracks to folds: stratified by class, random, or given; with whole groups and a holdout."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import BaseCrossValidator, GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from genreflow.config.folds import FoldSettings
 from genreflow.errors import UserError
 from genreflow.folds.audit import verify
+from genreflow.folds.division import NEW, Groups, completed, divide
 from genreflow.folds.feasibility import (
     check,
+    check_holdout,
     even_shares,
     feasibility,
+    groups_needed,
     held_out,
     in_use,
     indicators,
     is_tagged,
     spare_tracks,
 )
+from genreflow.folds.placement import HELD, Placement, placement_of
 from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN, VALIDATION
+from genreflow.store.digest import digest
 
 # Raise it when tracks would get other folds or roles.
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 
 _HOLDOUT_ATTEMPTS = 32
 _GIVEN = {"train": TRAIN, "valid": VALIDATION, "test": TEST, "holdout": HOLDOUT}
 _COLUMNS = ["track_id", "fold", "role", "label", "group"]
+_DRAWN = (TRAIN, TEST, VALIDATION)
+_LETTERS = "-tv"
 
 
-def assign(tracks: pd.DataFrame, settings: FoldSettings) -> pd.DataFrame:
+def assign(tracks: pd.DataFrame, settings: FoldSettings, before: Placement | None = None) -> pd.DataFrame:
     """Return the role of every track, or every segment, in every fold.
 
-    The result depends on the tracks and the settings, not on the order of rows.
+    The result depends on the tracks, the settings and the placement so far, not on the order of rows.
 
     Parameters
     ----------
@@ -42,6 +48,8 @@ def assign(tracks: pd.DataFrame, settings: FoldSettings) -> pd.DataFrame:
         `holdout`, the dataset's own holdout replaces a random one) and `slices`, which only segments need.
     settings
         Scheme, unit, number of folds, seed, size of the holdout, and whether groups are kept together.
+    before
+        Where tracks were placed so far; None for a draw from nothing.
 
     Returns
     -------
@@ -55,22 +63,47 @@ def assign(tracks: pd.DataFrame, settings: FoldSettings) -> pd.DataFrame:
     UserError
         When the tracks cannot be divided as the settings require.
     """
-    check(tracks, settings)
-    tracks = in_use(tracks, settings)
-    aside = held_out(tracks).to_numpy()
-    if settings.scheme == "given":
-        tracks = tracks[tracks["split"].isin(_GIVEN)]
-        folds = _fold_table(tracks, [tracks["split"].map(_GIVEN).to_numpy(object)])
-    elif settings.scheme == "random":
-        folds = _random_folds(tracks, aside, settings)
-    else:
-        if settings.holdout and not aside.any():
-            aside = _draw_holdout(tracks, settings)
-        tested_in = np.zeros(len(tracks), int)
-        tested_in[~aside] = _divide(tracks[~aside], settings)
-        folds = _fold_table(tracks, list(_rotated(tested_in, settings)))
+    return place(tracks, settings, before)[0]
+
+
+def place(
+    tracks: pd.DataFrame, settings: FoldSettings, before: Placement | None = None
+) -> tuple[pd.DataFrame, Placement | None]:
+    """Return the roles as `assign` does, and the placement to keep; None where none is needed.
+
+    Groups that were placed stay where they are; of others, as few move as possible (`genreflow.folds.division`). What
+    was held out stays so. A given split needs no placement, and segments are always drawn anew.
+    """
+    used = in_use(tracks, settings)
+    if settings.scheme == "given" or settings.unit == "segment":
+        check(tracks, settings)
+        folds = _given_folds(used) if settings.scheme == "given" else _drawn_folds(used, settings, None)[0]
+        verify(folds, settings)
+        return folds, None
+    folds, is_settled = _drawn_folds(used, settings, before)
     verify(folds, settings)
-    return folds
+    return folds, before if is_settled else placement_of(folds, settings, used, before)
+
+
+def _given_folds(tracks: pd.DataFrame) -> pd.DataFrame:
+    tracks = tracks[tracks["split"].isin(_GIVEN)]
+    return _fold_table(tracks, [tracks["split"].map(_GIVEN).to_numpy(object)])
+
+
+def _drawn_folds(tracks: pd.DataFrame, settings: FoldSettings, before: Placement | None) -> tuple[pd.DataFrame, bool]:
+    """Return folds, and whether these very tracks were divided last, so that all stay where they are."""
+    places = np.full(len(tracks), None, object) if before is None else before.places(tracks, settings)
+    is_settled = before is not None and before.is_of(tracks, settings)
+    held = (places == HELD) & (settings.holdout > 0)
+    check(tracks, settings, held=frozenset(tracks["track_id"][held]))
+    marked = held_out(tracks).to_numpy()
+    aside = held | marked
+    if settings.holdout and not marked.any() and not is_settled:
+        is_raised = before is None or settings.holdout > before.holdout
+        aside |= _drawn_holdout(tracks, settings, held, may_join=_is_none(places) | is_raised | (not held.any()))
+    places[places == HELD] = None  # one that is no longer held out is new to the folds
+    divided = _random_folds if settings.scheme == "random" else _stratified_folds
+    return divided(tracks, aside, settings, places, is_settled), is_settled
 
 
 def select(tracks: pd.DataFrame, *, classes: Sequence[str] | None = None, most: int | None = None) -> pd.DataFrame:
@@ -111,39 +144,124 @@ def select(tracks: pd.DataFrame, *, classes: Sequence[str] | None = None, most: 
     return tracks.sort_values("track_id", ignore_index=True)
 
 
-def _random_folds(tracks: pd.DataFrame, aside: np.ndarray, settings: FoldSettings) -> pd.DataFrame:
+def _stratified_folds(
+    tracks: pd.DataFrame, aside: np.ndarray, settings: FoldSettings, places: np.ndarray, is_settled: bool
+) -> pd.DataFrame:
+    """Return folds with all classes alike, each of which tests other tracks outside the holdout."""
+    rest = tracks[~aside]
+    groups, of_group = _grouped(rest)
+    placed = _placed([NEW if name is None else int(name) - 1 for name in places[~aside]], of_group)
+    part = placed
+    if not is_settled or (placed == NEW).any():
+        part = divide(groups, [1.0] * settings.count, [settings.seed], placed)
+    tested_in = np.zeros(len(tracks), int)
+    tested_in[~aside] = part[of_group] + 1
+    if not is_tagged(tracks) and _lacks_class(rest, part[of_group], settings.count):
+        raise UserError(
+            f"No division into {settings.count} folds was found that keeps groups whole and has every class in "
+            f"every fold.\n{feasibility(rest).to_string(index=False)}\n"
+            "Use fewer folds, add groups to the small classes, or drop them."
+        )
+    return _fold_table(tracks, list(_rotated(tested_in, settings)))
+
+
+def _random_folds(
+    tracks: pd.DataFrame, aside: np.ndarray, settings: FoldSettings, places: np.ndarray, is_settled: bool
+) -> pd.DataFrame:
     """Return random test and validation shares of the tracks outside the holdout."""
-    if settings.holdout and not aside.any():
-        aside = _draw_holdout(tracks, settings)
     # Sorted by class, as a collection is read folder by folder; this reproduces the split of the western8 study.
-    tracks = tracks.assign(aside=aside).sort_values(["label", "track_id"], ignore_index=True)
+    tracks = tracks.assign(aside=aside, place=places).sort_values(["label", "track_id"], ignore_index=True)
     if settings.unit == "segment":
         if (tracks["slices"] == 0).any():
             raise UserError("Segments can be divided only if every input cuts the same number from a track.")
         tracks = tracks.loc[tracks.index.repeat(tracks["slices"])].reset_index(drop=True)
         tracks["slice"] = tracks.groupby("track_id").cumcount()
-        drawn = pd.Series(np.arange(len(tracks)))
-    else:
-        drawn = tracks["group"]
-    aside = tracks["aside"].to_numpy()
+    aside = tracks["aside"].to_numpy(bool)
+    rest = tracks[~aside].reset_index(drop=True)
     roles = []
-    for number in range(settings.count):
-        role = np.full(len(tracks), TRAIN, object)
-        role[aside] = HOLDOUT
-        role[~aside] = _random_roles(drawn[~aside], settings, settings.seed + number)
+    for draw in range(settings.count):
+        role = np.full(len(tracks), HOLDOUT, object)
+        role[~aside] = np.array(_DRAWN, object)[_random_parts(rest, settings, draw, is_settled)]
         roles.append(role)
     return _fold_table(tracks, roles)
 
 
-def _random_roles(drawn: pd.Series, settings: FoldSettings, seed: int) -> np.ndarray:
-    """Return the role of each item; items with the same value of `drawn` stay together."""
-    number, units = pd.factorize(drawn)
-    order = np.random.RandomState(seed).permutation(len(units))
-    n_test, n_valid = (math.ceil(round(share * len(units), 6)) for share in (settings.test, settings.valid))
-    role = np.full(len(units), TRAIN, object)
-    role[order[:n_test]] = TEST
-    role[order[n_test : n_test + n_valid]] = VALIDATION
-    return role[number]
+def _random_parts(tracks: pd.DataFrame, settings: FoldSettings, draw: int, is_settled: bool) -> np.ndarray:
+    """Return the part of each track or segment in a draw, an index of `_DRAWN`.
+
+    Single tracks are drawn as scikit-learn draws them, which a few studies did; only a class that is then absent from a
+    part is brought there. Groups are few and unlike, so that parts are made alike in all classes.
+    """
+    shares = [1 - settings.test - settings.valid, settings.test, *([settings.valid] if settings.valid else [])]
+    if not settings.group and tracks["place"].isna().all():
+        part = _sklearn_draw(len(tracks), settings, settings.seed + draw)
+        if is_tagged(tracks) or not _lacks_class(tracks, part, len(shares)):
+            return part
+        return _checked(tracks, completed(_single(tracks), shares, part), shares)
+    groups, of_group = _grouped(tracks)
+    known = [NEW if pd.isna(name) else _LETTERS.index(name[draw]) for name in tracks["place"]]
+    placed = _placed(known, of_group)
+    if is_settled and not (placed == NEW).any():
+        return placed[of_group]
+    seed = [settings.seed, "draw", draw]
+    part = divide(groups, shares, seed, placed, **({} if settings.group else {"most_moved": 0.0}))
+    return _checked(tracks, part[of_group], shares)
+
+
+def _sklearn_draw(n: int, settings: FoldSettings, seed: int) -> np.ndarray:
+    """Return the part of each of `n` items, drawn as scikit-learn's train_test_split draws it."""
+    order = np.random.RandomState(seed).permutation(n)
+    n_test, n_valid = (math.ceil(round(share * n, 6)) for share in (settings.test, settings.valid))
+    part = np.zeros(n, int)
+    part[order[:n_test]] = _DRAWN.index(TEST)
+    part[order[n_test : n_test + n_valid]] = _DRAWN.index(VALIDATION)
+    return part
+
+
+def _checked(tracks: pd.DataFrame, part: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+    """Return the part of each track; raise UserError where one lacks a class."""
+    if not is_tagged(tracks) and _lacks_class(tracks, part, len(shares)):
+        raise UserError(
+            f"No draw into {len(shares)} parts was found that keeps groups whole and has every class in every part.\n"
+            f"{feasibility(tracks).to_string(index=False)}\nAdd groups to the small classes, or drop them."
+        )
+    return part
+
+
+def _lacks_class(tracks: pd.DataFrame, part: np.ndarray, n_parts: int) -> bool:
+    """Return whether one of the parts has no track of some class."""
+    return len(set(zip(tracks["label"], part, strict=True))) < n_parts * tracks["label"].nunique()
+
+
+def _grouped(tracks: pd.DataFrame) -> tuple[Groups, np.ndarray]:
+    """Return the groups of tracks, and the number of the group of each track."""
+    names = _shuffled(tracks["group"].unique())
+    number = tracks["group"].map({name: number for number, name in enumerate(names)}).to_numpy(int)
+    has = indicators(tracks)
+    counts = np.zeros((len(names), has.shape[1]), int)
+    np.add.at(counts, number, has)
+    return Groups(names, counts, np.bincount(number, minlength=len(names))), number
+
+
+def _shuffled(names: Iterable[str], *seed: object) -> list[str]:
+    """Return names in the order of their digests."""
+    return sorted(names, key=lambda name: digest(*seed, name))
+
+
+def _is_none(places: np.ndarray) -> np.ndarray:
+    return np.array([name is None for name in places], bool)
+
+
+def _single(items: pd.DataFrame) -> Groups:
+    """Return tracks or segments as groups of their own."""
+    return Groups([str(number) for number in items.index], indicators(items).astype(int), np.ones(len(items), int))
+
+
+def _placed(parts: Sequence[int], of_group: np.ndarray) -> np.ndarray:
+    """Return the part in which each group was placed, given that of each track; all tracks of a group have the same."""
+    placed = np.full(int(of_group.max(initial=-1)) + 1, NEW)
+    placed[of_group] = parts
+    return placed
 
 
 def _rotated(tested_in: np.ndarray, settings: FoldSettings) -> Iterator[np.ndarray]:
@@ -173,92 +291,56 @@ def _fold_table(tracks: pd.DataFrame, roles: Sequence[np.ndarray]) -> pd.DataFra
     )
 
 
-def _divide(tracks: pd.DataFrame, settings: FoldSettings) -> np.ndarray:
-    """Return the number of the fold that tests each track."""
-    tagged, grouped = is_tagged(tracks), tracks["group"].duplicated().any()
-    if not tagged and not grouped:
-        splitter = StratifiedKFold(settings.count, shuffle=True, random_state=_seed(settings.seed, 0))
-        return _tested_in(splitter, tracks, groups=None)
-    # StratifiedGroupKFold is greedy and hardly varies with its seed: if groups span classes, all of its divisions may
-    # lack a class in some fold although a valid division exists. Random shuffles find one then.
-    # Tags overlap, so stratification is impossible; the most even of several random shuffles is used.
-    splitters = [(GroupKFold if grouped else KFold, 64)] if tagged else [(StratifiedGroupKFold, 32), (GroupKFold, 500)]
-    for splitter, attempts in splitters:
-        seeds = (_seed(settings.seed, attempt) for attempt in range(attempts))
-        shuffles = (splitter(settings.count, shuffle=True, random_state=seed) for seed in seeds)
-        divisions = (_tested_in(shuffle, tracks, tracks["group"]) for shuffle in shuffles)
-        best = _most_even(divisions, indicators(tracks), settings.count, must_be_full=not tagged)
-        if best is not None:
-            return best
-    raise UserError(
-        f"No division into {settings.count} folds was found that keeps groups whole and has every class in "
-        f"every fold.\n{feasibility(tracks).to_string(index=False)}\n"
-        "Use fewer folds, add groups to the small classes, or drop them."
-    )
+def _drawn_holdout(tracks: pd.DataFrame, settings: FoldSettings, held: np.ndarray, may_join: np.ndarray) -> np.ndarray:
+    """Return which tracks join the holdout, bool [n]: equal shares of the classes, as closely as whole groups allow.
 
-
-def _tested_in(splitter: BaseCrossValidator, tracks: pd.DataFrame, groups: pd.Series | None) -> np.ndarray:
-    tested_in = np.empty(len(tracks), int)
-    for fold, (_, test) in enumerate(splitter.split(tracks, tracks["label"], groups), start=1):
-        tested_in[test] = fold
-    return tested_in
-
-
-def _most_even(
-    divisions: Iterator[np.ndarray], has: np.ndarray, count: int, *, must_be_full: bool
-) -> np.ndarray | None:
-    """Return the division with the most even classes; None if there is none.
-
-    `has` [n, K] marks the classes of tracks. With `must_be_full`, every fold must have every class.
+    Parameters
+    ----------
+    tracks
+        All tracks.
+    settings
+        Number of folds that must remain possible, size of the holdout, and seed.
+    held
+        Tracks in the holdout already, bool [n].
+    may_join
+        Tracks that may join it, bool [n]: those that were trained on or tested before may not, unless a larger holdout
+        is asked for.
     """
-    enough = max(1, 0.001 * len(has))
-    best, least = None, np.inf
-    for tested_in in divisions:
-        counts = np.stack([has[tested_in == fold].sum(axis=0) for fold in range(1, count + 1)])
-        unevenness = np.abs(counts - counts.mean(axis=0)).max()
-        if (counts.all() or not must_be_full) and unevenness < least:
-            best, least = tested_in, unevenness
-        if least <= enough:
-            break
-    return best
-
-
-def _draw_holdout(tracks: pd.DataFrame, settings: FoldSettings) -> np.ndarray:
-    """Return the tracks of the holdout, bool [n]: equal shares of the classes, as closely as whole groups allow."""
-    targets = even_shares(settings.holdout, spare_tracks(tracks, settings.count))
-    sizes = pd.crosstab(tracks["group"], tracks["label"])[targets.index]
-    rng = np.random.default_rng(settings.seed)
-    best, least = None, (np.inf, np.inf)
-    for _ in range(_HOLDOUT_ATTEMPTS):
-        chosen, missing = _fill(sizes.to_numpy(), targets.to_numpy(), settings.count, rng.permutation(len(sizes)))
-        distance = (abs(missing.sum()), np.abs(missing).sum())
+    rest, needed = tracks[~held], groups_needed(settings)
+    if may_join.all():
+        check_holdout(rest, settings, settings.holdout - int(held.sum()))
+    own = tracks[held].groupby("label").size()
+    limits = spare_tracks(rest, needed).add(own, fill_value=0).astype(int)
+    missing = (even_shares(settings.holdout, limits) - own.reindex(limits.index, fill_value=0)).clip(lower=0)
+    sizes = pd.crosstab(rest["group"], rest["label"]).reindex(columns=limits.index, fill_value=0)
+    candidates = sizes.index[sizes.index.isin(tracks["group"][may_join])]
+    best, least = pd.Index([]), (np.inf, np.inf)
+    for attempt in range(_HOLDOUT_ATTEMPTS):
+        order = _shuffled(candidates, settings.seed, "holdout", attempt)
+        chosen, left = _fill(sizes.loc[order].to_numpy(), missing.to_numpy(), needed, (sizes > 0).sum().to_numpy())
+        distance = (abs(left.sum()), np.abs(left).sum())
         if distance < least:
-            best, least = chosen, distance
+            best, least = pd.Index(order)[chosen], distance
         if least == (0, 0):
             break
-    if not best:
+    if not len(best) and not held.any():
         raise UserError(
             f"No whole group is small enough for a holdout of {settings.holdout} tracks. "
             "Set folds.holdout to 0 or to the size of some groups, or folds.group to false."
         )
-    return tracks["group"].isin(sizes.index[best]).to_numpy()
+    return tracks["group"].isin(best).to_numpy()
 
 
-def _fill(sizes: np.ndarray, targets: np.ndarray, folds: int, order: np.ndarray) -> tuple[list[int], np.ndarray]:
+def _fill(sizes: np.ndarray, targets: np.ndarray, needed: int, left: np.ndarray) -> tuple[list[int], np.ndarray]:
     """Return groups for the holdout, and the tracks still missing from each class.
 
-    Groups are taken in `order` if they bring the holdout closer to `targets` and leave `folds` groups of each class.
-    `sizes` [groups, classes] and `targets` [classes] count tracks.
+    Groups are taken in order if they bring the holdout closer to `targets` and leave as many groups of each class as
+    are needed. `sizes` [groups, classes] and `targets` [classes] count tracks, `left` [classes] the groups outside.
     """
-    missing, left, chosen = targets.copy(), (sizes > 0).sum(axis=0), []
-    for group in order:
-        size = sizes[group]
+    missing, left, chosen = targets.copy(), left.copy(), []
+    for group, size in enumerate(sizes):
         nearer = np.abs(missing - size).sum() < np.abs(missing).sum()
-        if nearer and np.all(left - (size > 0) >= folds):
+        if nearer and np.all(left - (size > 0) >= needed):
             missing, left = missing - size, left - (size > 0)
             chosen.append(group)
     return chosen, missing
-
-
-def _seed(seed: int, attempt: int) -> int:
-    return int(np.random.SeedSequence([seed, attempt]).generate_state(1)[0])

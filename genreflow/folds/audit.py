@@ -4,7 +4,7 @@ import pandas as pd
 
 from genreflow.config.folds import FoldSettings
 from genreflow.errors import Problems
-from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN
+from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN, VALIDATION
 from genreflow.store.text import listing
 
 
@@ -12,8 +12,9 @@ def verify(folds: pd.DataFrame, settings: FoldSettings | None = None) -> None:
     """Verify the invariants of a fold table.
 
     No track (or segment) has two roles in a fold. No group is both trained on and tested (or held out) in a fold. The
-    training part of every fold has every class. All folds have the same holdout. In stratified folds, every test part
-    has every class, and every track outside the holdout is tested in exactly one fold.
+    training part of every fold has every class, and so has every test and validation part, except those of a given
+    split. All folds have the same holdout. In stratified folds, every track outside the holdout is tested in exactly
+    one fold.
 
     Parameters
     ----------
@@ -31,7 +32,7 @@ def verify(folds: pd.DataFrame, settings: FoldSettings | None = None) -> None:
     problems = [
         *_tracks_with_two_roles(folds),
         *(_groups_on_both_sides(folds) if settings.unit == "track" else []),
-        *_absent_classes(folds, [TRAIN, TEST] if settings.scheme == "stratified" else [TRAIN]),
+        *_absent_classes(folds, _complete_roles(settings)),
         *_tracks_not_tested_once(folds, settings.scheme == "stratified"),
     ]
     if problems:
@@ -54,6 +55,13 @@ def _groups_on_both_sides(folds: pd.DataFrame) -> list[str]:
     return problems
 
 
+def _complete_roles(settings: FoldSettings) -> list[str]:
+    """Return the roles that every class must have in every fold."""
+    if settings.scheme == "given":
+        return [TRAIN]
+    return [TRAIN, TEST, *([VALIDATION] if settings.validation or settings.valid else [])]
+
+
 def _absent_classes(folds: pd.DataFrame, everywhere: list[str]) -> list[str]:
     labels = set(folds["label"])
     problems = []
@@ -66,7 +74,7 @@ def _absent_classes(folds: pd.DataFrame, everywhere: list[str]) -> list[str]:
 
 
 def _tracks_not_tested_once(folds: pd.DataFrame, is_each_tested: bool) -> list[str]:
-    held_out = folds.groupby("track_id")["role"].agg(lambda roles: (roles == HOLDOUT).mean())
+    held_out = folds["role"].eq(HOLDOUT).groupby(folds["track_id"]).mean()
     tests = folds[folds["role"] == TEST].groupby("track_id").size().reindex(held_out.index, fill_value=0)
     problems = []
     if len(wavering := held_out.index[(held_out > 0) & (held_out < 1)]):

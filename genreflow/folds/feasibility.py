@@ -55,11 +55,12 @@ def feasibility(tracks: pd.DataFrame) -> pd.DataFrame:
     return counts.reset_index()
 
 
-def check(tracks: pd.DataFrame, settings: FoldSettings) -> None:
+def check(tracks: pd.DataFrame, settings: FoldSettings, held: frozenset[str] = frozenset()) -> None:
     """Refuse tracks that cannot be divided as the settings require.
 
-    With stratified folds, each class needs at least as many groups as there are folds. Tracks whose `split` is
-    `holdout` do not count.
+    With stratified folds, each class needs at least as many groups as there are folds; with random draws of tracks, as
+    many as there are roles. Tracks whose `split` is `holdout` do not count, nor do those in `held`, by id: a holdout
+    drawn before, which stays.
 
     Raises
     ------
@@ -78,20 +79,26 @@ def check(tracks: pd.DataFrame, settings: FoldSettings) -> None:
             f"{count(len(unlabeled), 'track')} without a label: {listing(unlabeled)}. Add labels or remove them."
         )
     used = in_use(tracks, settings)
-    rest = used[~held_out(used)]
-    if shared := set(used.loc[held_out(used), "group"]) & set(rest["group"]):
+    marked = used[~held_out(used)]
+    if shared := set(used.loc[held_out(used), "group"]) & set(marked["group"]):
         raise UserError(
             f"The dataset's own holdout splits these groups: {listing(sorted(shared))}. Mark all tracks of a group "
             "as holdout or none of them, or set folds.group to false."
         )
+    rest = marked[~marked["track_id"].isin(held)]
     if settings.scheme == "given":
         _check_given(rest)
     elif tagged:
         _check_count(rest, settings)
     else:
-        _check_classes(rest, sorted(used["label"].unique()), settings)
-    if settings.scheme != "given" and not held_out(used).any():
-        _check_holdout(rest, settings)
+        _check_classes(rest, sorted(used["label"].unique()), settings, len(held))
+    if settings.scheme != "given" and not held_out(used).any() and not held:
+        check_holdout(rest, settings, settings.holdout)
+
+
+def groups_needed(settings: FoldSettings) -> int:
+    """Return the number of groups of each class that folds or draws need outside the holdout."""
+    return settings.count if settings.scheme == "stratified" else 3 if settings.valid else 2
 
 
 def possible_count(tracks: pd.DataFrame, settings: FoldSettings) -> int:
@@ -104,10 +111,22 @@ def possible_count(tracks: pd.DataFrame, settings: FoldSettings) -> int:
     return max(2, min(settings.count, int(groups)))
 
 
-def spare_tracks(tracks: pd.DataFrame, folds: int) -> pd.Series:
-    """Return the maximum number of holdout tracks of each class that leaves `folds` groups of it."""
+def spare_tracks(tracks: pd.DataFrame, needed: int) -> pd.Series:
+    """Return the maximum number of holdout tracks of each class that leaves as many groups of it as are needed."""
     sizes = tracks.assign(group=groups_of(tracks)).groupby(["label", "group"]).size()
-    return sizes.groupby("label").apply(lambda groups: int(groups.sort_values().iloc[folds:].sum()))
+    return sizes.groupby("label").apply(lambda groups: int(groups.sort_values().iloc[needed:].sum()))
+
+
+def check_holdout(tracks: pd.DataFrame, settings: FoldSettings, size: int) -> None:
+    """Refuse a holdout of `size` tracks that leaves too few groups of a class."""
+    spare = int(spare_tracks(tracks, groups_needed(settings)).sum())
+    if size > spare:
+        folds = f"{settings.count} folds leave" if settings.scheme == "stratified" else "random draws leave"
+        raise UserError(
+            f"The holdout has {settings.holdout} tracks, but {folds} at most {settings.holdout - size + spare}.\n"
+            f"{_plain(feasibility(tracks).set_index('label'))}\n"
+            f"Either set folds.holdout to {settings.holdout - size + spare} or less, use fewer folds, or add tracks."
+        )
 
 
 def even_shares(total: int, most: pd.Series) -> pd.Series:
@@ -143,7 +162,7 @@ def is_missing(column: pd.Series) -> pd.Series:
     return column.isna() | column.eq("").fillna(False).astype(bool)
 
 
-def _check_classes(tracks: pd.DataFrame, labels: list[str], settings: FoldSettings) -> None:
+def _check_classes(tracks: pd.DataFrame, labels: list[str], settings: FoldSettings, held: int) -> None:
     table = feasibility(tracks).set_index("label").reindex(labels, fill_value=0)
     if len(table) < 2:
         raise UserError(
@@ -151,22 +170,32 @@ def _check_classes(tracks: pd.DataFrame, labels: list[str], settings: FoldSettin
             f"Add tracks of a second class.\n{_plain(table)}"
         )
     unit = "groups" if settings.group and (table["groups"] < table["tracks"]).any() else "tracks"
-    if settings.scheme == "random":
+    if settings.unit == "segment":
         return
-    small = table.index[table["groups"] < settings.count]
-    if len(small):
-        fewest = int(table["groups"].min())
-        fewer = f"set folds.count to {fewest} or less (or folds.fewer_if_needed to true), " if fewest >= 2 else ""
-        raise UserError(
-            f"{settings.count} folds need at least {settings.count} {unit} of every class, "
-            f"and these have fewer: {listing(small, 20)}.\n{_plain(table)}\n"
-            f"Either {fewer}add {unit} to these classes, or drop them.{_group_hint(table, small, settings)}"
-        )
+    needed = groups_needed(settings)
+    small = table.index[table["groups"] < needed]
+    if not len(small):
+        return
+    fewest = int(table["groups"].min())
+    fewer = ""
+    if settings.scheme == "stratified" and fewest >= 2:
+        fewer = f"set folds.count to {fewest} or less (or folds.fewer_if_needed to true), "
+    parts = f"{needed} folds need" if settings.scheme == "stratified" else f"Draws of {needed} parts need"
+    kept = (
+        f" The holdout has {held:,} tracks besides, and gives none back; another folds.seed draws it anew."
+        if held
+        else ""
+    )
+    raise UserError(
+        f"{parts} at least {needed} {unit} of every class, "
+        f"and these have fewer: {listing(small, 20)}.\n{_plain(table)}\n"
+        f"Either {fewer}add {unit} to these classes, or drop them.{_group_hint(table, small, settings)}{kept}"
+    )
 
 
 def _group_hint(table: pd.DataFrame, small: pd.Index, settings: FoldSettings) -> str:
     """Return the remedy for classes with enough tracks in too few groups, such as a class of one album."""
-    if not settings.group or (table.loc[small, "tracks"] < settings.count).any():
+    if not settings.group or (table.loc[small, "tracks"] < groups_needed(settings)).any():
         return ""
     return _WITHOUT_GROUPS
 
@@ -188,16 +217,6 @@ def _check_count(tracks: pd.DataFrame, settings: FoldSettings) -> None:
     if groups < needed:
         hint = _WITHOUT_GROUPS if settings.group and len(tracks) >= needed else ""
         raise UserError(f"The folds need {needed} groups of tracks, and there are {groups}.{hint}")
-
-
-def _check_holdout(tracks: pd.DataFrame, settings: FoldSettings) -> None:
-    spare = int(spare_tracks(tracks, settings.count).sum())
-    if settings.holdout > spare:
-        raise UserError(
-            f"The holdout has {settings.holdout} tracks, but {settings.count} folds leave at most {spare}.\n"
-            f"{_plain(feasibility(tracks).set_index('label'))}\n"
-            f"Either set folds.holdout to {spare} or less, use fewer folds, or add tracks."
-        )
 
 
 def _plain(table: pd.DataFrame) -> str:

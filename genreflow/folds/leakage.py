@@ -10,12 +10,13 @@ from sklearn.tree import DecisionTreeClassifier
 from genreflow.datasets.artists import artist_key
 from genreflow.datasets.duplicates import recordings
 from genreflow.folds.feasibility import is_missing
+from genreflow.folds.placement import Changes
 from genreflow.folds.properties import LEAK, NOTE, OK, PROPERTIES
 from genreflow.folds.roles import TEST, TRAIN
 from genreflow.store.text import listing
 
 # Raise it when the audit would have other checks or verdicts.
-STAGE_VERSION = 2
+STAGE_VERSION = 3
 
 DIGEST = 8  # bytes of the SHA-256 of a file by which the training tracks of a network are known
 
@@ -53,7 +54,11 @@ class EarlierTraining:
 
 
 def leakage(
-    folds: pd.DataFrame, index: pd.DataFrame, pairs: pd.DataFrame, earlier: Sequence[EarlierTraining] = ()
+    folds: pd.DataFrame,
+    index: pd.DataFrame,
+    pairs: pd.DataFrame,
+    earlier: Sequence[EarlierTraining] = (),
+    changes: Changes | None = None,
 ) -> pd.DataFrame:
     """Return the checks for leaks from the training tracks of each fold to its other tracks.
 
@@ -68,6 +73,8 @@ def leakage(
     earlier
         Trained networks that the trainings start from, or whose embeddings models are fed; `index` needs the column
         `sha256` for these.
+    changes
+        What became of the tracks in the folds when the collection last changed; None for a first draw.
 
     Returns
     -------
@@ -77,7 +84,8 @@ def leakage(
         tracks outside the training set that have something in common with a training track. The check `pretraining`
         has a row per fold and network in `earlier` (`what`): the tracks outside the training set that it was trained
         on, themselves or as a copy. The check `encoding` has a row per file property (`what`): the number and share of
-        test tracks that it alone classifies correctly over all folds. The verdict is `ok`, `note` or `leak`.
+        test tracks that it alone classifies correctly over all folds. The check `placement`, if there were `changes`,
+        has a row: the number and share of tracks that moved. The verdict is `ok`, `note` or `leak`.
     """
     known = index.set_index("track_id").assign(artist=[artist_key(artist) for artist in index["artist"]])
     rows = [row for fold, tracks in folds.groupby("fold", sort=False) for row in _shared(fold, tracks, known, pairs)]
@@ -85,6 +93,9 @@ def leakage(
         rows += _pretraining(network, folds, known, pairs)
     if "slice" not in folds:  # otherwise a track reveals itself, so its file properties add nothing
         rows += _encoding(folds, known)
+    if changes is not None:
+        share = changes.moved / max(1, changes.stayed)
+        rows.append(("placement", ALL_FOLDS, "moved", changes.moved, share, OK, str(changes)))
     return pd.DataFrame(rows, columns=COLUMNS).astype({"tracks": int, "share": float})
 
 

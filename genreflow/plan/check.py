@@ -22,6 +22,8 @@ from genreflow.datasets.layouts.synthetic import Synthetic
 from genreflow.datasets.names import printable
 from genreflow.errors import Problems, UserError
 from genreflow.features.shapes import segment_shape
+from genreflow.folds.assign import assign, select
+from genreflow.folds.placement import read_placement
 from genreflow.plan.advice import advice
 from genreflow.plan.datasets import InputPlan
 from genreflow.plan.forecast import DECODED, UNSEEN, Forecast, forecast, of_synthetic
@@ -246,7 +248,8 @@ def _study(study: StudyPlan, forecasts: Mapping[str, Forecast], plan: Plan) -> S
             losses += [
                 f"{planned.name}: {loss}" for loss in _losses(indexes[planned.index], known, plan.settings.limits)
             ]
-        problems += _division_problems(study.protocols[name], [indexes[planned.index] for planned in fed])
+        placement = layout.PLACEMENT.format(study=study.name, protocol=name)
+        problems += _division_problems(study.protocols[name], [indexes[planned.index] for planned in fed], placement)
     return StudyOutlook(
         name=study.name,
         dataset=", ".join(study.settings.datasets),
@@ -298,13 +301,11 @@ def _most_by_chance(n: int, most: float) -> float:
     return next(lost for lost in range(n + 1) if bdtr(lost, n, most) >= _CONFIDENCE or lost == n) / max(1, n)
 
 
-def _division_problems(protocol: ProtocolPlan, indexes: list[pd.DataFrame]) -> Iterable[str]:
+def _division_problems(protocol: ProtocolPlan, indexes: list[pd.DataFrame], placement: str) -> Iterable[str]:
     """Return why the tracks of a protocol that are not refused cannot be divided into its folds."""
-    from genreflow.folds.assign import assign, select  # loads scikit-learn, which takes as long as all the rest
-
     try:
         tracks = select(usable_tracks(indexes), classes=protocol.settings.classes, most=protocol.settings.tracks)
-        assign(tracks, protocol.folds)
+        assign(tracks, protocol.folds, read_placement(placement))
     except UserError as error:
         return [f"protocol {protocol.name}: {error}"]
     return []

@@ -16,6 +16,7 @@ from genreflow.datasets.layouts.folders import Folders
 from genreflow.errors import Gathering, Problems, UserError
 from genreflow.folds import feasibility
 from genreflow.folds.feasibility import is_tagged
+from genreflow.folds.placement import read_placement
 from genreflow.folds.roles import FINAL
 from genreflow.plan.datasets import DatasetPlan, InputPlan, listed_before, plan_dataset
 from genreflow.plan.protocols import ProtocolPlan, plan_protocol
@@ -129,6 +130,21 @@ def make_plan(config: Mapping[str, Any], *, home: Path, refresh: bool, writes: b
     for name, listing in listings.items():
         plan.datasets[name].record(listing, writes=writes)
     return plan
+
+
+def check_placements(plan: Plan) -> None:
+    """Read the placements of all protocols.
+
+    Snakemake deletes a fold table before it is made again, so damage is reported while the placement can be restored.
+
+    Raises
+    ------
+    Damaged
+        When one is not as it was written.
+    """
+    for study in plan.studies.values():
+        for protocol in study.used_protocols:
+            read_placement(layout.PLACEMENT.format(study=study.name, protocol=protocol))
 
 
 def validate_config(config: Mapping[str, Any], *, home: Path, look: bool) -> tuple[Plan, dict[str, scan.Listing]]:

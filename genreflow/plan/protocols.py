@@ -10,6 +10,7 @@ import pandas as pd
 from genreflow.config.folds import FoldSettings
 from genreflow.config.load import settings_from
 from genreflow.config.study import Protocol, StudySettings
+from genreflow.folds.assign import select
 from genreflow.folds.feasibility import classes_of, is_tagged, possible_count
 from genreflow.folds.roles import HOLDOUT
 from genreflow.plan.datasets import DatasetPlan
@@ -96,6 +97,4 @@ def _selected(dataset: DatasetPlan, protocol: Protocol) -> pd.DataFrame:
     """Return the listed tracks that take part."""
     if protocol.classes is None and protocol.tracks is None:
         return dataset.tracks
-    from genreflow.folds.assign import select  # loads scikit-learn, which takes as long as all the rest
-
     return select(dataset.tracks, classes=protocol.classes, most=protocol.tracks)

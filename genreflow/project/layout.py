@@ -39,6 +39,8 @@ QUARANTINE = f"{RESULTS}/quarantine"
 STUDY = f"{RESULTS}/{{study}}"
 PROTOCOL = f"{STUDY}/protocols/{{protocol}}"
 FOLDS = f"{PROTOCOL}/folds.parquet"
+# No product but state: where tracks were placed so far. The job that assigns folds reads and updates it.
+PLACEMENT = f"{PROTOCOL}/placement.parquet"
 LEAKAGE = f"{PROTOCOL}/leakage"
 BANDWIDTH = f"{PROTOCOL}/bandwidth.parquet"
 RUN_FOLDER = f"{STUDY}/runs/{{model_setting}}/{FOLD_PREFIX}{{fold}}"

@@ -283,3 +283,38 @@ class TestPartsOfASplit:
     @pytest.mark.parametrize("names", [("test", "goa"), ("train", "techno", "test"), ("train",)])
     def test_classes_may_bear_such_names_beside_others(self, tmp_path, names):
         assert len(self.folders(tmp_path, *names)().tracks) == len(names)
+
+
+def groups(result):
+    return {track.path.decode(): track.group for track in result.tracks}
+
+
+@pytest.mark.parametrize("other", ["Some Artist", "some artist", "The Some Artist"])
+def test_an_artist_in_two_classes_is_one_group(music, other):
+    make_files(music, "rock/Some Artist/1.mp3", f"pop/{other}/album/2.mp3", "rock/Another/3.mp3")
+    found = groups(found_in(music))
+    assert found["rock/Some Artist/1.mp3"] == found[f"pop/{other}/album/2.mp3"] == f"pop/{other}"
+    assert found["rock/Another/3.mp3"] == "rock/Another"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CD1", "cd 2", "album-01", "disc 2", "Disk_03", "01", "1999", "2004 (2)", "A", "Side B", "Greatest Hits",
+        "The Best Of", "Vol. 3", "Unknown Album", "Various", "EP", "Live 2001", "Compilation", "Untitled", "New folder",
+    ],
+)  # fmt: skip
+def test_a_name_that_anything_may_have_joins_nothing(music, name):
+    make_files(music, f"rock/{name}/1.mp3", f"pop/{name}/2.mp3")
+    found = groups(found_in(music))
+    assert [found[f"{label}/{name}/{n}.mp3"] for label, n in (("rock", 1), ("pop", 2))] in (
+        [f"rock/{name}", f"pop/{name}"],
+        [None, None],
+    )
+
+
+def test_a_name_under_every_class_of_four_is_a_part_of_the_collection(tmp_path):
+    make_files(tmp_path, *(f"{label}/Beatport/{label}.mp3" for label in "wxyz"), "w/Someone/a.mp3", "x/Someone/b.mp3")
+    found = groups(found_in(tmp_path))
+    assert len({found[f"{label}/Beatport/{label}.mp3"] for label in "wxyz"}) == 4
+    assert found["w/Someone/a.mp3"] == found["x/Someone/b.mp3"] == "w/Someone"

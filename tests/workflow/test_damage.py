@@ -116,3 +116,17 @@ def test_a_forged_run_and_files_of_another_are_put_aside_by_the_job_that_reads_t
     assert code == 0 and re.search("making .* damaged products? again", printed), printed
     code, printed = project.run(front=VERIFY)
     assert code == 0, printed
+
+
+def test_a_damaged_placement_stops_a_run_before_folds_are_deleted_and_is_restored(project, built):
+    placement, folds = (first(project, f"tiny/protocols/standard/{name}.parquet") for name in ("placement", "folds"))
+    flip(placement)
+    code, printed = project.run("--cores", "2", front=GENREFLOW)
+    assert code == 5
+    assert "placement.parquet is damaged" in printed and "genreflow verify --repair" in printed
+    assert folds.exists() and placement.exists()
+
+    code, printed = project.run("--repair", "--cores", "2", front=VERIFY)
+    assert code == 0, printed
+    assert project.hashes() == built.hashes()
+    assert project.jobs() == {}

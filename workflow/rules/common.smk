@@ -16,7 +16,12 @@ from genreflow.figures.registry import section_of, title_of
 from genreflow.inference.files import stamps
 from genreflow.job import let_jobs_import_from
 from genreflow.plan import job_resources, study_files
-from genreflow.plan.make import OTHER_KEYS, made_with_other_keys, make_plan
+from genreflow.plan.make import (
+    OTHER_KEYS,
+    check_placements,
+    made_with_other_keys,
+    make_plan,
+)
 from genreflow.plan.staleness import REBUILD_STALE, force_stale
 from genreflow.plan.unsettled import retry_unsettled
 from genreflow.project import layout
@@ -51,6 +56,8 @@ def plan_run():
     if is_main:
         if made_with_other_keys(PLAN):
             print(OTHER_KEYS, file=sys.stderr)
+        if writes:
+            check_placements(PLAN)
         force_stale(PLAN, workflow)
         if writes and os.environ.get(REBUILD_STALE) == "1":
             retry_unsettled(PLAN)

@@ -2,14 +2,15 @@
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from genreflow.config.datasets import Layout, PathText
-from genreflow.datasets.artists import artist_key
+from genreflow.datasets.artists import artist_key, is_generic
 from genreflow.datasets.listing import ListedTrack, TrackListing
 from genreflow.datasets.names import printable
 from genreflow.datasets.walk import AUDIO_FILES, Entry, is_hidden, is_side_file, suffix, walk
@@ -19,11 +20,17 @@ from genreflow.store.text import count, listing
 
 _EMPTY_FOLDER = ("Q_NOT_FILE", "This is an empty folder with the name of an audio file.")
 _PARTS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval", "evaluation", "holdout"}
+_ALL_CLASSES = 4  # a name under each of so many classes or more is a part of the collection, and no artist
 _SKIPPED = ("side file", "hidden file", "hidden folder", "repeated folder link")
 
 
 class Folders(Layout):
-    """One sub-folder a class; a folder below it, if any, is an album and keeps its tracks together in folds."""
+    """One sub-folder a class; a folder below it, if any, is an album and keeps its tracks together in folds.
+
+    Folders of one name in several classes, such as `rock/Some Artist` and `pop/Some Artist`, are one group. Names that
+    unrelated folders may have are not joined: numbers, single letters, words like `CD1`, `album-01`, `Disc 2`,
+    `Greatest Hits` or `Various Artists`, and a name that is in every class, of four or more.
+    """
 
     layout: Literal["folders"]
     path: PathText = Field(min_length=1, description="Folder that holds the class folders.")
@@ -46,7 +53,7 @@ class Folders(Layout):
         _check_classes(self.path, {_label(entry) for entry in entries["track"]})
         skipped = Counter(_label(entry) for kind in _SKIPPED for entry in entries[kind])
         ignored = skipped + Counter({"": len(entries["beside"])})
-        return TrackListing(root, list(map(_track, entries["track"])), _notices(entries), ignored)
+        return TrackListing(root, _joined(list(map(_track, entries["track"]))), _notices(entries), ignored)
 
 
 def _checked(root: bytes, path: str) -> bytes:
@@ -108,6 +115,22 @@ def _group(path: bytes) -> str | None:
         if artist_key(printable(steps[depth - 1])) is not None:
             return printable(b"/".join(steps[:depth]))
     return None
+
+
+def _joined(tracks: Sequence[ListedTrack]) -> list[ListedTrack]:
+    """Return tracks with one group for the folders of one artist in several classes: the first of their names."""
+    homes: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for track in tracks:
+        if track.group is not None and not is_generic(name := track.group.rsplit("/", 1)[-1]):
+            homes[str(artist_key(name))].add((track.label, track.group))
+    classes = {track.label for track in tracks}
+    joined: dict[str, str] = {}
+    for found in homes.values():
+        owners = {label for label, _ in found}
+        if len(owners) > 1 and (len(owners) < len(classes) or len(classes) < _ALL_CLASSES):
+            groups = sorted(group for _, group in found)
+            joined |= dict.fromkeys(groups, groups[0])
+    return [replace(track, group=joined.get(track.group or "", track.group)) for track in tracks]
 
 
 def _notices(entries: Mapping[str, list[Entry]]) -> list[str]:
