@@ -27,7 +27,7 @@ class FoldSettings(Settings):
         5,
         ge=1,
         le=1_000,
-        description="Folds, or draws of scheme random; of a given split there is one, of collections as many as there are.",
+        description="Folds, or draws of scheme random; a given split is one, of collections there are as many.",
     )
     fewer_if_needed: bool = Field(
         False,
@@ -83,6 +83,11 @@ class FoldSettings(Settings):
             )
             if is_wrong
         ]
+
+    @property
+    def leaves_collections_out(self) -> bool:
+        """Whether each fold tests one collection."""
+        return self.scheme == "leave_one_collection_out"
 
     @property
     def names(self) -> list[str]:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from genreflow.evaluation.calibration import calibration_error, reliability_table
 from genreflow.evaluation.intervals import accuracy_interval
+from genreflow.evaluation.predictions import Predictions
 from genreflow.evaluation.registry import (
     Column,
     StudyTable,
@@ -25,7 +26,10 @@ from genreflow.evaluation.registry import (
     percent_column,
     text_column,
 )
+from genreflow.evaluation.runs import SETTING, by_setting, finished, group_of, is_tagged, judged
+from genreflow.evaluation.tables import MODEL, PROTOCOL, SETTING_NAME
 from genreflow.evaluation.verdict import beats_chance
+from genreflow.evaluation.votes import majority
 from genreflow.folds.roles import FINAL
 from genreflow.store.text import count
 
@@ -47,6 +51,9 @@ _SUMMARY = (
 )  # fmt: skip
 _CLASSES = (
     "dataset", "class", "tracks", "correct", "accuracy", "accuracy_low", "accuracy_high", "inside", "drop"
+)  # fmt: skip
+_COLLECTIONS = (
+    *SETTING, "collection", "tracks", "correct", "accuracy", "accuracy_low", "accuracy_high", "baseline"
 )  # fmt: skip
 
 
@@ -85,30 +92,30 @@ def summary(tracks: pd.DataFrame, classes: Sequence[str], inside: Inside, *, dat
     answers, and ``ece``, the expected calibration error; the numbers of tracks left out by their fates; and the classes
     that only one side has, joined by commas.
     """
-    judged = tracks[tracks["fate"] == JUDGED]
-    correct = (judged["predicted"] == judged["label"]).to_numpy()
-    low, high = accuracy_interval(correct, judged["group"]) if len(judged) else (np.nan, np.nan)
-    accuracy = float(correct.mean()) if len(judged) else np.nan
+    counted = tracks[tracks["fate"] == JUDGED]
+    correct = (counted["predicted"] == counted["label"]).to_numpy()
+    low, high = accuracy_interval(correct, counted["group"]) if len(counted) else (np.nan, np.nan)
+    accuracy = float(correct.mean()) if len(counted) else np.nan
     drop_low, drop_high = difference_interval((inside.accuracy, inside.low, inside.high), (accuracy, low, high))
-    answered, fates = judged["answered"].to_numpy(bool), tracks["fate"].value_counts()
+    answered, fates = counted["answered"].to_numpy(bool), tracks["fate"].value_counts()
     here, there = set(classes), set(tracks["label"])
     return {
         "dataset": dataset,
-        "tracks": len(judged),
-        "groups": judged["group"].nunique(),
+        "tracks": len(counted),
+        "groups": counted["group"].nunique(),
         "correct": int(correct.sum()),
         "accuracy": accuracy,
         "accuracy_low": low,
         "accuracy_high": high,
-        "baseline": float(judged["label"].value_counts(normalize=True).max()) if len(judged) else np.nan,
+        "baseline": float(counted["label"].value_counts(normalize=True).max()) if len(counted) else np.nan,
         "inside": inside.accuracy,
         "drop": inside.accuracy - accuracy,
         "drop_low": drop_low,
         "drop_high": drop_high,
-        "answered": float(answered.mean()) if len(judged) else np.nan,
+        "answered": float(answered.mean()) if len(counted) else np.nan,
         "right": float(correct[answered].mean()) if answered.any() else np.nan,
-        "confidence": float(judged["probability"].mean()) if len(judged) else np.nan,
-        "ece": _calibration_error(judged["probability"].to_numpy(float), correct),
+        "confidence": float(counted["probability"].mean()) if len(counted) else np.nan,
+        "ece": _calibration_error(counted["probability"].to_numpy(float), correct),
         "known": int(fates.get(KNOWN, 0)),
         "other_class": int(fates.get(OTHER_CLASS, 0)),
         "refused": int(fates.get(REFUSED, 0)),
@@ -120,9 +127,9 @@ def summary(tracks: pd.DataFrame, classes: Sequence[str], inside: Inside, *, dat
 def by_class(tracks: pd.DataFrame, classes: Sequence[str], inside: Inside, *, dataset: str) -> list[dict[str, Any]]:
     """Return the rows of a dataset in the table `cross_dataset_classes`: the classes that both sides have."""
     rows = []
-    judged = tracks[tracks["fate"] == JUDGED]
+    counted = tracks[tracks["fate"] == JUDGED]
     for name in classes:
-        own = judged[judged["label"] == name]
+        own = counted[counted["label"] == name]
         if own.empty:
             continue
         correct = (own["predicted"] == name).to_numpy()
@@ -229,6 +236,25 @@ def _class_table(results: "StudyResults") -> pd.DataFrame:
     return frame_of(rows, _CLASSES)
 
 
+def _collection_table(results: "StudyResults") -> pd.DataFrame:
+    """Return the accuracy on each collection, of every setting under a protocol that leaves them out in turn."""
+    rows = []
+    for names, runs in by_setting(results.runs):
+        collections = results.study["protocols"][names["protocol"]].get("collections", [])
+        groups = group_of(results.folds, names["protocol"])
+        for run in runs if collections and not is_tagged(runs[0]) else []:
+            if run["repeat"] or not finished(run) or not len(judged(run)):
+                continue
+            votes = majority(judged(run, Predictions))
+            correct = (votes["predicted"] == votes["label"]).to_numpy()
+            low, high = accuracy_interval(correct, groups.loc[votes["track_id"]])
+            baseline = votes["label"].value_counts(normalize=True).max()
+            values = len(votes), int(correct.sum()), correct.mean(), low, high, baseline
+            place = names["model"], names["setting"], names["protocol"], collections[int(run["fold"]) - 1]
+            rows.append((*place, *values))
+    return frame_of(rows, _COLLECTIONS)
+
+
 def _track_table(results: "StudyResults") -> pd.DataFrame:
     columns = [name for name in TRACKS if name not in ("ogg", "seconds", "group")]
     parts = [tracks[columns].assign(dataset=name) for name, tracks in results.cross_datasets.items()]
@@ -282,6 +308,23 @@ def _was(number: int) -> str:
 
 
 TABLES = (
+    StudyTable(
+        "collections",
+        _collection_table,
+        _COLLECTIONS,
+        section="Results",
+        title="Accuracy on each collection, by models trained on the others",
+        caption="Accuracy on each collection of a protocol that leaves one out.",
+        shown=(
+            MODEL,
+            SETTING_NAME,
+            PROTOCOL,
+            text_column("Tested on", "collection"),
+            count_column("Tracks", "tracks"),
+            interval_column("Accuracy [95 % interval] (%)", "accuracy"),
+            percent_column("Baseline (%)", "baseline"),
+        ),
+    ),
     StudyTable(
         "cross_dataset",
         _table,

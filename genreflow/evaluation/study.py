@@ -168,7 +168,7 @@ def read_published(paths: Sequence[str | Path], name: str | None) -> dict[str, p
 
 
 def _read_run(folder: Path, run: Mapping[str, Any], protocol: Mapping[str, Any]) -> Run:
-    is_partition = protocol["folds"]["scheme"] == "stratified"
+    is_partition = protocol["folds"]["scheme"] in ("stratified", "leave_one_collection_out")
     return Run(
         model=run["model"],
         setting=run["setting"],

@@ -9,6 +9,7 @@ import pandas as pd
 from genreflow.config.folds import FoldSettings
 from genreflow.errors import UserError
 from genreflow.folds.audit import verify
+from genreflow.folds.collections import check_collections, of_shared_classes, roles_of
 from genreflow.folds.division import NEW, Groups, completed, divide
 from genreflow.folds.feasibility import (
     check,
@@ -72,8 +73,10 @@ def place(
     """Return the roles as `assign` does, and the placement to keep; None where none is needed.
 
     Groups that were placed stay where they are; of others, as few move as possible (`genreflow.folds.division`). What
-    was held out stays so. A given split needs no placement, and segments are always drawn anew.
+    was held out stays so. A given split and collections need no placement, and segments are always drawn anew.
     """
+    if settings.leaves_collections_out:
+        return _collection_folds(tracks, settings), None
     used = in_use(tracks, settings)
     if settings.scheme == "given" or settings.unit == "segment":
         check(tracks, settings)
@@ -83,6 +86,14 @@ def place(
     folds, is_settled = _drawn_folds(used, settings, before)
     verify(folds, settings)
     return folds, before if is_settled else placement_of(folds, settings, used, before)
+
+
+def _collection_folds(tracks: pd.DataFrame, settings: FoldSettings) -> pd.DataFrame:
+    check_collections(tracks)
+    used = in_use(of_shared_classes(tracks), settings)
+    folds = _fold_table(used, list(roles_of(used)), final=np.full(len(used), TRAIN, object))
+    verify(folds, settings)
+    return folds
 
 
 def _given_folds(tracks: pd.DataFrame) -> pd.DataFrame:
@@ -278,17 +289,21 @@ def _rotated(tested_in: np.ndarray, settings: FoldSettings) -> Iterator[np.ndarr
         yield role
 
 
-def _fold_table(tracks: pd.DataFrame, roles: Sequence[np.ndarray]) -> pd.DataFrame:
-    """Return the table of these folds and the final one, which also trains on the test tracks of the first fold."""
+def _fold_table(tracks: pd.DataFrame, roles: Sequence[np.ndarray], final: np.ndarray | None = None) -> pd.DataFrame:
+    """Return the table of these folds and the final one, without tracks whose role is None.
+
+    If `final` is not given, it also trains on the test tracks of the first fold.
+    """
     columns = [*_COLUMNS, *(["slice"] if "slice" in tracks else [])]
-    final = np.where(roles[0] == TEST, TRAIN, roles[0])
-    return pd.concat(
+    final = np.where(roles[0] == TEST, TRAIN, roles[0]) if final is None else final
+    table = pd.concat(
         [
             tracks.assign(fold=FINAL if number > len(roles) else str(number), role=role)[columns]
             for number, role in enumerate([*roles, final], start=1)
         ],
         ignore_index=True,
     )
+    return table[table["role"].notna()].reset_index(drop=True)
 
 
 def _drawn_holdout(tracks: pd.DataFrame, settings: FoldSettings, held: np.ndarray, may_join: np.ndarray) -> np.ndarray:

@@ -13,8 +13,8 @@ def verify(folds: pd.DataFrame, settings: FoldSettings | None = None) -> None:
 
     No track (or segment) has two roles in a fold. No group is both trained on and tested (or held out) in a fold. The
     training part of every fold has every class, and so has every test and validation part, except those of a given
-    split. All folds have the same holdout. In stratified folds, every track outside the holdout is tested in exactly
-    one fold.
+    split and of collections. All folds have the same holdout. In stratified folds, every track outside the holdout is
+    tested in exactly one fold.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def _groups_on_both_sides(folds: pd.DataFrame) -> list[str]:
 
 def _complete_roles(settings: FoldSettings) -> list[str]:
     """Return the roles that every class must have in every fold."""
-    if settings.scheme == "given":
+    if settings.scheme == "given" or settings.leaves_collections_out:
         return [TRAIN]
     return [TRAIN, TEST, *([VALIDATION] if settings.validation or settings.valid else [])]
 

@@ -55,7 +55,7 @@ def check_collections(tracks: pd.DataFrame) -> None:
         )
 
 
-def leave_one_out(tracks: pd.DataFrame) -> Iterator[np.ndarray]:
+def roles_of(tracks: pd.DataFrame) -> Iterator[np.ndarray]:
     """Yield the roles of the tracks when each collection is tested: `TEST`, `TRAIN`, or None for those left out.
 
     Left out are tested tracks whose group is in another collection too: an artist in both, or another copy of a
@@ -64,4 +64,6 @@ def leave_one_out(tracks: pd.DataFrame) -> Iterator[np.ndarray]:
     spans = (tracks.groupby("group")["split"].transform("nunique") > 1).to_numpy()
     for name in collections_of(tracks):
         own = (tracks["split"] == name).to_numpy()
-        yield np.where(own, np.where(spans, None, TEST), TRAIN)
+        role = np.full(len(tracks), TRAIN, object)
+        role[own & ~spans], role[own & spans] = TEST, None
+        yield role

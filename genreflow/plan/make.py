@@ -276,6 +276,8 @@ def _protocols_named(study: StudySettings) -> list[str]:
 
 
 def _check_protocol(study: str, protocol: ProtocolPlan) -> None:
+    if protocol.folds.leaves_collections_out:
+        return  # has been checked when it was planned
     try:
         feasibility.check(protocol.tracks, protocol.folds)
     except UserError as error:

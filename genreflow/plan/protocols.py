@@ -10,7 +10,9 @@ import pandas as pd
 from genreflow.config.folds import FoldSettings
 from genreflow.config.load import settings_from
 from genreflow.config.study import Protocol, StudySettings
+from genreflow.errors import UserError
 from genreflow.folds.assign import select
+from genreflow.folds.collections import check_collections, collections_of, of_shared_classes
 from genreflow.folds.feasibility import classes_of, is_tagged, possible_count
 from genreflow.folds.roles import HOLDOUT
 from genreflow.plan.datasets import DatasetPlan
@@ -46,7 +48,13 @@ class ProtocolPlan:
     @property
     def tracks(self) -> pd.DataFrame:
         """The listed tracks that take part."""
-        return _selected(self.dataset, self.settings)
+        tracks = _selected(self.dataset, self.settings)
+        return of_shared_classes(tracks) if self.folds.leaves_collections_out else tracks
+
+    @property
+    def collections(self) -> list[str]:
+        """The collections that its folds test, one each; none of other schemes."""
+        return collections_of(self.tracks) if self.folds.leaves_collections_out else []
 
     @property
     def leaves_split(self) -> bool:
@@ -61,7 +69,8 @@ class ProtocolPlan:
     @cached_property
     def classes(self) -> list[str]:
         """The classes, or tags, that its tracks may have."""
-        return sorted(self.settings.classes or classes_of(self.dataset.tracks))
+        tracks = self.tracks if self.folds.leaves_collections_out else self.dataset.tracks
+        return sorted(self.settings.classes or classes_of(tracks))
 
     @property
     def n_training_tracks(self) -> int:
@@ -90,6 +99,12 @@ def plan_protocol(study: str, settings: StudySettings, name: str, datasets: Mapp
     dataset = datasets[protocol.dataset or settings.dataset]
     if folds.fewer_if_needed:
         folds = folds.model_copy(update={"count": possible_count(_selected(dataset, protocol), folds)})
+    if folds.leaves_collections_out:
+        try:
+            check_collections(_selected(dataset, protocol))
+        except UserError as error:
+            raise UserError(f"study {study}: {error}") from None
+        folds = folds.model_copy(update={"count": len(collections_of(dataset.tracks))})
     return ProtocolPlan(name, protocol.title or name, protocol, folds, dataset)
 
 

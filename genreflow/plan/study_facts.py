@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from genreflow.config.study import Experiment
 from genreflow.plan.settings import Setting, varied_axes
 from genreflow.project.layout import SEARCHED
-from genreflow.project.specs import ExperimentFacts, PageFacts, RunFacts, SettingFacts, StudyFacts
+from genreflow.project.specs import ExperimentFacts, PageFacts, ProtocolFacts, RunFacts, SettingFacts, StudyFacts
 
 if TYPE_CHECKING:
+    from genreflow.plan.protocols import ProtocolPlan
     from genreflow.plan.studies import StudyPlan
     from genreflow.project.layout import RunId
 
@@ -23,15 +24,7 @@ def study_facts(study: StudyPlan) -> StudyFacts:
         "published": settings.published,
         "indexes": {name: plan.index for name, plan in study.inputs.items()},
         "main_index": study.main_input.index,
-        "protocols": {
-            name: {
-                "dataset": protocol.dataset.name,
-                "standin": protocol.dataset.is_synthetic,
-                "tags": protocol.is_tagged,
-                "folds": protocol.folds.model_dump(),
-            }
-            for name, protocol in study.protocols.items()
-        },
+        "protocols": {name: _protocol_facts(protocol) for name, protocol in study.protocols.items()},
         "runs": [_run_facts(study, run) for run in study.runs],
         "fusions": [
             {
@@ -79,6 +72,18 @@ def page_facts(study: StudyPlan) -> PageFacts:
             name: {**facts["protocols"][name], "title": plan.title} for name, plan in study.protocols.items()
         },
     }
+
+
+def _protocol_facts(protocol: ProtocolPlan) -> ProtocolFacts:
+    facts: ProtocolFacts = {
+        "dataset": protocol.dataset.name,
+        "standin": protocol.dataset.is_synthetic,
+        "tags": protocol.is_tagged,
+        "folds": protocol.folds.model_dump(),
+    }
+    if protocol.collections:
+        facts["collections"] = protocol.collections
+    return facts
 
 
 def _run_facts(study: StudyPlan, run: RunId) -> RunFacts:

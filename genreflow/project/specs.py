@@ -142,6 +142,7 @@ class ProtocolFacts(TypedDict):
     standin: bool
     tags: bool
     folds: dict[str, Any]
+    collections: NotRequired[list[str]]
     title: NotRequired[str]
 
 

@@ -74,6 +74,11 @@ def division(folds: Mapping[str, Any]) -> str:
     grouping = "with groups (artists or albums) kept together" if folds["group"] else "without regard to groups"
     if folds["scheme"] == "given":
         return "Tracks were divided by the split that comes with the dataset"
+    if folds["scheme"] == "leave_one_collection_out":
+        return (
+            f"Each of {folds['count']} collections was tested by models trained on the others; tracks of an artist or "
+            "a recording in several of them were not tested"
+        )
     if folds["scheme"] == "stratified":
         validation = "; the test tracks of the next fold served as validation tracks" if folds["validation"] else ""
         return f"Tracks were divided into {folds['count']} folds, stratified by class, {grouping}{validation}"

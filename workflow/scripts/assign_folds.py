@@ -1,5 +1,6 @@
 from genreflow.datasets.index import check_losses, read_index, usable_tracks
 from genreflow.folds.assign import place, select
+from genreflow.folds.collections import of_shared_classes
 from genreflow.folds.feasibility import classes_of, is_tagged
 from genreflow.folds.placement import facts_of, read_placement, write_placement
 from genreflow.job import job
@@ -13,6 +14,8 @@ with job(snakemake.log[0]) as info:
         check_losses(index, most=snakemake.params.max_quarantine, most_of_a_class=snakemake.params.max_class_loss)
     spec = ProtocolSpec.from_json(snakemake.params.spec)
     tracks = select(usable_tracks(indexes), classes=spec.classes, most=spec.tracks)
+    if spec.folds.leaves_collections_out:
+        tracks = of_shared_classes(tracks)
     file = layout.PLACEMENT.format(**snakemake.wildcards)
     before = read_placement(file)
     folds, placement = place(tracks, spec.folds, before)
