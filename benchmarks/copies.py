@@ -31,7 +31,7 @@ import soundfile
 import soxr
 from scipy.signal import butter, lfilter
 
-from genreflow.audio.fingerprint import MOST_SECONDS, WORDS_PER_SECOND, fingerprint, to_text
+from genreflow.audio.fingerprint import MOST_SECONDS, WORDS_PER_SECOND, fingerprint, levels, to_text
 from genreflow.audio.vorbis import encode_ogg
 from genreflow.datasets.duplicates import find_pairs
 from genreflow.synthetic.corpus import CORPORA, plan, render
@@ -293,18 +293,22 @@ def made_up(rng: np.random.Generator, length: int) -> np.ndarray:
     tracks with 2**-21, and 2**-22 to 2**-24.
     """
     steps = rng.integers(-1, 2, (length, 16)) * (rng.random((length, 16)) < 0.7) * (rng.random((length, 1)) > 0.15)
-    levels = (rng.integers(0, 6, 16) + np.cumsum(steps, axis=0)).astype(int)
-    levels[:, 11:] = levels[:, 6:11]
-    folded = np.abs((levels + 3) % 6 - 3)  # 0 1 2 3 2 1 0 1 ...: reflected at either end
-    codes = np.array([0, 1, 3, 2], np.uint32)[folded]
-    return (codes << np.arange(0, 32, 2, dtype=np.uint32)).sum(axis=1, dtype=np.uint32)
+    moves = (rng.integers(0, 6, 16) + np.cumsum(steps, axis=0)).astype(int)
+    moves[:, 11:] = moves[:, 6:11]
+    return words_of(np.abs((moves + 3) % 6 - 3))  # 0 1 2 3 2 1 0 1 ...: reflected at either end
 
 
 def damaged(words: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a copy cut at random by up to five seconds, with a third of its words whole and 6 % wrong bits."""
-    words = words[rng.integers(0, 40) :]
-    wrong = (rng.random((len(words), 32)) < 0.09) & (rng.random((len(words), 1)) < 0.67)
-    return words ^ (wrong.astype(np.uint32) << np.arange(32, dtype=np.uint32)).sum(axis=1, dtype=np.uint32)
+    """Return a copy cut at random by up to five seconds; in two words of three, a level in five moves by a step."""
+    whole = levels(words[rng.integers(0, 40) :]).astype(int)
+    moved = (rng.random(whole.shape) < 0.2) & (rng.random((len(whole), 1)) < 0.67)
+    return words_of(np.clip(whole + moved * rng.choice([-1, 1], whole.shape), 0, 3))
+
+
+def words_of(levels: np.ndarray) -> np.ndarray:
+    """Return the words that have these levels, [m, 16] of 0 to 3."""
+    codes = np.array([0, 1, 3, 2], np.uint32)[levels]
+    return (codes << np.arange(0, 32, 2, dtype=np.uint32)).sum(axis=1, dtype=np.uint32)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from genreflow.audio.fingerprint import levels, signs
 
@@ -30,6 +31,7 @@ _NEIGHBORS = 8  # places of a key that each is compared with
 _REACH = 32  # words before and after the places that are compared first
 _MOST_WRONG_AT_ENDS, _MOST_WRONG_NEARBY = 0.34, 0.28  # bits of the first and the last of these, and of all
 _LEAST_NEARBY = 0.5  # correlation of all
+_LEAST_ALIGNED = 0.65  # the same once the tempo is known
 _ANCHORS = 3  # pairs of places from which two tracks are aligned at most
 _CHUNK = 1 << 14
 
@@ -121,6 +123,8 @@ def _match(a: _Print, b: _Print, places: list[tuple[int, int]]) -> tuple[float, 
     """Return similarity and lag of two tracks that are aligned from one of some places; None if none will do."""
     for place_a, place_b in places:
         best = _align(a, b, place_a, place_b)
+        if best is None:
+            continue
         at_a, at_b = _common(a, b, best)
         if not _enough(a, b, at_a):
             continue
@@ -136,12 +140,18 @@ def _enough(a: _Print, b: _Print, at_a: np.ndarray) -> bool:
     return len(at_a) >= enough and len(np.unique(a.words[at_a])) >= _DISTINCT * enough
 
 
-def _align(a: _Print, b: _Print, place_a: int, place_b: int) -> _Alignment:
-    """Return the best alignment about two places: first of a few seconds, then of ever more, ever more precisely."""
+def _align(a: _Print, b: _Print, place_a: int, place_b: int) -> _Alignment | None:
+    """Return the best alignment about two places: first of a few seconds, then of ever more, ever more precisely.
+
+    None where the few seconds are unlike.
+    """
     tried = [_Alignment(place_a + shift, place_b, tempo) for tempo in _TEMPI for shift in _SHIFTS]
     reach, step = _REACH, _TEMPO_STEP
     while True:
-        best = max(tried, key=lambda alignment: _correlation(a, b, *_common(a, b, alignment, reach)))
+        scores = [_correlation(a, b, *_common(a, b, alignment, reach)) for alignment in tried]
+        best = tried[int(np.argmax(scores))]
+        if reach == _REACH and max(scores) < _LEAST_ALIGNED:
+            return None
         if reach > len(b.words):
             return best
         reach, step = 2 * reach, step / 2
@@ -211,15 +221,15 @@ def _anchors(prints: Sequence[np.ndarray]) -> dict[tuple[int, int], list[tuple[i
     if not found:
         return {}
     first, second = np.concatenate([alike[:2] for alike in found], axis=1).astype(np.int64)
-    likeness = np.concatenate([alike[2] for alike in found])
+    every_pair = pd.DataFrame(
+        {"a": every.track[first], "b": every.track[second], "lag": first - second, "first": first}
+    )
+    every_pair["likeness"] = np.concatenate([alike[2] for alike in found])
+    best = every_pair.sort_values(["likeness", "first"], ascending=[False, True]).drop_duplicates(["a", "b", "lag"])
+    best = best.groupby(["a", "b"]).head(_ANCHORS)
     anchors: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
-    lags: dict[tuple[int, int], set[int]] = defaultdict(set)
-    for k in np.lexsort((second, first, -likeness)):
-        pair = int(every.track[first[k]]), int(every.track[second[k]])
-        places = int(first[k] - every.begin[pair[0]]), int(second[k] - every.begin[pair[1]])
-        if len(anchors[pair]) < _ANCHORS and places[0] - places[1] not in lags[pair]:
-            anchors[pair].append(places)
-            lags[pair].add(places[0] - places[1])
+    for a, b, lag, place in best[["a", "b", "lag", "first"]].itertuples(index=False):
+        anchors[a, b].append((place - int(every.begin[a]), place - lag - int(every.begin[b])))
     return dict(anchors)
 
 
