@@ -4,9 +4,9 @@
 
 FOLDER holds other code to measure, such as a checkout of an earlier commit; code without placements draws anew. A
 collection has 100 albums in four classes, of 10 tracks each or of 1 to 20. A track or an album comes, goes or is
-replaced, or a class of 25 albums comes; then ten changes in a row. Each number is a mean over three collections, and the
-worst of them. Unevenness is the largest difference between the tracks of a class in a fold, or the test part of a draw,
-and its share.
+replaced, or a class of 25 albums comes; then ten changes in a row. Each number is a mean over three collections, and
+the worst of them. Unevenness is the largest difference between the tracks of a class in a fold, or the test part of a
+draw, and its share.
 """
 
 import sys

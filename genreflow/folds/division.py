@@ -20,6 +20,7 @@ MOST_MOVED = 0.03
 
 _ATTEMPTS = 16
 _EXCHANGED = 1_000  # groups of a part, and of all others, among which a pair to exchange is sought
+_TOLERATED = 0.25  # unevenness for which no placed group moves, in groups of mean size
 _TRIED = 100  # pairs
 _LEAST = 1e-6  # change that counts, in squared tracks
 _EVEN_SIZES = 0.05  # weight of the number of all tracks of a part beside the numbers of each class
@@ -68,14 +69,14 @@ def divide(
         Seed of the draw.
     placed
         Part in which each group was placed before, or `NEW`. Placed groups move only where a part lacks a class, or
-        where parts are less even than those of a new draw.
+        where parts are clearly less even than those of a new draw.
     most_moved
         Upper bound of the share of placed tracks that move to make parts more even.
     """
     division = _drawn(groups, shares, seed)
     if placed is None or (placed == NEW).all():
         return division.part
-    is_new, goal = placed == NEW, max(division.unevenness, _enough(groups))
+    is_new, goal = placed == NEW, max(division.unevenness, _enough(groups), _TOLERATED * groups.sizes.mean())
     updated = _Division(groups, shares, np.where(is_new, _pointed_at(groups, shares, seed), placed))
     updated.improve(may_move=is_new, goal=_goal(groups))
     updated.improve(may_move=~is_new, goal=np.inf)

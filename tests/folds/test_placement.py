@@ -81,7 +81,7 @@ def test_folds_stay_as_even_as_those_drawn_anew(options):
     for step in range(4):
         tracks = collection(range(step, 60 + step))
         folds, placement = place(tracks, options, placement)
-        assert unevenness(folds, options) <= max(unevenness(assign(tracks, options), options), 2)
+        assert unevenness(folds, options) <= max(unevenness(assign(tracks, options), options), 3)
 
 
 @settings(max_examples=6)
