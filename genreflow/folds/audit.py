@@ -13,8 +13,8 @@ def verify(folds: pd.DataFrame, settings: FoldSettings | None = None) -> None:
 
     No track (or segment) has two roles in a fold. No group is both trained on and tested (or held out) in a fold. The
     training part of every fold has every class, and so has every test and validation part, except those of a given
-    split and those for which a class has too few groups. All folds have the same holdout. In stratified folds, every track outside the holdout is tested in exactly
-    one fold.
+    split and those for which a class has too few groups. All folds have the same holdout. In stratified folds, every
+    track outside the holdout is tested in exactly one fold.
 
     Parameters
     ----------

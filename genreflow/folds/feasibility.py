@@ -58,8 +58,8 @@ def feasibility(tracks: pd.DataFrame) -> pd.DataFrame:
 def check(tracks: pd.DataFrame, settings: FoldSettings, held: frozenset[str] = frozenset()) -> None:
     """Refuse tracks that cannot be divided as the settings require.
 
-    With stratified folds, each class needs at least as many groups as there are folds. Tracks whose `split` is `holdout`
-    do not count, nor do those in `held`, by id: a holdout drawn before, which stays.
+    With stratified folds, each class needs at least as many groups as there are folds. Tracks whose `split` is
+    `holdout` do not count, nor do those in `held`, by id: a holdout drawn before, which stays.
 
     Raises
     ------
