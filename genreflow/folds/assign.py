@@ -240,8 +240,13 @@ def _checked(tracks: pd.DataFrame, part: np.ndarray, shares: Sequence[float]) ->
 
 
 def _lacks_class(tracks: pd.DataFrame, part: np.ndarray, n_parts: int) -> bool:
-    """Return whether one of the parts has no track of some class."""
-    return len(set(zip(tracks["label"], part, strict=True))) < n_parts * tracks["label"].nunique()
+    """Return whether one of the parts has no track of some class; the last parts need none of a class of few groups."""
+    units = pd.Series(tracks.index, tracks.index) if "slice" in tracks else tracks["group"]
+    present = set(zip(tracks["label"], part, strict=True))
+    numbers = units.groupby(tracks["label"]).nunique()
+    return any(
+        (name, place) not in present for name, number in numbers.items() for place in range(min(number, n_parts))
+    )
 
 
 def _grouped(tracks: pd.DataFrame) -> tuple[Groups, np.ndarray]:

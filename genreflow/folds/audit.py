@@ -13,8 +13,8 @@ def verify(folds: pd.DataFrame, settings: FoldSettings | None = None) -> None:
 
     No track (or segment) has two roles in a fold. No group is both trained on and tested (or held out) in a fold. The
     training part of every fold has every class, and so has every test and validation part, except those of a given
-    split and of collections. All folds have the same holdout. In stratified folds, every track outside the holdout is
-    tested in exactly one fold.
+    split, of collections, and those for which a class has too few groups. All folds have the same holdout. In
+    stratified folds, every track outside the holdout is tested in exactly one fold.
 
     Parameters
     ----------
@@ -65,9 +65,13 @@ def _complete_roles(settings: FoldSettings) -> list[str]:
 def _absent_classes(folds: pd.DataFrame, everywhere: list[str]) -> list[str]:
     labels = set(folds["label"])
     problems = []
+    used = folds[folds["role"] != HOLDOUT]
+    unit = ["track_id", "slice"] if "slice" in folds else ["group"]
+    units = used.drop_duplicates(["label", *unit]).groupby("label").size()
     for fold, rows in folds.groupby("fold"):
-        for role in [TRAIN] if fold == FINAL else everywhere:
-            absent = sorted(labels - set(rows.loc[rows["role"] == role, "label"]))
+        for needed, role in enumerate([TRAIN] if fold == FINAL else everywhere, start=1):
+            possible = labels - set(units.index[units < needed])
+            absent = sorted(possible - set(rows.loc[rows["role"] == role, "label"]))
             if absent:
                 problems.append(f"fold {fold}: no {role} track of class {listing(absent)}")
     return problems

@@ -20,6 +20,7 @@ MOST_MOVED = 0.03
 
 _ATTEMPTS = 16
 _EXCHANGED = 1_000  # groups of a part, and of all others, among which a pair to exchange is sought
+_TOLERATED = 0.25  # unevenness for which no placed group moves, in groups of mean size
 _TRIED = 100  # pairs
 _LEAST = 1e-6  # change that counts, in squared tracks
 _EVEN_SIZES = 0.05  # weight of the number of all tracks of a part beside the numbers of each class
@@ -63,19 +64,19 @@ def divide(
     groups
         The groups.
     shares
-        Share of the tracks of each part, [P].
+        Share of the tracks of each part, [P]. A class with too few groups for all parts is absent from the last ones.
     seed
         Seed of the draw.
     placed
         Part in which each group was placed before, or `NEW`. Placed groups move only where a part lacks a class, or
-        where parts are less even than those of a new draw.
+        where parts are clearly less even than those of a new draw.
     most_moved
         Upper bound of the share of placed tracks that move to make parts more even.
     """
     division = _drawn(groups, shares, seed)
     if placed is None or (placed == NEW).all():
         return division.part
-    is_new, goal = placed == NEW, max(division.unevenness, _enough(groups))
+    is_new, goal = placed == NEW, max(division.unevenness, _enough(groups), _TOLERATED * groups.sizes.mean())
     updated = _Division(groups, shares, np.where(is_new, _pointed_at(groups, shares, seed), placed))
     updated.improve(may_move=is_new, goal=_goal(groups))
     updated.improve(may_move=~is_new, goal=np.inf)
@@ -151,8 +152,8 @@ class _Division:
         goal = weights[:, None] * self._vectors.sum(axis=0)
         self._excess = self._sums(self._vectors) - goal
         self._numbers = self._sums(self._has.astype(float))
-        # A class with fewer groups than there are parts is absent somewhere, whatever moves.
-        self._is_scarce = self._has.sum(axis=0) < self._n_parts
+        # A class with fewer groups than there are parts is absent somewhere, whatever moves: from the last ones.
+        self._needs = np.arange(self._n_parts)[:, None] < self._has.sum(axis=0)
         # More than any move can gain in evenness.
         self._absence = 4 * max(1.0, float(groups.sizes.sum())) ** 2
 
@@ -174,7 +175,7 @@ class _Division:
     @property
     def _absent(self) -> np.ndarray:
         """Which parts lack which classes, bool [P, K]."""
-        return (self._numbers == 0) & ~self._is_scarce
+        return (self._numbers == 0) & self._needs
 
     def improve(self, may_move: np.ndarray, goal: float = -1, most: int | None = None) -> None:
         """Move groups, one by one, until all parts have all classes and are as even as `goal`, or no move helps.
@@ -221,7 +222,7 @@ class _Division:
         vectors, has = self._vectors[group], self._has[group].astype(float)
         pull = 2 * vectors @ self._excess.T
         enter = pull - self._absence * (has @ self._absent.T)
-        leave = pull - self._absence * (has @ ((self._numbers == 1) & ~self._is_scarce).T)
+        leave = pull - self._absence * (has @ ((self._numbers == 1) & self._needs).T)
         enter[rows, source] = np.inf
         to = enter.argmin(axis=1)
         change = 2 * (vectors**2).sum(axis=1) + enter[rows, to] - leave[rows, source]
@@ -259,7 +260,7 @@ class _Division:
         for group, to in moves:
             numbers[self.part[group]] -= self._has[group]
             numbers[to] += self._has[group]
-        return bool((numbers.all(axis=0) | self._is_scarce).all())
+        return bool((numbers > 0)[self._needs].all())
 
     def _move(self, group: int, to: int) -> None:
         source = self.part[group]

@@ -58,9 +58,8 @@ def feasibility(tracks: pd.DataFrame) -> pd.DataFrame:
 def check(tracks: pd.DataFrame, settings: FoldSettings, held: frozenset[str] = frozenset()) -> None:
     """Refuse tracks that cannot be divided as the settings require.
 
-    With stratified folds, each class needs at least as many groups as there are folds; with random draws of tracks, as
-    many as there are roles. Tracks whose `split` is `holdout` do not count, nor do those in `held`, by id: a holdout
-    drawn before, which stays.
+    With stratified folds, each class needs at least as many groups as there are folds. Tracks whose `split` is
+    `holdout` do not count, nor do those in `held`, by id: a holdout drawn before, which stays.
 
     Raises
     ------
@@ -97,7 +96,7 @@ def check(tracks: pd.DataFrame, settings: FoldSettings, held: frozenset[str] = f
 
 
 def groups_needed(settings: FoldSettings) -> int:
-    """Return the number of groups of each class that folds or draws need outside the holdout."""
+    """Return the number of groups of each class that the holdout leaves to folds or draws."""
     return settings.count if settings.scheme == "stratified" else 3 if settings.valid else 2
 
 
@@ -170,24 +169,20 @@ def _check_classes(tracks: pd.DataFrame, labels: list[str], settings: FoldSettin
             f"Add tracks of a second class.\n{_plain(table)}"
         )
     unit = "groups" if settings.group and (table["groups"] < table["tracks"]).any() else "tracks"
-    if settings.unit == "segment":
+    if settings.scheme == "random":
         return
-    needed = groups_needed(settings)
-    small = table.index[table["groups"] < needed]
+    small = table.index[table["groups"] < settings.count]
     if not len(small):
         return
     fewest = int(table["groups"].min())
-    fewer = ""
-    if settings.scheme == "stratified" and fewest >= 2:
-        fewer = f"set folds.count to {fewest} or less (or folds.fewer_if_needed to true), "
-    parts = f"{needed} folds need" if settings.scheme == "stratified" else f"Draws of {needed} parts need"
+    fewer = f"set folds.count to {fewest} or less (or folds.fewer_if_needed to true), " if fewest >= 2 else ""
     kept = (
         f" The holdout has {held:,} tracks besides, and gives none back; another folds.seed draws it anew."
         if held
         else ""
     )
     raise UserError(
-        f"{parts} at least {needed} {unit} of every class, "
+        f"{settings.count} folds need at least {settings.count} {unit} of every class, "
         f"and these have fewer: {listing(small, 20)}.\n{_plain(table)}\n"
         f"Either {fewer}add {unit} to these classes, or drop them.{_group_hint(table, small, settings)}{kept}"
     )
@@ -195,7 +190,7 @@ def _check_classes(tracks: pd.DataFrame, labels: list[str], settings: FoldSettin
 
 def _group_hint(table: pd.DataFrame, small: pd.Index, settings: FoldSettings) -> str:
     """Return the remedy for classes with enough tracks in too few groups, such as a class of one album."""
-    if not settings.group or (table.loc[small, "tracks"] < groups_needed(settings)).any():
+    if not settings.group or (table.loc[small, "tracks"] < settings.count).any():
         return ""
     return _WITHOUT_GROUPS
 

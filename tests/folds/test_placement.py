@@ -81,7 +81,7 @@ def test_folds_stay_as_even_as_those_drawn_anew(options):
     for step in range(4):
         tracks = collection(range(step, 60 + step))
         folds, placement = place(tracks, options, placement)
-        assert unevenness(folds, options) <= max(unevenness(assign(tracks, options), options), 2)
+        assert unevenness(folds, options) <= max(unevenness(assign(tracks, options), options), 3)
 
 
 @settings(max_examples=6)
@@ -199,11 +199,9 @@ def test_every_random_draw_has_every_class_in_every_role(group):
         assert (pd.crosstab(drawn["role"], drawn["label"]) > 0).all(axis=None)
 
 
-def test_a_class_with_fewer_groups_than_roles_is_refused_before_a_draw():
-    with pytest.raises(UserError, match="Draws of 3 parts need at least 3 groups of every class"):
-        assign(
-            collection([*range(30)])
-            .replace({"label": {"c": "a"}})
-            .pipe(lambda tracks: pd.concat([tracks, album(300, 4).assign(label="rare")])),
-            FoldSettings(scheme="random", valid=0.1),
-        )
+def test_a_class_of_few_groups_is_trained_on_and_tested_before_it_validates():
+    tracks = pd.concat([collection(range(30)), album(300, 4).assign(label="rare", group=list("xxyy"))])
+    for seed in range(5):
+        folds = assign(tracks, FoldSettings(scheme="random", count=1, valid=0.1, seed=seed))
+        drawn = folds[(folds["fold"] == "1") & (folds["label"] == "rare")]
+        assert sorted(set(drawn["role"])) == ["test", "train"]
