@@ -9,7 +9,7 @@ from pathlib import Path
 from genreflow.cli import options as shared
 from genreflow.cli.console import print_result, quoted
 from genreflow.cli.exits import Exit
-from genreflow.cli.path_checks import dataset_of
+from genreflow.cli.music import dataset_of
 from genreflow.cli.run import SNAKEFILE
 from genreflow.config.layers import Config, load_config
 from genreflow.errors import UserError

@@ -11,7 +11,8 @@ import pandas as pd
 from genreflow.cli import options as shared
 from genreflow.cli.console import end_progress, print_result, progress, quoted
 from genreflow.cli.exits import Exit
-from genreflow.cli.path_checks import check_model, check_output, dataset_of
+from genreflow.cli.music import dataset_of
+from genreflow.cli.path_checks import check_model, check_output
 from genreflow.config.datasets import Labels
 from genreflow.errors import Gathering, Problems
 from genreflow.store.text import count

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from genreflow.cli.console import quoted
-from genreflow.datasets.layouts.folders import Folders
-from genreflow.datasets.layouts.manifest import Manifest
 from genreflow.errors import UserError, did_you_mean
 from genreflow.project import layout
 from genreflow.store.runs import FOLD_PREFIX, MODEL
@@ -68,20 +66,6 @@ def check_existence(path: Path) -> None:
     if not hint and names and missing != path:  # a parent is wrong: list its neighbors
         hint = f" {folder} contains: {listing(names, _NAMED)}."
     raise UserError(f"{missing} does not exist.{hint or ' Is the path right?'}")
-
-
-def dataset_of(target: str) -> Folders | Manifest:
-    """Return the dataset in a folder of class folders, or in a manifest.
-
-    Raises
-    ------
-    UserError
-        When there is no such file or folder.
-    """
-    check_existence(Path(target))
-    if Path(target).is_dir():
-        return Folders(layout="folders", path=target)
-    return Manifest(layout="manifest", path=target)
 
 
 def check_output(given: str | None) -> None:

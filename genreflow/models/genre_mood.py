@@ -24,6 +24,7 @@ _LOGMEL = {
         "hop": 512,
         "n_mels": 128,
         "reference": "max",
+        "top_db": 80.0,
     },
     "segments": _SEGMENTS,
     "standardize": "global",

@@ -20,6 +20,7 @@ _SPECTROGRAM = {
         "hop": 512,
         "n_mels": 128,
         "reference": "max",
+        "top_db": 80.0,
     },
     "segments": _EXCERPT,
     "peak": True,

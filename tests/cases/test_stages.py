@@ -33,7 +33,7 @@ inputs:
 folds: {count: 2, holdout: 2}
 models:
   cnn: {model: psytrance_cnn, input: mel}
-  gg12: {input: spec, training: {shift: 0.1}}
+  gg12: {input: spec, training: {shift: 0.1, crop: 40}}
   forest: {model: random_forest, input: numbers}
 training: {epochs: 1}
 final: {model: cnn}
@@ -89,9 +89,11 @@ MAKES = {
     "layers": ["run cnn", "run gg12", "run forest", "slices vector"],
     "training": ["run cnn", "run gg12"],
     "augmentation": ["run gg12"],
+    "cropping": ["run gg12"],
     "fitting": ["run forest"],
-    "joined": [],  # the study has neither joined inputs nor a search
+    "joined": [],  # the study has neither joined inputs nor a search, nor is it tested on another dataset
     "search": [],
+    "cross_dataset": [],
     **{name: [name] for name in ("duplicates", "quarantine", "folds", "leakage", "filters", "snippets", "analysis",
                                  "map", "tables", "figures", "predictions")},
 }  # fmt: skip

@@ -62,8 +62,8 @@ def test_without_an_accuracy_there_is_nothing_to_judge():
 def test_the_first_sentence_of_a_report_says_it():
     row = dict.fromkeys(("track_majority", "track_mean"), 0.83) | {
         "track_majority_low": 0.78, "track_majority_high": 0.88, "track_mean_low": 0.78, "track_mean_high": 0.88,
-        "roc_auc": None, "tracks": 100, "groups": 50, "slices": 900, "baseline": 0.2, "folds": 5, "diverged": 0,
-        "slice_accuracy": 0.7, "slice_low": 0.6, "slice_high": 0.8,
+        "roc_auc": None, "tracks": 100, "groups": 50, "slices": 900, "baseline": 0.2, "folds": 5,
+        "rounds": 1, "diverged": 0, "slice_accuracy": 0.7, "slice_low": 0.6, "slice_high": 0.8,
     }  # fmt: skip
     files = pd.DataFrame({"tracks": [50, 50], "quarantined": 0, "accepted": 50, "warned": 0, "slices": 450})
     content = headline(files, row, audit(encoding("bandwidth_hz", 0.79, "leak")))

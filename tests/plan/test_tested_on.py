@@ -5,6 +5,7 @@ import yaml
 
 from genreflow.config.load import read_yaml
 from genreflow.errors import UserError
+from genreflow.plan import stages
 from genreflow.plan.make import validate_config
 from genreflow.plan.studies import StudyPlan
 
@@ -50,6 +51,16 @@ def test_testing_elsewhere_changes_no_training(planned):
     plain = StudyPlan(study.name, without, study.datasets, study.published)
     assert plain.keys.trained(plain.final) == study.keys.trained(study.final)
     assert plain.keys.figures != study.keys.figures and plain.cross_datasets == {}
+
+
+def test_another_way_to_judge_changes_the_tables_and_no_run(planned, monkeypatch):
+    study = planned({"tested_on": ["away"]})
+    keys = [(study.keys.cross_dataset("away"), study.keys.tables, study.keys.trained(study.final))]
+    version = stages.version
+    monkeypatch.setattr(stages, "version", lambda name: version(name) + (name == "cross_dataset"))
+    again = StudyPlan(study.name, study.settings, study.datasets, study.published)
+    keys.append((again.keys.cross_dataset("away"), again.keys.tables, again.keys.trained(again.final)))
+    assert [before == after for before, after in zip(*keys, strict=True)] == [False, False, True]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def declared(snakefile: Path, settings: dict) -> dict[str, dict]:
             rule.name: {
                 "local": rule.ruleinfo.localrule is True,
                 "retries": rule.ruleinfo.retries,
-                "threads": rule.ruleinfo.threads,
+                "threads": "by wildcards" if callable(rule.ruleinfo.threads) else rule.ruleinfo.threads,
                 "resources": sorted(rule.ruleinfo.resources[1]) if rule.ruleinfo.resources else [],
             }
             for rule in workflow.rules

@@ -1,0 +1,21 @@
+"""Labeled music that is named on the command line."""
+
+from pathlib import Path
+
+from genreflow.cli.path_checks import check_existence
+from genreflow.datasets.layouts.folders import Folders
+from genreflow.datasets.layouts.manifest import Manifest
+
+
+def dataset_of(target: str) -> Folders | Manifest:
+    """Return the dataset in a folder of class folders, or in a manifest.
+
+    Raises
+    ------
+    UserError
+        When there is no such file or folder.
+    """
+    check_existence(Path(target))
+    if Path(target).is_dir():
+        return Folders(layout="folders", path=target)
+    return Manifest(layout="manifest", path=target)
