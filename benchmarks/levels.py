@@ -81,7 +81,7 @@ def predicted(tracks: pd.DataFrame, levels: pd.Series) -> float:
 def index_of(tracks: pd.DataFrame, heard: list[Normalized]) -> pd.DataFrame:
     """Return the columns of an index that the audit reads."""
     facts = pd.DataFrame([vars(record) for record in heard])
-    columns = ["container", "codec", "source_rate", "channels", "bandwidth_hz", "lufs", "gain_db"]
+    columns = ["container", "codec", "source_rate", "channels", "bandwidth_hz", "lufs", "gain_db", "seconds"]
     return tracks[["track_id", "label"]].join(facts[columns]).assign(title=tracks["track_id"], group=None, artist=None)
 
 

@@ -11,12 +11,12 @@ from genreflow.datasets.artists import artist_key
 from genreflow.datasets.duplicates import recordings
 from genreflow.folds.feasibility import is_missing
 from genreflow.folds.placement import Changes
-from genreflow.folds.properties import LEAK, NOTE, OK, PROPERTIES
+from genreflow.folds.properties import LEAK, NO_LEAKS, NOTE, OK, PROPERTIES
 from genreflow.folds.roles import TEST, TRAIN
 from genreflow.store.text import listing
 
 # Raise it when the audit would have other checks or verdicts.
-STAGE_VERSION = 3
+STAGE_VERSION = 4
 
 DIGEST = 8  # bytes of the SHA-256 of a file by which the training tracks of a network are known
 
@@ -67,7 +67,8 @@ def leakage(
     folds
         Columns `track_id, fold, role, label`, and `slice` if segments are divided.
     index
-        Columns `track_id, title, group, artist, container, codec, source_rate, channels, bandwidth_hz, lufs, gain_db`.
+        Columns `track_id, title, group, artist, container, codec, source_rate, channels, bandwidth_hz, lufs, gain_db,
+        seconds`.
     pairs
         Copies, as `genreflow.datasets.duplicates.find_pairs` returns them.
     earlier
@@ -222,7 +223,7 @@ def _encoding(folds: pd.DataFrame, known: pd.DataFrame) -> Iterator[tuple]:
         return
     facts = known.assign(codec=known["container"].fillna("?") + " " + known["codec"].fillna("?"))
     facts["level"] = (facts["lufs"] + facts["gain_db"]).astype(float).round(1)  # what is below is no difference
-    numbers = facts[["bandwidth_hz", "source_rate", "channels", "level"]].astype(float)
+    numbers = facts[["bandwidth_hz", "source_rate", "channels", "level", "seconds"]].astype(float)
     inputs = pd.concat([numbers, pd.get_dummies(facts["codec"], prefix="codec", dtype=float)], axis=1)
     for what, name in PROPERTIES.items():
         columns = [column for column in inputs if column == what or column.startswith(f"{what}_")]
@@ -254,7 +255,8 @@ def _predicted(tracks: pd.DataFrame, inputs: pd.DataFrame, what: str, name: str)
     message = f"The {name} alone predicts the class with {share:.2f} where the most common class gives {commonest:.2f}"
     if share <= commonest + _STANDARD_ERRORS * np.sqrt(commonest * (1 - commonest) / tested):
         return "encoding", ALL_FOLDS, what, right, share, OK, f"{message}."
-    verdict = LEAK if share >= commonest + _HALFWAY * (1 - commonest) else NOTE
+    is_leak = what not in NO_LEAKS and share >= commonest + _HALFWAY * (1 - commonest)
+    verdict = LEAK if is_leak else NOTE
     return "encoding", ALL_FOLDS, what, right, share, verdict, f"{message}: the model may have learned the {name}."
 
 

@@ -33,6 +33,7 @@ def indexed(size: int = 60, classes: int = 3, **columns) -> pd.DataFrame:
         "bandwidth_hz": np.random.default_rng(0).normal(16_000, 500, size),
         "lufs": (lufs := np.random.default_rng(1).normal(-14, 3, size)),
         "gain_db": -23 - lufs,
+        "seconds": np.random.default_rng(2).normal(240, 30, size),
     }
     return pd.DataFrame(plain | columns)
 
@@ -197,6 +198,12 @@ class TestEncoding:
         assert (row.verdict, row.share) == ("leak", 1.0)
         assert "The level after normalization alone predicts the class with 1.00" in row.message
         assert row.message.endswith("Medians of classes are between -20.4 LUFS (b) and -14.0 LUFS (a).")
+
+    def test_a_duration_that_tells_the_class_is_a_trivial_answer_and_no_leak(self):
+        index = indexed(seconds=[180.0, 240.0, 300.0] * 20)
+        row = finding(leakage(folds_of(index), index, NO_PAIRS), "encoding", "seconds", "all")
+        assert (row.verdict, row.share) == ("note", 1.0)
+        assert "The duration alone predicts the class with 1.00" in row.message
 
     def test_equal_levels_predict_nothing(self):
         level = indexed()

@@ -150,7 +150,7 @@ def of_folds_selected(folder):
 
 @golden("leakage")
 def of_leakage(folder):
-    index = tracks().assign(verdict="accept", source_rate=44_100, channels=2, container="mp3", lufs=-14.0)
+    index = tracks().assign(verdict="accept", source_rate=44_100, channels=2, container="mp3", lufs=-14.0, seconds=60.0)
     index["gain_db"] = [-9.0 - 2 * (label == "b") for label in index["label"]]
     index["bandwidth_hz"] = [16_000.0 if label == "a" else 20_000.0 for label in index["label"]]
     index["codec"] = ["mp3" if number % 2 else "flac" for number in range(len(index))]
