@@ -123,6 +123,7 @@ def test_tracks_of_the_network_of_embeddings_are_a_leak(tmp_path):
             "bandwidth_hz": 16_000.0,
             "lufs": -14.0,
             "gain_db": -9.0,
+            "seconds": 60.0,
             "sha256": ["ab" * 32, "cd" * 32],
         }
     )
