@@ -65,7 +65,7 @@ def from_text(text: str) -> np.ndarray:
 
 
 def signs(words: np.ndarray) -> np.ndarray:
-    """Return which filters are above their median, a bit each: uint16 of the shape of `words`."""
+    """Return the signs of the 16 filters in each word, uint16 of the shape of `words`: a bit is 1 above the median."""
     high = (words >> 1) & np.uint32(0x55555555)
     for width in (1, 2, 4, 8):  # bits in groups of so many move together: every second one was empty
         high = (high | (high >> width)) & _GROUPS[width]

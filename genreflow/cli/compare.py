@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from string import ascii_uppercase
@@ -11,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from genreflow.cli import options as shared
-from genreflow.cli.console import print_result, quoted
+from genreflow.cli.console import plain, print_result, quoted
 from genreflow.cli.path_checks import check_output
 from genreflow.cli.saved_runs import ComparedRun, read
 from genreflow.errors import UserError
@@ -119,7 +118,7 @@ def compare(sides: Sequence[ComparedRun]) -> dict[str, Any]:
         "remarks": [*_remarks(sides), *warnings(pairs)],
         "parameters": _parameters(sides),
         "metrics": _metrics(settings, sides),
-        "pairs": [_plain(row) for row in pairs.drop(columns=["experiment", "protocol"]).to_dict("records")],
+        "pairs": [plain(row) for row in pairs.drop(columns=["experiment", "protocol"]).to_dict("records")],
         "tracks": _different(answers, letters),
     }
 
@@ -250,7 +249,7 @@ def _metrics(settings: pd.DataFrame, sides: Sequence[ComparedRun]) -> dict[str, 
         columns |= dict(zip((name, f"{name}, low", f"{name}, high"), ends, strict=True))
     columns |= _ALONE | _COUNTS
     metrics = {
-        name: _plain({side.letter: settings.at[side.letter, column] for side in sides})
+        name: plain({side.letter: settings.at[side.letter, column] for side in sides})
         for name, column in columns.items()
     }
     metrics["training time, s"] = {
@@ -316,9 +315,3 @@ def _short(value: Any) -> str:
         return f"{len(value)} values"
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
-
-
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row of plain values, None for NaN."""
-    values = {name: value.item() if hasattr(value, "item") else value for name, value in row.items()}
-    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values.items()}

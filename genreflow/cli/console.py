@@ -1,8 +1,11 @@
-"""Output of commands on standard error: progress, errors and the last line."""
+"""Output of commands: progress, errors and the last line on standard error; rows of tables for JSON."""
 
+import math
 import shlex
 import sys
+from collections.abc import Mapping
 from os import PathLike
+from typing import Any
 
 from genreflow.store.text import sanitize, sanitize_name
 
@@ -40,3 +43,9 @@ def print_result(done: str, *, following: str = "") -> None:
 def quoted(path: str | PathLike) -> str:
     """Return a path as it is typed into a shell."""
     return shlex.quote(sanitize(str(path)))
+
+
+def plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of a table for JSON: plain values, None for NaN."""
+    values = {name: value.item() if hasattr(value, "item") else value for name, value in row.items()}
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values.items()}

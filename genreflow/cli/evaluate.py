@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from genreflow.cli import options as shared
-from genreflow.cli.console import end_progress, print_result, progress, quoted
+from genreflow.cli.console import end_progress, plain, print_result, progress, quoted
 from genreflow.cli.exits import Exit
 from genreflow.cli.music import dataset_of
 from genreflow.cli.path_checks import check_model, check_output
@@ -78,11 +78,12 @@ def run(options: argparse.Namespace) -> int:
         _refuse_known(tracks.trained_on())
     judged, _ = judge(predictor, tracks, on_track=lambda done: progress(f"{done} of {len(tracks)} files"))
     end_progress()
-    name, classes, inside = Path(options.music).name, predictor.bundle.classes, cross_validated(predictor)
+    name, classes, inside = Path(options.music).resolve().name, predictor.bundle.classes, cross_validated(predictor)
     row = summary(judged, classes, inside, dataset=name)
     rows = by_class(judged, classes, inside, dataset=name)
     if options.json:
-        print(json.dumps(_finite(row | {"classes": rows, "sentences": sentences(row)}), indent=2, allow_nan=False))
+        message = plain(row) | {"classes": [plain(each) for each in rows], "sentences": sentences(row)}
+        print(json.dumps(message, indent=2, allow_nan=False))
     else:
         print(*sentences(row), sep="\n")
         print(*_table(rows), sep="\n")
@@ -104,8 +105,8 @@ def _refuse_known(titles: Sequence[str]) -> None:
     if titles:
         more = [f"and {len(titles) - _NAMED:,} more"] if len(titles) > _NAMED else []
         raise Problems(
-            f"The model was trained on {count(len(titles), 'of these file')}, so the accuracy would show nothing. Take "
-            "them out of the music, or leave them out with --leave-out:",
+            f"The model was trained on {len(titles):,} of these files, so the accuracy would show nothing. Take them "
+            "out of the music, or leave them out with --leave-out:",
             [*titles[:_NAMED], *more],
         )
 
@@ -119,12 +120,3 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         ends = "-" if pd.isna(row["accuracy_low"]) else f"{row['accuracy_low']:.2f} to {row['accuracy_high']:.2f}"
         lines.append(f"{row['class']:<{width}}  {row['tracks']:>6}  {row['accuracy']:>5.2f}  {ends}")
     return [*lines, ""]
-
-
-def _finite(value: Any) -> Any:
-    """Return a JSON value without numbers that are not finite, which JSON does not know."""
-    if isinstance(value, Mapping):
-        return {name: _finite(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and value != value else value

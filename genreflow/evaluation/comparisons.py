@@ -321,7 +321,7 @@ def verdict(pair: Mapping[str, Any], *, axis: str = "", pairs: int = 1) -> str:
 
 
 def warnings(pairs: pd.DataFrame) -> list[str]:
-    """Return what to know before the rows of `pairs_table` are believed, as sentences."""
+    """Return a sentence on the limits of `pairs_table` where a setting was trained once; else nothing."""
     return [_SINGLE] if len(pairs) and (pairs["runs"] == 1).any() else []
 
 

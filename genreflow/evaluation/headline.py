@@ -62,16 +62,14 @@ def headline(
         "low": _number(values.get("track_majority_low")),
         "high": _number(values.get("track_majority_high")),
     }
-    verdict = verdict_on(facts, leakage)
+    others = [] if elsewhere is None else elsewhere.to_dict("records")
+    verdict = verdict_on(facts, leakage, others)
     facts |= {"standing": verdict.standing, "baseline": verdict.baseline, "baseline_name": verdict.baseline_name}
     if setting is None or not (is_tested or is_ranked):
         sentences = [_no_result(setting)]
     else:
         sentences = (_tag_result if is_ranked else _class_result)(facts, setting, verdict)
-    others = [] if elsewhere is None else elsewhere.to_dict("records")
     first = [sentence for row in others for sentence in cross_dataset.sentences(row)]
-    if facts["standing"] == "sound" and not all(beats_chance(row) for row in others if row["tracks"]):
-        facts["standing"] = "doubtful"
     elsewhere_facts = [_elsewhere(row) for row in others if row["tracks"]]
     return {"sentences": [*first, *sentences, _data(facts)], **facts, "elsewhere": elsewhere_facts}
 

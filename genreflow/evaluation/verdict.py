@@ -3,7 +3,7 @@
 Every text that judges a model takes its words from here: report, overview, closing lines of a run, model card.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -40,7 +40,9 @@ class Verdict:
 NO_VERDICT = Verdict("open", "", None, MOST_COMMON)
 
 
-def verdict_on(facts: Mapping[str, Any], leakage: pd.DataFrame | None) -> Verdict:
+def verdict_on(
+    facts: Mapping[str, Any], leakage: pd.DataFrame | None, elsewhere: Sequence[Mapping[str, Any]] = ()
+) -> Verdict:
     """Return the verdict on the accuracy of tracks.
 
     Parameters
@@ -49,6 +51,9 @@ def verdict_on(facts: Mapping[str, Any], leakage: pd.DataFrame | None) -> Verdic
         ``accuracy, low, high``, None where they are missing, and ``baseline``, the share of the most common class.
     leakage
         Audit of the protocol (`genreflow.folds.leakage.leakage`); None if there is none.
+    elsewhere
+        Accuracies on other datasets, rows of the table `cross_dataset`. A model that is not shown to beat chance there
+        is ``doubtful``, whatever it reaches at home.
     """
     checks = leakage if leakage is not None else pd.DataFrame(columns=["check", "what", "share", "verdict", "message"])
     best, name = _best_trivial(facts.get("baseline"), checks)
@@ -62,6 +67,8 @@ def verdict_on(facts: Mapping[str, Any], leakage: pd.DataFrame | None) -> Verdic
     if facts.get("accuracy") is None or best is None:
         return Verdict("open", "", best, name)
     standing, conclusion = _compared(facts["accuracy"], facts["low"], facts["high"], best, name, checks)
+    if standing == "sound" and not all(beats_chance(row) for row in elsewhere if row["tracks"]):
+        standing = "doubtful"
     trivial = f"Always predicting {name}" if name == MOST_COMMON else f"The {name} of the file alone"
     return Verdict(standing, f"{trivial} gives {_percent(best)}{conclusion}.", best, name)
 

@@ -312,7 +312,9 @@ def _fold_table(tracks: pd.DataFrame, roles: Sequence[np.ndarray], final: np.nda
 
 
 def _drawn_holdout(tracks: pd.DataFrame, settings: FoldSettings, held: np.ndarray, may_join: np.ndarray) -> np.ndarray:
-    """Return which tracks join the holdout, bool [n]: equal shares of the classes, as closely as whole groups allow.
+    """Return the mask of the tracks that join the holdout, bool [n].
+
+    The classes have equal shares, as closely as whole groups allow.
 
     Parameters
     ----------

@@ -211,7 +211,7 @@ class _Division:
         return self._has[:, name] & ((self.part == part) == (excess[part, name] > 0))
 
     def _best_of(self, movable: np.ndarray) -> list[tuple[int, int]]:
-        """Return which of these groups makes the parts most alike when it moves, and its new part."""
+        """Return the move of a group, and its new part, that makes the parts most alike; none if no move does."""
         candidates = np.flatnonzero(movable)
         # Groups with the same numbers of tracks in the same part are interchangeable: the first moves.
         places = self._kind[candidates] * self._n_parts + self.part[candidates]

@@ -186,7 +186,7 @@ def facts_of(placement: Placement | None, settings: FoldSettings) -> dict[str, A
 
 
 def read_changes(folds: str | os.PathLike) -> Changes | None:
-    """Return what the latest change of the tracks did to a fold table; None if it is the first, or was drawn anew."""
+    """Return the numbers of tracks that stayed, moved and came when a fold table last changed; None if it never did."""
     facts = read_header(folds, "folds").facts
     return _changes(facts) if "changes" in facts else None
 

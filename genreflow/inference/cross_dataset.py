@@ -11,7 +11,7 @@ import pandas as pd
 
 from genreflow.config.datasets import Layout
 from genreflow.datasets.artists import group_of
-from genreflow.datasets.duplicates import find_pairs
+from genreflow.datasets.duplicates import find_pairs, recordings
 from genreflow.datasets.index import read_index, shard_files
 from genreflow.datasets.listing import ListedTrack, TrackListing
 from genreflow.datasets.names import printable
@@ -153,8 +153,15 @@ class ListedTracks:
         profile = self.predictor.training_profile
         if profile is None:
             return []
-        items = (item for item in map(self._item, self.found.tracks) if not item.reason)
-        return [item.title for item in items if profile.was_trained_on(file_sha256(item.path), np.empty(0))]
+        known = []
+        for item in map(self._item, self.found.tracks):
+            try:
+                digest = "" if item.reason else file_sha256(item.path)
+            except OSError:  # `prepare` says why it cannot be read
+                continue
+            if digest and profile.was_trained_on(digest, np.empty(0)):
+                known.append(item.title)
+        return known
 
     def _item(self, track: ListedTrack) -> Item:
         refusal = (track.reason, track.message) if track.reason.startswith("Q_") else ("", "")
@@ -181,14 +188,10 @@ def known_tracks(own: Sequence[str | os.PathLike], other: Sequence[str | os.Path
         As in `genreflow.datasets.duplicates.find_pairs`.
     """
     tracks = pd.concat([_fingerprints(own, _OWN), _fingerprints(other, _OTHER)], ignore_index=True)
-    pairs = find_pairs(tracks, search)
-    # Of equal tracks only the first is paired with each of the others, so pairs are followed.
-    recording = {track: track for track in tracks["track_id"]}
-    for a, b in zip(pairs["a"], pairs["b"], strict=True):
-        recording[_root(recording, b)] = _root(recording, a)
-    own_recordings = {_root(recording, track) for track in tracks["track_id"] if track.startswith(_OWN)}
-    others = (track for track in tracks["track_id"] if track.startswith(_OTHER))
-    return {track.removeprefix(_OTHER) for track in others if _root(recording, track) in own_recordings}
+    recording = recordings(tracks["track_id"], find_pairs(tracks, search))
+    is_own = tracks["track_id"].str.startswith(_OWN)
+    known = ~is_own & recording.notna() & recording.isin(recording[is_own].dropna())
+    return set(tracks.loc[known, "track_id"].str.removeprefix(_OTHER))
 
 
 def _judged(predictor: Predictor, track: LabeledTrack, *, is_known: bool) -> tuple[dict[str, Any], pd.DataFrame | None]:
@@ -244,9 +247,3 @@ def _fingerprints(shards: Sequence[str | os.PathLike], prefix: str) -> pd.DataFr
     tracks = pd.concat([read_frame(path, "audio", columns) for path in shards], ignore_index=True)
     usable = tracks[tracks["verdict"] != "quarantine"]
     return usable.assign(track_id=prefix + usable["track_id"])
-
-
-def _root(recording: dict[str, str], track: str) -> str:
-    while recording[track] != track:
-        track = recording[track]
-    return track

@@ -293,7 +293,7 @@ class _Trainer:
         parts = predict_windows(
             self.model,
             self.loader,
-            rows=self.validation.rows,
+            self.validation.rows,
             crop=self.settings.crop,
             windows=self.settings.crop_windows,
             tags=self.objective.tags,

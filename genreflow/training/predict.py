@@ -42,26 +42,25 @@ def predict_proba(
     batch
         Slices per batch; it bounds the memory and changes nothing else.
     """
-    parts = predict_windows(model, slices, device=device, rows=rows, crop=crop, windows=windows, tags=tags, batch=batch)
+    loader = slices if isinstance(slices, SliceLoader) else SliceLoader(slices, device or torch.device("cpu"))
+    parts = predict_windows(model, loader, rows, crop=crop, windows=windows, tags=tags, batch=batch)
     return torch.cat([reduce(torch.add, views) / len(views) for views in parts]).numpy()
 
 
 def predict_windows(
     model: nn.Module,
-    slices: np.ndarray | SliceLoader,
+    loader: SliceLoader,
+    rows: np.ndarray | None,
     *,
-    device: torch.device | None = None,
-    rows: np.ndarray | None = None,
-    crop: int | None = None,
-    windows: int = 1,
-    tags: bool = False,
+    crop: int | None,
+    windows: int,
+    tags: bool,
     batch: int | None = None,
 ) -> Iterator[list[torch.Tensor]]:
     """Yield the probabilities of batches of slices: of each window, float32 [batch, K], on the CPU.
 
     The parameters are those of `predict_proba`; without `crop` there is one window, the whole slice.
     """
-    loader = slices if isinstance(slices, SliceLoader) else SliceLoader(slices, device or torch.device("cpu"))
     model = model.to(loader.device).eval()
     rows = np.arange(len(loader)) if rows is None else rows
     batch = batch or max(1, min(_BATCH, _VALUES // max(1, loader.slice_size)))
@@ -73,6 +72,7 @@ def predict_windows(
         else:
             starts = window_starts(inputs.shape[-1], crop, windows)
             views = [inputs[..., start : start + crop] for start in starts]
-        with torch.inference_mode():
-            logits = (model(view) for view in views)
-            yield [(each.sigmoid() if tags else each.softmax(dim=1)).cpu() for each in logits]
+        with torch.inference_mode():  # which must not last into the caller's code
+            logits = [model(view) for view in views]
+            probabilities = [(each.sigmoid() if tags else each.softmax(dim=1)).cpu() for each in logits]
+        yield probabilities

@@ -41,7 +41,7 @@ def test_files_that_the_model_was_trained_on_are_refused_before_any_is_judged(ot
     options = ["evaluate", str(other), "other", "--alias", "treble=high", "--cores", "1"]
     assert main(options) == 2
     out, err = capsys.readouterr()
-    assert out == "" and "trained on 1 of these file" in err and "known.flac" in err and "--leave-out" in err
+    assert out == "" and "trained on 1 of these files" in err and "known.flac" in err and "--leave-out" in err
     assert main([*options, "--leave-out"]) == 0
     out, err = capsys.readouterr()
     assert "1 track of «other» is also in the training collection" in out and "6 tracks of 7 files judged" in err
