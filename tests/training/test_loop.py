@@ -11,9 +11,9 @@ from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError
 from genreflow.training.callbacks import Callback
 from genreflow.training.device import choose_device, choose_precision
-from genreflow.training.loader import window_starts
+from genreflow.training.loader import SliceLoader, window_starts
 from genreflow.training.loop import HISTORY, steps_per_epoch, train
-from genreflow.training.predict import predict_proba
+from genreflow.training.predict import predict_proba, predict_windows
 
 CPU = torch.device("cpu")
 
@@ -169,3 +169,10 @@ def test_the_validation_loss_of_crops_is_the_mean_over_windows_and_not_the_loss_
     proba = [predict_proba(model, part, device=CPU)[np.arange(len(easy)), easy.targets] for part in parts]
     assert history["validation_loss"].iloc[-1] == pytest.approx(np.mean([-np.log(each).mean() for each in proba]))
     assert history["validation_loss"].iloc[-1] != pytest.approx(-np.log(np.mean(proba, axis=0)).mean(), rel=1e-6)
+
+
+def test_inference_mode_does_not_last_into_the_code_that_takes_the_predictions(easy):
+    model = Tiny(n_outputs=len(CLASSES), input_shape=SHAPE)
+    loader = SliceLoader(easy.arrays, CPU)
+    for _ in predict_windows(model, loader, None, crop=None, windows=1, tags=False, batch=4):
+        assert not torch.is_inference_mode_enabled()
