@@ -131,6 +131,7 @@ class TestFingerprints:
         drone = words[np.random.default_rng(1).integers(0, len(words), 300)]
         assert find_pairs(prints({"a": drone, "b": with_wrong_bits(drone, 0.02)}), "recordings").empty
 
+    @pytest.mark.end_to_end
     def test_a_crowd_of_copies_is_one_recording(self):
         words = random_words(0)
         crowd = prints({f"{i:03}": with_wrong_bits(words, 0.02, seed=i) for i in range(100)})

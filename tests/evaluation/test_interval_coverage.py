@@ -18,6 +18,7 @@ def test_of_ten_groups_tags_of_noise_are_called_learned_in_at_most_4_percent():
     assert rates["contained"] >= 0.93 and rates["learned"] <= 0.04
 
 
+@pytest.mark.end_to_end
 def test_equal_settings_trained_by_chance_are_called_better_only_without_repeats():
     """A noise of 2 points on 1,000 tracks. Without repeats the sentence is about these runs alone."""
     once, thrice = (simulated.better_rate(40, tracks=1_000, noise=0.02, repeats=repeats) for repeats in (1, 3))

@@ -91,6 +91,7 @@ def overlap(one: np.ndarray, other: np.ndarray) -> bool:
 
 @settings(max_examples=25)
 @given(networks(), st.none() | st.tuples(st.integers(1, 513), st.integers(1, 2_000)))
+@pytest.mark.end_to_end
 def test_any_network_can_be_read(network, input_shape):
     figure = architecture(network, title="a network", input_shape=input_shape)
     assert_legible(figure)

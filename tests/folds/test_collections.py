@@ -45,6 +45,7 @@ def test_classes_of_a_single_collection_are_left_out():
 
 
 @given(st.lists(st.tuples(st.sampled_from("xyz"), st.sampled_from("abc"), st.integers(0, 12)), min_size=6, max_size=60))
+@pytest.mark.end_to_end
 def test_no_group_is_on_two_sides_and_no_tested_class_is_untrained(rows):
     tracks = tracks_of([(split, label, f"g{group}") for split, label, group in rows])
     try:

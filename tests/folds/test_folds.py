@@ -159,6 +159,7 @@ class TestAssign:
 
     @settings(max_examples=40)
     @given(corpora(), st.integers(2, 4), st.integers(0, 4), st.booleans(), st.randoms())
+    @pytest.mark.end_to_end
     def test_either_refuses_or_keeps_every_promise_whatever_the_row_order(self, tracks, count, holdout, group, random):
         options = FoldSettings(count=count, holdout=holdout, group=group)
         try:
@@ -172,6 +173,7 @@ class TestAssign:
 
     @settings(max_examples=30)
     @given(st.lists(st.integers(10, 30), min_size=2, max_size=5), st.integers(0, 9))
+    @pytest.mark.end_to_end
     def test_without_groups_is_even_to_one_track_and_holds_out_the_very_number(self, sizes, holdout):
         folds = assign(corpus(sizes), FoldSettings(holdout=holdout))
         tests = folds[folds.role == "test"]

@@ -130,6 +130,7 @@ class TestFreeAxes:
         samples=st.integers(1_325, 60_000),
     )
     @settings(max_examples=20)
+    @pytest.mark.end_to_end
     def test_any_larger_size_gives_logits(self, build_, size, samples):
         name, options = build_
         shape = size if len(registry.describe(name).input_shape) == 2 else (samples,)

@@ -6,6 +6,8 @@ import shutil
 import pandas as pd
 import pytest
 
+from genreflow.store.parquet import read_frame
+
 pytestmark = pytest.mark.end_to_end
 
 
@@ -56,3 +58,23 @@ def test_more_tracks_of_the_other_collection_are_judged_and_nothing_else_is_made
     jobs = tested.jobs()
     assert jobs["judge_cross_dataset"] == 1
     assert not {"train_run", "assign_folds", "audit_leakage", "map_library"} & set(jobs)
+
+
+def test_each_collection_is_tested_by_models_trained_on_the_others(tested):
+    settings, study = tested.work / "my.yaml", tested.work / "tiny.yaml"
+    joined = "datasets:\n  both: {layout: collections, of: [tiny, away]}\n"
+    settings.write_text(settings.read_text().replace("datasets:\n", joined, 1))
+    left_out = "dataset: both\nfolds: {scheme: leave_one_collection_out}\n"
+    text = study.read_text().replace("tested_on: [away]\n", "").replace("folds: {count: 2}\n", "")
+    study.write_text(text.replace("dataset: tiny\n", left_out))
+    tested.build()
+    results = tested.work / "results/tiny"
+    folds = read_frame(results / "protocols/standard/folds.parquet", "folds")
+    assert set(folds["label"]) == {"low", "high"}, "polka is in one collection only"
+    table = pd.read_csv(results / "tables/collections.csv").query("setting == 'pool=mean'")
+    # The copied track and its original are in both, so neither is tested.
+    assert dict(zip(table["collection"], table["tracks"], strict=True)) == {"away": 6, "tiny": 7}
+    page = (results / "report/index.html").read_text()
+    assert "Accuracy on each collection, by models trained on the others" in page
+    assert "Each of 2 collections was tested by models trained on the others" in page
+    assert tested.jobs() == {}
