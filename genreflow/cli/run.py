@@ -78,9 +78,12 @@ def run(options: argparse.Namespace) -> int:
     with _remaking_stale(), signals_passed_on() as signals:
         try:
             with snakemake_call.lasting_output() as withheld:
-                _, command = claimed(arguments, folder, takes_over=executes_jobs)
-                if executes_jobs:
-                    _mend(folder, command)
+                if snakemake_call.only_reads(snakemake_options):
+                    check_configfiles(arguments)
+                else:
+                    _, command = claimed(arguments, folder, takes_over=executes_jobs)
+                    if executes_jobs:
+                        _mend(folder, command)
                 code = snakemake_call.call(parser, snakemake_options)
         except SystemExit as end:
             code = _code(end)
@@ -123,7 +126,7 @@ def claimed(arguments: Sequence[str], folder: Path | None = None, *, takes_over:
         When nothing can be written there, or no temporary file anywhere.
     """
     folder = working_folder(arguments) if folder is None else folder
-    _check_configfiles(arguments)
+    check_configfiles(arguments)
     temporary_folder()
     if importlib.util.find_spec("snakemake") is None:
         raise UserError("snakemake is not installed beside genreflow. `make install` installs both.")
@@ -256,7 +259,7 @@ def _mend(folder: Path, command: Sequence[str]) -> int:
     return code
 
 
-def _check_configfiles(arguments: Sequence[str]) -> None:
+def check_configfiles(arguments: Sequence[str]) -> None:
     """Refuse configuration files that are missing or not YAML, which Snakemake reports with a traceback."""
     files = [Path(name) for name in _known(arguments).get("configfile", [])]
     for missing in (file for file in files if not file.exists()):

@@ -4,6 +4,7 @@ As a module (``python -m genreflow.cli.snakemake_call``) it is Snakemake for `ge
 """
 
 import argparse
+import atexit
 import ctypes
 import io
 import os
@@ -11,9 +12,13 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from functools import cache
-from typing import TextIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TextIO
+
+from genreflow.store.text import sanitize
 
 # Options with which Snakemake prints, writes a file of its own, deletes on request, or touches, and executes no job.
 # Their names are those of its parser's results.
@@ -24,6 +29,14 @@ WITHOUT_JOBS = frozenset(
         "deploy_sources", "detailed_summary", "dryrun", "filegraph", "generate_unit_tests", "lint", "list_changes",
         "list_conda_envs", "list_input_changes", "list_params_changes", "list_rules", "list_target_rules",
         "list_untracked", "print_compilation", "report", "reporter", "rulegraph", "summary", "touch", "unlock",
+    }
+)  # fmt: skip
+# Those of them that change nothing at all, so that they may work beside a run and without permission to write.
+READ_ONLY = frozenset(
+    {
+        "d3dag", "dag", "detailed_summary", "dryrun", "filegraph", "lint", "list_changes", "list_input_changes",
+        "list_params_changes", "list_rules", "list_target_rules", "list_untracked", "print_compilation", "rulegraph",
+        "summary",
     }
 )  # fmt: skip
 _AFTER_JOBS = frozenset({"report", "reporter"})  # with --report-after-run
@@ -123,6 +136,66 @@ def executes_jobs(options: argparse.Namespace) -> bool:
     """Return whether Snakemake would execute jobs with these options; otherwise nothing may change results before."""
     without = WITHOUT_JOBS - (_AFTER_JOBS if options.report_after_run else frozenset())
     return all(getattr(options, name, None) in (None, False) for name in without)
+
+
+def only_reads(options: argparse.Namespace) -> bool:
+    """Return whether Snakemake would change nothing with these options."""
+    return any(getattr(options, name, None) not in (None, False) for name in READ_ONLY)
+
+
+def only_read(snakemake: Any) -> None:
+    """Let Snakemake's workflow, if it only reads, work where nothing can be written, and leave nothing behind.
+
+    It would make folders in ``.snakemake`` even for a dry run, and refuse to plan products that it may not replace.
+    """
+    from snakemake import jobs, workflow
+    from snakemake.logging import logger
+
+    options, made = _own_options(), workflow.FilePersistence
+    if options is None or not only_reads(options):
+        return
+    for handler, path in snakemake.logger_manager.logfile_handlers.items():  # there is none in a dry run
+        logger.removeHandler(handler)
+        handler.close()
+        Path(path).unlink(missing_ok=True)
+        with suppress(OSError):  # there are other files
+            Path(path).parent.rmdir()
+            Path(path).parents[1].rmdir()
+    snakemake.logger_manager.logfile_handlers.clear()
+    folder = TemporaryDirectory(prefix="genreflow-")
+    atexit.register(folder.cleanup)
+    for name in ("metadata", "incomplete"):
+        if (records := Path(".snakemake", name).absolute()).exists():
+            Path(folder.name, name).symlink_to(records)
+
+    def elsewhere(**given: Any) -> Any:
+        return made(**{**given, "path": Path(folder.name)})
+
+    async def is_not_written(_: Any) -> None:
+        pass
+
+    workflow.FilePersistence = elsewhere
+    jobs.Job.check_protected_output = is_not_written
+
+
+def explain_jobs(workflow: Any, reasons: Callable[[], Sequence[str]]) -> None:
+    """Let a dry run of Snakemake's `workflow` end with our reasons for its jobs, in place of names of its triggers."""
+    from snakemake import dag
+    from snakemake.logging import logger
+
+    def print_reasons(planned: Any) -> None:
+        if any(True for _ in planned.needrun_jobs(exclude_finished=False)):
+            lines = reasons() or ["products that are not there yet, or were made with other code of genreflow."]
+            logger.info("\n  ".join(["Why:", *map(sanitize, lines)]))
+
+    dag.DAG.print_reasons = print_reasons
+    workflow.log_provenance_info = lambda: None
+
+
+def process_dry_runs() -> bool:
+    """Return whether this process is a dry run of Snakemake."""
+    options = _own_options()
+    return options is not None and bool(options.dryrun)
 
 
 def process_executes_jobs() -> bool:

@@ -15,7 +15,7 @@ from genreflow.cli import options as shared
 from genreflow.cli.console import print_result
 from genreflow.cli.exits import Exit
 from genreflow.cli.rebuild_check import plan_of
-from genreflow.cli.run import claimed, command_of, entries_of
+from genreflow.cli.run import check_configfiles, claimed, command_of, entries_of, working_folder
 from genreflow.errors import UserError
 from genreflow.plan.datasets import DatasetPlan
 from genreflow.plan.staleness import is_of
@@ -38,7 +38,11 @@ def run(options: argparse.Namespace) -> int:
 
     Training runs are kept, and so are inputs that only other studies need.
     """
-    folder, _ = claimed(options.rest)
+    if options.delete:
+        folder, _ = claimed(options.rest)
+    else:
+        check_configfiles(options.rest)
+        folder = working_folder(options.rest)
     _, configfiles = command_of(options.rest)
     os.chdir(folder)
     spare = {

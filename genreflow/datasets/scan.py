@@ -28,6 +28,7 @@ from genreflow.errors import UserError, did_you_mean
 from genreflow.store.digest import digest, file_sha256
 from genreflow.store.parquet import Header, read_header, write_table
 
+NOT_HASHED = "not hashed yet"
 LARGEST_HASHED = 32 * 10**9  # bytes; no music is larger, and a sparse file of a terabyte would be read for an hour
 
 
@@ -145,22 +146,40 @@ def refresh(settings: Layout, path: Path, *, raw: Path) -> pa.Table:
     return record(list_tracks(settings, raw=raw), path)
 
 
-def record(listing: Listing, path: Path, *, writes: bool = True) -> pa.Table:
+def record(listing: Listing, path: Path) -> pa.Table:
     """Hash the new files, and update the catalog at `path` if anything changed.
-
-    Without `writes` an existing catalog is left unchanged.
 
     Returns
     -------
     Table
         `SCHEMA`, sorted by track_id. A track that cannot be read is listed with -1 bytes and the hash ``missing``.
     """
-    old = read(path) if path.exists() and _is_current(path) else None
-    catalog = _with_hashes(listing.tracks, os.fsencode(listing.facts["root"]), old)
-    is_new = old is None or not catalog.equals(old) or read_header(path, KIND).facts != listing.facts
-    if is_new and (writes or not path.exists()):
+    old = known(path)
+    catalog = _with_hashes(listing, old)
+    if old is None or not catalog.equals(old) or read_header(path, KIND).facts != listing.facts:
         write_table(path, catalog, Header(KIND, version=VERSION, facts=listing.facts))
     return catalog
+
+
+def look_up(listing: Listing, path: Path) -> pa.Table:
+    """Return what `record` would return, without reading any music and without writing.
+
+    Files that are new, or of another size or modification time, have the hash `NOT_HASHED`. The change time does not
+    count: copying a folder changes it, and `record` will most likely find the same bytes.
+    """
+    old = known(path)
+    guessed = {} if old is None else dict(zip(_names_and_sizes(old), old["sha256"].to_pylist(), strict=True))
+    names = _names_and_sizes(listing.tracks)
+    hashes = [
+        content or guessed.get(name, NOT_HASHED)
+        for content, name in zip(listing.tracks["sha256"].to_pylist(), names, strict=True)
+    ]
+    return _set_hashes(listing.tracks, hashes)
+
+
+def known(path: Path) -> pa.Table | None:
+    """Return the catalog at `path`; None if there is none, or one of another version."""
+    return read(path) if path.exists() and _is_current(path) else None
 
 
 def _is_current(path: Path) -> bool:
@@ -194,8 +213,10 @@ def _stamp(path: bytes) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _with_hashes(listed: pa.Table, root: bytes, old: pa.Table | None) -> pa.Table:
-    known = dict(zip(_identities(old), old["sha256"].to_pylist(), strict=True)) if old is not None else {}
+def _with_hashes(listing: Listing, old: pa.Table | None) -> pa.Table:
+    """Return the listed tracks with their hashes, which are taken from an old catalog for unchanged files."""
+    listed, root = listing.tracks, os.fsencode(listing.facts["root"])
+    known = {} if old is None else dict(zip(_identities(old), old["sha256"].to_pylist(), strict=True))
     # Files that could not be read are tried again: the cause may have been outside the file.
     known = {identity: sha256 for identity, sha256 in known.items() if not sha256.startswith(MISSING)}
     identities = _identities(listed)
@@ -208,11 +229,19 @@ def _with_hashes(listed: pa.Table, root: bytes, old: pa.Table | None) -> pa.Tabl
     total = sum(max(0, identities[i][1]) for i in todo)
     for i, sha256 in zip(todo, _hash_all(paths, total), strict=True):
         hashes[i] = sha256
-    return listed.set_column(listed.schema.get_field_index("sha256"), SCHEMA.field("sha256"), [hashes])
+    return _set_hashes(listed, hashes)
+
+
+def _set_hashes(tracks: pa.Table, hashes: list[str | None]) -> pa.Table:
+    return tracks.set_column(tracks.schema.get_field_index("sha256"), SCHEMA.field("sha256"), [hashes])
 
 
 def _identities(catalog: pa.Table) -> list[tuple]:
     return list(zip(*(catalog[name].to_pylist() for name in ("path", *STAMP)), strict=True))
+
+
+def _names_and_sizes(catalog: pa.Table) -> list[tuple]:
+    return [identity[:-1] for identity in _identities(catalog)]
 
 
 def _hash_all(paths: list[bytes], total_bytes: int) -> list[str]:

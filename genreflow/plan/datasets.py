@@ -187,11 +187,15 @@ class DatasetPlan:
         name = f"{settings.front_end.kind}-{settings.segments.kind}-{digest(settings, length=6)}"
         return self.inputs.setdefault(name, InputPlan(name, settings, self))
 
-    def record(self, listing: scan.Listing, *, writes: bool = True) -> None:
-        """Read the bytes of new tracks and bring the catalog up to date; without `writes` only if it is missing."""
-        self.listed = scan.record(listing, catalog_path(self.name), writes=writes)
+    def record(self, listing: scan.Listing) -> None:
+        """Read the bytes of new tracks and bring the catalog up to date."""
+        self.listed = scan.record(listing, catalog_path(self.name))
         note, audio = (Path(each.format(dataset=self.name)) for each in (layout.AUDIO_PROGRESS, layout.AUDIO_FOLDER))
         progress.expect(note, audio, self.audio_keys)
+
+    def look_up(self, listing: scan.Listing) -> None:
+        """Take the hashes of tracks from the catalog, where they are known; nothing is read and nothing is written."""
+        self.listed = scan.look_up(listing, catalog_path(self.name))
 
 
 def catalog_path(dataset: str) -> Path:

@@ -117,7 +117,7 @@ def make_plan(config: Mapping[str, Any], *, home: Path, refresh: bool, writes: b
     refresh
         List the tracks of the datasets again; otherwise take the catalogs as they are.
     writes
-        Update the catalogs on disk; otherwise only missing ones are written.
+        Hash new tracks and update the catalogs on disk; otherwise nothing is hashed and nothing is written.
 
     Raises
     ------
@@ -128,7 +128,10 @@ def make_plan(config: Mapping[str, Any], *, home: Path, refresh: bool, writes: b
     check_folder(Path(layout.LOGS))
     plan, listings = validate_config(config, home=home, look=refresh)
     for name, listing in listings.items():
-        plan.datasets[name].record(listing, writes=writes)
+        if writes:
+            plan.datasets[name].record(listing)
+        else:
+            plan.datasets[name].look_up(listing)
     return plan
 
 

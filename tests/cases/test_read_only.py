@@ -3,7 +3,10 @@
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from finished_project import forked, tree_of
@@ -130,6 +133,64 @@ def test_looking_changes_nothing(stale):
     assert [code for code, _, _ in message] == [0] * 6 + [2]
     assert re.search(r"^train_run +5$", message[0][1], re.M)
     assert "`genreflow run` with the same arguments remakes them." in message[-1][1]
+
+
+# A shell that gives its arguments a working folder where nobody may write: for root, whom permissions do not hold, by a
+# mount that only this process sees.
+READ_ONLY = """
+if [ "$(id -u)" != 0 ]; then chmod -R a-w . && exec "$@"; fi
+exec unshare --mount sh -c 'mount --bind . . && mount -o remount,ro,bind . . && cd "$PWD" && exec "$@"' sh "$@"
+"""
+DRY_RUNS = [["snakemake", "-n"], ["genreflow", "run", "-n"]]
+LOOKS = [*DRY_RUNS, ["snakemake", "--lint"], ["genreflow", "check"], ["genreflow", "status"]]
+# Files that nothing needs are counted where the audio is current; elsewhere the command asks for a run.
+ON_STATE = {
+    "finished": [*LOOKS, ["snakemake", "--summary"], ["snakemake", "--list-rules"], ["genreflow", "tidy"]],
+    "changed": DRY_RUNS,
+    "new": LOOKS,
+}
+
+
+def look(project, words, shell=()):
+    command = [*shell, str(Path(sys.executable).with_name(words[0])), *words[1:], "--configfile", "my.yaml"]
+    command += ["--snakefile", str(project.home / "Snakefile")] if {"snakemake", "run"} & set(words) else []
+    environment = os.environ | {"PYTHONPATH": str(project.home)}
+    made = subprocess.run(command, cwd=project.work, env=environment, capture_output=True, text=True)
+    return made.returncode, made.stdout + made.stderr
+
+
+def new_again(project):
+    for name in ("results", "logs", ".snakemake"):
+        shutil.rmtree(project.work / name)
+
+
+@pytest.mark.end_to_end
+@pytest.mark.parametrize("state", ON_STATE)
+def test_what_only_reads_works_where_nothing_can_be_written(built, tmp_path, state):
+    project = built.copy(tmp_path / "project")
+    if state == "new":
+        new_again(project)
+    elif state == "changed":
+        project.add_track("low/new.wav", 77)
+        project.edit("tiny.yaml", "epochs: 1", "epochs: 2")
+    shell = ["sh", "-c", READ_ONLY, "sh"]
+    touched = subprocess.run([*shell, "touch", "made"], cwd=project.work, capture_output=True, text=True)
+    assert touched.returncode != 0 and not (project.work / "made").exists()
+    for words in ON_STATE[state]:
+        code, printed = look(project, words, shell)
+        assert code == 0, (words, printed)
+        if words[-1] == "-n" and state == "changed":
+            assert "Why:\n  tiny: 1 track added.\n  tiny: epochs 2 (was 1) (all settings).\n" in printed
+
+
+@pytest.mark.end_to_end
+def test_what_only_reads_creates_nothing(built, tmp_path):
+    project = built.copy(tmp_path / "project")
+    new_again(project)
+    before = sorted(project.work.rglob("*"))
+    for words in LOOKS:
+        assert look(project, words)[0] == 0, words
+        assert sorted(project.work.rglob("*")) == before, words
 
 
 @pytest.mark.slow

@@ -101,6 +101,7 @@ def test_it_can_be_read(name):
 HOSTILE = [name for name in CASES if re.search("twelve|many|three|hard|six|close|calib|one$|quad", name)]
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("name", HOSTILE)
 def test_it_is_written_without_a_warning_as_the_same_bytes(name, tmp_path):
     assert_saved_the_same(CASES[name], tmp_path)

@@ -31,7 +31,7 @@ def planned(tmp_path, monkeypatch, pytestconfig):
         }
         plan, listings = validate_config(values, home=pytestconfig.rootpath, look=True)
         for name, listing in listings.items():
-            plan.datasets[name].record(listing, writes=False)
+            plan.datasets[name].look_up(listing)
         return plan.studies["mine"]
 
     return of

@@ -1,7 +1,9 @@
 """Models that are fitted at once go through a run, a bundle and a prediction as networks do."""
 
+import shutil
 import time
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -140,13 +142,24 @@ def test_support_vectors_are_calibrated_on_whole_groups(study, run, monkeypatch)
 class TestForeignWeights:
     """Well-formed files whose content is no model: refused in words, at once."""
 
+    @pytest.fixture(scope="class")
+    def finished(self, tmp_path_factory):
+        """Return a function that returns the folder of a run of a model, which is made once; not to be changed."""
+
+        @cache
+        def finished(model):
+            study = Study(tmp_path_factory.mktemp(model), shape=(D,))
+            run_fold(**study.arguments(model, "run", input=INPUT))
+            return study.folder / "run"
+
+        return finished
+
     @pytest.fixture
-    def refused(self, study, run):
-        """Return a function that runs a model, changes what it wrote, and returns why it is refused."""
+    def refused(self, finished, tmp_path):
+        """Return a function that copies a run of a model, changes its weights, and returns why it is refused."""
 
         def refused(model, change):
-            run(model)
-            folder = study.folder / "run"
+            folder = shutil.copytree(finished(model), tmp_path / "run")
             weights = load_file(folder / "model.safetensors")
             change(weights)
             save_file(weights, folder / "model.safetensors")

@@ -91,6 +91,7 @@ def test_the_first_trial_has_the_values_of_the_study(run, searched):
     assert first["score"] == pytest.approx(np.mean([each["track_accuracy"] for each in first["folds"]]))
 
 
+@pytest.mark.end_to_end
 def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been(run, study):
     """Whatever was going on when it was killed left nothing: only finished trials count."""
     whole = run(range(12), "whole")

@@ -237,6 +237,7 @@ class TestImport:
             import_weights(stored[0], tmp_path / "out", **{"model": "fcn", "tags": "mtat"} | options)
         assert not (tmp_path / "out").exists()
 
+    @pytest.mark.end_to_end
     def test_tags_of_another_number_and_damaged_files_are_refused(self, stored, tmp_path):
         path, _ = stored
         (tmp_path / "tags.txt").write_text("a\nb\n")

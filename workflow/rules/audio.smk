@@ -10,7 +10,7 @@ rule audio:
 
 rule synthesize_tracks:
     input:
-        catalog=ancient(layout.CATALOG),
+        catalog=ancient(catalog_of),
     output:
         ensure(layout.RAW, non_empty=True),
     log:
@@ -36,7 +36,7 @@ rule normalize_audio:
             if dataset_of(wildcards).is_synthetic
             else []
         ),
-        catalog=ancient(layout.CATALOG),
+        catalog=ancient(catalog_of),
     output:
         ensure(layout.AUDIO, non_empty=True),
     log:

@@ -9,7 +9,13 @@ HOME = Path(workflow.basedir)
 sys.path.insert(0, str(HOME))
 
 from genreflow.cli.exits import guarded
-from genreflow.cli.snakemake_call import process_executes_jobs, process_writes_report
+from genreflow.cli.snakemake_call import (
+    explain_jobs,
+    only_read,
+    process_dry_runs,
+    process_executes_jobs,
+    process_writes_report,
+)
 from genreflow.config.layers import load_config
 from genreflow.evaluation.study import TABLES
 from genreflow.figures.registry import section_of, title_of
@@ -22,6 +28,7 @@ from genreflow.plan.make import (
     made_with_other_keys,
     make_plan,
 )
+from genreflow.plan.reasons import reasons
 from genreflow.plan.staleness import REBUILD_STALE, force_stale
 from genreflow.plan.unsettled import retry_unsettled
 from genreflow.project import layout
@@ -54,8 +61,11 @@ def plan_run():
     is_main, writes = workflow.is_main_process, process_executes_jobs()
     PLAN = make_plan(read_config(), home=HOME, refresh=is_main, writes=writes)
     if is_main:
+        only_read(workflow)
         if made_with_other_keys(PLAN):
             print(OTHER_KEYS, file=sys.stderr)
+        if process_dry_runs():
+            explain_jobs(workflow, lambda: reasons(PLAN))
         if writes:
             check_placements(PLAN)
         force_stale(PLAN, workflow)
@@ -102,6 +112,16 @@ def figure_of(wildcards):
 
 def cross_input_of(wildcards):
     return study_of(wildcards).cross_datasets[wildcards.dataset]
+
+
+def present(catalogs):
+    """Return the catalogs that are there: all of them, unless this is a dry run, which writes none."""
+    return [catalog for catalog in catalogs if Path(catalog).exists()]
+
+
+def catalog_of(wildcards):
+    """Return the catalog of a dataset, or nothing."""
+    return next(iter(present([layout.CATALOG.format(dataset=wildcards.dataset)])), [])
 
 
 def audio_shards(wildcards):

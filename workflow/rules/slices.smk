@@ -74,7 +74,7 @@ rule embed_slices:
 
 rule index_dataset:
     input:
-        catalog=ancient(layout.CATALOG),
+        catalog=ancient(catalog_of),
         audio=audio_shards,
         slices=lambda wildcards: list(
             map(input_of(wildcards).shard, dataset_of(wildcards).shards)
@@ -103,7 +103,12 @@ rule index_dataset:
 rule list_quarantine:
     input:
         catalogs=ancient(
-            [layout.CATALOG.format(dataset=plan.dataset.name) for plan in PLAN.inputs]
+            present(
+                [
+                    layout.CATALOG.format(dataset=plan.dataset.name)
+                    for plan in PLAN.inputs
+                ]
+            )
         ),
         indexes=[plan.index for plan in PLAN.inputs],
     output:
