@@ -170,7 +170,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     stand_in()
     with redirect_stdout(Sanitized(sys.stdout)):
-        return guarded(lambda: _run(list(sys.argv[1:] if arguments is None else arguments)))
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        return guarded(lambda: _run(given), as_json="--json" in given)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from genreflow.cli import options as shared
-from genreflow.cli.console import print_result, quoted
+from genreflow.cli.console import print_json, print_result, quoted
 from genreflow.cli.exits import Exit
 from genreflow.cli.music import dataset_of
 from genreflow.cli.run import SNAKEFILE
@@ -58,7 +58,10 @@ def run(options: argparse.Namespace) -> int:
         return _check_music(options.music, every=options.every, as_json=options.json)
     config = config_of(options.configfile, options.config)
     outlook = check(config, home=SNAKEFILE.parent, every=options.every)
-    print(json.dumps(asdict(outlook), indent=2) if options.json else _text(outlook))
+    if options.json:
+        print_json("check", asdict(outlook), hours="h", needed="bytes", free="bytes", longest_padding="s")
+    else:
+        print(_text(outlook))
     if not outlook.fits:
         print_result("The disk is too small for the results. Make room, or work in a folder on another disk.")
         return Exit.MACHINE
@@ -75,7 +78,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _check_music(target: str, *, every: bool, as_json: bool) -> Exit:
     music, is_complete = check_music(Path(target).name, dataset_of(target), every=every)
-    print(json.dumps(asdict(music), indent=2) if as_json else "\n".join(_dataset(music)))
+    if as_json:
+        print_json("check-music", asdict(music), hours="h")
+    else:
+        print("\n".join(_dataset(music)))
     if music.losses:
         print_result(_TOO_MANY)
         return Exit.QUARANTINE

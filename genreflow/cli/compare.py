@@ -1,7 +1,6 @@
 """`genreflow compare`: compare finished runs: parameters, metrics, and whether a difference is significant."""
 
 import argparse
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from string import ascii_uppercase
@@ -10,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from genreflow.cli import options as shared
-from genreflow.cli.console import plain, print_result, quoted
+from genreflow.cli.console import plain, print_json, print_result, quoted
 from genreflow.cli.path_checks import check_output
 from genreflow.cli.saved_runs import ComparedRun, read
 from genreflow.errors import UserError
@@ -56,6 +55,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="also show equal parameters")
     parser.add_argument("--tracks", action="store_true", help="also list the tracks with different predictions")
     parser.add_argument("--csv", metavar="FILE", help="write parameters, metrics and differences here")
+    shared.force(parser)
     shared.json(parser)
 
 
@@ -69,12 +69,15 @@ def run(options: argparse.Namespace) -> int:
     """
     if not 2 <= len(options.compared) <= len(ascii_uppercase):
         raise UserError(f"compare: expected two to {len(ascii_uppercase)} folders, got {len(options.compared)}.")
-    check_output(options.csv)
+    check_output(options.csv, force=options.force)
     sides = [read(letter, path) for letter, path in zip(ascii_uppercase, options.compared, strict=False)]
     comparison = compare(sides)
     if options.csv:
         write_csv(options.csv, as_table(comparison))
-    print(json.dumps(comparison, indent=2, default=str) if options.json else as_text(comparison, options))
+    if options.json:
+        print_json("compare", comparison)
+    else:
+        print(as_text(comparison, options))
     where = f": {quoted(options.csv)}" if options.csv else ""
     unequal = sum(not _is_equal(values) for values in comparison["parameters"].values())
     following = (

@@ -1,5 +1,6 @@
 """Output of commands: progress, errors and the last line on standard error; rows of tables for JSON."""
 
+import json
 import math
 import shlex
 import sys
@@ -38,6 +39,31 @@ def info(text: str) -> None:
 def print_result(done: str, *, following: str = "") -> None:
     """Print the last line of a command: the outcome, the path of the result, and the next command."""
     info(f"{done} Next: {following}" if following else done)
+
+
+def print_json(kind: str, values: Mapping[str, Any], **units: str) -> None:
+    """Print an object for programs.
+
+    Parameters
+    ----------
+    kind
+        What it is, mostly the command: the key ``schema`` is ``genreflow/<kind>/1``. The number grows when a key is
+        renamed or removed.
+    values
+        Its other keys. NaN becomes null, and what JSON does not know becomes text.
+    units
+        Key of a number -> its unit, the key ``units``.
+    """
+    object_ = {"schema": f"genreflow/{kind}/1", "units": units, **values}
+    print(json.dumps(_without_nan(object_), indent=2, allow_nan=False, default=str))
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_nan(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def quoted(path: str | PathLike) -> str:

@@ -3,7 +3,6 @@
 import argparse
 import errno
 import fcntl
-import json
 import locale
 import os
 import re
@@ -17,17 +16,15 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
-import psutil
-
 from genreflow.cli import options as shared
-from genreflow.cli.console import print_result
+from genreflow.cli.console import print_json, print_result
 from genreflow.cli.exits import Exit
-from genreflow.cli.run import SNAKEFILE
 from genreflow.errors import MachineError
 from genreflow.store import writable
 from genreflow.store.atomic import atomic_write
 from genreflow.store.writable import temporary_folder
 
+_SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 _GB = 1e9
 _PYTHON, _SNAKEMAKE = (3, 11), 9
@@ -63,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     """Run all checks; return 0 without a problem, 5 for one of disk or permissions, 2 for any other."""
     findings = list(examine())
     if options.json:
-        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+        print_json("doctor", {"findings": [asdict(finding) for finding in findings]})
     else:
         print("\n".join(_line(finding) for finding in findings))
     problems = [finding for finding in findings if finding.state == PROBLEM]
@@ -81,6 +78,8 @@ def examine() -> Iterator[Finding]:
             yield from check()
         except MachineError as error:
             yield Finding(_subject(check), PROBLEM, str(error), is_machine=True)
+        except ModuleNotFoundError as error:
+            yield Finding(_subject(check), PROBLEM, f"The package {error.name!r} is missing.", "Run `make install`.")
         except Exception as error:
             yield Finding(_subject(check), PROBLEM, f"{type(error).__name__}: {error}", "Run `make install` again.")
 
@@ -95,8 +94,8 @@ def _python() -> Iterator[Finding]:
         yield Finding("python", PROBLEM, f"Python {version} is too old.", "Install Python 3.11 and run `make install`.")
     else:
         yield Finding("python", OK, f"Python {version} in {sys.prefix}.")
-    if SNAKEFILE.exists():
-        yield Finding("pipeline", OK, f"The Snakefile is {SNAKEFILE}.")
+    if _SNAKEFILE.exists():
+        yield Finding("pipeline", OK, f"The Snakefile is {_SNAKEFILE}.")
     else:
         yield Finding(
             "pipeline", PROBLEM, "There is no Snakefile beside the package, so the library can be used and no more.",
@@ -106,7 +105,7 @@ def _python() -> Iterator[Finding]:
 
 def _packages() -> Iterator[Finding]:
     """Compare the installed packages with those locked in envs/ and with those that genreflow imports."""
-    home = SNAKEFILE.parent / "envs"
+    home = _SNAKEFILE.parent / "envs"
     try:
         locks = "".join((home / name).read_text() for name in ("requirements.lock", "torch.lock"))
         locked = dict(re.findall(r"^([\w.-]+)==(\S+)", locks, re.M))
@@ -206,6 +205,8 @@ def _cores() -> Iterator[Finding]:
 
 
 def _memory() -> Iterator[Finding]:
+    import psutil  # here, because this command names missing packages
+
     seen = psutil.virtual_memory()
     limit = min([seen.total, *_cgroup_limits()])
     free = min(seen.available, limit)

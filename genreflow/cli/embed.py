@@ -26,6 +26,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", default="embeddings.parquet", metavar="PARQUET", help="write the table here (default: %(default)s)"
     )
+    shared.force(parser)
     parser.add_argument(
         "--per",
         choices=["segment", "track"],
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         with problems.step():
             check_existence(Path(file))
     with problems.step():
-        check_output(options.out)
+        check_output(options.out, force=options.force)
     problems.raise_any()
     # Imported here, so that mistakes are reported before torch is loaded.
     from genreflow.embeddings.sources import facts_of

@@ -1,7 +1,6 @@
 """`genreflow evaluate`: test a trained model on labeled music of another collection."""
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from genreflow.cli import options as shared
-from genreflow.cli.console import end_progress, plain, print_result, progress, quoted
+from genreflow.cli.console import end_progress, plain, print_json, print_result, progress, quoted
 from genreflow.cli.exits import Exit
 from genreflow.cli.music import dataset_of
 from genreflow.cli.path_checks import check_model, check_output
@@ -44,6 +43,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "--leave-out", action="store_true", help="leave files out that the model was trained on, and judge the others"
     )
     parser.add_argument("--csv", help="write a row per track here")
+    shared.force(parser)
     shared.json(parser)
     shared.device(parser)
     shared.cores(parser)
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     with problems.step():
         dataset = dataset_of(options.music)
     with problems.step():
-        check_output(options.csv)
+        check_output(options.csv, force=options.force)
     problems.raise_any()
     # Imported here, so that mistakes are reported before torch is loaded.
     from genreflow.evaluation.cross_dataset import by_class, sentences, summary
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     rows = by_class(judged, classes, inside, dataset=name)
     if options.json:
         message = plain(row) | {"classes": [plain(each) for each in rows], "sentences": sentences(row)}
-        print(json.dumps(message, indent=2, allow_nan=False))
+        print_json("evaluate", message)
     else:
         print(*sentences(row), sep="\n")
         print(*_table(rows), sep="\n")

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from genreflow import __version__
-from genreflow.cli.console import info
+from genreflow.cli.console import info, print_json
 from genreflow.errors import Damaged, Exit, MachineError, UserError
 from genreflow.store.text import sanitize
 from genreflow.store.writable import temporary_folder
@@ -39,41 +39,46 @@ def table() -> str:
     return "\n".join(["exit codes:", *(f"  {code.value:>3}  {meaning}" for code, meaning in MEANINGS.items())])
 
 
-def guarded(action: Callable[[], int]) -> int:
+def guarded(action: Callable[[], int], *, as_json: bool = False) -> int:
     """Return the exit code of `action`, or print why it failed and return the code of its error.
 
     A `UserError` is printed as it is. The traceback of any other error goes to a file, and with ``GENREFLOW_DEBUG=1``
-    to the terminal as well.
+    to the terminal as well. `as_json` prints the error as an object as well, for the program that reads the output.
     """
     try:
         code = action()
         sys.stdout.flush()
         return int(code)
-    except Damaged as error:
-        return _failed(f"{error} {error.remedy or _remedy(error.path)}", error.exit_code)
-    except UserError as error:
-        return _failed(str(error), error.exit_code)
     except BrokenPipeError:  # the reader of the output has closed it
         _forget_output()
         return Exit.UNREAD
-    except KeyboardInterrupt:
-        return _failed("interrupted.", Exit.INTERRUPTED)
-    except MemoryError:
-        return _failed("there is not enough memory for this. Close other programs, or use fewer --cores.", Exit.MACHINE)
-    except ModuleNotFoundError as error:
-        if (error.name or "genreflow").startswith("genreflow"):
-            return _bug(error)
-        sentence = f"the package {error.name!r} is not installed. `genreflow doctor` lists missing packages."
-        return _failed(sentence, Exit.INPUT)
-    except OSError as error:
-        return _bug(error) if error.errno is None else _failed(_of_the_machine(error), Exit.MACHINE)
-    except Exception as error:
-        return _bug(error)
+    except (Exception, KeyboardInterrupt) as error:
+        sentence, code = _explained(error)
+        info(f"genreflow: {sentence}")
+        if as_json:
+            print_json("error", {"error": sentence, "exit_code": int(code)})
+        return code
 
 
-def _failed(sentence: str, code: int) -> int:
-    info(f"genreflow: {sentence}")
-    return code
+def _explained(error: BaseException) -> tuple[str, int]:
+    """Return why a command failed, and its exit code."""
+    match error:
+        case Damaged():
+            return f"{error} {error.remedy or _remedy(error.path)}", error.exit_code
+        case UserError():
+            return str(error), error.exit_code
+        case KeyboardInterrupt():
+            return "interrupted.", Exit.INTERRUPTED
+        case MemoryError():
+            return "there is not enough memory for this. Close other programs, or use fewer --cores.", Exit.MACHINE
+        case ModuleNotFoundError() if not (error.name or "genreflow").startswith("genreflow"):
+            return (
+                f"the package {error.name!r} is not installed. `genreflow doctor` lists missing packages.",
+                Exit.INPUT,
+            )
+        case OSError() if error.errno is not None:
+            return _of_the_machine(error), Exit.MACHINE
+    return _bug(error), Exit.BUG
 
 
 def _remedy(path: Path) -> str:
@@ -95,7 +100,8 @@ def _of_the_machine(error: OSError) -> str:
     return f"{path}{(error.strerror or str(error)).lower()}. Is the path right?"
 
 
-def _bug(error: BaseException) -> int:
+def _bug(error: BaseException) -> str:
+    """Return the sentence on an error that is ours; write its report."""
     trace = "".join(traceback.format_exception(error))
     if os.environ.get(DEBUG) == "1":
         print(sanitize(trace), end="", file=sys.stderr)
@@ -104,7 +110,7 @@ def _bug(error: BaseException) -> int:
         f"genreflow {__version__}, Python {platform.python_version()}, {platform.platform()}\n{trace}"
     )
     where = f" with {report}" if report else ""
-    return _failed(f"this is a bug of genreflow ({message}). Please report it{where}.", Exit.BUG)
+    return f"this is a bug of genreflow ({message}). Please report it{where}."
 
 
 def _write_report(text: str) -> Path | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from genreflow.cli import options as shared
 from genreflow.cli.console import print_result, quoted
 from genreflow.cli.path_checks import check_existence, check_model, check_output
+from genreflow.store.text import plain_name
 
 if TYPE_CHECKING:
     from genreflow.inference.explain import Explanation
@@ -25,6 +26,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--of", metavar="CLASS", help="class or tag to explain (default: the predicted one)")
     parser.add_argument("--png", help="write the picture here (default: NAME-explained.png)")
     parser.add_argument("--csv", help="write a row per patch here (default: NAME-explained.csv)")
+    shared.force(parser)
     parser.add_argument("--method", choices=["occlusion", "integrated_gradients", "saliency"], default="occlusion")
     parser.add_argument(
         "--bands", type=shared.count, metavar="N", default=8, help="patches over frequency (default: %(default)s)"
@@ -43,28 +45,27 @@ def run(options: argparse.Namespace) -> int:
     """
     check_model(options.model)
     check_existence(Path(options.file))
-    for path in (options.png or ".png", options.csv or ".csv"):
-        check_output(path)
+    stem = f"{plain_name(options.file)}-explained"
+    png, csv = options.png or f"{stem}.png", options.csv or f"{stem}.csv"
+    check_output(png, force=True)
+    check_output(csv, force=options.force)
     # Imported here, so that mistakes are reported before torch and matplotlib are loaded.
     from genreflow.figures.explained import explanation
     from genreflow.figures.save import save_png
     from genreflow.inference.explain import explain
-    from genreflow.inference.histograms import plain_name
     from genreflow.inference.tracks import Predictor
     from genreflow.store.csvs import write_csv
 
     predictor = Predictor(options.model, device=options.device, cores=options.cores)
     result = explain(predictor, options.file, of=options.of, method=options.method, bands=options.bands)
     prediction = result.prediction
-    stem = f"{plain_name(prediction.file)}-explained"
-    png, csv = Path(options.png or f"{stem}.png"), Path(options.csv or f"{stem}.csv")
     write_csv(csv, result.effects.assign(file=prediction.file, of=result.of, method=result.method))
     title = f"{Path(prediction.file).name}: {prediction.label}"
     figure = explanation(
         result.effects, prediction.slices, result.levels, of=result.of, title=title, begin_s=result.begin_s,
         column_s=result.column_s, seconds=result.seconds, frequencies=result.frequencies,
     )  # fmt: skip
-    save_png(figure, png)
+    save_png(figure, Path(png))
     print(_text(result))
     print_result(f"Explained {result.of}: {quoted(png)}, {quoted(csv)}.")
     return 0

@@ -1,17 +1,20 @@
 """`genreflow models`: list models, or show the input and options of one."""
 
 import argparse
-import json
 import textwrap
-import warnings
 from typing import Any
 
 from genreflow.cli import options as shared
-from genreflow.cli.console import print_result
+from genreflow.cli.console import print_json, print_result
+from genreflow.models import sizes
 from genreflow.models.entry import ModelEntry
-from genreflow.models.registry import MODELS, build, describe
+from genreflow.models.registry import MODELS, describe
+from genreflow.plan.advice import FEW, FEWEST, SOME
 
-_HEADINGS = ("model", "study", "input", "segment", "parameters", "GMAC")
+_HEADINGS = ("model", "study", "suits", "input", "segment", "parameters", "GMAC")
+_NOTE = """\
+suits: tracks in each class from which it is a good choice, trained from nothing (docs/choosing.md).
+GMAC: billions of multiply-accumulate operations per segment, without the front-end."""
 _WIDTH = 100
 
 
@@ -27,7 +30,8 @@ def run(options: argparse.Namespace) -> int:
     name = options.name
     if options.json:
         entries = MODELS.values() if name is None else [describe(name)]
-        print(json.dumps([_facts(entry) for entry in entries], indent=2))
+        values = {"models": [_facts(entry) for entry in entries]}
+        print_json("models", values, gmac="billions of multiply-accumulate operations a segment")
     elif name is None:
         print(table())
         print_result(f"{len(MODELS)} models.", following="genreflow models NAME")
@@ -38,12 +42,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def table() -> str:
-    """Return a row per model: name, study, front-end, shape of a segment, trainable parameters, cost of a segment."""
+    """Return a row per model: what it is from, suits and is fed, its trainable parameters, the cost of a segment."""
     rows = [_HEADINGS, *(_row(entry) for entry in MODELS.values())]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [_line(row, widths) for row in rows]
-    note = "GMAC: billions of multiply-accumulate operations per segment, without the front-end."
-    return "\n".join([*lines, "", note])
+    return "\n".join([*lines, "", _NOTE])
 
 
 def card(entry: ModelEntry) -> str:
@@ -78,7 +81,7 @@ def _row(entry: ModelEntry) -> tuple[str, ...]:
     size = " x ".join(f"{size:,}" for size in entry.input_shape)
     parameters = "-" if facts["parameters"] is None else f"{facts['parameters']:,}"
     cost = "-" if facts["gmac"] is None else f"{facts['gmac']:.3g}"
-    return entry.name, entry.study, entry.input_kind, size, parameters, cost
+    return entry.name, entry.study, f"{facts['suits_from']}+", entry.input_kind, size, parameters, cost
 
 
 def _line(row: tuple[str, ...], widths: list[int]) -> str:
@@ -89,7 +92,7 @@ def _line(row: tuple[str, ...], widths: list[int]) -> str:
 
 
 def _facts(entry: ModelEntry) -> dict[str, Any]:
-    counted = {"parameters": None, "gmac": None} if entry.is_estimator else _counted(entry)
+    size = None if entry.is_estimator else sizes.of(entry)
     return {
         "name": entry.name,
         "study": entry.study,
@@ -97,21 +100,20 @@ def _facts(entry: ModelEntry) -> dict[str, Any]:
         "input": entry.input_kind,
         "segment": list(entry.input_shape),
         "outputs": entry.n_outputs,
-        **counted,
+        "suits_from": _suits_from(entry),
+        "parameters": size and size.parameters,
+        "gmac": size and size.gmac,
         "options": {name: option.default for name, option in entry.options.items()},
         "source": entry.source,
         "chosen": list(entry.assumptions),
     }
 
 
-def _counted(entry: ModelEntry) -> dict[str, Any]:
-    from genreflow.models.summary import multiply_adds, trainable_parameters
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        network = build(entry.name, entry.n_outputs)
-        cost = multiply_adds(network, entry.input_shape)
-    return {"parameters": trainable_parameters(network), "gmac": cost / 1e9}
+def _suits_from(entry: ModelEntry) -> int:
+    """Return the tracks in each class from which a model is a good choice, by docs/choosing.md."""
+    if entry.is_estimator:
+        return FEWEST
+    return SOME if entry.input_kind in ("descriptors", "embedding") else FEW
 
 
 def _hanging(start: str, text: str) -> list[str]:

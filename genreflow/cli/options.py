@@ -46,6 +46,11 @@ def json(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
+def force(parser: ArgumentParser) -> None:
+    """Add the permission to replace tables."""
+    parser.add_argument("--force", action="store_true", help="replace tables that are there already")
+
+
 def configfile(parser: ArgumentParser) -> None:
     """Add configuration files."""
     parser.add_argument(

@@ -68,13 +68,13 @@ def check_existence(path: Path) -> None:
     raise UserError(f"{missing} does not exist.{hint or ' Is the path right?'}")
 
 
-def check_output(given: str | None) -> None:
-    """Refuse a path that no file can be written to; None is accepted.
+def check_output(given: str | None, *, force: bool = False) -> None:
+    """Refuse a path that no file can be written to, and without `force` one that is there; None is accepted.
 
     Raises
     ------
     UserError
-        When it is a folder, or its parent is a file.
+        When it is a folder, or its parent is a file, or it is there already.
     PermissionError
         When there is no permission to write.
     """
@@ -83,6 +83,8 @@ def check_output(given: str | None) -> None:
     path = Path(given)
     if path.is_dir():
         raise UserError(f"{given} is a folder. Name a file in it.")
+    if path.is_file() and not force:  # but /dev/null, /dev/stdout and pipes may be written to
+        raise UserError(f"{given} is there already. Name another file, or replace it with --force.")
     check_folder(path.parent)
 
 

@@ -1,11 +1,10 @@
 """`genreflow predict`: classify audio files with a trained model."""
 
 import argparse
-import json
 from pathlib import Path
 
 from genreflow.cli import options as shared
-from genreflow.cli.console import end_progress, print_result, progress, quoted
+from genreflow.cli.console import end_progress, print_json, print_result, progress, quoted
 from genreflow.cli.exits import Exit
 from genreflow.cli.path_checks import check_existence, check_folder, check_model, check_output
 from genreflow.errors import Gathering
@@ -23,6 +22,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=shared.path, help="audio files, folders and playlists (.m3u, .m3u8)")
     parser.add_argument("--csv", default="predictions.csv", help="write a row per slice here (default: %(default)s)")
     parser.add_argument("--tracks-csv", metavar="CSV", help="write a row per track here")
+    shared.force(parser)
     shared.json(parser)
     parser.add_argument("--histogram", action="store_true", help="print the number of slices by class of each track")
     parser.add_argument("--png", metavar="FOLDER", help="draw it, a picture per track, into this folder")
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     missing.raise_any()
     csv = None if options.json else options.csv
     for path in (options.tracks_csv, csv):
-        check_output(path)
+        check_output(path, force=options.force)
     if options.png:
         check_folder(Path(options.png))
     # Imported here, so that mistakes are reported before torch is loaded.
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     end_progress()
     usable = [track for track in predictions if track.is_usable]
     if options.json:
-        print(json.dumps(as_json(predictor, predictions), indent=2, allow_nan=False))
+        print_json("predict", as_json(predictor, predictions), seconds="s", start_s="s")
     else:
         print(as_text(predictor, predictions))
     if not usable:  # tables of earlier predictions stay as they are

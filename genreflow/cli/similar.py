@@ -1,10 +1,9 @@
 """`genreflow similar`: the tracks of the library that sound most like a track."""
 
 import argparse
-import json
 
 from genreflow.cli import options as shared
-from genreflow.cli.console import print_result, quoted
+from genreflow.cli.console import print_json, print_result, quoted
 from genreflow.cli.exits import Exit
 
 _DESCRIPTION = """\
@@ -39,7 +38,8 @@ def run(options: argparse.Namespace) -> int:
     result = find_similar(options.track, choose_input(study=options.study, name=options.input), most=options.top)
     rows = result.tracks.to_dict("records")
     if options.json:
-        print(json.dumps({"track": result.title, "input": str(result.input.parent), "tracks": rows}, indent=2))
+        values = {"track": result.title, "input": str(result.input.parent), "tracks": rows}
+        print_json("similar", values, similarity="cosine")
         return Exit.OK
     width = max([len(row["title"]) for row in rows], default=0)
     print(f"Sounds like {result.title}:\n")

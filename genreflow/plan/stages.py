@@ -48,7 +48,9 @@ STAGES = {
     "cross_dataset": "inference/cross_dataset.py",
 }
 # Modules of genreflow.models that many networks share; the version of `layers` stands for them.
-LAYERS = {"attention", "blocks", "entry", "estimator", "registry", "spectrogram", "standardize", "summary"}
+LAYERS = {
+    "attention", "blocks", "entry", "estimator", "registry", "sizes", "spectrogram", "standardize", "summary",
+}  # fmt: skip
 # Every key begins with it. Raise it when all keys are computed, or all products written, in another way.
 KEYS_VERSION = 3
 _VERSION = re.compile(r"^STAGE_VERSION = (\d+)$", re.M)

@@ -4,14 +4,17 @@ Names and titles come from strangers' files, and a terminal obeys the control se
 """
 
 import io
+import re
 import unicodedata
 from collections.abc import Iterable
+from pathlib import PurePath
 from typing import SupportsIndex, TextIO
 
 # They join letters of Persian and parts of emoji, and do nothing to a terminal.
 _JOINERS = "\u200c\u200d"
 # Marks that change the direction of what follows, up to the end of a paragraph, are of the kind Cf.
 _LINES = ("Zl", "Zp")
+_LONGEST_NAME = 60  # characters of a plain name
 
 
 def sanitize(text: object) -> str:
@@ -44,6 +47,11 @@ def listing(names: Iterable[object], most: int = 5) -> str:
     texts = [str(name) for name in names]
     more = f" and {len(texts) - most:,} more" if len(texts) > most else ""
     return ", ".join(texts[:most]) + more
+
+
+def plain_name(file: str) -> str:
+    """Return the name of a file, without its suffix and without characters that a file name should not have."""
+    return re.sub(r"[^\w.-]+", "_", PurePath(file).stem)[:_LONGEST_NAME].strip("_.") or "track"
 
 
 def rough_duration(seconds: float) -> str:

@@ -1,19 +1,25 @@
 """`genreflow doctor` looks at the machine, says one sentence each, and leaves nothing behind."""
 
 import json
+import re
 import resource
 import shutil
+import subprocess
+import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 import torch
 
 from genreflow.cli import doctor, main
 
+HOME = Path(__file__).parents[2]
+
 
 def findings(capsys):
     code = main(["doctor", "--json"])
-    return code, {finding["subject"]: finding for finding in json.loads(capsys.readouterr().out)}
+    return code, {finding["subject"]: finding for finding in json.loads(capsys.readouterr().out)["findings"]}
 
 
 def test_a_machine_that_runs_these_tests_is_well(tmp_path, monkeypatch, capsys):
@@ -139,3 +145,16 @@ def test_few_open_files_are_worth_a_note(capsys, monkeypatch, most, state):
     monkeypatch.setattr(doctor, "CHECKS", (doctor._open_files,))
     main(["doctor"])
     assert capsys.readouterr().out.startswith(state)
+
+
+def test_it_works_without_any_package_and_names_those_that_are_missing(tmp_path):
+    code = (
+        "import sys; sys.path = [path for path in sys.path if 'site-packages' not in path];"
+        f"sys.path.insert(0, {str(HOME)!r}); sys.argv = ['genreflow', 'doctor'];"
+        "from genreflow.cli import main; sys.exit(main())"
+    )
+    made = subprocess.run([sys.executable, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert made.returncode == 2
+    [missing] = [line for line in made.stdout.splitlines() if line.startswith("problem  packages")]
+    assert {"snakemake", "torch", "psutil", "pyarrow"} <= set(re.findall(r"\w+", missing))
+    assert "Traceback" not in made.stderr and re.search(r"^ok +disk for results", made.stdout, re.M)

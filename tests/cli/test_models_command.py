@@ -6,16 +6,35 @@ import yaml
 from genreflow.cli import main
 from genreflow.cli.models import snippet
 from genreflow.config.study import StudySettings
-from genreflow.models import registry
+from genreflow.models import registry, sizes
 
 
-@pytest.mark.end_to_end  # every network is built
 def test_the_table_has_a_row_a_model(capsys):
     assert main(["models"]) == 0
     rows = capsys.readouterr().out.splitlines()
     assert [row.split()[0] for row in rows[1 : 1 + len(registry.MODELS)]] == list(registry.MODELS)
     [row] = [row for row in rows if row.startswith("psytrance_cnn")]
-    assert row.split() == ["psytrance_cnn", "psytrance", "logmel", "128", "x", "128", "8,797,703", "0.188"]
+    assert row.split() == ["psytrance_cnn", "psytrance", "200+", "logmel", "128", "x", "128", "8,797,703", "0.188"]
+
+
+def test_nothing_is_built_for_the_table(monkeypatch, capsys):
+    monkeypatch.setattr(sizes, "counted", None)
+    assert main(["models", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert listed["schema"] == "genreflow/models/1"
+    assert "multiply-accumulate" in listed["units"]["gmac"]
+    assert [model["name"] for model in listed["models"]] == list(registry.MODELS)
+
+
+@pytest.mark.end_to_end  # every network is built
+def test_the_sizes_are_as_counted():
+    """`python -m genreflow.models.sizes` writes the table again."""
+    networks = {name: entry for name, entry in registry.MODELS.items() if not entry.is_estimator}
+    assert sizes._table().keys() == networks.keys()
+    for name, entry in networks.items():
+        counted = sizes.counted(entry)
+        assert sizes.of(entry).parameters == counted.parameters, name
+        assert sizes.of(entry).gmac == pytest.approx(counted.gmac, rel=1e-3), name
 
 
 def test_what_is_told_of_one_model(capsys):
@@ -28,7 +47,7 @@ def test_what_is_told_of_one_model(capsys):
 
 def test_for_programs(capsys):
     assert main(["models", "random_forest", "--json"]) == 0
-    [facts] = json.loads(capsys.readouterr().out)
+    [facts] = json.loads(capsys.readouterr().out)["models"]
     assert facts["study"] == "classical" and facts["parameters"] is None
     assert facts["options"]["trees"] == 100
 

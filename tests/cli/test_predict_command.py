@@ -44,11 +44,24 @@ def test_if_no_file_can_be_used_that_is_no_success(little, tmp_path, capsys, mon
     monkeypatch.chdir(tmp_path)
     (tmp_path / "list.m3u8").write_text("#EXTM3U\nnowhere.mp3\n")
     (tmp_path / "predictions.csv").write_text("of an hour ago")
-    assert main(["predict", str(little / "model"), "list.m3u8"]) == 2
+    assert main(["predict", str(little / "model"), "list.m3u8", "--force"]) == 2
     out, err = capsys.readouterr()
     assert "Line 2 of list.m3u8: there is no such file. (Q_MISSING)" in out and "held-out" not in out
     assert "No file could be used, of 1; nothing was written." in err
     assert (tmp_path / "predictions.csv").read_text() == "of an hour ago"
+
+
+def test_a_table_that_is_there_is_replaced_only_by_force(little, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ["predict", str(little / "model"), str(little / "music/low-00.flac"), "--cores", "1"]
+    (tmp_path / "predictions.csv").write_text("of an hour ago")
+    assert main(command) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "predictions.csv is there already. Name another file, or replace it with --force." in err
+    assert (tmp_path / "predictions.csv").read_text() == "of an hour ago"
+    assert main([*command, "--force"]) == 0
+    assert len(pd.read_csv("predictions.csv")) == 6
+    assert "\r" not in "".join(capsys.readouterr()), "no line of progress where there is no terminal"
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,8 @@ def test_before_anything_ran_nothing_is_known_and_the_music_is_not_looked_at(sta
     assert "nothing yet" in status()
     message = status("--json")
     assert message == {
+        "schema": "genreflow/status/1",
+        "units": {"took": "s", "left": "s", "seconds": "s"},
         "datasets": {},
         "studies": [{"name": "mine", "dataset": "mine", "is_cataloged": False, "runs": []}],
         "damaged": [],

@@ -24,7 +24,7 @@ def test_what_nothing_needs_is_counted_and_deleted_when_asked_to(project):
     project.build("slices")
     code, printed = project.run("--json", front=TIDY)
     assert code == 0, printed
-    message = json.loads(printed[printed.index("{") : printed.rindex("}") + 1])["tiny"]
+    message = json.loads(printed[printed.index("{") : printed.rindex("}") + 1])["datasets"]["tiny"]
     unneeded = {project.work / name for name in message["files"]}
     assert sum(path.suffix == ".ogg" for path in unneeded) == 1
     assert unneeded < before
