@@ -22,7 +22,8 @@ install: $(STAMP) ## make the environment in .venv
 browser: $(STAMP) ## install a Chromium for the tests of pages, if the machine has none
 	command -v chromium || command -v chromium-browser || command -v google-chrome || $(BIN)/playwright install chromium
 
-demo: $(STAMP) ## build a report of synthetic music
+demo: $(STAMP) ## build a report of synthetic music, in about 4 minutes on two cores
+	@echo "The demo takes about 4 minutes on two idle cores."
 	PATH="$(abspath $(BIN)):$$PATH" snakemake --cores $(CORES)
 
 test: $(STAMP) ## run the tests that take minutes, not hours

@@ -42,19 +42,31 @@ COMMANDS = {
         "Check that this machine has everything a run needs.",
         ("genreflow doctor", "genreflow doctor --json"),
     ),
+    "init": Command(
+        "Make a project of a folder of music: genreflow.yaml, with a model that suits its size.",
+        (
+            "genreflow init",
+            "genreflow init /data/music --yes",
+            "genreflow init list.csv --study moods --no-network --project moods",
+        ),
+    ),
     "demo": Command(
+        "Make a project of synthetic music, and run it.",
+        ("genreflow demo", "genreflow demo elsewhere --cores 2"),
+    ),
+    "synthesize": Command(
         "Write synthetic music into class folders, to try everything with.",
         (
-            "genreflow demo music",
-            "genreflow demo music --tracks-per-class 4 --seconds 12",
-            "genreflow demo clips --corpus tags --seed 1",
+            "genreflow synthesize music",
+            "genreflow synthesize music --tracks-per-class 4 --seconds 12",
+            "genreflow synthesize clips --corpus tags --seed 1",
         ),
     ),
     "check": Command(
         "Check settings, paths and music, and estimate the cost of a run.",
         (
             "genreflow check",
-            "genreflow check --configfile my.yaml",
+            "genreflow check --configfile changes.yaml",
             "genreflow check music --every",
             "genreflow check list.csv --json",
         ),
@@ -62,28 +74,28 @@ COMMANDS = {
     "run": Command(
         "Run the pipeline: Snakemake with these arguments, taking over from a run that died.",
         (
-            "genreflow run --cores 8 --configfile my.yaml",
+            "genreflow run",
             "genreflow run report --cores 8 --resources gpu=1",
-            "genreflow run --dry-run --configfile my.yaml",
+            "genreflow run --dry-run --configfile changes.yaml",
         ),
         passes_on=True,
     ),
     "status": Command(
         "Show the progress of shards and training runs, and the time left.",
-        ("genreflow status", "genreflow status --configfile my.yaml --json"),
+        ("genreflow status", "genreflow status --json"),
     ),
     "verify": Command(
         "Verify the checksums of all products, and make damaged ones again.",
         (
             "genreflow verify",
-            "genreflow verify --repair --cores 4 --configfile my.yaml",
+            "genreflow verify --repair --cores 4",
             "genreflow verify --json --directory elsewhere",
         ),
         passes_on=True,
     ),
     "tidy": Command(
         "Count, or delete, normalized tracks and shards that nothing needs any more.",
-        ("genreflow tidy --configfile my.yaml", "genreflow tidy --delete --configfile my.yaml"),
+        ("genreflow tidy", "genreflow tidy --delete"),
         passes_on=True,
     ),
     "models": Command(

@@ -1,7 +1,6 @@
 """`genreflow check`: check settings, paths and music, and estimate the cost of a run."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,11 +9,11 @@ from genreflow.cli import options as shared
 from genreflow.cli.console import print_json, print_result, quoted
 from genreflow.cli.exits import Exit
 from genreflow.cli.music import dataset_of
-from genreflow.cli.run import SNAKEFILE
+from genreflow.cli.places import SNAKEFILE, entered, place_of
 from genreflow.config.layers import Config, load_config
 from genreflow.errors import UserError
 from genreflow.plan.check import DatasetOutlook, InputOutlook, Outlook, StudyOutlook, check, check_music
-from genreflow.store.text import count, listing
+from genreflow.store.text import count, listing, rough_duration
 
 _GB = 1e9
 _TOO_MANY = (
@@ -56,12 +55,19 @@ def run(options: argparse.Namespace) -> int:
         raise UserError("check: give a folder or manifest, or --configfile and --config, not both.")
     if options.music is not None:
         return _check_music(options.music, every=options.every, as_json=options.json)
-    config = config_of(options.configfile, options.config)
-    outlook = check(config, home=SNAKEFILE.parent, every=options.every)
+    place = place_of(options)
+    with entered(place.folder):
+        outlook = check(place.config(), home=SNAKEFILE.parent, every=options.every)
     if options.json:
-        print_json("check", asdict(outlook), hours="h", needed="bytes", free="bytes", longest_padding="s")
+        values = asdict(outlook)
+        print_json("check", values, hours="h", needed="bytes", free="bytes", longest_padding="s", core_seconds="s")
     else:
-        print(_text(outlook))
+        print(outlook_text(outlook))
+    return print_outlook_result(outlook, following=f"genreflow run --cores all{words_of(options)}")
+
+
+def print_outlook_result(outlook: Outlook, *, following: str) -> Exit:
+    """Print the last line on an outlook, with the next command if a run can begin; return the exit code."""
     if not outlook.fits:
         print_result("The disk is too small for the results. Make room, or work in a folder on another disk.")
         return Exit.MACHINE
@@ -72,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
         print_result("A run would stop before training, see above.")
         return Exit.INPUT
     limit = "" if outlook.is_complete else ", judging by a sample of the files; --every decodes all"
-    print_result(f"A run can begin{limit}.", following=f"genreflow run --cores all{words_of(options)}")
+    print_result(f"A run can begin{limit}.", following=following)
     return Exit.OK
 
 
@@ -94,24 +100,15 @@ def _check_music(target: str, *, every: bool, as_json: bool) -> Exit:
     if music.refused or music.unknown:
         print_result(
             f"{quoted(target)} can be used without the files named above.",
-            following=_first_look(target) if music.advice else "",
+            following=f"genreflow init {quoted(target)}" if music.advice else "",
         )
         return Exit.INPUT
     limit = "" if is_complete else ", judging by a sample of the files"
     print_result(
         f"{quoted(target)} can be used{limit}: name it as `path` of a dataset.",
-        following=_first_look(target) if music.advice else "genreflow check --configfile FILE",
+        following=f"genreflow init {quoted(target)}",
     )
     return Exit.OK
-
-
-def _first_look(target: str) -> str:
-    """Return the command that runs the study `quick` on a folder or manifest."""
-    if Path(target).is_dir() and Path(target) == Path("music"):  # the folder that config.yaml names
-        return "genreflow run --cores all --config 'studies=[quick]'"
-    dataset = dataset_of(target).model_dump(include={"layout", "path"})
-    datasets = quoted("datasets=" + json.dumps({"music": dataset}, ensure_ascii=False))
-    return f"genreflow run --cores all --config 'studies=[quick]' {datasets}"
 
 
 def config_of(configfiles: Sequence[str | Path], entries: Sequence[str] = ()) -> Config:
@@ -125,11 +122,18 @@ def words_of(options: argparse.Namespace) -> str:
     return (f" --config {entries}" if entries else "") + (f" --configfile {files}" if files else "")
 
 
-def _text(outlook: Outlook) -> str:
+def outlook_text(outlook: Outlook) -> str:
+    """Return an outlook as lines of text."""
     lines = [line for dataset in outlook.datasets for line in _dataset(dataset)]
     lines += [line for study in outlook.studies for line in _study(study)]
     room = f"{outlook.needed / _GB:,.1f} GB, of {outlook.free / _GB:,.1f} GB that are free"
     lines.append(f"disk: about {room}." if outlook.fits else f"disk: TOO SMALL: about {room}.")
+    if outlook.core_seconds is not None:
+        import joblib  # here, as it is slow to load
+
+        cores = joblib.cpu_count()
+        duration = rough_duration(max(60.0, outlook.core_seconds / cores))
+        lines.append(f"time: roughly {duration} on {count(cores, 'core')} without a GPU, if all is made anew.")
     return "\n".join(lines)
 
 

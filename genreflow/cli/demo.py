@@ -1,63 +1,57 @@
-"""`genreflow demo`: write synthetic music into class folders."""
+"""`genreflow demo`: make a project of synthetic music in a folder of its own, and run it."""
 
 import argparse
 from pathlib import Path
-from typing import get_args
 
 from genreflow.cli import options as shared
-from genreflow.cli.console import print_result, progress, quoted
+from genreflow.cli.console import info, quoted
 from genreflow.cli.path_checks import check_folder
-from genreflow.config.load import settings_from
-from genreflow.datasets.layouts.synthetic import Synthetic
-from genreflow.errors import MachineError
+from genreflow.cli.run import in_project, run_snakemake
+from genreflow.errors import UserError
+from genreflow.project.find import PROJECT_FILE
+from genreflow.store.atomic import write_text
+
+MINUTES = 4  # on two idle cores; README.md and `make demo` name the same number
+_PROJECT = """\
+# The demo of genreflow: music made from scratch, and the shipped study of this name. `genreflow run`, in this folder,
+# goes on after a stop. `genreflow init` makes a project of your own music in another folder.
+studies: [demo]
+"""
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    defaults = {name: field.default for name, field in Synthetic.model_fields.items()}
-    corpora = get_args(Synthetic.model_fields["corpus"].annotation)
-    parser.description = f"Write synthetic music. Corpora: {Synthetic.model_fields['corpus'].description}"
-    parser.add_argument("folder", type=shared.path, help="folder for the class folders")
-    parser.add_argument("--corpus", choices=corpora, default=defaults["corpus"], help="default: %(default)s")
-    parser.add_argument(
-        "--tracks-per-class",
-        type=shared.count,
-        metavar="N",
-        default=16,
-        help="of the corpus tags: tracks per family (default: %(default)s)",
+    parser.description = (
+        f"Make a folder with a project, and run every stage in it: about {MINUTES} minutes on two cores. The same "
+        "command goes on after a stop."
     )
-    for name, kind, text in (("seconds", float, "length of a track"), ("seed", int, "another seed, another corpus")):
-        default = defaults[name]
-        parser.add_argument(f"--{name}", type=kind, metavar="N", default=default, help=f"{text} (default: {default})")
+    parser.add_argument(
+        "folder", nargs="?", type=shared.path, default="genreflow-demo", help="folder to make (default: %(default)s)"
+    )
+    shared.cores(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the corpus; return 0.
+    """Make the folder, or go on in it, and run the demo; return the exit code of the run.
 
     Raises
     ------
     UserError
-        When there can be no such corpus.
+        When the folder holds another project, or anything else.
     """
-    names = ("corpus", "tracks_per_class", "seconds", "seed")
-    values = {name: getattr(options, name) for name in names}
-    settings_from(Synthetic, {"layout": "synthetic", **values}, "demo")
-    check_folder(Path(options.folder))
-    # Imported here, so that mistakes are reported before the synthesizer is loaded.
-    import soundfile
-
-    from genreflow.synthetic.corpus import plan, write
-
-    tracks = plan(**values)
-    for number, track in enumerate(tracks, 1):
-        try:
-            write(track, options.folder)
-        except soundfile.LibsndfileError as error:
-            raise MachineError(f"{options.folder}: a track cannot be written ({error}). Is the disk full?") from None
-        progress(f"{number} of {len(tracks)} tracks")
-    folder = quoted(options.folder)
-    if options.corpus == "tags":
-        print_result(f"{len(tracks)} tracks: {folder}. Their tags are known to `layout: synthetic, corpus: tags` only.")
-    else:
-        print_result(f"{len(tracks)} tracks in class folders: {folder}.", following=f"genreflow check {folder}")
-    return 0
+    folder = Path(options.folder)
+    check_folder(folder)
+    file = folder / PROJECT_FILE
+    if not file.exists():
+        if folder.is_dir() and any(folder.iterdir()):
+            raise UserError(f"{folder} is not empty. Name a new folder: genreflow demo FOLDER")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(file, _PROJECT)
+    elif file.read_text(encoding="utf-8", errors="replace") != _PROJECT:
+        raise UserError(f"{folder} holds another project. Name a new folder: genreflow demo FOLDER")
+    info(
+        f"genreflow: the demo takes about {MINUTES} minutes on two cores, less where nearly all is made already. "
+        f"Its report will be {quoted(folder / 'results/demo/report/index.html')}."
+    )
+    cores = str(options.cores or "all")
+    return run_snakemake(in_project(["--directory", str(folder), "--cores", cores]))

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from genreflow.cli.check import config_of
-from genreflow.cli.run import SNAKEFILE
+from genreflow.cli.places import SNAKEFILE
 from genreflow.datasets import catalog
 from genreflow.datasets.names import printable
 from genreflow.errors import UserError

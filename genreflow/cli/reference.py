@@ -24,8 +24,9 @@ from genreflow.models.registry import MODELS
 _STUDY_FILES = """\
 # Study files
 
-A study defines inputs, folds, models and experiments for a dataset. Only `dataset` is required. Unknown keys, wrong
-types and impossible values are refused before anything runs, all at once.
+A study defines inputs, folds, models and experiments for a dataset. It is a file of its own, or stands under its name
+in `studies` of `genreflow.yaml`. Only `dataset` is required. Unknown keys, wrong types and impossible values are refused
+before anything runs, all at once.
 
 ```yaml
 dataset: my_music            # a name under `datasets` in config.yaml
@@ -54,14 +55,17 @@ the settings that the experiments of its model vary, so that experiments with a 
 _CONFIGURATION = """\
 # Configuration
 
-Every key of `config.yaml`, or of a file of your own that is given with `--configfile` and changes it. Unknown keys,
-wrong types and impossible values are refused before anything runs, all at once; `genreflow check` also lists them, with
-an estimate of the cost of a run.
+Every key of `config.yaml`, and of the files that change it: first `genreflow.yaml` of the project, which every command
+finds in its folder or above, then files of `--configfile`. Unknown keys, wrong types and impossible values are refused
+before anything runs, all at once; `genreflow check` also lists them, with an estimate of the cost of a run.
 
 ```yaml
-studies: [my_study.yaml]
 datasets:
   my_music: {layout: folders, path: music}
+studies:
+  my_study: # the content of a study file, or `studies: [my_study.yaml]`
+    dataset: my_music
+    models: {psytrance_cnn: {}}
 ```
 
 Mappings are merged with those of `config.yaml`, and all else replaces them. A dataset that gives its `layout` is yours

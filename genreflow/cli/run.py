@@ -25,7 +25,7 @@ import psutil
 from genreflow.cli import snakemake_call
 from genreflow.cli.clock_skew import bring_to_present
 from genreflow.cli.console import info, print_result
-from genreflow.config.layers import load_config
+from genreflow.cli.places import SNAKEFILE, NoProject, find_place
 from genreflow.errors import Exit, UserError, machine_message
 from genreflow.plan.staleness import REBUILD_STALE
 from genreflow.project import layout
@@ -37,7 +37,6 @@ from genreflow.store.text import count
 from genreflow.store.walk import check_folder, files_below
 from genreflow.store.writable import temporary_folder
 
-SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
 SNAKEMAKE = (sys.executable, "-m", "genreflow.cli.snakemake_call")
 # Exit codes of failed jobs; the first one that any job has is that of the run.
 _PRIORITY = (Exit.MACHINE, Exit.BUG, Exit.QUARANTINE, Exit.INPUT)
@@ -45,6 +44,7 @@ _PRIORITY = (Exit.MACHINE, Exit.BUG, Exit.QUARANTINE, Exit.INPUT)
 _KILLED = re.compile(r"died with <Signals\.SIGKILL")
 _ERROR = re.compile(r"\[Errno (\d+)\]")
 _STOPS = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
+_ASKING = {"-h", "--help", "-v", "--version"}
 _CLOCKS_S = 2.0  # difference between the start of a process and the time that it noted itself
 
 
@@ -62,12 +62,21 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run Snakemake in this process once no other run holds the folder; return the exit code.
 
+    It works in the folder of the project, by its settings, unless the arguments name others.
+
     Raises
     ------
     BusyError
         When a live run works there; the message has its process, host and start.
+    UserError
+        When there is no project and no other settings, or a file of settings cannot be read.
     """
-    arguments = _with_snakefile(options.rest)
+    return run_snakemake(in_project(options.rest))
+
+
+def run_snakemake(words: Sequence[str]) -> int:
+    """Run Snakemake with these arguments as `run` does."""
+    arguments = _with_snakefile(words)
     try:
         parser, snakemake_options = snakemake_call.parsed(arguments)
     except SystemExit as end:
@@ -78,9 +87,7 @@ def run(options: argparse.Namespace) -> int:
     with _remaking_stale(), signals_passed_on() as signals:
         try:
             with snakemake_call.lasting_output() as withheld:
-                if snakemake_call.only_reads(snakemake_options):
-                    check_configfiles(arguments)
-                else:
+                if not snakemake_call.only_reads(snakemake_options):
                     _, command = claimed(arguments, folder, takes_over=executes_jobs)
                     if executes_jobs:
                         _mend(folder, command)
@@ -126,7 +133,6 @@ def claimed(arguments: Sequence[str], folder: Path | None = None, *, takes_over:
         When nothing can be written there, or no temporary file anywhere.
     """
     folder = working_folder(arguments) if folder is None else folder
-    check_configfiles(arguments)
     temporary_folder()
     if importlib.util.find_spec("snakemake") is None:
         raise UserError("snakemake is not installed beside genreflow. `make install` installs both.")
@@ -259,12 +265,37 @@ def _mend(folder: Path, command: Sequence[str]) -> int:
     return code
 
 
-def check_configfiles(arguments: Sequence[str]) -> None:
-    """Refuse configuration files that are missing or not YAML, which Snakemake reports with a traceback."""
-    files = [Path(name) for name in _known(arguments).get("configfile", [])]
-    for missing in (file for file in files if not file.exists()):
-        raise UserError(f"{missing} does not exist. Every word after --configfile is a file: put targets first.")
-    load_config(SNAKEFILE.parent, files, entries_of(arguments)).raise_faults()
+def in_project(arguments: Sequence[str]) -> list[str]:
+    """Return Snakemake's arguments with the folder and the file of the project, if there is one.
+
+    Raises
+    ------
+    UserError
+        When there is none and the arguments name no other settings, or a file of settings cannot be read.
+    """
+    if _ASKING & set(arguments):
+        return list(arguments)
+    known = _known(arguments)
+    if missing := [name for name in known.get("configfile", []) if not Path(name).exists()]:
+        absent = " ".join(f"{name} does not exist." for name in missing)
+        raise UserError(f"{absent} Every word after --configfile is a file: put targets first.")
+    try:
+        place = find_place(known.get("configfile", []), known.get("config", []), known.get("directory", ""))
+    except NoProject:
+        snakefile = known.get("snakefile", working_folder(arguments) / "Snakefile")
+        if Path(snakefile).exists() and Path(snakefile).resolve() != SNAKEFILE:  # a workflow of the user's
+            return list(arguments)
+        raise
+    place.config().raise_faults()
+    if not place.is_project:
+        return list(arguments)
+    if place.folder != Path.cwd():
+        info(f"genreflow: working in {place.folder}.")
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--configfile", "--configfiles", nargs="*")
+    parser.add_argument("--directory", "-d")
+    _, others = parser.parse_known_args(list(arguments))
+    return ["--configfile", *map(str, place.configfiles), "--directory", str(place.folder), *others]
 
 
 def entries_of(arguments: Sequence[str]) -> list[str]:

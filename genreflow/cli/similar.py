@@ -1,10 +1,12 @@
 """`genreflow similar`: the tracks of the library that sound most like a track."""
 
 import argparse
+from pathlib import Path
 
 from genreflow.cli import options as shared
 from genreflow.cli.console import print_json, print_result, quoted
 from genreflow.cli.exits import Exit
+from genreflow.cli.places import entered, from_here, project_folder
 
 _DESCRIPTION = """\
 List the tracks of the library that sound most like a track, by the cosine between standardized means of embeddings or,
@@ -35,7 +37,10 @@ def run(options: argparse.Namespace) -> int:
     """
     from genreflow.inference.similar import choose_input, find_similar
 
-    result = find_similar(options.track, choose_input(study=options.study, name=options.input), most=options.top)
+    folder = project_folder()
+    track = options.track if folder == Path.cwd() else from_here(options.track)
+    with entered(folder):
+        result = find_similar(track, choose_input(study=options.study, name=options.input), most=options.top)
     rows = result.tracks.to_dict("records")
     if options.json:
         values = {"track": result.title, "input": str(result.input.parent), "tracks": rows}

@@ -14,17 +14,18 @@ from typing import Any
 import psutil
 
 from genreflow.cli import options as shared
-from genreflow.cli.check import config_of, words_of
+from genreflow.cli.check import words_of
 from genreflow.cli.console import info, print_json, print_result, quoted
 from genreflow.cli.exits import REPAIR, Exit
-from genreflow.cli.run import SNAKEFILE, clock, live_run
+from genreflow.cli.places import SNAKEFILE, entered, place_of
+from genreflow.cli.run import clock, live_run
 from genreflow.config.pipeline import PipelineSettings
 from genreflow.datasets import catalog
 from genreflow.errors import Damaged, UserError
 from genreflow.plan.datasets import DatasetPlan, catalog_path
 from genreflow.plan.make import make_plan
 from genreflow.plan.studies import StudyPlan
-from genreflow.plan.validate import read_study, validate
+from genreflow.plan.validate import validate
 from genreflow.project import layout
 from genreflow.project.layout import RunId
 from genreflow.store import parquet, shards
@@ -108,14 +109,16 @@ def run(options: argparse.Namespace) -> int:
     UserError
         Every problem of the settings.
     """
-    status = look(config_of(options.configfile, options.config), home=SNAKEFILE.parent)
-    if options.json:
-        print_json("status", asdict(status), took="s", left="s", seconds="s")
-    else:
-        print("\n".join(_lines(status)))
-    for sentence in status.damaged:
-        info(f"genreflow: {sentence} {REPAIR}")
-    _print_result(status, words_of(options))
+    place = place_of(options)
+    with entered(place.folder):
+        status = look(place.config(), home=SNAKEFILE.parent)
+        if options.json:
+            print_json("status", asdict(status), took="s", left="s", seconds="s")
+        else:
+            print("\n".join(_lines(status)))
+        for sentence in status.damaged:
+            info(f"genreflow: {sentence} {REPAIR}")
+        _print_result(status, words_of(options))
     return Exit.MACHINE if status.damaged else Exit.OK
 
 
@@ -137,16 +140,21 @@ def look(config: Mapping[str, Any], *, home: Path) -> Status:
     validated = validate(config, home, look=False)
     validated.errors.raise_any()
     settings = validated.settings
-    named = {name: read_study(name, home, settings.size) for name in settings.studies}
     new = set(validated.datasets) - _cataloged(settings)
-    ready = [name for name, (_, study) in named.items() if not new & set(study.datasets)]
-    plan = make_plan({**config, "studies": ready, "predict": None}, home=home, refresh=False)
+    ready = {validated.named[name] for name, study in validated.studies.items() if not new & set(study.datasets)}
+    given = settings.studies
+    chosen = (
+        {name: given[name] for name in given if name in ready}
+        if isinstance(given, dict)
+        else [name for name in given if name in ready]
+    )
+    plan = make_plan({**config, "studies": chosen, "predict": None}, home=home, refresh=False)
     damaged: list[str] = []
     studies = [
         _study(plan.studies[name], damaged)
         if name in plan.studies
         else StudyStatus(name, ", ".join(study.datasets), is_cataloged=False)
-        for name, study in named.values()
+        for name, study in validated.studies.items()
     ]
     datasets = {name: list(_stages(dataset, damaged)) for name, dataset in plan.datasets.items()}
     return Status(datasets, studies, sorted(damaged), live_run(Path.cwd()))

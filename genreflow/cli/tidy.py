@@ -14,7 +14,7 @@ from genreflow.cli import options as shared
 from genreflow.cli.console import print_json, print_result
 from genreflow.cli.exits import Exit
 from genreflow.cli.rebuild_check import plan_of
-from genreflow.cli.run import check_configfiles, claimed, command_of, entries_of, working_folder
+from genreflow.cli.run import claimed, command_of, entries_of, in_project, working_folder
 from genreflow.errors import UserError
 from genreflow.plan.datasets import DatasetPlan
 from genreflow.plan.staleness import is_of
@@ -37,16 +37,13 @@ def run(options: argparse.Namespace) -> int:
 
     Training runs are kept, and so are inputs that only other studies need.
     """
-    if options.delete:
-        folder, _ = claimed(options.rest)
-    else:
-        check_configfiles(options.rest)
-        folder = working_folder(options.rest)
-    _, configfiles = command_of(options.rest)
+    arguments = in_project(options.rest)
+    folder = claimed(arguments)[0] if options.delete else working_folder(arguments)
+    _, configfiles = command_of(arguments)
     os.chdir(folder)
     spare = {
         dataset.name: sorted(unneeded(dataset))
-        for dataset in plan_of(configfiles, entries_of(options.rest)).datasets.values()
+        for dataset in plan_of(configfiles, entries_of(arguments)).datasets.values()
     }
     sizes = {name: _bytes(files) for name, files in spare.items()}
     if options.json:

@@ -15,7 +15,8 @@ from genreflow.cli import rebuild_check
 from genreflow.cli.check import config_of
 from genreflow.cli.console import print_json, print_result, progress
 from genreflow.cli.exits import Exit
-from genreflow.cli.run import SNAKEFILE, command_of, entries_of, repair, working_folder
+from genreflow.cli.places import SNAKEFILE, NoProject
+from genreflow.cli.run import command_of, entries_of, in_project, repair, working_folder
 from genreflow.errors import UserError
 from genreflow.folds.placement import restore
 from genreflow.plan.validate import validate
@@ -78,15 +79,15 @@ def run(options: argparse.Namespace) -> int:
     -------
     0 if all products are sound, or were repaired; else 5.
     """
-    results = working_folder(options.rest) / "results"
-    check_folder(results)
-    if not results.is_dir():
-        raise UserError(f"{results} does not exist. Go to the folder where you ran the pipeline.")
+    arguments = _arguments(options)
+    results = working_folder(arguments) / layout.RESULTS
     files = products(results)
+    if not files:
+        raise UserError(f"{results} holds no products: nothing has run there, or nothing has been finished.")
     verified = Verified(Counter(path.suffix for path in files), list(_damaged(files)))
-    mended = _mended(verified.damaged, options.rest) if options.repair and verified.damaged else Exit.OK
+    mended = _mended(verified.damaged, arguments) if options.repair and verified.damaged else Exit.OK
     if options.deep and mended == Exit.OK:
-        _look_deeper(verified, options)
+        _look_deeper(verified, arguments, repairs=options.repair)
     if options.json:
         print_json("verify", _as_plain(verified))
     else:
@@ -107,6 +108,28 @@ def run(options: argparse.Namespace) -> int:
         return Exit.MACHINE
     print_result(f"Made {number} again: {results}.")
     return Exit.OK
+
+
+def _arguments(options: argparse.Namespace) -> list[str]:
+    """Return Snakemake's arguments for the project; checksums alone can be read without one.
+
+    Raises
+    ------
+    UserError
+        Where there are no results, or no settings that are needed.
+    """
+    try:
+        arguments, lacks = in_project(options.rest), None
+    except NoProject as error:
+        arguments, lacks = options.rest, error
+    results = working_folder(arguments) / layout.RESULTS
+    check_folder(results)
+    if not results.is_dir():
+        hint = "Go to the folder where you ran the pipeline." if lacks is None else lacks
+        raise UserError(f"{results} does not exist. {hint}")
+    if lacks is not None and (options.repair or options.deep):
+        raise lacks
+    return arguments
 
 
 def _mended(damaged: Sequence[Finding], arguments: Sequence[str]) -> int:
@@ -146,17 +169,17 @@ def _damaged(files: Sequence[Path]) -> list[Finding]:
     return findings
 
 
-def _look_deeper(verified: Verified, options: argparse.Namespace) -> None:
-    """Check keys, music, and products made once more; with `--repair` these replace products that differ."""
-    command, configfiles = command_of(options.rest)
-    os.chdir(working_folder(options.rest))
-    plan = rebuild_check.plan_of(configfiles, entries_of(options.rest))
+def _look_deeper(verified: Verified, arguments: Sequence[str], *, repairs: bool) -> None:
+    """Check keys, music, and products made once more; if it `repairs`, these replace products that differ."""
+    command, configfiles = command_of(arguments)
+    os.chdir(working_folder(arguments))
+    plan = rebuild_check.plan_of(configfiles, entries_of(arguments))
     verified.music = list(rebuild_check.altered_music(plan))
     verified.outdated = rebuild_check.outdated(plan)
     if verified.outdated or verified.music:
         return
     with rebuild_check.made_once_more(plan, command) as (folder, verified.again):
-        if options.repair:
+        if repairs:
             rebuild_check.replace(verified.again.findings, folder)
 
 

@@ -2,6 +2,7 @@
 
 import os
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Annotated, Any, Literal, get_args
 
@@ -56,6 +57,14 @@ class Layout(Settings):
         """Return how the tracks of the dataset are normalized, given how all others are."""
         return usual if self.level is None else usual.model_copy(update={"level": self.level})
 
+    @classmethod
+    def recognize(cls, path: Path) -> dict[str, Any] | None:  # noqa: ARG003  # of a layout that is not recognized
+        """Return the settings, besides `layout`, with which a file or folder is of this layout; None if it is not.
+
+        It looks at names, and at the heads of tables; paths in the settings begin with `path` or its parent.
+        """
+        return None
+
     def find(self) -> Any:
         """Return the `genreflow.datasets.listing.TrackListing` of the dataset, with labels as they were found.
 
@@ -81,3 +90,16 @@ def find_layouts() -> dict[str, type[Layout]]:
         key=lambda kind: kind.__module__,
     )
     return {get_args(kind.model_fields["layout"].annotation)[0]: kind for kind in kinds}
+
+
+def recognized(path: Path) -> dict[str, Any] | None:
+    """Return the settings of a dataset in a file or folder, ``layout`` among them; None if no layout fits.
+
+    Class folders come last: nearly any folder of folders could be that.
+    """
+    layouts = find_layouts()
+    for name in sorted(layouts, key=lambda name: name == "folders"):
+        settings = layouts[name].recognize(path)
+        if settings is not None:
+            return {"layout": name, **settings}
+    return None

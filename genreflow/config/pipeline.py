@@ -2,9 +2,9 @@
 
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from genreflow.config.audio import AudioSettings
 from genreflow.config.base import Settings
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     Dataset = Layout
 else:
     Dataset = Annotated[reduce(or_, LAYOUTS.values()), Field(discriminator="layout")]
+
+
+# A value of another type counts as a list, so that its error is about one type.
+Studies = Annotated[
+    Annotated[list[str], Tag("listed")] | Annotated[dict[str, dict[str, Any]], Tag("inline")],
+    Discriminator(lambda value: "inline" if isinstance(value, dict) else "listed"),
+]
 
 
 class Limits(Settings):
@@ -86,7 +93,10 @@ class PredictRequest(Settings):
 class PipelineSettings(Settings):
     """Everything in `config.yaml`."""
 
-    studies: list[str] = Field(default_factory=list, description="Names in studies/, or paths to study files.")
+    studies: Studies = Field(
+        default_factory=list,
+        description="Names in studies/ and paths to study files; or name -> the content of a study file.",
+    )
     size: Literal["full", "small"] = Field(
         "full", description="small: with the changes under the key `small` of a study file: other music, fewer epochs."
     )

@@ -22,10 +22,10 @@ def advice(classes: Mapping[str, int]) -> list[str]:
         Number of tracks of each class.
     """
     typical = round(median(classes.values()))
-    begin = f"With some {count(typical, 'track')} a class, begin with the study `quick`"
+    begin = f"With some {count(typical, 'track')} a class, begin with what `genreflow init` proposes"
     if is_absent(NETWORK):
         sentences = [
-            f"{begin}: support vector machines on descriptors. Its answers are usually better with the public network "
+            f"{begin}: support vector machines on descriptors. Answers are usually better with the public network "
             f"{NETWORK}: {command_for([NETWORK])}"
         ]
     else:

@@ -26,6 +26,7 @@ from genreflow.folds.assign import assign, select
 from genreflow.folds.placement import read_placement
 from genreflow.plan.advice import advice
 from genreflow.plan.datasets import InputPlan
+from genreflow.plan.duration import core_seconds
 from genreflow.plan.forecast import DECODED, UNSEEN, Forecast, forecast, of_synthetic
 from genreflow.plan.make import Plan, validate_config
 from genreflow.plan.protocols import ProtocolPlan
@@ -115,7 +116,8 @@ class StudyOutlook:
 class Outlook:
     """Datasets and studies, and the disk space that is needed and free, in bytes.
 
-    `is_complete` is true if every file was decoded, so that a run will find nothing else.
+    `is_complete` is true if every file was decoded, so that a run will find nothing else. `core_seconds` is a rough
+    forecast of a run that makes everything anew without a GPU; None if the length of the music is unknown.
     """
 
     datasets: list[DatasetOutlook]
@@ -123,6 +125,7 @@ class Outlook:
     needed: float
     free: int
     is_complete: bool = True
+    core_seconds: float | None = None
 
     @property
     def fits(self) -> bool:
@@ -171,6 +174,7 @@ def check(config: Mapping[str, Any], *, home: Path, every: bool = False) -> Outl
         sum(_bytes_needed(plan, datasets)),
         shutil.disk_usage(Path.cwd()).free,
         all(known.is_complete for known in forecasts.values()),
+        core_seconds(plan, {dataset.name: dataset.hours for dataset in datasets}),
     )
 
 

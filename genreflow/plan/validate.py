@@ -1,6 +1,6 @@
 """Validation of the settings of a run and of all its studies: every problem is collected."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from genreflow.config.checked import Checked, Place, checked
 from genreflow.config.inputs import InputSettings
 from genreflow.config.layers import Config, config_from, relative
-from genreflow.config.load import merged, parse_file
+from genreflow.config.load import Parsed, merged, parse_file
 from genreflow.config.names import name_problem
 from genreflow.config.pipeline import PipelineSettings
 from genreflow.config.study import StudySettings
@@ -34,7 +34,12 @@ class Validated:
     settings
         Those of the run, with defaults in place of wrong ones.
     studies
-        Name -> settings, of every study whose file can be read.
+        Name -> settings, of every study whose file can be read. In the small size, whose name ends in ``-small``, the
+        values of its key ``small`` override the others; where public weights that it names are not on this machine,
+        those of its key ``without_weights`` do. A model, input, protocol, fusion or experiment that is null there is
+        left out.
+    named
+        Name -> how the settings of the run name the study.
     faulty
         The studies with problems.
     absent_weights
@@ -45,6 +50,7 @@ class Validated:
 
     settings: PipelineSettings
     studies: dict[str, StudySettings] = field(default_factory=dict)
+    named: dict[str, str] = field(default_factory=dict)
     faulty: dict[str, Checked[StudySettings]] = field(default_factory=dict)
     absent_weights: dict[str, list[str]] = field(default_factory=dict)
     errors: Gathering = field(default_factory=Gathering)
@@ -58,12 +64,32 @@ class Validated:
 
 
 @dataclass(frozen=True)
-class _StudyFile:
-    """A study file: its title in messages, its path, and the name of the study in results/."""
+class _Source:
+    """Where a study is written: in a file of its own, or in one of the settings.
+
+    Attributes
+    ----------
+    title, prefix
+        The file in messages, and what keys begin with there.
+    path
+        The file, if it has one of its own.
+    given, stem, name
+        The study as the settings name it, its name without ending, and that in results/.
+    inline
+        Its content, where it has no file of its own.
+    """
 
     title: str
-    path: Path
+    prefix: str
+    path: Path | None
+    given: str
+    stem: str
     name: str
+    inline: Mapping[str, Any] = field(default_factory=dict)
+
+    def error(self, problems: Iterable[str], of_name: Iterable[str] = ()) -> Problems:
+        """Return problems of the study, and of its name, as an error."""
+        return Problems(f"{self.title}:", [*of_name, *(f"{self.prefix}{problem}" for problem in problems)])
 
 
 @dataclass(frozen=True)
@@ -112,32 +138,14 @@ def validate(values: Mapping[str, Any], home: Path, *, look: bool) -> Validated:
     result = Validated(verified.usable.model_copy(update={"datasets": datasets}))
     found = verified.problems | _names(verified) | {("datasets", name): problem for name, problem in problems.items()}
     result.errors.errors += [*config.faults, *config.problems(found)]
-    files = _files(config, verified.usable, home, result.errors)
-    for file in files:
+    sources = _sources(config, verified.usable, home, result.errors)
+    result.named = {source.name: source.given for source in sources}
+    for source in sources:
         with result.errors.step():
-            _add_study(result, config, verified, file, home)
+            _add_study(result, config, verified, source, home)
     with result.errors.step():
-        _check_use(config, result, files, look=look)
+        _check_use(config, result, sources, look=look)
     return result
-
-
-def read_study(name: str, home: Path, size: str = "full") -> tuple[str, StudySettings]:
-    """Return name and settings of a study: a path, or the name of a file in `home`/studies.
-
-    In the small size, whose name ends in ``-small``, the values of its key ``small`` override the others; where public
-    weights that it names are not on this machine, those of its key ``without_weights`` do. A model, input, protocol,
-    fusion or experiment that is null there is left out.
-
-    Raises
-    ------
-    Problems
-        When the file cannot be read, or values have wrong types.
-    """
-    file = _file(name, home, size)
-    read = _read(file, size)
-    if read.problems or read.given.settings is None:
-        raise Problems(f"{file.title}:", read.problems)
-    return file.name, read.given.settings
 
 
 def published_files(name: str | None, home: Path) -> list[Path]:
@@ -155,25 +163,33 @@ def _names(verified: Checked[PipelineSettings]) -> dict[Place, str]:
     }
 
 
-def _files(config: Config, settings: PipelineSettings, home: Path, errors: Gathering) -> list[_StudyFile]:
-    """Return the files of all studies; two of one name are refused."""
-    files: dict[str, _StudyFile] = {}
+def _sources(config: Config, settings: PipelineSettings, home: Path, errors: Gathering) -> list[_Source]:
+    """Return the sources of all studies; two of one name are refused."""
+    if isinstance(settings.studies, dict):
+        return [_inline(name, values, config, settings.size) for name, values in settings.studies.items()]
+    sources: dict[str, _Source] = {}
     for name in settings.studies:
         with errors.step():
-            file = _file(name, home, settings.size)
-            other = files.setdefault(file.name, file)
-            if other is not file:
+            source = _of_file(name, home, settings.size)
+            other = sources.setdefault(source.name, source)
+            if other is not source:
                 raise Problems(
                     f"{config.source_of(('studies',))}:",
                     [
-                        f"studies: {other.path} and {file.path} both have the name {file.path.stem!r} and would share "
-                        f"results/{file.name}. Rename one of the files, or leave one out."
+                        f"studies: {other.path} and {source.path} both have the name {source.stem!r} and would share "
+                        f"results/{source.name}. Rename one of the files, or leave one out."
                     ],
                 )
-    return list(files.values())
+    return list(sources.values())
 
 
-def _file(name: str, home: Path, size: str) -> _StudyFile:
+def _inline(name: str, values: Mapping[str, Any], config: Config, size: str) -> _Source:
+    title = config.source_of(("studies", name))
+    suffix, of_size = ("", "") if size == "full" else ("-small", ", size small")
+    return _Source(f"{title}{of_size}", f"studies.{name}.", None, name, name, f"{name}{suffix}", values)
+
+
+def _of_file(name: str, home: Path, size: str) -> _Source:
     is_path = name.endswith((".yaml", ".yml"))
     try:
         path = expand_home(name) if is_path else home / "studies" / f"{name}.yaml"
@@ -187,7 +203,7 @@ def _file(name: str, home: Path, size: str) -> _StudyFile:
         raise UserError(f"studies: {name!r}: there is no file {path}.{hint or did_you_mean(name, known)}")
     suffix = "" if size == "full" else "-small"
     title = relative(path) if size == "full" else f"{relative(path)}, size small"
-    return _StudyFile(title, path, f"{path.stem}{suffix}")
+    return _Source(title, "", path, name, path.stem, f"{path.stem}{suffix}")
 
 
 def _is_file(name: str) -> bool:
@@ -197,16 +213,17 @@ def _is_file(name: str) -> bool:
         return False
 
 
-def _read(file: _StudyFile, size: str) -> _Read:
-    parsed = parse_file(file.path)
+def _read(source: _Source, size: str) -> _Read:
+    parsed = Parsed(source.inline) if source.path is None else parse_file(source.path)
     if parsed.whole:
-        raise UserError(f"{file.title} {parsed.whole}")
+        raise UserError(f"{source.title} {parsed.whole}")
     values = dict(parsed.values)
     small, without_weights = values.pop("small", None), values.pop("without_weights", None)
     problems = list(parsed.problems)
     if size != "full":
         if not isinstance(small, dict):
-            raise UserError(f"{file.title}: it has no small size. Give it the key `small`, or run it with size: full.")
+            where = f"{source.title}: {source.prefix.removesuffix('.')}".removesuffix(": ")
+            raise UserError(f"{where}: it has no small size. Give it the key `small`, or run it with size: full.")
         values = _changed(values, small)
     full = checked(StudySettings, values)
     problems += full.problems.values()
@@ -249,23 +266,27 @@ def _absent_weights(values: Mapping[str, Any]) -> list[str]:
     return sorted({model for model in models if isinstance(model, str) and is_absent(model)})
 
 
-def _add_study(result: Validated, config: Config, run: Checked[PipelineSettings], file: _StudyFile, home: Path) -> None:
+def _add_study(result: Validated, config: Config, run: Checked[PipelineSettings], source: _Source, home: Path) -> None:
     settings = run.usable
-    read = _read(file, settings.size)
+    read = _read(source, settings.size)
     given, problems = read.given, read.problems
-    if problem := name_problem(file.name):
-        problems.insert(0, f"{file.path.stem!r}: {problem}. Rename the file.")
+    of_name = []
+    if problem := name_problem(source.name):
+        is_inline = source.path is None
+        of_name = [
+            f"studies.{source.stem}: {problem}." if is_inline else f"{source.stem!r}: {problem}. Rename the file."
+        ]
     if read.absent_weights:
-        result.absent_weights[file.name] = read.absent_weights
+        result.absent_weights[source.name] = read.absent_weights
     problems += _problems_of(read, most_runs=settings.limits.max_runs)
     if given.settings is not None:
         problems += _against_run(given, config, run)
         if (published := given.settings.published) and not published_files(published, home):
             problems.append(f"published: there is no resources/published/{published}.csv.")
-        result.studies[file.name] = given.settings
-    if problems:
-        result.faulty[file.name] = given
-        raise Problems(f"{file.title}:", problems)
+        result.studies[source.name] = given.settings
+    if problems or of_name:
+        result.faulty[source.name] = given
+        raise source.error(problems, of_name)
 
 
 def _problems_of(read: _Read, *, most_runs: int) -> list[str]:
@@ -319,7 +340,7 @@ def _against_run(given: Checked[StudySettings], config: Config, run: Checked[Pip
             )
 
 
-def _check_use(config: Config, result: Validated, files: list[_StudyFile], *, look: bool) -> None:
+def _check_use(config: Config, result: Validated, sources: list[_Source], *, look: bool) -> None:
     """Refuse datasets of the user without studies that use them, and predictions by a study that is not there."""
     problems: dict[Place, str] = {}
     own = {name: layer for layer in config.own_layers for name in _datasets_of(layer.values)}
@@ -334,7 +355,7 @@ def _check_use(config: Config, result: Validated, files: list[_StudyFile], *, lo
         )
     request = result.settings.predict
     if request is not None:
-        names = [file.name for file in files]
+        names = [source.name for source in sources]
         if request.study not in names:
             hint = did_you_mean(request.study, names)
             problems["predict", "study"] = f"predict.study: {request.study!r} is not in `studies`.{hint}"

@@ -131,7 +131,7 @@ def test_who_writes_there_is_told_so_in_a_sentence(project):
     program = SEVERAL.format(rooms=[str(HOME / "tests" / room) for room in ("inference", "cli", "")])
     writers = [
         ["predict", "model/fold-final", "music"],
-        ["demo", "more"],
+        ["synthesize", "more"],
         ["run", "--cores", "1", "--configfile", "my.yaml"],
     ]
     code, printed = run(["-c", program, json.dumps(writers)], project, front=unprivileged())

@@ -1,18 +1,47 @@
-from collections import Counter
+"""`genreflow demo` makes a folder of its own, says how long it takes, and runs the shipped study there."""
 
-from genreflow.cli import main
+from pathlib import Path
+
+import pytest
+
+from genreflow.cli import demo, main
+from genreflow.cli.places import find_place
+
+HOME = Path(__file__).parents[2]
 
 
-def test_the_demo_corpus_is_a_dataset_of_class_and_album_folders(tmp_path, capsys):
-    assert main(["demo", str(tmp_path / "music"), "--tracks-per-class", "2", "--seconds", "4"]) == 0
-    tracks = [path.relative_to(tmp_path / "music") for path in (tmp_path / "music").rglob("*") if path.is_file()]
-    assert Counter(track.parts[0] for track in tracks) == dict.fromkeys(
-        ["dark", "downtempo", "fullon", "goa", "techno"], 2
-    )
-    assert {len(track.parts) for track in tracks} == {3}
-    music = tmp_path / "music"
-    assert capsys.readouterr().err.splitlines()[-1] == (
-        f"10 tracks in class folders: {music}. Next: genreflow check {music}"
-    )
-    assert main(["check", str(music)]) == 0
-    assert f"{music} can be used: name it as `path` of a dataset." in capsys.readouterr().err
+@pytest.fixture
+def calls(monkeypatch, tmp_path):
+    """The arguments that Snakemake would get."""
+    monkeypatch.chdir(tmp_path)
+    made = []
+    monkeypatch.setattr(demo, "run_snakemake", lambda words: made.append(words) or 0)
+    return made
+
+
+def test_a_project_is_made_and_run_and_run_on(calls, tmp_path, capsys):
+    for _ in range(2):
+        assert main(["demo", "--cores", "2"]) == 0
+    folder = tmp_path / "genreflow-demo"
+    expected = ["--configfile", str(folder / "genreflow.yaml"), "--directory", str(folder), "--cores", "2"]
+    assert calls == [expected, expected]
+    message = capsys.readouterr().err
+    assert f"about {demo.MINUTES} minutes on two cores" in message
+    assert "genreflow-demo/results/demo/report/index.html" in message
+    place = find_place(directory=str(folder))
+    assert place.is_project and place.config()["studies"] == ["demo"]
+
+
+def test_a_folder_in_use_is_left_alone(calls, capsys):
+    for name, content in (("used/notes.txt", ""), ("other/genreflow.yaml", "studies: [mine.yaml]\n")):
+        Path(name).parent.mkdir()
+        Path(name).write_text(content)
+        assert main(["demo", Path(name).parent.name]) == 2
+        assert "Name a new folder: genreflow demo FOLDER" in capsys.readouterr().err
+        assert [path.name for path in Path(name).parent.iterdir()] == [Path(name).name]
+    assert calls == []
+
+
+def test_the_pages_name_the_same_minutes():
+    words = f"about {demo.MINUTES} minutes on"
+    assert words in (HOME / "README.md").read_text() and words in (HOME / "Makefile").read_text()

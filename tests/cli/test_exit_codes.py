@@ -81,7 +81,7 @@ def test_busy(tmp_path):
     lock.write_text('{"host": "here", "pid": 4711, "since": 0}')
     with open(lock) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        done = genreflow("run", "--cores", "1", cwd=tmp_path)
+        done = genreflow("run", "--cores", "1", "--config", "studies=[demo]", cwd=tmp_path)
     assert done.returncode == 3
     assert "process 4711 on here" in done.stderr and "Traceback" not in done.stderr
 
@@ -102,7 +102,7 @@ def test_a_few_refused_files_are_within_the_limit(tmp_path, sounds, capsys):
 def test_a_full_disk(tmp_path):
     """A limit on the size of files is to a program what a full disk is."""
     done = genreflow(
-        "demo", "music", "--tracks-per-class", "1", "--seconds", "3", cwd=tmp_path,
+        "synthesize", "music", "--tracks-per-class", "1", "--seconds", "3", cwd=tmp_path,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)),
     )  # fmt: skip
     assert done.returncode == 5, done.stderr
@@ -112,7 +112,7 @@ def test_a_full_disk(tmp_path):
 
 def test_interrupted(tmp_path):
     process = subprocess.Popen(
-        [GENREFLOW, "demo", "music", "--seconds", "3"],
+        [GENREFLOW, "synthesize", "music", "--seconds", "3"],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         # A test run in the background ignores Ctrl-C, and what it starts would do so too.

@@ -1,6 +1,7 @@
 """What is proposed to a collection depends on its size, and on the weights on this machine."""
 
 import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +15,10 @@ from genreflow.plan.advice import advice
 
 
 @pytest.mark.parametrize("are_absent", [True, False])
-def test_small_collections_begin_with_the_first_look(monkeypatch, are_absent):
+def test_small_collections_begin_with_a_small_model(monkeypatch, are_absent):
     monkeypatch.setattr(module, "is_absent", lambda _: are_absent)
     (sentence,) = advice({"goa": 10, "techno": 14})
-    assert "some 12 tracks a class" in sentence and "`quick`" in sentence
+    assert "some 12 tracks a class" in sentence and "`genreflow init`" in sentence
     assert ("genreflow weights get musicnn" in sentence) == are_absent
 
 
@@ -34,7 +35,7 @@ def test_the_network_is_that_of_the_first_look(pytestconfig):
     assert study["inputs"]["heard"]["front_end"]["model"] == module.NETWORK
 
 
-def test_the_command_that_check_prints_runs_the_first_look_on_that_folder(tmp_path, monkeypatch, capsys):
+def test_the_command_that_check_prints_makes_a_project_of_that_folder(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     for number in range(6):
@@ -42,9 +43,9 @@ def test_the_command_that_check_prints_runs_the_first_look_on_that_folder(tmp_pa
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, rng.normal(0, 0.1, 4 * 22_050), 22_050)
     assert main(["check", "my 'old' music"]) == 0
-    command = shlex.split(capsys.readouterr().err.strip().splitlines()[-1].partition("Next: ")[2])
-    assert command[:4] == ["genreflow", "run", "--cores", "all"]
-    entries = dict(entry.split("=", 1) for entry in command[5:])
-    assert yaml.safe_load(entries["datasets"]) == {"music": {"layout": "folders", "path": "my 'old' music"}}
-    assert main(["check", "--config", *command[5:]]) == 0
-    assert "study quick on music" in capsys.readouterr().out
+    program, *command = shlex.split(capsys.readouterr().err.strip().splitlines()[-1].partition("Next: ")[2])
+    assert program == "genreflow" and command == ["init", "my 'old' music"]
+    assert main(command) == 0
+    assert "study genres on music" in capsys.readouterr().out
+    datasets = yaml.safe_load(Path("genreflow.yaml").read_text())["datasets"]
+    assert datasets == {"music": {"layout": "folders", "path": "my 'old' music"}}

@@ -32,6 +32,7 @@ from genreflow.plan.reasons import reasons
 from genreflow.plan.staleness import REBUILD_STALE, force_stale
 from genreflow.plan.unsettled import retry_unsettled
 from genreflow.project import layout
+from genreflow.project.find import PROJECT_FILE, is_there
 from genreflow.project.layout import LOG
 from genreflow.report.captions import label_of, rst_of
 from genreflow.run_summary import run_summary
@@ -49,10 +50,17 @@ if workflow.is_main_process:
 
 
 def read_config():
-    """Return the settings of config.yaml, --configfile and --config; Snakemake's merge would mix datasets of one name."""
+    """Return the settings of config.yaml, a project in the working folder, --configfile and --config.
+
+    Snakemake's merge would mix datasets of one name.
+    """
     given = workflow.config_settings
     home = None if given.replace_workflow_config else HOME
-    return load_config(home, given.configfiles, given.config_args or [])
+    files = list(given.configfiles)
+    project = Path(PROJECT_FILE).absolute()
+    if is_there(project) and project not in files:
+        files.insert(0, project)
+    return load_config(home, files, given.config_args or [])
 
 
 def plan_run():

@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -29,6 +29,14 @@ class Emotion4Q(Layout):
 
     layout: Literal["emotion4q"]
     path: PathText = Field(min_length=1, description="Folder that holds Q1 to Q4.")
+
+    @classmethod
+    def recognize(cls, path: Path) -> dict[str, Any] | None:
+        """Recognize a folder with the four quadrants, or one with the annotations."""
+        for home in (path / name for name in _HOMES):
+            if _is_flat(home) or all((home / quadrant).is_dir() for quadrant in QUADRANTS):
+                return {"path": str(path)}
+        return None
 
     def find(self) -> TrackListing:
         """Find the clips in folders Q1 to Q4, or flat beside the annotations, which then name their quadrants.

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ SUBSETS = ("small", "medium", "large", "full")  # each holds those before it
 SPLITS = {"training": "train", "validation": "valid", "test": "test"}
 
 _COLUMNS = ("track_id", "set.subset", "set.split", "track.genre_top", "artist.id", "artist.name")
+_TABLE = "tracks.csv"
 _HEADER_LINES = 3  # group, name, and the name of the first column
 
 
@@ -33,11 +34,24 @@ class Fma(Layout):
     subset: Literal["small", "medium", "large", "full"] = Field("small", description="Which subset of the archive.")
     split: Literal["none", "official"] = Field("official", description="official: training, validation and test.")
 
+    @classmethod
+    def recognize(cls, path: Path) -> dict[str, Any] | None:
+        """Recognize a folder with folders such as 000, and fma_metadata in or beside it."""
+        if not path.is_dir():
+            return None
+        unpacked = [subset for subset in SUBSETS if (path / f"fma_{subset}").is_dir()]
+        subset = next((each for each in SUBSETS if path.name == f"fma_{each}"), unpacked[-1] if unpacked else "small")
+        home = path / f"fma_{subset}" if unpacked else path
+        for folder in (path / "fma_metadata", path.parent / "fma_metadata", path):
+            if (folder / _TABLE).is_file() and _folders(home):
+                return {"path": str(path), "metadata": str(folder), "subset": subset}
+        return None
+
     def find(self) -> TrackListing:
         """Find the tracks of a subset that have a top genre; the tracks of an artist are a group."""
         home = _home(self)
         table = expand_home(self.metadata)
-        table = table / "tracks.csv" if table.is_dir() else table
+        table = table / _TABLE if table.is_dir() else table
         rows = _rows(table, self.subset)
         tracks = [_track(row, self.split) for row in rows if row["track.genre_top"]]
         unlabeled = _unlabeled(len(rows) - len(tracks))

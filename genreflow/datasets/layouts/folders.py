@@ -4,8 +4,9 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -36,6 +37,15 @@ class Folders(Layout):
     path: PathText = Field(min_length=1, description="Folder that holds the class folders.")
     follow_links: bool = Field(False, description="Accept links to files and folders outside `path`.")
 
+    @classmethod
+    def recognize(cls, path: Path) -> dict[str, Any] | None:
+        """Recognize a folder with two folders or more that hold audio files, at whatever depth."""
+        if not path.is_dir():
+            return None
+        classes = [entry for entry in path.iterdir() if entry.is_dir() and not is_hidden(os.fsencode(entry.name))]
+        with_music = (each for each in classes if _holds_music(each))
+        return {"path": str(path)} if len(list(islice(with_music, 2))) == 2 else None
+
     def find(self) -> TrackListing:
         """Find the tracks laid out as ``class/track`` or ``class/album/.../track``.
 
@@ -54,6 +64,11 @@ class Folders(Layout):
         skipped = Counter(_label(entry) for kind in _SKIPPED for entry in entries[kind])
         ignored = skipped + Counter({"": len(entries["beside"])})
         return TrackListing(root, _joined(list(map(_track, entries["track"]))), _notices(entries), ignored)
+
+
+def _holds_music(folder: Path) -> bool:
+    files = (os.fsencode(name) for _, _, names in os.walk(folder) for name in names)
+    return any(suffix(name) in AUDIO_FILES and not is_hidden(name) for name in files)
 
 
 def _checked(root: bytes, path: str) -> bytes:

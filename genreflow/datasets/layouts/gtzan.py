@@ -3,7 +3,8 @@
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -36,6 +37,16 @@ class Gtzan(Layout):
     known_bad: Literal["quarantine", "keep"] = Field(
         "quarantine", description="Treatment of reggae.00086, which is noise; most published results kept it."
     )
+
+    @classmethod
+    def recognize(cls, path: Path) -> dict[str, Any] | None:
+        """Recognize a folder with clips of most of the ten genres."""
+        for home in (path / name for name in _HOMES):
+            genres = [genre for genre in GENRES if (home / genre).is_dir()]
+            clips = [any(printable(stem(name)) in CLIPS for name in files_in(os.fsencode(home / g))) for g in genres]
+            if 2 * sum(clips) > len(GENRES):
+                return {"path": str(path)}
+        return None
 
     def find(self) -> TrackListing:
         """Find the clips in `path` or in the folder that an archive unpacks to.

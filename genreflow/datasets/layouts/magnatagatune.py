@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -35,6 +35,12 @@ class MagnaTagATune(Layout):
     top: int = Field(50, ge=1, le=188, description="Only the commonest tags, counted over all clips, are used.")
     untagged: bool = Field(False, description="Keep clips that have none of these tags.")
     split: Literal["none", "folders"] = Field("folders", description="folders: train 0-b, valid c, test d-f.")
+
+    @classmethod
+    def recognize(cls, path: Path) -> dict[str, Any] | None:
+        """Recognize a folder with annotations_final.csv and any of the folders 0 to f."""
+        has_folders = any((path / name).is_dir() for name in SPLITS)
+        return {"path": str(path)} if has_folders and (path / _ANNOTATIONS).is_file() else None
 
     def find(self) -> TrackListing:
         """Find the clips that have any of the commonest tags.

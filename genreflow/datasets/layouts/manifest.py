@@ -5,7 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -78,6 +79,15 @@ class Manifest(Layout):
     )
     conflict: Literal["stop", "drop"] = Field("stop", description="Treatment of a path with two labels.")
     max_missing: float = Field(0.01, ge=0, le=1, description="Share of rows whose file may be missing.")
+
+    @classmethod
+    def recognize(cls, path: Path) -> dict[str, Any] | None:
+        """Recognize a file; one with a column of tags, and none of labels, has any number of them a track."""
+        if not path.is_file():
+            return None
+        header = read_sheet(str(path)).header
+        is_tagged = "tags" in header and "label" not in header
+        return {"path": str(path), **({"multilabel": True} if is_tagged else {})}
 
     def find(self) -> TrackListing:
         """Read the rows; columns are path, label (or `tags` if multilabel) and any of `OPTIONAL`.

@@ -1,0 +1,164 @@
+"""A project for music that nothing is known of but its layout and classes: the text of a `genreflow.yaml`.
+
+Model and inputs follow from the number of tracks in a class, as docs/choosing.md explains.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from genreflow.errors import UserError
+from genreflow.plan.advice import FEW, NETWORK
+from genreflow.store.text import count, listing
+from genreflow.weights.cache import command_for, is_absent
+
+DATASET = "music"
+_PLAIN = re.compile(r"[A-Za-z/][\w./-]*( [\w./-]+)*")
+_WORDS = re.compile(r"null|true|false|yes|no|on|off|y|n", re.IGNORECASE)  # with a meaning of their own in YAML 1.1
+
+_HEAD = """\
+# A project of genreflow. In this folder, and below it:
+#
+#     genreflow check   # settings, paths and music; how long a run takes
+#     genreflow run     # the run; the same command goes on after a stop, or after tracks were added
+#
+# docs/configuration.md lists the keys of this file, docs/study-files.md those of a study.
+
+datasets:
+"""
+_DESCRIPTORS = """\
+      descriptors: # 132 numbers of each segment: timbre, chroma, contrast, shape of the spectrum, onsets
+        front_end: {kind: descriptors, set: texture}
+        segments: {kind: split, seconds: 3.0, count: 10} # spread evenly over the track
+        standardize: element
+"""
+_EMBEDDING = f"""\
+      heard: # 200 numbers of each segment, by a public network that has heard the Million Song Dataset
+        front_end: {{kind: embedding, model: {NETWORK}}}
+        segments: {{kind: split, seconds: 3.0, count: 10}} # spread evenly over the track
+        standardize: element
+"""
+_SLICES = """\
+      slices: # log-mel spectrograms of 2.56 s around the middle of the track
+        segments: {kind: midpoint, count: 30}
+"""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What is proposed for a dataset.
+
+    Attributes
+    ----------
+    dataset
+        Its settings.
+    study
+        Name of the study.
+    classes
+        Number of tracks of each class or tag.
+    has_tags
+        Whether a track has any number of tags instead of one class.
+    with_network
+        Whether a network is trained as well.
+    drop
+        Classes that are left out, each with the reason.
+    by_album
+        Whether the tracks of an album are kept together.
+    """
+
+    dataset: Mapping[str, Any]
+    study: str
+    classes: Mapping[str, int]
+    has_tags: bool = False
+    with_network: bool = False
+    drop: Mapping[str, str] = field(default_factory=dict)
+    by_album: bool = True
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the public network is on this machine."""
+        return not is_absent(NETWORK)
+
+    @property
+    def model(self) -> str:
+        """The first model, which the report is about."""
+        return "probe" if self.has_weights or self.has_tags else "svm"
+
+    def reasons(self) -> list[str]:
+        """Return sentences on the choice."""
+        kind = "tag" if self.has_tags else "class"
+        name = "logistic regression" if self.model == "probe" else "support vector machines"
+        inputs = f"embeddings by {NETWORK}, and on descriptors" if self.has_weights else "descriptors"
+        typical = typical_size(self.classes)
+        sentences = [
+            f"Model: {self.model}, {name} on {inputs} of ten segments of 3 s. With some {count(typical, 'track')} a "
+            f"{kind}, {'this is the yardstick' if typical > FEW else 'few tracks teach a network little'}."
+        ]
+        if not self.has_weights:
+            sentences.append(
+                f"Answers are usually better with the public network {NETWORK}: {command_for([NETWORK])}, then "
+                "genreflow init --force."
+            )
+        if self.with_network:
+            sentences.append("Also psytrance_cnn, a network that learns from your music alone, on the same folds.")
+        if not self.by_album:
+            sentences.append(
+                "Albums are ignored, because some class has only one: accuracies may be too high. Add albums, then "
+                "remove `group: false`."
+            )
+        return [*sentences, *(f"Left out: {name}, {why}." for name, why in self.drop.items())]
+
+    def text(self) -> str:
+        """Return the content of the file."""
+        return "".join([_HEAD, *self._dataset(), "\nstudies:\n", *self._study()])
+
+    def _dataset(self) -> Iterable[str]:
+        kinds = "tags" if self.has_tags else "classes"
+        sizes = sorted(tracks for name, tracks in self.classes.items() if name not in self.drop)
+        span = f"{sizes[0]:,}" if sizes[0] == sizes[-1] else f"{sizes[0]:,} to {sizes[-1]:,}"
+        yield f"  {DATASET}: # {len(sizes):,} {kinds} of {span} tracks\n"
+        yield from (f"    {key}: {_scalar(value)}\n" for key, value in self.dataset.items())
+        if self.drop:
+            names = ", ".join(map(_scalar, self.drop))
+            why = listing(dict.fromkeys(self.drop.values()))
+            yield f"    labels: {{drop: [{names}]}} # {why}\n"
+
+    def _study(self) -> Iterable[str]:
+        first = "[heard, descriptors]" if self.has_weights else "descriptors"
+        yield f"  {self.study}: # the report: results/{self.study}/report/index.html\n"
+        yield f"    title: {_title(self.study)}\n    dataset: {DATASET}\n    inputs:\n"
+        yield (_EMBEDDING if self.has_weights else "") + _DESCRIPTORS + (_SLICES if self.with_network else "")
+        if self.by_album:
+            yield "    folds: {count: 5, fewer_if_needed: true} # tracks of one album are kept together\n"
+        else:
+            yield "    # With more albums in each class, remove `group: false`: a model may learn an album by heart.\n"
+            yield "    folds: {count: 5, fewer_if_needed: true, group: false}\n"
+        yield f"    models:\n      {self.model}: {{input: {first}}} # its strength is chosen by inner folds\n"
+        if self.with_network:
+            yield "      psytrance_cnn: {input: slices}\n"
+            yield (
+                "    experiments:\n      models: {title: Models, vary: {model: [" + self.model + ", psytrance_cnn]}}\n"
+            )
+
+
+def typical_size(classes: Mapping[str, int]) -> int:
+    """Return the median number of tracks of a class or tag."""
+    return round(median(classes.values())) if classes else 0
+
+
+def _title(study: str) -> str:
+    return study.replace("_", " ").capitalize()
+
+
+def _scalar(value: Any) -> str:
+    """Return a value in YAML."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    if _PLAIN.fullmatch(value) and not _WORDS.fullmatch(value):
+        return value
+    if re.search("[\0\ud800-\udfff]", value):
+        raise UserError(f"{value!r} is no text, so no file of settings can hold it. Rename it.")
+    return json.dumps(value, ensure_ascii=False)
