@@ -25,8 +25,8 @@ _STUDY_FILES = """\
 # Study files
 
 A study defines inputs, folds, models and experiments for a dataset. It is a file of its own, or stands under its name
-in `studies` of `genreflow.yaml`. Only `dataset` is required. Unknown keys, wrong types and impossible values are refused
-before anything runs, all at once.
+in `studies` of `genreflow.yaml`. Only `dataset` is required. Unknown keys, wrong types and impossible values are
+refused before anything runs, all at once.
 
 ```yaml
 dataset: my_music            # a name under `datasets` in config.yaml
