@@ -62,8 +62,8 @@ def refused(capsys, *arguments, code=2):
         ("predict somewhere song.mp3 --cores 0", "argument --cores: '0' is not a whole number from 1 up."),
         ("predict somewhere song.mp3 --cores many", "'many' is not a whole number from 1 up."),
         ("predict somewhere song.mp3 --device gpu", "choose from 'auto', 'cpu', 'cuda'"),
-        ("demo music2 --tracks-per-class -1", "argument --tracks-per-class: "),
-        ("demo music2 --seconds 1", "seconds: this must be greater than or equal to 3"),
+        ("synthesize music2 --tracks-per-class -1", "argument --tracks-per-class: "),
+        ("synthesize music2 --seconds 1", "seconds: this must be greater than or equal to 3"),
         ("demo list.csv", "list.csv is not a folder"),
         # Models.
         ("predict results/one/runs/cnn/god song.mp3", "results/one/runs/cnn/god does not exist. Did you mean 'good'?"),
