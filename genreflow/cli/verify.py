@@ -125,8 +125,7 @@ def _arguments(options: argparse.Namespace) -> list[str]:
     results = working_folder(arguments) / layout.RESULTS
     check_folder(results)
     if not results.is_dir():
-        hint = "Go to the folder where you ran the pipeline." if lacks is None else lacks
-        raise UserError(f"{results} does not exist. {hint}")
+        raise UserError(f"{results} does not exist: nothing has run there yet. {lacks or ''}".rstrip())
     if lacks is not None and (options.repair or options.deep):
         raise lacks
     return arguments

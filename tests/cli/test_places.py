@@ -175,7 +175,7 @@ def test_a_file_of_settings_that_is_not_there_is_an_error(project, capsys, comma
 
 def test_results_without_a_product_are_not_sound(project, capsys):
     assert main(["verify"]) == 2
-    assert "results does not exist." in capsys.readouterr().err
+    assert "results does not exist: nothing has run there yet." in capsys.readouterr().err
     (project / "results").mkdir()
     assert main(["verify"]) == 2
     assert "results holds no products" in capsys.readouterr().err
