@@ -233,3 +233,14 @@ class PageFacts(StudyFacts):
     diagrams: list[str]
     dataset: str
     thresholds: dict[str, float]
+
+
+class StateFacts(TypedDict):
+    """What a page records of its results: the keys of its tables and of itself, and all settings of the study.
+
+    The key of the page is that without its comparison with earlier results.
+    """
+
+    tables: str
+    page: str
+    settings: dict[str, Any]

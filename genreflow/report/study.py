@@ -159,6 +159,12 @@ def excerpts(
     return clips
 
 
+def page_state(study: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a page records of its results: the keys in `state`, and the runs and the setting of the study."""
+    runs = {run["path"]: run["key"] for run in study["runs"]}
+    return {**state, "runs": runs, "setting": study["headline"]}
+
+
 def _excerpt_start(panel: ConfusionBrowser | None, track: str, seconds: float, whole: float) -> float:
     """Return where the predicted class is most probable (s); the middle of tracks without predictions."""
     if panel is None:

@@ -4,7 +4,7 @@ from genreflow.config.pipeline import ReportSettings
 from genreflow.job import job
 from genreflow.project.layout import STUDY
 from genreflow.report.folder import write_report
-from genreflow.report.study import excerpts, study_page
+from genreflow.report.study import excerpts, page_state, study_page
 
 with job(snakemake.log[0]):
     settings = ReportSettings(**snakemake.params.settings)
@@ -30,4 +30,5 @@ with job(snakemake.log[0]):
         clips=excerpts(page, snakemake.params.study, settings, snakemake.input.get("cross_tracks", [])),
         tables=[Path(path) for path in snakemake.input.csv],
         within=settings.excerpts_within,
+        state=page_state(snakemake.params.study, snakemake.params.state),
     )
