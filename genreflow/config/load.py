@@ -206,7 +206,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 class _Dumper(yaml.SafeDumper):
     """YAML without aliases, whose text is in quotes unless it is a word, so that `parse` reads the same values."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
         return True
 
 

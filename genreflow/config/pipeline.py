@@ -90,8 +90,8 @@ class History(Settings):
         5,
         ge=0,
         le=1_000,
-        description="Most earlier results of a study; the oldest are removed first. 0 keeps none, and an update that is "
-        "interrupted then leaves no complete results.",
+        description="Most earlier results of a study; the oldest are removed first. With 0 none are kept, and an "
+        "interrupted update leaves no complete results.",
     )
 
 

@@ -86,7 +86,7 @@ class Plan:
         OSError
             When nothing can be written there.
         """
-        replacing = {getattr(job.wildcards, "study", None) for job in jobs if any(map(os.path.exists, job.output))}
+        replacing = {getattr(job.wildcards, "study", "") for job in jobs if any(map(os.path.exists, job.output))}
         for name in replacing & set(self.studies):
             folder = Path(layout.STUDY.format(study=name))
             history.keep(folder, limit=self.settings.history.keep, replaced_by=self.studies[name].keys.tables)

@@ -112,10 +112,16 @@ def current(study: Path) -> State | None:
         return None
 
 
+def folders(study: Path) -> list[Path]:
+    """Return the folders of all entries of a study, the oldest first."""
+    places = (study / Path(layout.EARLIER).name).glob("*-*-*-*")
+    return sorted((path for path in places if path.is_dir() and _NAME.fullmatch(path.name)), key=_order)
+
+
 def entries(study: Path) -> list[Entry]:
     """Return the sound entries of a study, the oldest first."""
     found = []
-    for folder in _folders(study):
+    for folder in folders(study):
         with suppress(UserError, TypeError, KeyError):
             found.append(read_entry(folder))
     return found
@@ -201,26 +207,20 @@ def sweep(results: Path) -> None:
 
 
 def sizes(study: Path) -> tuple[dict[str, int], int]:
-    """Return the bytes that each entry alone holds, by name, and those that all hold together and nothing else does.
+    """Return the bytes that each entry alone holds, by name, and those that all hold together and nothing else does."""
+    known = folders(study)
+    return {folder.name: freed([folder]) for folder in known}, freed(known)
 
-    A file whose other links lie outside of the history would stay, so it counts for no entry.
-    """
-    holders: dict[tuple[int, int], list[str]] = defaultdict(list)
+
+def freed(removed: Iterable[Path]) -> int:
+    """Return the bytes that would be free without some entries: those of files with no other link anywhere."""
+    links: dict[tuple[int, int], int] = defaultdict(int)
     status: dict[tuple[int, int], os.stat_result] = {}
-    for folder in _folders(study):
-        for path in files_below(folder):
-            facts = path.stat()
-            inode = facts.st_dev, facts.st_ino
-            holders[inode].append(folder.name)
-            status[inode] = facts
-    alone = dict.fromkeys((folder.name for folder in _folders(study)), 0)
-    together = 0
-    for inode, names in holders.items():
-        if status[inode].st_nlink <= len(names):
-            together += status[inode].st_size
-            if len({*names}) == 1:
-                alone[names[0]] += status[inode].st_size
-    return alone, together
+    for path in (path for folder in removed for path in files_below(folder)):
+        facts = path.stat()
+        links[facts.st_dev, facts.st_ino] += 1
+        status[facts.st_dev, facts.st_ino] = facts
+    return sum(facts.st_size for inode, facts in status.items() if facts.st_nlink <= links[inode])
 
 
 def located(given: str) -> Path:
@@ -241,7 +241,7 @@ def located(given: str) -> Path:
     entry = Path(layout.ENTRY.format(study=study, entry=name))
     if _NAME.fullmatch(name) and entry.is_dir():
         return entry
-    known = ", ".join(f"{study}@{each.name}" for each in _folders(folder)) or "none"
+    known = ", ".join(f"{study}@{each.name}" for each in folders(folder)) or "none"
     raise UserError(f"{given} is no entry of the history. {study} has: {known}. `genreflow history` lists them.")
 
 
@@ -251,11 +251,12 @@ def last_complete(path: Path) -> tuple[Path, Entry | None]:
     The path stays as it is if the results of the study are complete, if the runs that it names are all there and belong
     together, or if no entry has it.
     """
-    study = next((folder for folder in (path, *path.parents) if (folder / Path(layout.EARLIER).name).is_dir()), None)
-    if study is None:
+    home = Path(layout.EARLIER).name
+    study = next((folder for folder in (path, *path.parents) if (folder / home).is_dir()), None)
+    if study is None or path.is_relative_to(study / home):
         return path, None
     inside, known = path.relative_to(study), entries(study)
-    if not known or inside.parts[:1] == (Path(layout.EARLIER).name,) or current(study) is not None or _is_whole(study, inside, known[-1].folder):
+    if not known or current(study) is not None or _is_whole(study, inside, known[-1].folder):
         return path, None
     entry = next((each for each in reversed(known) if (each.folder / inside).exists()), None)
     return (path, None) if entry is None else (entry.folder / inside, entry)
@@ -267,12 +268,6 @@ def _newest_first(study: Path) -> Iterator[State]:
     yield from reversed(entries(study))
 
 
-def _folders(study: Path) -> list[Path]:
-    """Return the folders of all entries of a study, the oldest first."""
-    places = (study / Path(layout.EARLIER).name).glob("*-*-*-*")
-    return sorted((path for path in places if path.is_dir() and _NAME.fullmatch(path.name)), key=_order)
-
-
 def _order(folder: Path) -> tuple[str, int]:
     match = _NAME.fullmatch(folder.name)
     assert match is not None
@@ -282,8 +277,8 @@ def _order(folder: Path) -> tuple[str, int]:
 def _next_name(study: Path, page: Path) -> str:
     """Return the name of the next entry: the day on which its page was made, or that of the newest if it is later."""
     day, number = date.fromtimestamp(page.stat().st_mtime).isoformat(), 0
-    if folders := _folders(study):
-        newest, last = _order(folders[-1])
+    if known := folders(study):
+        newest, last = _order(known[-1])
         day, number = max(day, newest), last if newest >= day else 0
     return f"{day}-{number + 1}"
 
