@@ -15,7 +15,7 @@ from genreflow.evaluation.changes import changes, read_point
 from genreflow.evaluation.headline import read_headline
 from genreflow.project import history, layout
 from genreflow.project.history import Entry, State
-from genreflow.store.text import listing, printable, rough_bytes
+from genreflow.store.text import count, listing, printable, rough_bytes
 
 SCHEMA = "genreflow.history/1"
 _NAMED = 3
@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     newest = next(row.name for rows in studies.values() for row in reversed(rows) if row.bytes is not None)
     size = rough_bytes(sum(together.values()))
     print_result(
-        f"{number:,} earlier results, which hold {size} that nothing else needs.",
+        f"{count(number, 'entry', 'entries')} of earlier results, which hold {size} that nothing else needs.",
         following=f"genreflow compare {newest} {newest.partition('@')[0]}",
     )
     return 0

@@ -246,6 +246,11 @@ def _accuracy(changed: Changes) -> Iterator[str]:
     tracks = count(judged["tracks"], "track")
     if judged["groups"] < judged["tracks"]:
         tracks += f" in {count(judged['groups'], 'group')}"
+    if not any(map(len, (changed.newly_right, changed.newly_wrong, changed.still_wrong))):
+        yield f"No answer changed for the {tracks} judged both times: the track accuracy is " + (
+            f"{_percent(judged['accuracy_a'])} on them."
+        )
+        return
     yield (
         f"On the {tracks} judged both times, the track accuracy was {_percent(judged['accuracy_b'])} and is "
         f"{_percent(judged['accuracy_a'])} now: a difference of {_points(judged['difference'])}{_interval(judged)}."
@@ -262,11 +267,8 @@ def _interval(judged: Mapping[str, Any]) -> str:
 
 
 def _answers(changed: Changes) -> Iterator[str]:
-    if not changed.judged:
-        return
     right, wrong, still = (len(each) for each in (changed.newly_right, changed.newly_wrong, changed.still_wrong))
     if not right + wrong + still:
-        yield "No answer changed."
         return
     of_first = ", counted on the first training of each fold" if changed.judged["repeats"] > 1 else ""
     others = f"; {count(still, 'wrong answer')} became another wrong answer" if still else ""
@@ -274,9 +276,9 @@ def _answers(changed: Changes) -> Iterator[str]:
 
 
 def _tracks(changed: Changes) -> Iterator[str]:
-    added, removed = len(changed.added), len(changed.removed)
-    if added or removed:
-        yield f"{count(added, 'track')} {_were(added)} added and {count(removed, 'track')} removed."
+    parts = [(len(changed.added), "added"), (len(changed.removed), "removed")]
+    if phrases := [f"{count(number, 'track')} {_were(number)} {what}" for number, what in parts if number]:
+        yield f"{' and '.join(phrases)}."
     else:
         yield "The tracks are the same."
     if changed.new_classes:

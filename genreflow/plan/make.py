@@ -71,8 +71,9 @@ class Plan:
 
     def page_state(self, study: str) -> StateFacts:
         """Return what the page of a study records, so that its results can be kept when others replace them."""
-        plan = self.studies[study]
+        plan, before = self.studies[study], self.before(study)
         return {
+            "before": None if before is None else before.page,
             "tables": plan.keys.tables,
             "page": key(plan.keys.page, self.settings.report),
             "settings": plan.settings.model_dump(mode="json"),

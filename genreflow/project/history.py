@@ -238,7 +238,7 @@ def located(given: str) -> Path:
     folder = Path(layout.STUDY.format(study=study))
     if not at:
         return folder if folder.is_dir() else path
-    entry = Path(layout.ENTRY.format(study=study, entry=name))
+    entry = folder / Path(layout.EARLIER).name / name
     if _NAME.fullmatch(name) and entry.is_dir():
         return entry
     known = ", ".join(f"{study}@{each.name}" for each in folders(folder)) or "none"

@@ -71,7 +71,6 @@ SINGLE_PAGE = f"{STUDY}/report.html"
 STUDY_FILE = f"{STUDY}/report/data/study.yaml"
 # Earlier results of the study, an entry each (`genreflow.project.history`).
 EARLIER = f"{STUDY}/history"
-ENTRY = f"{EARLIER}/{{entry}}"
 ENTRY_FACTS = "entry.json"
 OVERVIEW = f"{RESULTS}/index.html"
 NEW_PREDICTIONS = f"{RESULTS}/predictions.csv"

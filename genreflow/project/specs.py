@@ -238,9 +238,10 @@ class PageFacts(StudyFacts):
 class StateFacts(TypedDict):
     """What a page records of its results: the keys of its tables and of itself, and all settings of the study.
 
-    The key of the page is that without its comparison with earlier results.
+    The key of the page is that without its comparison with earlier results; `before` is the key of their page.
     """
 
+    before: str | None
     tables: str
     page: str
     settings: dict[str, Any]

@@ -22,6 +22,7 @@ with job(snakemake.log[0]):
         logs=snakemake.params.logs,
         folder=Path(STUDY.format(study=snakemake.wildcards.study)),
         key=snakemake.params.key,
+        state=snakemake.params.state,
     )
     write_report(
         page,
