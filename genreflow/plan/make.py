@@ -76,6 +76,7 @@ class Plan:
             "before": None if before is None else before.page,
             "tables": plan.keys.tables,
             "page": key(plan.keys.page, self.settings.report),
+            "folds": {name: plan.keys.folds(name) for name in plan.used_protocols},
             "settings": plan.settings.model_dump(mode="json"),
         }
 

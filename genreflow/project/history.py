@@ -22,6 +22,7 @@ from genreflow import __version__
 from genreflow.errors import UserError
 from genreflow.project import layout
 from genreflow.store.atomic import TEMPORARY_SUFFIX
+from genreflow.store.parquet import read_header
 from genreflow.store.runs import read_run
 from genreflow.store.sealed import SEAL, read_sealed, write_sealed
 from genreflow.store.walk import files_below
@@ -43,8 +44,8 @@ class State:
         Where they lie: that of the study, or of an entry.
     tables, page
         Keys of its tables, and of its page but for its comparison with earlier results.
-    runs
-        Folder -> key of each run.
+    folds, runs
+        Key of the folds of each protocol, by its name, and of each run, by its folder.
     setting
         ``model, setting, protocol`` that the report is about; None where nothing was trained.
     """
@@ -52,6 +53,7 @@ class State:
     folder: Path
     tables: str
     page: str
+    folds: Mapping[str, str]
     runs: Mapping[str, str]
     setting: Mapping[str, str] | None
 
@@ -97,17 +99,15 @@ def name_of(folder: Path) -> str:
 def current(study: Path) -> State | None:
     """Return the results of a study that lie in its folder; None unless they are complete.
 
-    They are complete if the page is that of the tables, and every run is one that the tables are made of.
+    They are complete if the page is that of the tables, and these are made of the runs and folds that are there.
     """
     pages = (layout.within(study, pattern) for pattern in (layout.PAGE, layout.SINGLE_PAGE))
     if not all(page.exists() for page in pages):  # a job deletes its products before it makes them again
         return None
     try:
         summary = read_sealed(layout.within(study, layout.SUMMARY))
-        state = State(study, *(summary[name] for name in ("tables", "page", "runs", "setting")))
-        if read_sealed(layout.within(study, layout.HEADLINE))["key"] != state.tables:
-            return None
-        return state if all(_is_run(study / path, key) for path, key in state.runs.items()) else None
+        state = State(study, *(summary[name] for name in ("tables", "page", "folds", "runs", "setting")))
+        return state if _is_complete(state) else None
     except (UserError, KeyError):  # missing, damaged, or of a release that recorded no history
         return None
 
@@ -283,6 +283,16 @@ def _next_name(study: Path, page: Path) -> str:
     return f"{day}-{number + 1}"
 
 
+def _is_complete(state: State) -> bool:
+    """Return whether tables, folds and runs are those of the state; raises UserError if one is missing or damaged."""
+    folds = ((layout.within(state.folder, layout.FOLDS, protocol=name), key) for name, key in state.folds.items())
+    return (
+        read_sealed(layout.within(state.folder, layout.HEADLINE))["key"] == state.tables
+        and all(read_header(path).key == key for path, key in folds)
+        and all(_is_run(state.folder / path, key) for path, key in state.runs.items())
+    )
+
+
 def _is_run(folder: Path, key: str) -> bool:
     names = (Path(file).name for file in layout.RUN_FILES)
     return all((folder / name).exists() for name in names) and read_run(folder)["key"] == key
@@ -317,6 +327,7 @@ def _fill(aside: Path, state: State, replaced_by: str) -> None:
         "format": _VERSION,
         "tables": state.tables,
         "page": state.page,
+        "folds": state.folds,
         "runs": state.runs,
         "setting": state.setting,
         "finished": _iso(layout.within(study, layout.PAGE).stat().st_mtime),

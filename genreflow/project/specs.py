@@ -236,7 +236,7 @@ class PageFacts(StudyFacts):
 
 
 class StateFacts(TypedDict):
-    """What a page records of its results: the keys of its tables and of itself, and all settings of the study.
+    """What a page records of its results: the keys of its tables, of itself and of folds, and the study's settings.
 
     The key of the page is that without its comparison with earlier results; `before` is the key of their page.
     """
@@ -244,4 +244,5 @@ class StateFacts(TypedDict):
     before: str | None
     tables: str
     page: str
+    folds: dict[str, str]
     settings: dict[str, Any]

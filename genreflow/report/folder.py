@@ -49,8 +49,9 @@ def write_report(
     within
         Number of excerpts in the single file.
     state
-        What the summary records besides the headline: ``tables, page`` (keys), ``runs`` (folder -> key), ``setting``,
-        and ``settings``, which are written as a study file. Without it the results cannot be kept.
+        What the summary records besides the headline: ``tables, page`` (keys), ``folds, runs`` (keys by protocol and by
+        folder), ``setting``, and ``settings``, which are written as a study file. By default the results cannot be
+        kept.
     """
     folder = page.parent
     pictures = study.pictures
@@ -77,7 +78,7 @@ def write_report(
     summary = {"title": study.title, "standin": study.standin, **dataclasses.asdict(study.headline)}
     if state is not None:
         write_text(folder / DATA / Path(STUDY_FILE).name, as_yaml(state["settings"]))
-        summary |= {name: state[name] for name in ("tables", "page", "runs", "setting")}
+        summary |= {name: state[name] for name in ("tables", "page", "folds", "runs", "setting")}
     write_sealed(folder / DATA / SUMMARY, summary)  # before the page, by which the results count as complete
     write_text(single, render(study, inside))
     write_text(page, render(study, beside))

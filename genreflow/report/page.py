@@ -432,7 +432,7 @@ def _changes(changed: Changes | None) -> list[Block]:
     if changed is None:
         return []
     name = changed.before.name.rpartition("@")[2]
-    blocks: list[Block] = [Text(f"These results are compared with those before, {name} in the history of the study.")]
+    blocks: list[Block] = [Text(f"The results before are {name} in the history of this study.")]
     blocks += [Text(sentence) for sentence in changed.sentences]
     for title, frame in zip(_ANSWERS, _changed_answers(changed), strict=True):
         if len(frame):

@@ -42,7 +42,7 @@ def _made(key, wrong, group, batch, page):
     folder = TemporaryDirectory(prefix="genreflow-")
     atexit.register(folder.cleanup)
     results = Path(folder.name)
-    folds = write_folds(results, group=group)
+    folds = write_folds(results, group=group, key=key)
     write_setting(results, folds, wrong=wrong, final=True, key=key)
     for run in RUNS:
         (results / run / MODEL).write_bytes(f"weights of {key}".encode())
@@ -76,7 +76,8 @@ def write_page(results, key, *, batch=6, page=""):
     layout.within(results, layout.STUDY_FILE).parent.mkdir(parents=True, exist_ok=True)
     layout.within(results, layout.STUDY_FILE).unlink(missing_ok=True)
     layout.within(results, layout.STUDY_FILE).write_text(as_yaml(settings))
-    state = {"tables": key, "page": f"{key}{page}", "runs": dict.fromkeys(RUNS, key), "setting": SETTING}
+    state = {"tables": key, "page": f"{key}{page}", "folds": {"standard": key}, "setting": SETTING}
+    state["runs"] = dict.fromkeys(RUNS, key)
     write_sealed(layout.within(results, layout.SUMMARY), state)
     for pattern in (layout.SINGLE_PAGE, layout.PAGE):
         layout.within(results, pattern).unlink(missing_ok=True)
