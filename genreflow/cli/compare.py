@@ -13,6 +13,7 @@ from genreflow.cli import options as shared
 from genreflow.cli.console import plain, print_json, print_result, quoted
 from genreflow.cli.path_checks import check_output
 from genreflow.cli.saved_runs import ComparedRun, read
+from genreflow.config.differences import flat
 from genreflow.errors import UserError
 from genreflow.evaluation import tables
 from genreflow.evaluation.changes import changes
@@ -280,20 +281,13 @@ def _training(side: ComparedRun) -> list[str]:
 def _parameters(sides: Sequence[ComparedRun]) -> dict[str, dict[str, Any]]:
     """Return each parameter by side; all of its values if the runs of a side differ."""
     facts = {
-        side.letter: [_flat({name: info.get(name) for name in _PARAMETERS}) for info in side.info] for side in sides
+        side.letter: [flat({name: info.get(name) for name in _PARAMETERS}) for info in side.info] for side in sides
     }
     names = dict.fromkeys(name for infos in facts.values() for info in infos for name in info)
     values = {
         name: {letter: _one([info.get(name) for info in infos]) for letter, infos in facts.items()} for name in names
     }
     return {"protocol": {side.letter: side.protocol for side in sides}, **values}
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-    return flat
 
 
 def _one(values: Sequence[Any]) -> Any:

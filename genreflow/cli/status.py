@@ -168,7 +168,7 @@ def look(config: Mapping[str, Any], *, home: Path) -> Status:
 def _last_complete(study: str) -> str | None:
     """Return the entry of a study's history that serves while an update of it is not finished; else None."""
     _, entry = history.last_complete(Path(layout.STUDY.format(study=study)))
-    return entry and entry.name
+    return None if entry is None else entry.name
 
 
 def _cataloged(settings: PipelineSettings) -> set[str]:

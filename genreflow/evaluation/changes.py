@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from genreflow.config.differences import differences
 from genreflow.config.load import read_yaml
 from genreflow.evaluation.comparisons import FEWEST, SIGNIFICANCE, track_difference
 from genreflow.evaluation.tables import TRACKS
@@ -157,7 +158,7 @@ def changes(before: Point, after: Point, *, seed: int = 0) -> Changes:
         removed=sorted(set(before.labels.index) - set(after.labels.index)),
         new_classes=[name for name in new if name not in old],
         lost_classes=[name for name in old if name not in new],
-        settings=list(_different(_flat(before.settings), _flat(after.settings))),
+        settings=list(differences(before.settings, after.settings)) if before.settings and after.settings else [],
         judged=_judged(before.answers, after.answers, both, seed),
         relabeled=int((first["true"].to_numpy() != second["true"].to_numpy()).sum()),
         newly_right=_sorted(table[~was & is_right]),
@@ -205,31 +206,6 @@ def _joined_groups(before: pd.Series, after: pd.Series) -> pd.Series:
     edges = coo_array((np.ones(len(old)), (old, new + old.max() + 1)), shape=(nodes, nodes))
     _, number = connected_components(edges, directed=False)
     return pd.Series(number[old], index=before.index)
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) and value else {f"{prefix}{name}": value}
-    return flat
-
-
-def _different(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a phrase per setting that differs; nothing if the settings of either point are unknown."""
-    if not before or not after:
-        return
-    for name in dict.fromkeys([*before, *after]):
-        if name not in after:
-            yield f"{name} is gone"
-        elif name not in before:
-            yield f"{name} {_shown(after[name])} is new"
-        elif before[name] != after[name]:
-            yield f"{name} {_shown(before[name])} → {_shown(after[name])}"
-
-
-def _shown(value: Any) -> str:
-    text = "none" if value is None else str(value)
-    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def _accuracy(changed: Changes) -> Iterator[str]:

@@ -34,7 +34,7 @@ def test_entries_are_listed_with_what_changed(updated, capsys):
     title, headings, before, now = out.splitlines()
     assert title == "mine" and headings.split()[:2] == ["tracks", "accuracy"]
     assert before.split()[:3] == [updated, "12", "0.750"]
-    assert now.split()[:4] == ["mine", "(now)", "12", "0.833"] and now.endswith("training.batch 6 → 4")
+    assert now.split()[:4] == ["mine", "(now)", "12", "0.833"] and now.endswith("training.batch 4 (was 6)")
     assert err.startswith("1 entry of earlier results") and f"genreflow compare {updated} mine" in err
 
 
@@ -46,7 +46,7 @@ def test_json_has_a_schema_and_units(updated, capsys):
     assert (before["name"], before["is_present"], now["is_present"]) == (updated, False, True)
     assert before["bytes_only_this_entry_holds"] == study["bytes_only_history_holds"] > 0
     assert (before["accuracy"], now["accuracy"]) == pytest.approx((9 / 12, 10 / 12))
-    assert now["changed"] == ["training.batch 6 → 4"]
+    assert now["changed"] == ["training.batch 4 (was 6)"]
 
 
 def test_a_study_without_a_history_says_so(tmp_path, monkeypatch, capsys):
@@ -77,7 +77,7 @@ def test_newly_right_and_newly_wrong_tracks_are_listed(updated, capsys):
     out, _ = printed(capsys, "compare", "mine")
     assert "On the 12 tracks in 6 groups judged both times, the track accuracy was 75.0 % and is 83.3 % now" in out
     assert "2 tracks became right, 1 track became wrong." in out
-    assert "Changed settings: training.batch 6 → 4." in out
+    assert "Changed settings: training.batch 4 (was 6)." in out
     assert "goa/0.mp3" not in out
     lines = printed(capsys, "compare", "mine", "--tracks").out.splitlines()
     right, wrong = lines.index("Newly right"), lines.index("Newly wrong")
