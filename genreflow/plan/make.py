@@ -90,8 +90,8 @@ class Plan:
         """
         replacing = {getattr(job.wildcards, "study", "") for job in jobs if any(map(os.path.exists, job.output))}
         for name in replacing & set(self.studies):
-            folder = Path(layout.STUDY.format(study=name))
-            history.keep(folder, limit=self.settings.history.keep, replaced_by=self.studies[name].keys.tables)
+            folder, new = Path(layout.STUDY.format(study=name)), self.page_state(name)
+            history.keep(folder, limit=self.settings.history.keep, replaced_by=new["tables"], page=new["page"])
 
     @property
     def foreign_summaries(self) -> list[Path]:

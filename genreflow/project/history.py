@@ -152,11 +152,11 @@ def before(study: Path, tables: str) -> State | None:
     return None
 
 
-def keep(study: Path, *, limit: int, replaced_by: str) -> Entry | None:
+def keep(study: Path, *, limit: int, replaced_by: str, page: str = "") -> Entry | None:
     """Keep the results of a study as an entry, and remove the oldest entries beyond a limit.
 
-    Nothing is kept if the results are not complete, or if the newest entry already has them. Of entries with the same
-    tables, which differ in the words of the report alone, only the newest is kept.
+    Nothing is kept if the results are not complete, if the newest entry already has them, or if the same ones are about
+    to be made. Of entries with the same tables, which differ in the words of the report alone, only the newest is kept.
 
     Parameters
     ----------
@@ -164,8 +164,8 @@ def keep(study: Path, *, limit: int, replaced_by: str) -> Entry | None:
         Folder of its results.
     limit
         Most entries with other tables than those that are about to be made.
-    replaced_by
-        Key of the tables that are about to be made.
+    replaced_by, page
+        Keys of the tables and of the page that are about to be made.
 
     Raises
     ------
@@ -173,7 +173,9 @@ def keep(study: Path, *, limit: int, replaced_by: str) -> Entry | None:
         When nothing can be written there.
     """
     state, known = current(study), entries(study)
-    if not limit or state is None or (known and (known[-1].tables, known[-1].page) == (state.tables, state.page)):
+    if not limit or state is None:
+        return None
+    if (state.tables, state.page) in [(replaced_by, page), *((entry.tables, entry.page) for entry in known[-1:])]:
         return None
     home = study / Path(layout.EARLIER).name
     home.mkdir(exist_ok=True)

@@ -87,6 +87,11 @@ def test_the_same_results_are_kept_once(study):
     assert len(history.entries(study)) == 1
 
 
+def test_results_that_are_made_again_as_they_are_need_not_be_kept(study):
+    assert history.keep(study, limit=5, replaced_by="one", page="one") is None
+    assert history.keep(study, limit=5, replaced_by="one", page="other words") is not None
+
+
 def test_nothing_is_kept_where_the_history_is_switched_off(study):
     assert history.keep(study, limit=0, replaced_by="two") is None
     assert not (study / "history").exists()

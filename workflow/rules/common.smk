@@ -88,7 +88,7 @@ if code := guarded(plan_run):
 
 def keep_replaced():
     """Keep the results that the jobs of this run are about to replace, so that an update never costs a good result."""
-    if workflow.is_main_process:
+    if workflow.is_main_process and process_executes_jobs():
         jobs = workflow.dag.needrun_jobs()
         if code := guarded(lambda: PLAN.keep_replaced(jobs) or 0):
             sys.exit(code)
