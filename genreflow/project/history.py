@@ -22,7 +22,6 @@ from genreflow import __version__
 from genreflow.errors import UserError
 from genreflow.project import layout
 from genreflow.store.atomic import TEMPORARY_SUFFIX
-from genreflow.store.parquet import read_header
 from genreflow.store.runs import read_run
 from genreflow.store.sealed import SEAL, read_sealed, write_sealed
 from genreflow.store.walk import files_below
@@ -287,6 +286,8 @@ def _next_name(study: Path, page: Path) -> str:
 
 def _is_complete(state: State) -> bool:
     """Return whether tables, folds and runs are those of the state; raises UserError if one is missing or damaged."""
+    from genreflow.store.parquet import read_header  # with pandas, which commands load only where they need it
+
     folds = ((layout.within(state.folder, layout.FOLDS, protocol=name), key) for name, key in state.folds.items())
     return (
         read_sealed(layout.within(state.folder, layout.HEADLINE))["key"] == state.tables
