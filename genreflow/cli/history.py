@@ -1,15 +1,16 @@
 """`genreflow history`: list the earlier results of studies, kept before runs replaced them."""
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from genreflow.cli import options as shared
-from genreflow.cli.console import print_result
+from genreflow.cli.console import print_json, print_result
+from genreflow.cli.exits import Exit
 from genreflow.cli.path_checks import check_existence
+from genreflow.cli.places import entered, project_folder
 from genreflow.errors import UserError
 from genreflow.evaluation.changes import changes, read_point
 from genreflow.evaluation.headline import read_headline
@@ -17,7 +18,8 @@ from genreflow.project import history, layout
 from genreflow.project.history import Entry, State
 from genreflow.store.text import count, listing, printable, rough_bytes
 
-SCHEMA = "genreflow.history/1"
+# `held` are the bytes that the history, or an entry, alone holds.
+_UNITS = {"held": "bytes", "tracks": "tracks", "accuracy": "share", "low": "share", "high": "share"}
 _NAMED = 3
 _HEADINGS = ("", "tracks", "accuracy", "held here alone", "changed since the one above")
 
@@ -52,6 +54,11 @@ def run(options: argparse.Namespace) -> int:
     UserError
         When there is no such study, or a table is damaged.
     """
+    with entered(project_folder()):
+        return _list(options)
+
+
+def _list(options: argparse.Namespace) -> int:
     if options.study is None:
         check_existence(Path(layout.RESULTS))
         homes = sorted(path.parent for path in Path().glob(layout.EARLIER.format(study="*")))
@@ -61,22 +68,22 @@ def run(options: argparse.Namespace) -> int:
     studies = {home.name: rows_of(home) for home in homes}
     together = {home.name: history.sizes(home)[1] for home in homes}
     if options.json:
-        print(json.dumps(_as_json(studies, together), indent=2, allow_nan=False))
-        return 0
+        print_json("history", {"studies": _as_plain(studies, together)}, **_UNITS)
+        return Exit.OK
     for name, rows in studies.items():
         print(name)
         print("\n".join(_grid(rows)))
     number = sum(row.bytes is not None for rows in studies.values() for row in rows)
     if not number:
         print_result("There are no earlier results: the next run that replaces results keeps them.")
-        return 0
+        return Exit.OK
     newest = next(row.name for rows in studies.values() for row in reversed(rows) if row.bytes is not None)
     size = rough_bytes(sum(together.values()))
     print_result(
         f"{count(number, 'entry', 'entries')} of earlier results, which hold {size} that nothing else needs.",
         following=f"genreflow compare {newest} {newest.partition('@')[0]}",
     )
-    return 0
+    return Exit.OK
 
 
 def rows_of(study: Path) -> list[Row]:
@@ -134,27 +141,23 @@ def _accuracy(headline: Mapping[str, Any]) -> str:
     return f"{value:.3f}" + ("" if low is None or high is None else f" [{low:.3f}, {high:.3f}]")
 
 
-def _as_json(studies: Mapping[str, Sequence[Row]], together: Mapping[str, int]) -> dict[str, Any]:
-    """Return the rows with units in the names of their fields."""
+def _as_plain(studies: Mapping[str, Sequence[Row]], together: Mapping[str, int]) -> dict[str, Any]:
     names = ("tracks", "accuracy", "low", "high")
     return {
-        "schema": SCHEMA,
-        "studies": {
-            study: {
-                "bytes_only_history_holds": together[study],
-                "results": [
-                    {
-                        "name": row.name,
-                        "folder": row.folder,
-                        "is_present": row.bytes is None,
-                        "finished": row.finished,
-                        **{name: row.headline.get(name) for name in names},
-                        "changed": list(row.changed),
-                        "bytes_only_this_entry_holds": row.bytes,
-                    }
-                    for row in rows
-                ],
-            }
-            for study, rows in studies.items()
-        },
+        study: {
+            "held": together[study],
+            "results": [
+                {
+                    "name": row.name,
+                    "folder": row.folder,
+                    "is_present": row.bytes is None,
+                    "finished": row.finished,
+                    **{name: row.headline.get(name) for name in names},
+                    "changed": list(row.changed),
+                    "held": row.bytes,
+                }
+                for row in rows
+            ],
+        }
+        for study, rows in studies.items()
     }

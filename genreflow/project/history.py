@@ -21,6 +21,7 @@ from typing import Any
 from genreflow import __version__
 from genreflow.errors import UserError
 from genreflow.project import layout
+from genreflow.project.find import find_project
 from genreflow.store.atomic import TEMPORARY_SUFFIX
 from genreflow.store.runs import read_run
 from genreflow.store.sealed import SEAL, read_sealed, write_sealed
@@ -227,6 +228,8 @@ def freed(removed: Iterable[Path]) -> int:
 def located(given: str) -> Path:
     """Return the folder that a word of the command line names: ``my_study@2026-11-30-1``, ``my_study``, or a path.
 
+    Studies are those of the project that the working folder is in.
+
     Raises
     ------
     UserError
@@ -236,7 +239,9 @@ def located(given: str) -> Path:
     study, at, name = given.partition("@")
     if os.path.lexists(path) or path.name != given:
         return path
-    folder = Path(layout.STUDY.format(study=study))
+    file = find_project()
+    home = Path() if file is None or file.parent == Path.cwd() else file.parent
+    folder = home / layout.STUDY.format(study=study)
     if not at:
         return folder if folder.is_dir() else path
     entry = folder / Path(layout.EARLIER).name / name

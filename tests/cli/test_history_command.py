@@ -9,6 +9,7 @@ from finished_study import finish
 
 from genreflow.cli import main
 from genreflow.cli.path_checks import check_model
+from genreflow.cli.tidy import old_entries
 from genreflow.project import history
 
 RUN = "runs/cnn/base/fold-final"
@@ -40,11 +41,11 @@ def test_entries_are_listed_with_what_changed(updated, capsys):
 
 def test_json_has_a_schema_and_units(updated, capsys):
     listed = json.loads(printed(capsys, "history", "mine", "--json").out)
-    assert listed["schema"] == "genreflow.history/1"
+    assert listed["schema"] == "genreflow/history/1"
     study = listed["studies"]["mine"]
     before, now = study["results"]
     assert (before["name"], before["is_present"], now["is_present"]) == (updated, False, True)
-    assert before["bytes_only_this_entry_holds"] == study["bytes_only_history_holds"] > 0
+    assert before["held"] == study["held"] > 0
     assert (before["accuracy"], now["accuracy"]) == pytest.approx((9 / 12, 10 / 12))
     assert now["changed"] == ["training.batch 4 (was 6)"]
 
@@ -126,6 +127,7 @@ def test_damage_of_a_file_that_the_history_shares_is_reported_for_both(updated, 
 
 
 def test_damage_of_earlier_results_alone_is_not_repaired(updated, capsys):
+    Path("genreflow.yaml").write_text("studies: []\n")
     [entry] = history.entries(Path("results/mine"))
     (entry.folder / RUN / "run.json").write_text("{}")
     assert main(["verify", "--repair"]) == 5
@@ -135,3 +137,16 @@ def test_damage_of_earlier_results_alone_is_not_repaired(updated, capsys):
     )
     assert f"rm -r {entry.folder.resolve()}" in err
     assert (entry.folder / RUN / "model.safetensors").exists()
+
+
+def test_all_but_the_newest_entries_can_be_tidied_away(updated):
+    study = Path("results/mine")
+    history.keep(study, limit=5, replaced_by="three")
+    old, new = (entry.folder for entry in history.entries(study))
+    assert old_entries(study, None) == [] == old_entries(study, 2)
+    assert (old_entries(study, 1), old_entries(study, 0)) == ([old], [old, new])
+    facts = [(folder / "entry.json").stat().st_size for folder in (old, new)]
+    assert history.freed([new]) == facts[1]  # the study has its other files
+    assert history.freed([old]) > 2 * facts[0]
+    history.remove(old)
+    assert [entry.folder for entry in history.entries(study)] == [new] and {*study.glob("history/*")} == {new}
