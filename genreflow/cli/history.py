@@ -114,9 +114,8 @@ def rows_of(study: Path) -> list[Row]:
 def _changed(before: State, after: State) -> list[str]:
     if before.tables == after.tables:
         return ["the words of the report"]
-    return changes(read_point(before.folder, before.setting), read_point(after.folder, after.setting)).causes or [
-        "code"
-    ]
+    then, now = (read_point(state.folder, state.setting) for state in (before, after))
+    return changes(then, now).causes or ["code"]
 
 
 def _grid(rows: Sequence[Row]) -> list[str]:
