@@ -38,5 +38,9 @@ rule all:
         rules.report.input,
 
 
+onstart:
+    keep_replaced()
+
+
 onsuccess:
     print(sanitize(run_summary(PLAN)))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from genreflow.errors import Damaged, UserError
 from genreflow.project import layout
+from genreflow.project.layout import is_earlier
 from genreflow.store import hdf5, parquet
 from genreflow.store.runs import FOLD_PREFIX, HISTORY, MODEL, PREDICTIONS, RUN, read_run
 from genreflow.store.sealed import FILES, check_bound, read_sealed
@@ -34,8 +35,9 @@ class Finding:
 
 
 def products(results: Path) -> list[Path]:
-    """Return the files with checksums below a results folder, sorted."""
-    return sorted(path for path in files_below(results) if path.suffix in _CHECKED and not path.name.startswith("."))
+    """Return the files with checksums below a results folder, sorted; those of earlier results come last."""
+    paths = (path for path in files_below(results) if path.suffix in _CHECKED and not path.name.startswith("."))
+    return sorted(paths, key=lambda path: (is_earlier(path.relative_to(results)), path))
 
 
 def find_damage(files: Sequence[Path]) -> Iterator[Finding | None]:
@@ -46,6 +48,20 @@ def find_damage(files: Sequence[Path]) -> Iterator[Finding | None]:
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield from pool.map(_check, files)
+
+
+def each_once(files: Iterable[Path]) -> dict[Path, list[Path]]:
+    """Return the files without further links to the same bytes: the first of them -> the others."""
+    first: dict[tuple[int, int], Path] = {}
+    links: dict[Path, list[Path]] = {}
+    for path in files:
+        try:
+            status = path.stat()
+        except FileNotFoundError:  # a running job has just moved it
+            continue
+        kept = first.setdefault((status.st_dev, status.st_ino), path)
+        links.setdefault(kept, []).extend([] if kept is path else [path])
+    return links
 
 
 def set_aside_damaged(path: Path) -> list[Path]:

@@ -125,7 +125,12 @@ COMMANDS = {
             f"genreflow compare {_MODEL}/pool=mean {_MODEL}/pool=max",
             "genreflow compare results/my_study results/your_study --tracks",
             f"genreflow compare {_MODEL}/* --all --csv compared.csv",
+            "genreflow compare my_study@2026-11-30-1 my_study --tracks",
         ),
+    ),
+    "history": Command(
+        "List the earlier results of studies, kept before runs replaced them.",
+        ("genreflow history", "genreflow history my_study --json"),
     ),
     "predict": Command(
         "Classify new music with a trained model.",

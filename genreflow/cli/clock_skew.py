@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+from genreflow.project.layout import is_earlier
 from genreflow.store.walk import files_below
 
 _TICK_NS = 1_000
@@ -15,7 +16,9 @@ def bring_to_present(results: Path) -> int:
     Snakemake refuses products that are older than their inputs, as new ones would be after the clock jumped back.
     """
     now = time.time_ns()
-    times = {path: path.stat().st_mtime_ns for path in files_below(results)}
+    times = {
+        path: path.stat().st_mtime_ns for path in files_below(results) if not is_earlier(path.relative_to(results))
+    }
     future = {path: stamp for path, stamp in times.items() if stamp > now}
     ranks = {stamp: rank for rank, stamp in enumerate(sorted(set(future.values())))}
     for path, stamp in future.items():

@@ -6,17 +6,21 @@ from itertools import combinations
 from string import ascii_uppercase
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from genreflow.cli import options as shared
 from genreflow.cli.console import plain, print_json, print_result, quoted
 from genreflow.cli.path_checks import check_output
 from genreflow.cli.saved_runs import ComparedRun, read
+from genreflow.config.differences import flat
 from genreflow.errors import UserError
 from genreflow.evaluation import tables
+from genreflow.evaluation.changes import changes
 from genreflow.evaluation.comparisons import warnings
 from genreflow.evaluation.runs import finished
 from genreflow.evaluation.score_tables import comparisons_table
+from genreflow.project import history
 from genreflow.store.csvs import write_csv
 from genreflow.store.text import count, sanitize
 
@@ -40,17 +44,20 @@ _ALONE = {
     "accuracy of validation slices": "validation_accuracy",
 }
 _COUNTS = {"folds": "folds", "diverged": "diverged", "tracks": "tracks", "groups": "groups", "slices": "slices"}
+_LISTS = {"newly_right": "Newly right", "newly_wrong": "Newly wrong", "still_wrong": "Wrong in another way"}
 _WIDEST = 36  # of a value on the terminal
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.description = (
-        "Compare finished runs. The folder of a setting means its folds, that of a study the setting of its report. "
-        "Only parameters that differ are shown; metrics are compared on the tracks that both tested."
+        "Compare finished runs. The folder of a setting means its folds, that of a study the setting of its report; "
+        "`my_study@2026-11-30-1` means earlier results of a study, and a single study is compared with its newest ones "
+        "(`genreflow history`). Only parameters that differ are shown; metrics are compared on the tracks that both "
+        "tested."
     )
     parser.add_argument(
-        "compared", nargs="+", type=shared.path, metavar="PATH", help="folders of runs, settings or studies"
+        "compared", nargs="+", type=shared.path, metavar="PATH", help="folders of runs, settings or studies, or names"
     )
     parser.add_argument("--all", action="store_true", help="also show equal parameters")
     parser.add_argument("--tracks", action="store_true", help="also list the tracks with different predictions")
@@ -67,10 +74,11 @@ def run(options: argparse.Namespace) -> int:
     UserError
         When fewer than two are given, one is no finished run, or one is there twice.
     """
-    if not 2 <= len(options.compared) <= len(ascii_uppercase):
-        raise UserError(f"compare: expected two to {len(ascii_uppercase)} folders, got {len(options.compared)}.")
+    compared = [*_results_before(options.compared), *options.compared]
+    if not 2 <= len(compared) <= len(ascii_uppercase):
+        raise UserError(f"compare: expected two to {len(ascii_uppercase)} folders, got {len(compared)}.")
     check_output(options.csv, force=options.force)
-    sides = [read(letter, path) for letter, path in zip(ascii_uppercase, options.compared, strict=False)]
+    sides = [read(letter, path) for letter, path in zip(ascii_uppercase, compared, strict=False)]
     comparison = compare(sides)
     if options.csv:
         write_csv(options.csv, as_table(comparison))
@@ -87,6 +95,27 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _results_before(compared: Sequence[str]) -> list[str]:
+    """Return the results to compare a single study with: those before its newest ones; else nothing.
+
+    Raises
+    ------
+    UserError
+        When there are none.
+    """
+    if len(compared) != 1:
+        return []
+    path, entry = history.last_complete(history.located(compared[0]))
+    state = entry or history.current(path)
+    study = path if entry is None else entry.folder.parents[1]
+    before = None if state is None else history.before(study, state.tables)
+    if before is None:
+        if (path / "runs").is_dir():
+            raise UserError(f"compare: {compared[0]} has no earlier results to be compared with. Name two folders.")
+        return []
+    return [str(before.folder)]
+
+
 def compare(sides: Sequence[ComparedRun]) -> dict[str, Any]:
     """Return the comparison as a JSON object; missing numbers are None.
 
@@ -94,7 +123,7 @@ def compare(sides: Sequence[ComparedRun]) -> dict[str, Any]:
     -------
     ``compared`` (letter -> description), ``remarks`` (reasons why the comparison may be unfair), ``parameters`` and
     ``metrics`` (name -> letter -> value), ``pairs`` (rows of `comparisons.PAIRS`), ``tracks`` (those with different
-    predictions).
+    predictions), and ``changes`` (None unless two points in time of one study are compared).
 
     Raises
     ------
@@ -116,6 +145,9 @@ def compare(sides: Sequence[ComparedRun]) -> dict[str, Any]:
         tables.runs_table(runs),
         answers,
     )
+    if is_in_time := _are_points_in_time(sides):
+        # Folds of one name are others at another time.
+        pairs[[name for name in pairs if name.startswith("fold_")]] = np.nan
     return {
         "compared": {side.letter: _named(side) for side in sides},
         "remarks": [*_remarks(sides), *warnings(pairs)],
@@ -123,7 +155,23 @@ def compare(sides: Sequence[ComparedRun]) -> dict[str, Any]:
         "metrics": _metrics(settings, sides),
         "pairs": [plain(row) for row in pairs.drop(columns=["experiment", "protocol"]).to_dict("records")],
         "tracks": _different(answers, letters),
+        "changes": _changes(sides, answers) if is_in_time else None,
     }
+
+
+def _are_points_in_time(sides: Sequence[ComparedRun]) -> bool:
+    """Return whether two results of one study are compared, of which one at least are earlier ones."""
+    studies = [side.study.partition("@") for side in sides]
+    return len(sides) == 2 and studies[0][0] == studies[1][0] and studies[0] != studies[1]
+
+
+def _changes(sides: Sequence[ComparedRun], answers: pd.DataFrame) -> dict[str, Any]:
+    """Return the changes from one point in time to another as plain values."""
+    before, after = (side.point(answers[answers["model"] == side.letter]) for side in sides)
+    changed = changes(before, after)
+    listed = {name: getattr(changed, name).to_dict("records") for name in _LISTS}
+    counted = {name: list(getattr(changed, name)) for name in ("added", "removed", "new_classes", "lost_classes")}
+    return {"sentences": changed.sentences, "judged": plain(changed.judged), **counted, **listed}
 
 
 def as_table(comparison: Mapping[str, Any]) -> pd.DataFrame:
@@ -151,6 +199,11 @@ def as_text(comparison: Mapping[str, Any], options: argparse.Namespace) -> str:
     }
     lines += ["", *_grid(parameters or {"(no parameter differs)": {}}, letters)]
     lines += ["", *_grid(_with_intervals(comparison["metrics"]), letters), ""]
+    if comparison["changes"]:
+        lines += comparison["changes"]["sentences"]
+        if options.tracks:
+            lines += _changed_tracks(comparison["changes"])
+        return sanitize("\n".join(lines))
     lines += [pair["verdict"] for pair in comparison["pairs"]]
     if not comparison["pairs"]:
         lines.append(_no_pairs(comparison))
@@ -159,11 +212,19 @@ def as_text(comparison: Mapping[str, Any], options: argparse.Namespace) -> str:
     return sanitize("\n".join(lines))
 
 
+def _changed_tracks(changed: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the tracks whose answer changed, by what became of it."""
+    for name, title in _LISTS.items():
+        if rows := changed[name]:
+            yield from ("", title)
+            yield from _grid({row["title"]: row for row in rows}, ["true", "before", "after"])
+
+
 def _named(side: ComparedRun) -> dict[str, Any]:
     names = [run["info"]["fold"] for run in side.runs]
     return {
         "path": str(side.path),
-        "study": side.folder.name,
+        "study": side.study,
         "model": side.model,
         "setting": side.setting,
         "protocol": side.protocol,
@@ -220,20 +281,13 @@ def _training(side: ComparedRun) -> list[str]:
 def _parameters(sides: Sequence[ComparedRun]) -> dict[str, dict[str, Any]]:
     """Return each parameter by side; all of its values if the runs of a side differ."""
     facts = {
-        side.letter: [_flat({name: info.get(name) for name in _PARAMETERS}) for info in side.info] for side in sides
+        side.letter: [flat({name: info.get(name) for name in _PARAMETERS}) for info in side.info] for side in sides
     }
     names = dict.fromkeys(name for infos in facts.values() for info in infos for name in info)
     values = {
         name: {letter: _one([info.get(name) for info in infos]) for letter, infos in facts.items()} for name in names
     }
     return {"protocol": {side.letter: side.protocol for side in sides}, **values}
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-    return flat
 
 
 def _one(values: Sequence[Any]) -> Any:

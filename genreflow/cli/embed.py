@@ -6,7 +6,7 @@ from pathlib import Path
 from genreflow.cli import options as shared
 from genreflow.cli.console import info, print_result, progress, quoted
 from genreflow.cli.exits import Exit
-from genreflow.cli.path_checks import check_existence, check_output
+from genreflow.cli.path_checks import check_existence, check_output, usable
 from genreflow.errors import Gathering
 from genreflow.store.text import count
 
@@ -57,6 +57,8 @@ def run(options: argparse.Namespace) -> int:
             check_existence(Path(file))
     with problems.step():
         check_output(options.out, force=options.force)
+    with problems.step():
+        options.model = str(usable(options.model))
     problems.raise_any()
     # Imported here, so that mistakes are reported before torch is loaded.
     from genreflow.embeddings.sources import facts_of

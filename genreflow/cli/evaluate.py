@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     """
     problems = Gathering()
     with problems.step():
-        check_model(options.model)
+        options.model = check_model(options.model)
     with problems.step():
         dataset = dataset_of(options.music)
     with problems.step():

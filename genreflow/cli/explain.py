@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     UserError
         When the model or the file cannot be used.
     """
-    check_model(options.model)
+    options.model = check_model(options.model)
     check_existence(Path(options.file))
     stem = f"{plain_name(options.file)}-explained"
     png, csv = options.png or f"{stem}.png", options.csv or f"{stem}.csv"

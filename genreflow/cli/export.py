@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     UserError
         When the model cannot be used, or the folder holds something else.
     """
-    check_model(options.model)
+    options.model = check_model(options.model)
     if options.track is not None:
         check_existence(Path(options.track))
     check_folder(Path(options.folder))

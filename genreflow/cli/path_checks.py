@@ -5,10 +5,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from genreflow.cli.console import quoted
+from genreflow.cli.console import info, quoted
 from genreflow.errors import UserError, did_you_mean
-from genreflow.project import layout
-from genreflow.store.runs import FOLD_PREFIX, MODEL
+from genreflow.project import history, layout
+from genreflow.store.runs import MODEL
 from genreflow.store.text import listing
 from genreflow.weights.cache import find
 from genreflow.weights.registry import NETWORKS
@@ -16,26 +16,30 @@ from genreflow.weights.registry import NETWORKS
 _NAMED = 6
 
 
-def check_model(given: str) -> None:
-    """Refuse what is no model: neither a folder of one nor the name of public weights that are there.
+def check_model(given: str) -> str:
+    """Return the path of a model or the name of public weights; refuse what is neither.
 
-    The message names models below a folder.
+    While its study is being updated, this is the path of the same run in the newest complete results, and a line says
+    so. The message of an error names models below a folder.
 
     Raises
     ------
     UserError
         When there is no such file or folder, or no model in it.
     """
-    is_name = given in NETWORKS
-    path = find(given) if is_name else Path(given)
+    if given in NETWORKS:
+        check_existence(find(given))
+        return given
+    path = usable(given)
     is_word = Path(given).name == given and not os.path.lexists(given)
-    if not is_name and is_word and (hint := did_you_mean(given, NETWORKS)):
+    if is_word and (hint := did_you_mean(given, NETWORKS)):
         raise UserError(f"{given} is neither a folder nor the name of public weights.{hint}")
     check_existence(path)
     if not path.is_dir() or (path / MODEL).exists():
-        return
+        return str(path)
     below = sorted(
-        path.glob(f"**/{FOLD_PREFIX}*/{MODEL}"), key=lambda weights: not weights.parent.name.endswith("final")
+        (home / MODEL for setting in layout.settings_below(path) for home in layout.run_folders(setting, MODEL)),
+        key=lambda weights: not weights.parent.name.endswith("final"),
     )
     if below:
         some = f"{len(below):,} models" if len(below) > 1 else "a model"
@@ -43,6 +47,23 @@ def check_model(given: str) -> None:
     if path.name == layout.RESULTS or any((path / name).exists() for name in ("runs", "protocols", "results")):
         raise UserError(f"{given} holds no trained model yet. `genreflow status` shows the progress of a run.")
     raise UserError(f"{given} is not a trained model: it holds no {MODEL}. Name the folder of a run, or an export.")
+
+
+def usable(given: str) -> Path:
+    """Return the path of results, which may be given by name, ``my_study@2026-11-30-1``.
+
+    While its study is being updated, this is the same path in the newest complete results, and a line says so.
+
+    Raises
+    ------
+    UserError
+        When a study has no such entry.
+    """
+    path, entry = history.last_complete(history.located(given))
+    if entry is not None:
+        study = entry.name.partition("@")[0]
+        info(f"An update of {study} is not finished, so {entry.name} is used, its last complete results.")
+    return path
 
 
 def check_existence(path: Path) -> None:

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     UserError
         When the model cannot be used, or a path does not exist.
     """
-    check_model(options.model)
+    options.model = check_model(options.model)
     missing = Gathering()
     for file in options.files:
         with missing.step():

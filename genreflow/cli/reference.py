@@ -14,7 +14,15 @@ from genreflow.config.base import Settings
 from genreflow.config.datasets import Labels
 from genreflow.config.folds import FoldSettings
 from genreflow.config.inputs import FRONT_ENDS, SEGMENTS, InputSettings
-from genreflow.config.pipeline import LAYOUTS, Duplicates, Limits, PipelineSettings, PredictRequest, ReportSettings
+from genreflow.config.pipeline import (
+    LAYOUTS,
+    Duplicates,
+    History,
+    Limits,
+    PipelineSettings,
+    PredictRequest,
+    ReportSettings,
+)
 from genreflow.config.search import Range, SearchSettings
 from genreflow.config.study import Experiment, Fusion, ModelSettings, Protocol, StudySettings
 from genreflow.config.training import TrainingSettings
@@ -100,6 +108,7 @@ _CONFIGURATION_SECTIONS: list[tuple[str, type[Settings]]] = [
     ("`duplicates`", Duplicates),
     ("`limits`", Limits),
     ("`report`", ReportSettings),
+    ("`history`", History),
     ("`predict`", PredictRequest),
 ]
 

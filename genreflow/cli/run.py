@@ -28,7 +28,7 @@ from genreflow.cli.console import info, print_result
 from genreflow.cli.places import SNAKEFILE, NoProject, find_place
 from genreflow.errors import Exit, UserError, machine_message
 from genreflow.plan.staleness import REBUILD_STALE
-from genreflow.project import layout
+from genreflow.project import history, layout
 from genreflow.repair import missing_stages, put_back, restore_mtimes, sweep
 from genreflow.shutdown import is_job, signals_passed_on, stop
 from genreflow.store import costs
@@ -376,6 +376,7 @@ def _sweep(results: Path) -> None:
     for path in list(files_below(results)):
         if (path.name.startswith(".") and path.suffix == TEMPORARY_SUFFIX) or path.name.startswith(MAPPED):
             path.unlink(missing_ok=True)
+    history.sweep(results)
 
 
 def _processes_in(folder: Path) -> Iterator[tuple[psutil.Process, list[str]]]:

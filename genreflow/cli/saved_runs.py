@@ -12,11 +12,15 @@ from typing import Any
 import pandas as pd
 
 from genreflow.cli.console import quoted
-from genreflow.cli.path_checks import check_existence
+from genreflow.cli.path_checks import check_existence, usable
+from genreflow.config.load import read_yaml
 from genreflow.errors import UserError
 from genreflow.evaluation import study
+from genreflow.evaluation.changes import Point, labels_of
 from genreflow.evaluation.runs import Run, finished
 from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN
+from genreflow.project import layout
+from genreflow.project.history import name_of
 from genreflow.project.layout import parse_fold, run_folders, settings_below, study_of_run
 from genreflow.store.parquet import read_frame
 from genreflow.store.runs import HISTORY, PREDICTIONS, RUN, read_run
@@ -66,6 +70,17 @@ class ComparedRun:
         """The tested tracks."""
         return frozenset(track for run in self.runs if finished(run) for track in _tested(run, TEST))
 
+    @property
+    def study(self) -> str:
+        """Name of its study, and of the entry of its history: ``my_study@2026-11-30-1``."""
+        return name_of(self.folder)
+
+    def point(self, answers: pd.DataFrame) -> Point:
+        """Return it as a point in time, given the rows of `tables.tracks_table` that are its own."""
+        file = layout.within(self.folder, layout.STUDY_FILE)
+        settings = read_yaml(file) if file.exists() else {}
+        return Point(self.study, f"{self.model} {self.setting}", labels_of(self.folds), answers, settings)
+
     def titles(self) -> pd.Series:
         """Return titles by track id, as far as the tables of its study have them."""
         path = self.folder / "tables" / "tracks.parquet"
@@ -85,7 +100,7 @@ def read(letter: str, given: str) -> ComparedRun:
     UserError
         When there is no finished run, or it is damaged or of another version.
     """
-    path = Path(given)
+    path = usable(given)
     check_existence(path)
     homes = [home.resolve() for home in _homes(path)]
     infos = [_info(home) for home in homes]

@@ -26,7 +26,7 @@ from genreflow.plan.datasets import DatasetPlan, catalog_path
 from genreflow.plan.make import make_plan
 from genreflow.plan.studies import StudyPlan
 from genreflow.plan.validate import validate
-from genreflow.project import layout
+from genreflow.project import history, layout
 from genreflow.project.layout import RunId
 from genreflow.store import parquet, shards
 from genreflow.store.atomic import waiting_place
@@ -76,12 +76,16 @@ class RunStatus:
 
 @dataclass(frozen=True)
 class StudyStatus:
-    """A study and its runs, which are unknown before its dataset is cataloged."""
+    """A study and its runs, which are unknown before its dataset is cataloged.
+
+    `last_complete` names the entry of its history that serves while an update is not finished.
+    """
 
     name: str
     dataset: str
     is_cataloged: bool
     runs: list[RunStatus] = field(default_factory=list)
+    last_complete: str | None = None
 
 
 @dataclass(frozen=True)
@@ -156,8 +160,15 @@ def look(config: Mapping[str, Any], *, home: Path) -> Status:
         else StudyStatus(name, ", ".join(study.datasets), is_cataloged=False)
         for name, study in validated.studies.items()
     ]
+    studies = [replace(study, last_complete=_last_complete(study.name)) for study in studies]
     datasets = {name: list(_stages(dataset, damaged)) for name, dataset in plan.datasets.items()}
     return Status(datasets, studies, sorted(damaged), live_run(Path.cwd()))
+
+
+def _last_complete(study: str) -> str | None:
+    """Return the entry of a study's history that serves while an update of it is not finished; else None."""
+    _, entry = history.last_complete(Path(layout.STUDY.format(study=study)))
+    return None if entry is None else entry.name
 
 
 def _cataloged(settings: PipelineSettings) -> set[str]:
@@ -304,6 +315,8 @@ def _print_result(status: Status, words: str) -> None:
 
 def _study_lines(study: StudyStatus, width: int) -> Iterator[str]:
     yield f"study {study.name} on {study.dataset}"
+    if study.last_complete is not None:
+        yield f"  an update is not finished; {study.last_complete} has the last complete results"
     if not study.is_cataloged:
         yield "  nothing yet: `genreflow run` begins by cataloging its dataset"
         return

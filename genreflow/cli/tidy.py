@@ -1,13 +1,14 @@
-"""`genreflow tidy`: count, or delete, normalized tracks and shards that nothing needs any more.
+"""`genreflow tidy`: count, or delete, normalized tracks, shards and earlier results that nothing needs any more.
 
 Normalized tracks are named by the content of their source and by the settings, so that going back to either costs
-nothing. Therefore removed tracks and abandoned settings leave theirs behind, and so do shards that were split.
+nothing. Therefore removed tracks and abandoned settings leave theirs behind, and so do shards that were split. Earlier
+results are needed unless only so many are asked for.
 """
 
 import argparse
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from genreflow.cli import options as shared
@@ -18,8 +19,9 @@ from genreflow.cli.run import claimed, command_of, entries_of, in_project, worki
 from genreflow.errors import UserError
 from genreflow.plan.datasets import DatasetPlan
 from genreflow.plan.staleness import is_of
-from genreflow.project import layout
+from genreflow.project import history, layout
 from genreflow.store import parquet
+from genreflow.store.text import count
 from genreflow.store.walk import check_folder
 
 _SHARD = re.compile("({shard})[.]({suffix})".format(**layout.WILDCARDS))
@@ -29,6 +31,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.description = "Count files that nothing needs any more. Other arguments are Snakemake's: --configfile ..."
     parser.add_argument("--delete", action="store_true", help="delete them")
+    parser.add_argument(
+        "--history", type=_number, metavar="N", help="of earlier results, count only the newest N of a study as needed"
+    )
     shared.json(parser)
 
 
@@ -46,22 +51,65 @@ def run(options: argparse.Namespace) -> int:
         for dataset in plan_of(configfiles, entries_of(arguments)).datasets.values()
     }
     sizes = {name: _bytes(files) for name, files in spare.items()}
+    studies = sorted(path.parent for path in Path().glob(layout.EARLIER.format(study="*")))
+    old = {study.name: old_entries(study, options.history) for study in studies}
+    held = {study.name: history.sizes(study)[1] for study in studies}
+    freed = {study.name: history.freed(old[study.name]) for study in studies}
     if options.json:
-        datasets = {name: {"files": list(map(str, spare[name])), "bytes": sizes[name]} for name in spare}
-        print_json("tidy", {"datasets": datasets}, bytes="bytes")
+        print_json("tidy", _as_json(spare, sizes, old, held, freed), bytes="bytes", held="bytes", freed="bytes")
     else:
         for name, files in spare.items():
             print(f"{name}: {len(files):,} files, {sizes[name] / 1e9:.2f} GB")
+        for name, entries in old.items():
+            beyond = f"; {len(entries):,} old entries hold {freed[name] / 1e9:.2f} GB of it" if entries else ""
+            print(f"{name}: earlier results hold {held[name] / 1e9:.2f} GB that nothing else needs{beyond}")
     whole = f"{sum(map(len, spare.values())):,} files of {sum(sizes.values()) / 1e9:.2f} GB"
+    if entries := [entry for each in old.values() for entry in each]:
+        whole += f", and {count(len(entries), 'entry', 'entries')} of the history of {sum(freed.values()) / 1e9:.2f} GB"
     if options.delete:
         for path in (path for files in spare.values() for path in files):
             path.unlink()
+        for entry in entries:
+            history.remove(entry)
         print_result(f"Deleted {whole}.")
-    elif any(spare.values()):
-        print_result(f"{whole} are not needed.", following="genreflow tidy --delete")
+    elif entries or any(spare.values()):
+        words = ["genreflow", "tidy", "--delete", *([f"--history {options.history}"] if entries else [])]
+        print_result(f"{whole} are not needed.", following=" ".join(words))
     else:
         print_result("All files are needed.")
     return Exit.OK
+
+
+def old_entries(study: Path, newest: int | None) -> list[Path]:
+    """Return the entries of a study's history but for the newest so many; none without a number."""
+    folders = history.folders(study)
+    return [] if newest is None else folders[: max(0, len(folders) - newest)]
+
+
+def _as_json(
+    spare: Mapping[str, list[Path]],
+    sizes: Mapping[str, int],
+    old: Mapping[str, list[Path]],
+    held: Mapping[str, int],
+    freed: Mapping[str, int],
+) -> dict[str, object]:
+    return {
+        "datasets": {name: {"files": list(map(str, spare[name])), "bytes": sizes[name]} for name in spare},
+        "history": {
+            name: {
+                "held": held[name],
+                "old_entries": list(map(str, old[name])),
+                "freed": freed[name],
+            }
+            for name in old
+        },
+    }
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
 
 
 def unneeded(dataset: DatasetPlan) -> Iterator[Path]:

@@ -6,14 +6,14 @@ import os
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from genreflow.cli import options as shared
 from genreflow.cli import rebuild_check
 from genreflow.cli.check import config_of
-from genreflow.cli.console import print_json, print_result, progress
+from genreflow.cli.console import info, print_json, print_result, progress, quoted
 from genreflow.cli.exits import Exit
 from genreflow.cli.places import SNAKEFILE, NoProject
 from genreflow.cli.run import command_of, entries_of, in_project, repair, working_folder
@@ -21,7 +21,8 @@ from genreflow.errors import UserError
 from genreflow.folds.placement import restore
 from genreflow.plan.validate import validate
 from genreflow.project import layout
-from genreflow.repair import Finding, find_damage, products, set_aside_damaged
+from genreflow.project.layout import is_earlier
+from genreflow.repair import Finding, each_once, find_damage, products, set_aside_damaged
 from genreflow.store.text import count
 from genreflow.store.walk import check_folder
 
@@ -39,6 +40,8 @@ class Verified:
         Number of files with checksums by suffix.
     damaged
         Products that are not as they were written.
+    earlier
+        Damage in earlier results of studies, which nothing makes again.
     music
         Tracks whose bytes changed since they were cataloged; found by `--deep` alone, like the following.
     outdated
@@ -49,6 +52,7 @@ class Verified:
 
     files: Counter[str]
     damaged: list[Finding]
+    earlier: list[Finding] = field(default_factory=list)
     music: list[Finding] = field(default_factory=list)
     outdated: list[Finding] = field(default_factory=list)
     again: rebuild_check.Compared | None = None
@@ -56,7 +60,8 @@ class Verified:
     @property
     def is_sound(self) -> bool:
         """Whether nothing is damaged; outdated products are right for their own settings."""
-        return not (self.damaged or self.music or (self.again and (self.again.findings or self.again.problem)))
+        again = self.again is not None and (self.again.findings or self.again.problem)
+        return not (self.damaged or self.earlier or self.music or again)
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -81,10 +86,15 @@ def run(options: argparse.Namespace) -> int:
     """
     arguments = _arguments(options)
     results = working_folder(arguments) / layout.RESULTS
-    files = products(results)
-    if not files:
+    links = each_once(products(results))
+    if not links:
         raise UserError(f"{results} holds no products: nothing has run there, or nothing has been finished.")
-    verified = Verified(Counter(path.suffix for path in files), list(_damaged(files)))
+    findings = _damaged(list(links))
+    verified = Verified(
+        Counter(path.suffix for path in links),
+        [finding for finding in findings if not is_earlier(finding.path.relative_to(results))],
+        list(_earlier(findings, links, results)),
+    )
     mended = _mended(verified.damaged, arguments) if options.repair and verified.damaged else Exit.OK
     if options.deep and mended == Exit.OK:
         _look_deeper(verified, arguments, repairs=options.repair)
@@ -96,6 +106,8 @@ def run(options: argparse.Namespace) -> int:
         print_result(f"All products are sound: {results}.")
         return Exit.OK
     again = verified.again or rebuild_check.Compared()
+    if not (verified.damaged or verified.music or again.findings or again.problem):
+        return _only_earlier(verified)
     if mended != Exit.OK:
         return mended
     if verified.music or (again.problem and (options.repair or not verified.damaged)):
@@ -106,8 +118,32 @@ def run(options: argparse.Namespace) -> int:
         words = ["genreflow", "verify", *(["--deep"] if options.deep else []), "--repair", *options.rest]
         print_result(f"Found {number}.", following=shlex.join(words))
         return Exit.MACHINE
-    print_result(f"Made {number} again: {results}.")
-    return Exit.OK
+    info(f"Made {number} again: {results}.") if verified.earlier else print_result(f"Made {number} again: {results}.")
+    return _only_earlier(verified) if verified.earlier else Exit.OK
+
+
+def _only_earlier(verified: Verified) -> int:
+    """Print what to do about damage of earlier results, which is all that is left; return the exit code."""
+    entries = list(dict.fromkeys(_entry_of(finding.path) for finding in verified.earlier))
+    print_result(
+        f"{count(len(entries), 'entry', 'entries')} of the history {'is' if len(entries) == 1 else 'are'} damaged, and "
+        "nothing makes earlier results again. The present ones are sound.",
+        following=f"remove them: rm -r {' '.join(map(quoted, entries))}",
+    )
+    return Exit.MACHINE
+
+
+def _entry_of(path: Path) -> Path:
+    return next(folder for folder in path.parents if folder.parent.name == Path(layout.EARLIER).name)
+
+
+def _earlier(findings: Sequence[Finding], links: Mapping[Path, Sequence[Path]], results: Path) -> Iterator[Finding]:
+    """Yield the damage of earlier results; they share the bytes of each product that no run has replaced since."""
+    for finding in findings:
+        if is_earlier(finding.path.relative_to(results)):
+            yield finding
+        for path in links[finding.path]:
+            yield Finding(path, f"{path} is damaged: it is the same file as {finding.path}.")
 
 
 def _arguments(options: argparse.Namespace) -> list[str]:
@@ -184,8 +220,8 @@ def _look_deeper(verified: Verified, arguments: Sequence[str], *, repairs: bool)
 
 def _lines(verified: Verified) -> list[str]:
     kinds = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(verified.files.items())) or "none"
-    lines = [f"{verified.files.total():,} files with checksums read ({kinds}): {len(verified.damaged)} damaged."]
-    lines += [f"  {finding.problem}" for finding in [*verified.damaged, *verified.music]]
+    lines = [f"{verified.files.total():,} files with checksums read ({kinds}): {_damage(verified)}."]
+    lines += [f"  {finding.problem}" for finding in [*verified.damaged, *verified.earlier, *verified.music]]
     if verified.outdated:
         lines.append(f"{len(verified.outdated):,} products are outdated; `genreflow run` makes them again:")
         lines += [f"  {finding.problem}" for finding in verified.outdated[:_NAMED]]
@@ -198,11 +234,17 @@ def _lines(verified: Verified) -> list[str]:
     return lines
 
 
+def _damage(verified: Verified) -> str:
+    earlier = f", and {len(verified.earlier):,} of earlier results" if verified.earlier else ""
+    return f"{len(verified.damaged):,} damaged{earlier}"
+
+
 def _as_plain(verified: Verified) -> dict[str, object]:
     def plain(findings: Sequence[Finding]) -> list[dict[str, str]]:
         return [{"path": str(each.path), "problem": each.problem} for each in findings]
 
     report: dict[str, object] = {"files": verified.files, "damaged": plain(verified.damaged)}
+    report["damaged_earlier_results"] = plain(verified.earlier)
     if verified.again is not None or verified.outdated or verified.music:
         report |= {"music": plain(verified.music), "outdated": plain(verified.outdated)}
         report["made_once_more"] = verified.again and rebuild_check.as_plain(verified.again)

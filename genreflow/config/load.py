@@ -203,6 +203,26 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     return parsed.values
 
 
+class _Dumper(yaml.SafeDumper):
+    """YAML without aliases, whose text is in quotes unless it is a word, so that `parse` reads the same values."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        f"{_TAGS}str", text, style=None if re.fullmatch("[A-Za-z_][A-Za-z_0-9 -]*", text) else '"'
+    ),
+)
+
+
+def as_yaml(values: Mapping[str, Any]) -> str:
+    """Return plain values as a settings file."""
+    return yaml.dump(dict(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
 def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return `values` with `changes`: mappings are merged, all else is replaced."""
     result = dict(values)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from genreflow.config.audio import AudioSettings
-from genreflow.config.base import Settings
+from genreflow.config.base import LATER, Settings
 from genreflow.config.datasets import Layout, find_layouts
 
 LAYOUTS = find_layouts()
@@ -83,6 +83,18 @@ class ReportSettings(Settings):
     )
 
 
+class History(Settings):
+    """Earlier results of studies, kept before a run replaces them."""
+
+    keep: int = Field(
+        5,
+        ge=0,
+        le=1_000,
+        description="Most earlier results of a study; the oldest are removed first. With 0 none are kept, and an "
+        "interrupted update leaves no complete results.",
+    )
+
+
 class PredictRequest(Settings):
     """Files that `snakemake predict` classifies."""
 
@@ -105,4 +117,5 @@ class PipelineSettings(Settings):
     duplicates: Duplicates = Duplicates()
     limits: Limits = Limits()
     report: ReportSettings = ReportSettings()
+    history: History = Field(History(), json_schema_extra=LATER)
     predict: PredictRequest | None = None

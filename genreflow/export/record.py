@@ -9,6 +9,7 @@ import pandas as pd
 
 from genreflow.evaluation.tables import SYNTHETIC
 from genreflow.evaluation.verdict import NO_VERDICT, Verdict, verdict_on
+from genreflow.project.history import name_of
 from genreflow.project.layout import study_of_run
 from genreflow.store.parquet import read_frame
 
@@ -71,7 +72,7 @@ def read(run_folder: Path) -> Record:
     classes = _rows(study, "classes", names)
     leakage = _leakage(study, row)
     return Record(
-        study=study.name,
+        study=name_of(study),
         model=model,
         setting=setting,
         row=row,

@@ -1,6 +1,7 @@
 """Make the plan of a run from the content of config.yaml."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +25,9 @@ from genreflow.plan.stages import is_of_this_scheme, key, page_code, versions
 from genreflow.plan.studies import StudyPlan
 from genreflow.plan.study_files import predictor_files
 from genreflow.plan.validate import Validated, published_files, validate
-from genreflow.project import layout
+from genreflow.project import history, layout
 from genreflow.project.layout import RunId
+from genreflow.project.specs import StateFacts
 from genreflow.store.digest import digest, file_sha256
 from genreflow.store.parquet import read_header
 from genreflow.store.regular import expand_home
@@ -39,6 +41,7 @@ class Plan:
     settings: PipelineSettings
     datasets: dict[str, DatasetPlan]
     studies: dict[str, StudyPlan] = field(default_factory=dict)
+    _before: dict[str, history.State | None] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def inputs(self) -> list[InputPlan]:
@@ -51,8 +54,44 @@ class Plan:
         return key(versions("quarantine"), [plan.index_key for plan in self.inputs])
 
     def page_key(self, study: str) -> str:
-        """Key of the page of a study."""
-        return key(self.studies[study].keys.page, self.settings.report)
+        """Key of the page of a study, which compares its results with those before."""
+        before = self.before(study)
+        return key(self.studies[study].keys.page, self.settings.report, *([] if before is None else [before.page]))
+
+    def before(self, study: str) -> history.State | None:
+        """Return the newest complete results of a study with other tables; None where no history is kept.
+
+        They are the same before, during and after a run that replaces them, however often it is interrupted.
+        """
+        if study not in self._before:
+            folder = Path(layout.STUDY.format(study=study))
+            keeps = self.settings.history.keep > 0
+            self._before[study] = history.before(folder, self.studies[study].keys.tables) if keeps else None
+        return self._before[study]
+
+    def page_state(self, study: str) -> StateFacts:
+        """Return what the page of a study records, so that its results can be kept when others replace them."""
+        plan, before = self.studies[study], self.before(study)
+        return {
+            "before": None if before is None else before.page,
+            "tables": plan.keys.tables,
+            "page": key(plan.keys.page, self.settings.report),
+            "folds": {name: plan.keys.folds(name) for name in plan.used_protocols},
+            "settings": plan.settings.model_dump(mode="json"),
+        }
+
+    def keep_replaced(self, jobs: Iterable[Any]) -> None:
+        """Keep the complete results of each study of which Snakemake's jobs are about to replace a product.
+
+        Raises
+        ------
+        OSError
+            When nothing can be written there.
+        """
+        replacing = {getattr(job.wildcards, "study", "") for job in jobs if any(map(os.path.exists, job.output))}
+        for name in replacing & set(self.studies):
+            folder, new = Path(layout.STUDY.format(study=name)), self.page_state(name)
+            history.keep(folder, limit=self.settings.history.keep, replaced_by=new["tables"], page=new["page"])
 
     @property
     def foreign_summaries(self) -> list[Path]:

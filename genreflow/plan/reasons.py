@@ -4,13 +4,14 @@ The products of the last run say what they were made from: the catalog of a data
 training its settings.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from pydantic import TypeAdapter
 
+from genreflow.config.differences import differences, flat
 from genreflow.datasets import scan
 from genreflow.errors import UserError
 from genreflow.plan.datasets import DatasetPlan, catalog_path
@@ -22,7 +23,6 @@ from genreflow.store.runs import read_run
 from genreflow.store.text import count, listing
 
 _NAMED = 6  # differences of a setting named in full
-_ABSENT = object()
 # Parts of a specification that run.json has too -> prefix of their values in a sentence.
 _PARTS = {"options": "", "training": "", "input": "input.", "audio": "audio."}
 
@@ -118,34 +118,13 @@ def _changed_values(facts: Mapping[str, Any], network: str, planned: Mapping[str
     """Return ``name value (was value)`` for every value of ``run.json`` that is planned otherwise."""
     if facts["model"] != network:
         return [f"model {network} (was {facts['model']})"]
-    changes = []
+    ignored = {*facts.get("chosen", {}), "tensorboard"}  # found by a search, or no reason to train again
+    changes: list[str] = []
     for part, prefix in _PARTS.items():
-        old, new = _flat(facts[part]), _flat(planned[part])
-        for name in dict.fromkeys([*old, *new]):
-            is_searched = name in facts.get("chosen", {})
-            if not is_searched and old.get(name, _ABSENT) != new.get(name, _ABSENT):
-                changes.append(_difference(f"{prefix}{name}", old, new, name))
+        old, new = (_without(specification[part], ignored, prefix) for specification in (facts, planned))
+        changes += differences(old, new)
     return changes
 
 
-def _difference(title: str, old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> str:
-    if name not in new:
-        return f"{title} is gone"
-    value = _plain(new[name])
-    return f"{title} {value} is new" if name not in old else f"{title} {value} (was {_plain(old[name])})"
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested values as one mapping, names joined by dots."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}.")
-        elif name != "tensorboard":
-            flat[f"{prefix}{name}"] = list(value) if isinstance(value, tuple) else value
-    return flat
-
-
-def _plain(value: Any) -> str:
-    """Return a value as it is written in a study file."""
-    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+def _without(values: Mapping[str, Any], ignored: Container[str], prefix: str) -> dict[str, Any]:
+    return {f"{prefix}{name}": value for name, value in flat(values).items() if name not in ignored}

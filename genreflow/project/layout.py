@@ -67,6 +67,11 @@ FIGURES = f"{STUDY}/figures"
 PAGE = f"{STUDY}/report/index.html"
 SUMMARY = f"{STUDY}/report/data/summary.json"
 SINGLE_PAGE = f"{STUDY}/report.html"
+# Beside the page: all settings of the study, as a study file.
+STUDY_FILE = f"{STUDY}/report/data/study.yaml"
+# Earlier results of the study, an entry each (`genreflow.project.history`).
+EARLIER = f"{STUDY}/history"
+ENTRY_FACTS = "entry.json"
 OVERVIEW = f"{RESULTS}/index.html"
 NEW_PREDICTIONS = f"{RESULTS}/predictions.csv"
 
@@ -211,6 +216,25 @@ def study_of_run(folder: Path) -> Path | None:
     return folder.parents[3]
 
 
+def within(study: Path, pattern: str, **values: str) -> Path:
+    """Return a product of a study whose results, or earlier results, lie in a folder.
+
+    >>> within(Path("results/mine/history/2026-11-30-1"), HEADLINE)
+    PosixPath('results/mine/history/2026-11-30-1/tables/headline.json')
+    """
+    return study / Path(pattern).relative_to(STUDY).as_posix().format(**values)
+
+
+def is_earlier(product: Path) -> bool:
+    """Return whether a path, named below the results folder, belongs to the history of a study."""
+    return product.parts[1:2] == (Path(EARLIER).name,)
+
+
+def results_of(study: Path) -> Path:
+    """Return the results folder that the results, or earlier results, of a study lie in."""
+    return study.parents[2] if study.parent.name == Path(EARLIER).name else study.parent
+
+
 def run_folders(setting: Path, file: str = RUN) -> list[Path]:
     """Return the folders of a setting's runs that hold a file, in the order of folds; repeats come last."""
     folders = [path.parent for path in setting.glob(f"*/{file}") if _FOLD_FOLDER.fullmatch(path.parent.name)]
@@ -218,8 +242,9 @@ def run_folders(setting: Path, file: str = RUN) -> list[Path]:
 
 
 def settings_below(folder: Path) -> list[Path]:
-    """Return the folders of settings below a folder of any level that have a finished run."""
-    return sorted({path.parents[1] for path in folder.glob(f"**/{FOLD_PREFIX}*/{RUN}")})
+    """Return the folders of settings below a folder of any level that have a finished run; none of earlier results."""
+    paths = (path.relative_to(folder) for path in folder.glob(f"**/{FOLD_PREFIX}*/{RUN}"))
+    return sorted({folder / path.parents[1] for path in paths if Path(EARLIER).name not in path.parts})
 
 
 def rank(product: Path) -> int:

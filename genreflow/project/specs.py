@@ -233,3 +233,16 @@ class PageFacts(StudyFacts):
     diagrams: list[str]
     dataset: str
     thresholds: dict[str, float]
+
+
+class StateFacts(TypedDict):
+    """What a page records of its results: the keys of its tables, of itself and of folds, and the study's settings.
+
+    The key of the page is that without its comparison with earlier results; `before` is the key of their page.
+    """
+
+    before: str | None
+    tables: str
+    page: str
+    folds: dict[str, str]
+    settings: dict[str, Any]

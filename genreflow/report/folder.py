@@ -5,8 +5,11 @@ import dataclasses
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+from genreflow.config.load import as_yaml
+from genreflow.project.layout import STUDY_FILE
 from genreflow.report.blocks import Picture
 from genreflow.report.clips import Clip, write_clips
 from genreflow.report.data import Excerpt
@@ -27,6 +30,7 @@ def write_report(
     clips: Mapping[str, Clip],
     tables: Sequence[Path],
     within: int,
+    state: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the page with its media beside it, and again as a single file.
 
@@ -44,6 +48,10 @@ def write_report(
         CSV files to copy beside the page.
     within
         Number of excerpts in the single file.
+    state
+        What the summary records besides the headline: ``tables, page`` (keys), ``folds, runs`` (keys by protocol and by
+        folder), ``setting``, and ``settings``, which are written as a study file. By default the results cannot be
+        kept.
     """
     folder = page.parent
     pictures = study.pictures
@@ -68,7 +76,10 @@ def write_report(
         },
     )
     summary = {"title": study.title, "standin": study.standin, **dataclasses.asdict(study.headline)}
-    write_sealed(folder / DATA / SUMMARY, summary)
+    if state is not None:
+        write_text(folder / DATA / Path(STUDY_FILE).name, as_yaml(state["settings"]))
+        summary |= {name: state[name] for name in ("tables", "page", "folds", "runs", "setting")}
+    write_sealed(folder / DATA / SUMMARY, summary)  # before the page, by which the results count as complete
     write_text(single, render(study, inside))
     write_text(page, render(study, beside))
 

@@ -15,6 +15,7 @@ from typing import Any, TypeGuard
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from genreflow.evaluation.changes import Changes
 from genreflow.evaluation.comparisons import warnings
 from genreflow.evaluation.registry import (
     Column,
@@ -49,7 +50,7 @@ from genreflow.report.data import Excerpt, mapped, page_data
 from genreflow.store.text import count, printable, sanitize
 
 _VERDICTS = 6  # conclusions on pairs above the table of all pairs
-_FEW = 20  # rows of a table of label issues that are shown without folding
+_FEW = 20  # rows of a table of label issues, or of changed answers, that are shown without folding
 _TEMPLATES = Path(__file__).parent / "templates"
 # Tables that sections place themselves; other registered tables follow at the end of their section.
 _PLACED = frozenset(
@@ -118,6 +119,13 @@ _SUSPECT = (
     text_column("Reason", "reason"),
     Column("Score", ("score",), number),
 )
+_CHANGED = (
+    text_column("Track", "title"),
+    text_column("True class", "true"),
+    text_column("Before", "before"),
+    text_column("Now", "after"),
+)
+_ANSWERS = ("Newly wrong", "Newly right", "Wrong in another way")
 _LABEL_ISSUES = {
     "conflict": ("Copies of one recording with different labels", _PAIR),
     "label": ("Suspect labels", _SUSPECT),
@@ -193,6 +201,8 @@ class Study:
         Confusion matrices of other collections, with their tracks.
     confusion_browser, label_issues, library, titles
         Confusion matrix with its tracks, label issues, map of the library, and titles of all tracks by id.
+    changes
+        What changed since earlier results.
     identity
         What is needed to reproduce the study: keys, seeds and versions.
     """
@@ -227,6 +237,7 @@ class Study:
     identity: Mapping[str, str] = field(default_factory=dict)
     citation: Sequence[str] = ()
     cost: Introduced | None = None
+    changes: Changes | None = None
 
     @property
     def panels(self) -> list[ConfusionBrowser]:
@@ -247,7 +258,10 @@ class Study:
     def candidates(self) -> list[str]:
         """Return the tracks that excerpts are cut of, the most informative first."""
         suspects = self.label_issues.table["track_id"] if self.label_issues else ()
-        return list(dict.fromkeys([*suspects, *(track for panel in self.panels for track in panel.candidates())]))
+        changed = [track for frame in _changed_answers(self.changes) for track in frame["track_id"]]
+        return list(
+            dict.fromkeys([*changed, *suspects, *(track for panel in self.panels for track in panel.candidates())])
+        )
 
 
 @dataclass(frozen=True)
@@ -371,6 +385,7 @@ def _baseline(headline: Headline) -> _Fact:
 
 def _sections(study: Study) -> Iterator[_Section]:
     for anchor, title, blocks in (
+        ("changes", "Since last time", _changes(study.changes)),
         ("data", "Data audit", _data(study)),
         ("leakage", "Leakage audit", _leakage(study)),
         ("analysis", "Dataset analysis", _figures(study.analysis)),
@@ -411,6 +426,22 @@ def _block(
         fold = len(frame) > style.MOST_ROWS
     caption = f"{title} ({len(frame):,})" if counted else title
     return TableBlock(tables.table(frame, columns, caption=caption), folded=fold)
+
+
+def _changes(changed: Changes | None) -> list[Block]:
+    if changed is None:
+        return []
+    name = changed.before.name.rpartition("@")[2]
+    blocks: list[Block] = [Text(f"The results before are {name} in the history of this study.")]
+    blocks += [Text(sentence) for sentence in changed.sentences]
+    for title, frame in zip(_ANSWERS, _changed_answers(changed), strict=True):
+        if len(frame):
+            blocks.append(_block(frame, _CHANGED, title, len(frame) > _FEW, counted=True))
+    return blocks
+
+
+def _changed_answers(changed: Changes | None) -> list[pd.DataFrame]:
+    return [] if changed is None else [changed.newly_wrong, changed.newly_right, changed.still_wrong]
 
 
 def _data(study: Study) -> list[Block]:

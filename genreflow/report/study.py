@@ -1,6 +1,7 @@
 """The page of a study from its files: which tables, figures and texts it shows."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 from genreflow.config.pipeline import ReportSettings
 from genreflow.datasets.index import facts_of, read_index
 from genreflow.evaluation import cost, search
+from genreflow.evaluation.changes import Changes, changes, read_point
 from genreflow.evaluation.headline import read_headline
 from genreflow.evaluation.runs import Run
 from genreflow.evaluation.study import TABLES, read_runs
@@ -17,6 +19,7 @@ from genreflow.figures.confusion import confused
 from genreflow.figures.registry import Spec, caption_of, section_of, title_of
 from genreflow.figures.sources import Tables
 from genreflow.folds.roles import FINAL
+from genreflow.project import history
 from genreflow.project.layout import AUDIO_FOLDER
 from genreflow.report import tables
 from genreflow.report.blocks import Picture
@@ -48,6 +51,7 @@ def study_page(
     logs: Mapping[str, Sequence[str]],
     folder: Path,
     key: str,
+    state: Mapping[str, Any] | None = None,
 ) -> Study:
     """Return the content of a study's page.
 
@@ -71,6 +75,9 @@ def study_page(
         Folder of the study's results.
     key
         Key of the page, which the page shows.
+    state
+        What the page records of its results (`genreflow.project.specs.StateFacts`); with earlier results that it names,
+        the page says what changed since.
     """
     frames = Tables(table_paths)
     content = read_headline(headline, key=frames.key_in(Path(headline).parent))
@@ -126,6 +133,7 @@ def study_page(
         identity=_identity(facts, key),
         citation=[study["citation"]] if study["citation"] else [],
         cost=Introduced(times, cost.sentences(times, frames["runs"])),
+        changes=_changes(study, folder, state or {}),
     )
 
 
@@ -159,6 +167,12 @@ def excerpts(
     return clips
 
 
+def page_state(study: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a page records of its results: the keys in `state`, and the runs and the setting of the study."""
+    runs = {run["path"]: run["key"] for run in study["runs"]}
+    return {**state, "runs": runs, "setting": study["headline"]}
+
+
 def _excerpt_start(panel: ConfusionBrowser | None, track: str, seconds: float, whole: float) -> float:
     """Return where the predicted class is most probable (s); the middle of tracks without predictions."""
     if panel is None:
@@ -166,6 +180,16 @@ def _excerpt_start(panel: ConfusionBrowser | None, track: str, seconds: float, w
     answer = panel.answers[track]
     predicted = panel.classes.index(answer.predicted) if answer.slices else None
     return excerpt_start(answer.slices, predicted, seconds, whole)
+
+
+def _changes(study: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) -> Changes | None:
+    """Return what changed since the earlier results that a page is compared with; None where there are none."""
+    earlier = next((entry for entry in history.entries(folder) if entry.page == state.get("before")), None)
+    if earlier is None:
+        return None
+    then, now = read_point(earlier.folder, earlier.setting), read_point(folder, study["headline"])
+    # The study file beside the page is written later than this.
+    return changes(then, replace(now, settings=state["settings"]), seed=study["seed"])
 
 
 def _headline_runs(study: Mapping[str, Any], folder: Path) -> tuple[list[Run], list[Run]]:

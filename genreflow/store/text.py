@@ -54,6 +54,14 @@ def plain_name(file: str) -> str:
     return re.sub(r"[^\w.-]+", "_", PurePath(file).stem)[:_LONGEST_NAME].strip("_.") or "track"
 
 
+def rough_bytes(size: int) -> str:
+    """Return a size in the unit that suits it: ``0 B``, ``12 kB``, ``3.5 GB``."""
+    for unit, bytes_of_unit in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= bytes_of_unit:
+            return f"{size / bytes_of_unit:.3g} {unit}"
+    return f"{size:,} B"
+
+
 def rough_duration(seconds: float) -> str:
     """Return a duration in the unit that suits it: ``40 s``, ``12 min``, ``3.5 h``."""
     if seconds < 90:

@@ -23,7 +23,7 @@ from genreflow.errors import Damaged, Problems, UserError
 from genreflow.features.shapes import segment_shape
 from genreflow.models import estimator, registry
 from genreflow.models.standardize import standardized
-from genreflow.project.layout import study_of_run
+from genreflow.project.layout import results_of, study_of_run
 from genreflow.store.regular import read_regular
 from genreflow.store.runs import EMBEDDING
 from genreflow.store.sealed import check_bound
@@ -79,8 +79,8 @@ class Bundle:
         path, beside, study = Path(front_end.model), self.folder / EMBEDDING, study_of_run(self.folder.resolve())
         if beside.exists():
             path = _network_in(beside)
-        elif not path.exists() and study is not None and (study.parents[1] / path).exists():
-            path = study.parents[1] / path  # relative to the project, and this is not its folder
+        elif not path.exists() and study is not None and (results_of(study).parent / path).exists():
+            path = results_of(study).parent / path  # relative to the project, and this is not its folder
         else:
             return settings
         moved = front_end.model_copy(update={"model": str(path)})

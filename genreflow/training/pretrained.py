@@ -18,6 +18,7 @@ from genreflow.errors import UserError
 from genreflow.features.shapes import segment_shape
 from genreflow.models import registry
 from genreflow.models.entry import shape_text
+from genreflow.project.history import name_of
 from genreflow.project.layout import RunId, study_of_run
 from genreflow.store.regular import expand_home
 from genreflow.store.runs import MODEL
@@ -60,7 +61,7 @@ class Pretrained:
         if study is None:
             return sanitize_name(f"{network} in {folder.name}")
         run = RunId.parse(folder)
-        return sanitize_name(f"{network} of study {study.name} ({run.setting}, fold {run.name})")
+        return sanitize_name(f"{network} of study {name_of(study)} ({run.setting}, fold {run.name})")
 
     @property
     def data(self) -> str:

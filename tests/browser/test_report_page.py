@@ -42,6 +42,13 @@ def test_a_cell_lists_its_tracks_and_plays_one(written, visit, names, file):
     reports.hear_a_cell(visit((written[names].parent / file).resolve()))
 
 
+def test_a_track_that_became_wrong_since_last_time_is_heard(written, visit):
+    page = visit(written["tame"])
+    page.locator("#changes td button.play").first.click()
+    page.wait_for_function("() => document.getElementById('audio').currentTime > 0.1")
+    assert "name 0" in page.locator("#playing").inner_text()
+
+
 def test_it_can_be_used_without_a_pointer(written, visit):
     reports.walk_by_keys(visit(written["tame"]))
 

@@ -21,7 +21,7 @@ def label(number):
     return CLASSES[number % 2]
 
 
-def write_folds(study, protocol="standard", *, holdout=(), group=2):
+def write_folds(study, protocol="standard", *, holdout=(), group=2, key=""):
     """Write a protocol in which every other group of tracks is tested in fold 1, the others in fold 2."""
     rows = []
     for fold in (*FOLDS, "final"):
@@ -32,7 +32,7 @@ def write_folds(study, protocol="standard", *, holdout=(), group=2):
             rows.append((track(number), fold, role, label(number), f"album {number // group}"))
     folds = pd.DataFrame(rows, columns=["track_id", "fold", "role", "label", "group"])
     path = Path(study, "protocols", protocol, "folds.parquet")
-    write_table(path, folds, Header("folds", facts={"classes": list(CLASSES), "tags": False}))
+    write_table(path, folds, Header("folds", key, facts={"classes": list(CLASSES), "tags": False}))
     return folds
 
 

@@ -110,7 +110,7 @@ def test_before_anything_ran_nothing_is_known_and_the_music_is_not_looked_at(sta
         "schema": "genreflow/status/1",
         "units": {"took": "s", "left": "s", "seconds": "s"},
         "datasets": {},
-        "studies": [{"name": "mine", "dataset": "mine", "is_cataloged": False, "runs": []}],
+        "studies": [{"name": "mine", "dataset": "mine", "is_cataloged": False, "runs": [], "last_complete": None}],
         "damaged": [],
         "live_run": None,
     }

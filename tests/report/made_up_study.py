@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from genreflow.evaluation import changes
 from genreflow.report import page
 from genreflow.report.blocks import Picture
 from genreflow.report.confusion_browser import Answer, ConfusionBrowser, SliceAnswer
@@ -101,7 +102,31 @@ def study(names: list[str]) -> page.Study:
         identity=dict(zip(names, names, strict=True)),
         citation=names,
         cost=page.Introduced(pd.DataFrame({"stage": names, "jobs": 3, "seconds": 290.0}), names),
+        changes=made_up_changes(names, ids),
     )
+
+
+def made_up_changes(names: list[str], ids: list[str]) -> changes.Changes:
+    """Since last time a class and a setting changed; the first track became wrong, the second right."""
+
+    def point(name, labels, right, setting):
+        answers = pd.DataFrame(
+            {
+                "track_id": ids,
+                "title": names,
+                "group": ids,
+                "fold": "1",
+                "repeat": 0,
+                "true": names[0],
+                "correct": right,
+                "predicted_majority": [names[0] if each else names[1] for each in right],
+            }
+        )
+        return changes.Point(name, "cnn base", pd.Series(labels, index=ids), answers, {setting: names[2]})
+
+    rest = [True] * (len(ids) - 2)
+    before = point("mine@2026-11-30-1", [*names[1:], names[1]], [True, False, *rest], names[3])
+    return changes.changes(before, point("mine", names, [False, True, *rest], names[4]))
 
 
 def confusion_browser(names: list[str], ids: list[str]) -> ConfusionBrowser:

@@ -102,10 +102,35 @@ def test_control_and_direction_characters_never_reach_the_page():
 
 def test_sections_come_in_the_promised_order():
     html = html_of(study(TAME))
-    expected = ["data", "leakage", "results", "experiments", "confusion", "holdout", "label_issues", "map", "slices"]
+    expected = [
+        "changes",
+        "data",
+        "leakage",
+        "results",
+        "experiments",
+        "confusion",
+        "holdout",
+        "label_issues",
+        "map",
+        "slices",
+    ]
     expected += ["architecture", "methods", "cost"]
     assert anchors(html) == expected
     assert re.findall(r'<a href="#(\w+)"', html) == expected
+
+
+def test_what_changed_since_last_time_comes_first_with_the_tracks_to_hear():
+    made = study(TAME)
+    assert made.candidates()[:2] == [f"{0:016x}", f"{1:016x}"]  # newly wrong, newly right
+    shown = text(html_of(made))
+    assert "The results before are 2026-11-30-1 in the history of this study." in shown
+    assert "1 track became right, 1 track became wrong." in shown
+    assert "Newly wrong (1) Excerpt Track True class Before Now name 0 name 0 name 0 name 1" in shown
+    assert "New class: name 0." in shown
+    playable = [value for _, name, value in Outline(html_of(made)).attributes if name == "data-playable"]
+    assert playable[:2] == [f"{0:016x}", f"{1:016x}"]
+    unchanged = html_of(dataclasses.replace(made, changes=None))
+    assert "changes" not in anchors(unchanged) and "Since last time" not in text(unchanged)
 
 
 def test_what_the_accuracy_rests_on_is_read_before_it():

@@ -59,7 +59,7 @@ def test_the_single_file_needs_nothing_beside_it(written):
 
 def test_what_is_in_no_use_any_more_goes(written):
     page = written()
-    bare = dataclasses.replace(study(TAME), confusion_browser=None, holdout=None, label_issues=None)
+    bare = dataclasses.replace(study(TAME), confusion_browser=None, holdout=None, label_issues=None, changes=None)
     assert written(bare, tables=()) == page
     assert {path.name for path in page.parent.rglob("*.*")} == {"index.html", "figure.svg", "summary.json"}
 

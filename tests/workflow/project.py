@@ -150,9 +150,13 @@ class Project:
         return {name: count for name, count in counts.items() if "_" in name}
 
     def hashes(self) -> dict[str, str]:
-        """Return the digest of every product that does not hold times."""
+        """Return the digest of every product that does not hold times; earlier results are none."""
         results = self.work / "results"
-        files = (path for path in sorted(results.rglob("*")) if path.is_file())
+        files = (
+            path
+            for path in sorted(results.rglob("*"))
+            if path.is_file() and "history" not in path.relative_to(results).parts
+        )
         return {
             str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in files

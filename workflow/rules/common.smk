@@ -86,6 +86,14 @@ if code := guarded(plan_run):
     sys.exit(code)
 
 
+def keep_replaced():
+    """Keep the results that the jobs of this run are about to replace, so that an update never costs a good result."""
+    if workflow.is_main_process and process_executes_jobs():
+        jobs = workflow.dag.needrun_jobs()
+        if code := guarded(lambda: PLAN.keep_replaced(jobs) or 0):
+            sys.exit(code)
+
+
 wildcard_constraints:
     **layout.WILDCARDS,
 

@@ -47,6 +47,7 @@ rule write_report:
         settings=PLAN.settings.report.model_dump(),
         logs=lambda wildcards: study_files.logs_of(study_of(wildcards)),
         study=lambda wildcards: study_of(wildcards).page_facts,
+        state=lambda wildcards: PLAN.page_state(wildcards.study),
         figures=lambda wildcards: study_of(wildcards).figures,
     script:
         "../scripts/write_report.py"
@@ -68,7 +69,7 @@ rule write_overview:
         runtime=minutes(5),
         gpu=0,
     params:
-        key=PLAN.overview_key,
+        key=lambda wildcards: PLAN.overview_key,
         others=[str(path) for path in PLAN.foreign_summaries],
     script:
         "../scripts/write_overview.py"

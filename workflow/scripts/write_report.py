@@ -4,7 +4,7 @@ from genreflow.config.pipeline import ReportSettings
 from genreflow.job import job
 from genreflow.project.layout import STUDY
 from genreflow.report.folder import write_report
-from genreflow.report.study import excerpts, study_page
+from genreflow.report.study import excerpts, page_state, study_page
 
 with job(snakemake.log[0]):
     settings = ReportSettings(**snakemake.params.settings)
@@ -22,6 +22,7 @@ with job(snakemake.log[0]):
         logs=snakemake.params.logs,
         folder=Path(STUDY.format(study=snakemake.wildcards.study)),
         key=snakemake.params.key,
+        state=snakemake.params.state,
     )
     write_report(
         page,
@@ -30,4 +31,5 @@ with job(snakemake.log[0]):
         clips=excerpts(page, snakemake.params.study, settings, snakemake.input.get("cross_tracks", [])),
         tables=[Path(path) for path in snakemake.input.csv],
         within=settings.excerpts_within,
+        state=page_state(snakemake.params.study, snakemake.params.state),
     )
