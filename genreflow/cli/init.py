@@ -26,13 +26,14 @@ from genreflow.folds.feasibility import is_tagged
 from genreflow.plan.advice import FEW
 from genreflow.plan.check import Outlook, check
 from genreflow.plan.make import validate_config
-from genreflow.plan.proposal import DATASET, Proposal, typical_size
+from genreflow.plan.proposal import DATASET, SHORT_SECONDS, Proposal, typical_size
 from genreflow.project import layout
 from genreflow.project.find import PROJECT_FILE
 from genreflow.store.atomic import write_text
 from genreflow.store.regular import expand_home
 from genreflow.store.text import count, listing, sanitize
 
+_FEW_SHORT = 0.02  # share of tracks shorter than a segment that are left out
 MUSIC_FOLDER = "music"  # the folder that is taken where none is named
 
 
@@ -179,6 +180,10 @@ def _checked(proposal: Proposal) -> tuple[Proposal, Outlook]:
     except UserError:
         proposal = replace(proposal, by_album=False)
     outlook = check(_config(proposal), home=SNAKEFILE.parent)
+    short = max((given.too_short for study in outlook.studies for given in study.inputs), default=0)
+    if short > _FEW_SHORT * sum(proposal.classes.values()):
+        proposal = replace(proposal, seconds=SHORT_SECONDS, with_network=False)  # whose slices are longer
+        outlook = check(_config(proposal), home=SNAKEFILE.parent)
     lost = {name: "no file of it can be used" for each in outlook.datasets for name in each.lost_classes}
     if lost and len(proposal.classes) - len(lost.keys() | proposal.drop.keys()) > 1:
         proposal = replace(proposal, drop={**proposal.drop, **lost})

@@ -29,16 +29,17 @@ _HEAD = """\
 
 datasets:
 """
+SECONDS, SHORT_SECONDS = 3.0, 1.0  # of a segment; of clips, none is shorter than the latter (audio.min_seconds)
 _DESCRIPTORS = """\
       descriptors: # 132 numbers of each segment: timbre, chroma, contrast, shape of the spectrum, onsets
-        front_end: {kind: descriptors, set: texture}
-        segments: {kind: split, seconds: 3.0, count: 10} # spread evenly over the track
+        front_end: {{kind: descriptors, set: texture}}
+        segments: {segments} # spread evenly over the track
         standardize: element
 """
 _EMBEDDING = f"""\
       heard: # 200 numbers of each segment, by a public network that has heard the Million Song Dataset
-        front_end: {{kind: embedding, model: {NETWORK}}}
-        segments: {{kind: split, seconds: 3.0, count: 10}} # spread evenly over the track
+        front_end: {{{{kind: embedding, model: {NETWORK}}}}}
+        segments: {{segments}} # spread evenly over the track
         standardize: element
 """
 _SLICES = """\
@@ -67,6 +68,8 @@ class Proposal:
         Classes that are left out, each with the reason.
     by_album
         Whether the tracks of an album are kept together.
+    seconds
+        Length of a segment.
     """
 
     dataset: Mapping[str, Any]
@@ -76,28 +79,30 @@ class Proposal:
     with_network: bool = False
     drop: Mapping[str, str] = field(default_factory=dict)
     by_album: bool = True
+    seconds: float = SECONDS
 
     @property
-    def has_weights(self) -> bool:
-        """Whether the public network is on this machine."""
-        return not is_absent(NETWORK)
+    def embeds(self) -> bool:
+        """Whether embeddings by the public network are taken: it is on this machine, and needs 3 s."""
+        return self.seconds >= SECONDS and not is_absent(NETWORK)
 
     @property
     def model(self) -> str:
         """The first model, which the report is about."""
-        return "probe" if self.has_weights or self.has_tags else "svm"
+        return "probe" if self.embeds or self.has_tags else "svm"
 
     def reasons(self) -> list[str]:
         """Return sentences on the choice."""
         kind = "tag" if self.has_tags else "class"
         name = "logistic regression" if self.model == "probe" else "support vector machines"
-        inputs = f"embeddings by {NETWORK}, and on descriptors" if self.has_weights else "descriptors"
+        inputs = f"embeddings by {NETWORK}, and on descriptors" if self.embeds else "descriptors"
         typical = typical_size(self.classes)
+        why = "this is the yardstick" if typical > FEW else "few tracks teach a network little"
         sentences = [
-            f"Model: {self.model}, {name} on {inputs} of ten segments of 3 s. With some {count(typical, 'track')} a "
-            f"{kind}, {'this is the yardstick' if typical > FEW else 'few tracks teach a network little'}."
+            f"Model: {self.model}, {name} on {inputs} of ten segments of {self.seconds:g} s. With some "
+            f"{count(typical, 'track')} a {kind}, {why}."
         ]
-        if not self.has_weights:
+        if not self.embeds and self.seconds >= SECONDS:
             sentences.append(
                 f"Answers are usually better with the public network {NETWORK}: {command_for([NETWORK])}, then "
                 "genreflow init --force."
@@ -127,10 +132,12 @@ class Proposal:
             yield f"    labels: {{drop: [{names}]}} # {why}\n"
 
     def _study(self) -> Iterable[str]:
-        first = "[heard, descriptors]" if self.has_weights else "descriptors"
+        first = "[heard, descriptors]" if self.embeds else "descriptors"
         yield f"  {self.study}: # the report: results/{self.study}/report/index.html\n"
         yield f"    title: {_title(self.study)}\n    dataset: {DATASET}\n    inputs:\n"
-        yield (_EMBEDDING if self.has_weights else "") + _DESCRIPTORS + (_SLICES if self.with_network else "")
+        segments = f"{{kind: split, seconds: {self.seconds}, count: 10}}"
+        yield ((_EMBEDDING if self.embeds else "") + _DESCRIPTORS).format(segments=segments)
+        yield _SLICES if self.with_network else ""
         if self.by_album:
             yield "    folds: {count: 5, fewer_if_needed: true} # tracks of one album are kept together\n"
         else:

@@ -15,12 +15,12 @@ from genreflow.config.load import parse
 from genreflow.plan.check import Outlook
 
 
-def write_music(folder, classes=("goa", "dark"), tracks=4, album=""):
+def write_music(folder, classes=("goa", "dark"), tracks=4, album="", seconds=4):
     for label in classes:
         for number in range(tracks):
             path = folder / label / album / f"{number}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(path, np.random.default_rng([number, len(label)]).normal(0, 0.1, 32_000), 8_000)
+            soundfile.write(path, np.random.default_rng([number, len(label)]).normal(0, 0.1, seconds * 8_000), 8_000)
 
 
 @pytest.fixture
@@ -86,6 +86,13 @@ def test_a_manifest_of_tags(here, undecoded):
     assert main(["init", "list.csv", "--yes"]) == 0
     assert settings()["datasets"]["music"] == {"layout": "manifest", "path": "list.csv", "multilabel": True}
     assert list(settings()["studies"]["tags"]["models"]) == ["probe"]
+
+
+def test_clips_of_two_seconds(here, capsys):
+    write_music(here / MUSIC_FOLDER, seconds=2)
+    assert main(["init"]) == 0
+    assert "ten segments of 1 s" in capsys.readouterr().out
+    assert settings()["studies"]["genres"]["inputs"]["descriptors"]["segments"]["seconds"] == 1.0
 
 
 class Terminal(io.StringIO):

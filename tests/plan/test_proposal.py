@@ -45,3 +45,11 @@ def test_albums_that_cannot_be_kept_together():
     proposed = Proposal({"layout": "folders", "path": "music"}, "mine", {"a": 3, "b": 300}, by_album=False)
     study, _ = study_of(proposed)
     assert study.folds.group is False and "Albums are ignored" in " ".join(proposed.reasons())
+
+
+def test_clips_shorter_than_the_public_network_needs(monkeypatch):
+    monkeypatch.setattr(proposal, "is_absent", lambda _: False)
+    proposed = Proposal({"layout": "folders", "path": "music"}, "mine", {"a": 3, "b": 3}, seconds=1.0)
+    study, _ = study_of(proposed)
+    assert list(study.inputs) == ["descriptors"] and study.inputs["descriptors"].segments.seconds == 1.0
+    assert "ten segments of 1 s" in " ".join(proposed.reasons())
