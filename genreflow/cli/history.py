@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genreflow.cli import options as shared
-from genreflow.cli.console import print_json, print_result
+from genreflow.cli.console import info, print_json, print_result, quoted
 from genreflow.cli.exits import Exit
 from genreflow.cli.path_checks import check_existence
 from genreflow.cli.places import entered, project_folder
@@ -67,6 +67,8 @@ def _list(options: argparse.Namespace) -> int:
         check_existence(homes[0])
     studies = {home.name: rows_of(home) for home in homes}
     together = {home.name: history.sizes(home)[1] for home in homes}
+    for folder in (folder for home in homes for folder in _unreadable(home)):
+        info(f"{folder} is damaged or of another version, so nothing uses it. `rm -r {quoted(folder)}` removes it.")
     if options.json:
         print_json("history", {"studies": _as_plain(studies, together)}, **_UNITS)
         return Exit.OK
@@ -84,6 +86,11 @@ def _list(options: argparse.Namespace) -> int:
         following=f"genreflow compare {newest} {newest.partition('@')[0]}",
     )
     return Exit.OK
+
+
+def _unreadable(study: Path) -> list[Path]:
+    known = {entry.folder for entry in history.entries(study)}
+    return [folder for folder in history.folders(study) if folder not in known]
 
 
 def rows_of(study: Path) -> list[Row]:

@@ -39,6 +39,13 @@ def test_entries_are_listed_with_what_changed(updated, capsys):
     assert err.startswith("1 entry of earlier results") and f"genreflow compare {updated} mine" in err
 
 
+def test_an_entry_that_cannot_be_read_is_named(updated, capsys):
+    [entry] = history.entries(Path("results/mine"))
+    (entry.folder / "entry.json").write_text("{}")
+    out, err = printed(capsys, "history")
+    assert updated not in out and f"rm -r {entry.folder}" in err
+
+
 def test_json_has_a_schema_and_units(updated, capsys):
     listed = json.loads(printed(capsys, "history", "mine", "--json").out)
     assert listed["schema"] == "genreflow/history/1"
