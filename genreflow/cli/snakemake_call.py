@@ -42,7 +42,7 @@ READ_ONLY = frozenset(
 _AFTER_JOBS = frozenset({"report", "reporter"})  # with --report-after-run
 _SET_PARENT_DEATH_SIGNAL = 1  # of prctl(2)
 # Messages about a failed job; the job itself has printed the reason.
-_JOB_FAILURE = re.compile(
+JOB_FAILURE = re.compile(
     r"(\x1b\[\d+m)*(\[[^\]]+\]\n)?(Error in (rule|group) |RuleException:|CalledProcessError|Removing output files of "
     r"failed job|Exiting because a job execution failed|WorkflowError:\nAt least one job did not complete)"
 )
@@ -65,7 +65,7 @@ class LastingOutput(io.TextIOBase):
         """Write text and return its length."""
         if self._skips_end and text == "\n":  # Snakemake's handler writes the end of a line by itself
             self._skips_end = False
-        elif _JOB_FAILURE.match(text):
+        elif JOB_FAILURE.match(text):
             self.withheld.append(text)
             self._skips_end = True
         else:

@@ -76,8 +76,9 @@ class Progress(Callback):
         Number of epochs, and of steps in each, at most.
     file
         Receives one JSON object, replaced as a whole every few seconds: ``name, epoch, epochs, step, steps, loss,
-        watched, watching`` (the name of the monitored column), ``seconds`` since the start, ``left`` (estimated
-        seconds left), ``pid, host, started_at, told_at`` (Unix time). A value that is not known yet is null.
+        watched, watching`` (the name of the monitored column), ``accuracy, validation_accuracy``, ``seconds`` since
+        the start, ``left`` (estimated seconds left), ``pid, host, started_at, told_at`` (Unix time). A value that is
+        not known yet is null.
     terminal
         Receives the bar, if it is a terminal.
     name
@@ -186,6 +187,8 @@ class Progress(Callback):
             "loss": self._value("loss"),
             "watched": self._value(self.monitor),
             "watching": self.monitor,
+            "accuracy": self._value("accuracy"),
+            "validation_accuracy": self._value("validation_accuracy"),
             "seconds": time.monotonic() - self._start,
             "left": self.seconds_left,
             "pid": os.getpid(),
