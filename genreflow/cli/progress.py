@@ -28,7 +28,6 @@ STAGES = {
 }
 STAGE_OF = {rule: stage for stage, rules in STAGES.items() for rule in rules}
 _BAR_WIDTH = 40  # columns
-_MOST_TRAININGS = 6  # lines of running trainings
 
 
 @dataclass(frozen=True)
@@ -99,9 +98,13 @@ class Facts:
         return all(stage.done == stage.total for stage in self.stages)
 
 
-def panel(facts: Facts) -> RenderableType:
-    """Return the panel: a line per stage, per running shard and training, and the time left of the whole run."""
-    return Group(_stages(facts.stages), *_running(facts), _summary(facts))
+def panel(facts: Facts, rows: int = 50) -> RenderableType:
+    """Return the panel: a line per stage, the running shards and trainings, and the time left of the whole run.
+
+    On a terminal of few `rows` it shows fewer shards and trainings.
+    """
+    most = max(1, (rows - len(facts.stages) - 4) // 2)
+    return Group(_stages(facts.stages), *_running(facts, most), _summary(facts))
 
 
 def summary(facts: Facts) -> str:
@@ -172,18 +175,28 @@ def _state(stage: Stage) -> Text:
     return Text(f"{stage.running:,} running" if stage.running else "waiting", style="" if stage.running else "dim")
 
 
-def _running(facts: Facts) -> Iterator[Text]:
-    for shard in facts.shards:
-        yield _line(shard.name, _shard_words(shard))
-    for training in facts.trainings[:_MOST_TRAININGS]:
-        yield _line(training.name, ", ".join(_training_words(training)))
-    if (more := len(facts.trainings) - _MOST_TRAININGS) and more > 0:
-        yield Text(f"  and {count(more, 'training')} more", style="dim")
+@dataclass(frozen=True)
+class _Named:
+    """The name of a running job and what it reports: in one line, or in two where they do not fit."""
+
+    name: str
+    words: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        name, words = Text(f"  {self.name}", style="cyan"), Text(self.words)
+        is_narrow = name.cell_len + 2 + words.cell_len > options.max_width
+        lines = [name, Text.assemble("    ", words)] if is_narrow else [Text.assemble(name, ": ", words)]
+        for line in lines:
+            line.truncate(options.max_width, overflow="ellipsis")
+            yield line
 
 
-def _line(name: str, words: str) -> Text:
-    """Return a line of the panel, which a narrow terminal cuts at the end of the name's line."""
-    return Text.assemble(("  ", ""), (name, "cyan"), (": ", ""), words, no_wrap=True, overflow="ellipsis")
+def _running(facts: Facts, most: int) -> Iterator[RenderableType]:
+    jobs = [_Named(shard.name, _shard_words(shard)) for shard in facts.shards]
+    jobs += [_Named(training.name, ", ".join(_training_words(training))) for training in facts.trainings]
+    yield from jobs[:most]
+    if len(jobs) > most:
+        yield Text(f"  and {len(jobs) - most:,} more", style="dim")
 
 
 def _shard_words(shard: Normalizing) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -84,8 +84,8 @@ class Panel:
         self._console = Console(file=self._terminal, force_terminal=True, highlight=False, legacy_windows=False)
         self._resize()
         self._live = Live(
-            panel(self._look()), console=self._console, auto_refresh=False, redirect_stdout=False,
-            redirect_stderr=False, vertical_overflow="crop",
+            self._drawn(), console=self._console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False,
+            vertical_overflow="crop",
         )  # fmt: skip
         self._live.start(refresh=True)
         for target, arguments in ((self._pass_on, (reader,)), (self._follow, ())):
@@ -114,18 +114,17 @@ class Panel:
         for thread in self._threads:
             thread.join(timeout=_DRAIN_S)
         with self._lock, suppress(OSError):
-            self._live.update(panel(self._look()), refresh=True)
+            self._live.update(self._drawn(), refresh=True)
             self._live.stop()
         with suppress(OSError):
             self._terminal.close()
 
     def _follow(self) -> None:
         while not self._closed.wait(_REFRESH_S):
-            facts = self._look()
             with self._lock, suppress(OSError):
                 self._resize()
                 assert self._live is not None
-                self._live.update(panel(facts), refresh=True)
+                self._live.update(self._drawn(), refresh=True)
 
     def _pass_on(self, reader: int) -> None:
         """Print above the panel what arrives in the pipe, until all who might write have closed it."""
@@ -137,6 +136,10 @@ class Panel:
         with self._lock, suppress(OSError, ValueError):
             assert self._console is not None
             self._console.print(text, soft_wrap=True)
+
+    def _drawn(self) -> RenderableType:
+        assert self._console is not None
+        return panel(self._look(), self._console.height)
 
     def _resize(self) -> None:
         assert self._console is not None

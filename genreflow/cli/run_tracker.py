@@ -43,7 +43,7 @@ class RunTracker:
         self._clock, self._lock = clock, threading.RLock()
         self._totals: Counter[str] = Counter()
         self._done: Counter[str] = Counter()
-        self._failed: Counter[str] = Counter()
+        self._failed: dict[int, str] = {}  # number -> rule
         self._running: dict[int, _Running] = {}
         self._waiting: dict[str, Job] = {}  # by log, or a number where there is none
         self._shares: dict[str, float] = {}
@@ -85,6 +85,7 @@ class RunTracker:
                 unnamed = (key for key, job in self._waiting.items() if job.rule == rule and not job.log)
                 if (key := next(unnamed, None)) is not None:
                     del self._waiting[key]
+            self._failed.pop(number, None)  # tried again
             self._running[number] = _Running(Job(rule, log, self._shares[rule]), self._clock())
 
     def finish(self, number: int) -> str | None:
@@ -104,7 +105,7 @@ class RunTracker:
         with self._lock:
             ended = self._running.pop(number, None)
             if ended is not None:
-                self._failed[ended.job.rule] += 1
+                self._failed[number] = ended.job.rule
 
     def facts(self) -> Facts:
         """Return what is known now."""
@@ -125,8 +126,20 @@ class RunTracker:
                 waiting = [Job(job.rule, job.log, self._share(job.rule)) for job in self._waiting.values()]
                 self._left = time_left(waiting, reported, self._costs) if waiting or reported else 0.0
             return Facts(
-                self._clock() - self._began, stages, trainings, shards, self._left, quarantined(), self._failed.total()
+                self._clock() - self._began, stages, trainings, shards, self._left, quarantined(), len(self._failed)
             )
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every job has ended well."""
+        with self._lock:
+            return self._done == self._totals
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether a job has failed."""
+        with self._lock:
+            return bool(self._failed)
 
     def stage(self, name: str) -> Stage:
         """Return a stage by its name."""
@@ -147,10 +160,9 @@ class RunTracker:
 
     def _stages(self) -> Iterator[Stage]:
         running = Counter(one.job.rule for one in self._running.values())
+        failed = Counter(self._failed.values())
         for name, rules in STAGES.items():
-            numbers = [
-                sum(counts[rule] for rule in rules) for counts in (self._done, self._totals, running, self._failed)
-            ]
+            numbers = [sum(counts[rule] for rule in rules) for counts in (self._done, self._totals, running, failed)]
             if numbers[1]:
                 yield Stage(name, *numbers)
 
@@ -197,5 +209,9 @@ def _shard(report: Mapping[str, Any]) -> Normalizing:
 
 
 def _left(report: Mapping[str, Any], now: float) -> float | None:
+    """Return the seconds left that a job reports, with those of the runs that follow in the same job."""
     left = report.get("left")
-    return None if left is None else max(0.0, left - (now - report["told_at"]))
+    if left is None:
+        return None
+    following = report.get("following", 0) * (report["seconds"] + left)
+    return max(0.0, left + following - (now - report["told_at"]))

@@ -6,6 +6,7 @@ As a module (``python -m genreflow.cli.snakemake_call``) it is Snakemake for `ge
 import argparse
 import atexit
 import ctypes
+import errno
 import io
 import os
 import re
@@ -49,7 +50,7 @@ JOB_FAILURE = re.compile(
 
 
 class LastingOutput(io.TextIOBase):
-    """A stream for Snakemake's messages that a closed pipe does not end.
+    """A stream for Snakemake's messages that a closed pipe or terminal does not end.
 
     Snakemake's logging thread dies of a closed pipe, and the run then waits for it forever (``genreflow run | head``).
     So the stream, and those of jobs started later, lead to nowhere once nobody reads. Messages about failed jobs are
@@ -92,7 +93,9 @@ class LastingOutput(io.TextIOBase):
     def _do(self, action: Callable[[], object]) -> None:
         try:
             action()
-        except BrokenPipeError:
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                raise
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
@@ -105,6 +108,11 @@ def lasting_output() -> Iterator[list[str]]:
     errors.withheld = output.withheld
     with redirect_stdout(output), redirect_stderr(errors):
         yield output.withheld
+
+
+def withheld_messages() -> list[str] | None:
+    """Return the list of messages withheld so far; None where output is not `lasting_output`."""
+    return sys.stderr.withheld if isinstance(sys.stderr, LastingOutput) else None
 
 
 def parsed(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
