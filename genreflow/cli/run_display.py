@@ -15,7 +15,7 @@ from rich.text import Text
 from genreflow.cli.progress import Facts, Stage, minute_line, panel, stage_line
 from genreflow.store.text import sanitize
 
-_REFRESH_S = 0.5
+_REFRESH_S, _LOOK_S = 0.5, 2.0
 _LINE_S = 55.0  # a line at least once a minute
 _DRAIN_S = 2.0
 
@@ -51,10 +51,11 @@ class Lines:
             self._thread.join(timeout=_DRAIN_S)
 
     def _follow(self) -> None:
-        while not self._closed.wait(max(0.1, self._last + _LINE_S - time.monotonic())):
+        while not self._closed.wait(_LOOK_S):
+            facts = self._look()
             if time.monotonic() >= self._last + _LINE_S:
                 self._last = time.monotonic()
-                self.message(minute_line(self._look()))
+                self.message(minute_line(facts))
 
 
 class Panel:

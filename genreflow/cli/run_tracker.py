@@ -14,13 +14,12 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from genreflow.cli.progress import STAGE_OF, STAGES, Facts, Normalizing, Stage, Training
-from genreflow.cli.time_left import Costs, Job, RunningJob, time_left
+from genreflow.cli.time_left import Costs, Job, RunningJob, time_left, usual_share
 from genreflow.project import layout
+from genreflow.store.atomic import write_report
 
 _ESTIMATE_S = 2.0  # seconds between two estimates of the time left
 _PACKED = re.compile(r"(train_folds)_.*")
-# Rules whose jobs take the whole machine; others take one core until one of them has begun.
-_WHOLE = ("normalize_audio", "train_run", "train_folds", "train_searched", "run_trial")
 
 _expected: list[tuple[str, str]] = []
 
@@ -125,9 +124,15 @@ class RunTracker:
                 self._due = self._clock() + _ESTIMATE_S
                 waiting = [Job(job.rule, job.log, self._share(job.rule)) for job in self._waiting.values()]
                 self._left = time_left(waiting, reported, self._costs) if waiting or reported else 0.0
+                write_report(Path(layout.PROGRESS), {"left": self._left, "told_at": self._clock()})
             return Facts(
                 self._clock() - self._began, stages, trainings, shards, self._left, quarantined(), len(self._failed)
             )
+
+    def close(self) -> None:
+        """Remove what the run reports of itself."""
+        with suppress(OSError):
+            Path(layout.PROGRESS).unlink(missing_ok=True)
 
     @property
     def is_done(self) -> bool:
@@ -146,7 +151,7 @@ class RunTracker:
         return next(stage for stage in self._stages() if stage.name == name)
 
     def _share(self, rule: str) -> float:
-        return self._shares.get(rule, 1.0 if rule in _WHOLE else 1 / self._cores)
+        return self._shares.get(rule, usual_share(rule, self._cores))
 
     def _take_expected(self) -> None:
         """Replace unnamed jobs by those that were announced, with the costs of their last attempts."""

@@ -88,6 +88,7 @@ class RunView:
             return
         self._has_closed = True
         self._display.close()
+        self._tracker.close()
         messages = withheld_messages()
         if messages is not None:
             messages += self._withheld

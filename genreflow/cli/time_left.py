@@ -22,6 +22,8 @@ TYPICAL = {
 _PACE_WEIGHT_S = 10.0  # finished work below which the pace of a run stays near 1
 _SLOWEST = 0.1, 10.0  # bounds of the pace
 _SHORT_S = 5.0  # a job of any other rule
+# Rules whose jobs take the whole machine; others take one core.
+_WHOLE = ("normalize_audio", "train_run", "train_folds", "train_searched", "run_trial")
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,11 @@ class Costs:
 def typical(job: Job) -> float:
     """Return the seconds of a job of which nothing is known but its rule."""
     return TYPICAL.get(job.rule, _SHORT_S)
+
+
+def usual_share(rule: str, cores: int) -> float:
+    """Return the share of the machine that a job takes before one of its rule has begun."""
+    return 1.0 if rule in _WHOLE else 1 / cores
 
 
 def time_left(waiting: Iterable[Job], running: Sequence[RunningJob], measured: Costs) -> float:

@@ -48,7 +48,7 @@ def recorded(log: str | os.PathLike, since: float) -> Iterator[None]:
         raise
     finally:
         now = time.time()
-        line = {"ended": now, "seconds": round(now - since, 3), "done": code == 0, "exit_code": code}
+        line: dict[str, Any] = {"ended": now, "seconds": round(now - since, 3), "done": code == 0, "exit_code": code}
         line |= reason | _environment()
         line[SEAL] = seal(line)
         with suppress(OSError), open(_beside(log), "a", encoding="utf-8") as file:
