@@ -104,7 +104,7 @@ def panel(facts: Facts, rows: int = 50) -> RenderableType:
     On a terminal of few `rows` it shows fewer shards and trainings.
     """
     most = max(1, (rows - len(facts.stages) - 4) // 2)
-    return Group(_stages(facts.stages), *_running(facts, most), _summary(facts))
+    return Group(_stages(facts.stages), *_running(facts, most), Text(summary(facts), style="bold"))
 
 
 def summary(facts: Facts) -> str:
@@ -214,7 +214,3 @@ def _training_words(training: Training) -> Iterator[str]:
         yield f"training accuracy {training.accuracy:.3f}"
     if training.left is not None:
         yield f"{rough_duration(training.left)} left"
-
-
-def _summary(facts: Facts) -> Text:
-    return Text(summary(facts), style="bold", no_wrap=True, overflow="ellipsis")

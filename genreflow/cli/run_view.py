@@ -69,10 +69,10 @@ class RunView:
 
     def message(self, text: str, level: int) -> None:
         """Show a message of Snakemake, if it says something to people."""
-        if JOB_FAILURE.match(text):
-            self._withheld.append(text)
-        elif _STOPPING.match(text):
+        if _STOPPING.match(text):
             self._display.message("Stopping: running jobs write their checkpoints.")
+        elif JOB_FAILURE.match(text) or signals_received():  # jobs that are stopped fail in many ways
+            self._withheld.append(text)
         elif level >= logging.WARNING or _USEFUL.search(text):
             self._display.message(text)
 

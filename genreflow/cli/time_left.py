@@ -4,6 +4,7 @@ It is made of the costs of jobs: those that ended in this run, those recorded be
 else typical ones. A training that is running, and a shard of audio, report themselves how long they will take.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +14,15 @@ from genreflow.store import costs
 
 # Seconds of a job of the demo on two cores, start of its process included. They are scaled to the pace of a run.
 TYPICAL = {
-    "synthesize_tracks": 25.0, "normalize_audio": 30.0, "find_duplicates": 6.0, "cut_slices": 12.0,
+    "synthesize_tracks": 25.0, "normalize_audio": 15.0, "find_duplicates": 4.0, "cut_slices": 10.0,
     "embed_slices": 30.0, "index_dataset": 4.0, "list_quarantine": 3.0, "assign_folds": 4.0, "audit_leakage": 6.0,
     "train_run": 40.0, "assign_inner_folds": 4.0, "run_trial": 40.0, "choose_setting": 4.0, "visualize_filters": 10.0,
     "predict_snippets": 10.0, "describe_dataset": 20.0, "map_library": 15.0, "judge_cross_dataset": 15.0,
-    "evaluate_study": 20.0, "draw_figure": 6.0, "write_report": 10.0, "write_overview": 3.0, "predict_files": 10.0,
+    "evaluate_study": 12.0, "draw_figure": 8.0, "write_report": 10.0, "write_overview": 3.0, "predict_files": 10.0,
 }  # fmt: skip
-_PACE_WEIGHT_S = 10.0  # finished work below which the pace of a run stays near 1
-_SLOWEST = 0.1, 10.0  # bounds of the pace
+_LEAST_S = 0.1  # a job takes longer
+_PACES = 0.5, 10.0  # bounds of the pace: of a small job most is the start of its process
+_LATE = 0.5  # share of the time of a job that is late which is expected once more
 _SHORT_S = 5.0  # a job of any other rule
 # Rules whose jobs take the whole machine; others take one core.
 _WHOLE = ("normalize_audio", "train_run", "train_folds", "train_searched", "run_trial")
@@ -50,7 +52,8 @@ class Costs:
     def __init__(self) -> None:
         self._now: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])  # sum, number
         self._before: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
-        self._took, self._expected = 0.0, 0.0
+        # Logarithms of what jobs took as a multiple of what was expected: their sum and number, with one of 1.
+        self._ratios, self._jobs = 0.0, 1
 
     def recall(self, job: Job) -> None:
         """Take the seconds of the last attempt of a job that ended well, from its record, if there is one."""
@@ -60,9 +63,10 @@ class Costs:
 
     def add(self, job: Job, seconds: float) -> None:
         """Take the seconds of a job of this run."""
-        self._took += seconds
         before = (_mean(self._before, place) for place in _places(job))
-        self._expected += next((mean for mean in before if mean is not None), typical(job))
+        expected = next((mean for mean in before if mean), typical(job))
+        self._ratios += math.log(max(seconds, _LEAST_S) / expected)
+        self._jobs += 1
         _add(self._now, job, seconds)
 
     def expected(self, job: Job) -> float | None:
@@ -76,9 +80,8 @@ class Costs:
 
     @property
     def pace(self) -> float:
-        """Seconds that the finished jobs of this run took, as a multiple of what was expected."""
-        pace = (self._took + _PACE_WEIGHT_S) / (self._expected + _PACE_WEIGHT_S)
-        return min(max(pace, _SLOWEST[0]), _SLOWEST[1])
+        """Time that the finished jobs of this run took, as a multiple of what was expected: their geometric mean."""
+        return min(max(math.exp(self._ratios / self._jobs), _PACES[0]), _PACES[1])
 
 
 def typical(job: Job) -> float:
@@ -99,10 +102,15 @@ def time_left(waiting: Iterable[Job], running: Sequence[RunningJob], measured: C
     """
     work, chain = 0.0, defaultdict[str, float](float)
     reported = {one.job.rule: one.seconds + one.left for one in running if one.left is not None}
+    longest = {one.job.rule: one.seconds for one in sorted(running, key=lambda one: one.seconds)}
 
     def expected(job: Job) -> float:
         seconds = measured.expected(job)
-        return reported.get(job.rule, measured.pace * typical(job)) if seconds is None else seconds
+        if seconds is None:
+            seconds = reported.get(job.rule)
+        if seconds is None:
+            seconds = max(measured.pace * typical(job), longest.get(job.rule, 0.0))
+        return seconds
 
     def count(job: Job, seconds: float) -> None:
         nonlocal work
@@ -110,8 +118,11 @@ def time_left(waiting: Iterable[Job], running: Sequence[RunningJob], measured: C
         chain[job.rule] = max(chain[job.rule], seconds)
 
     for one in running:
-        # A job that takes longer than expected has still some of its time ahead.
-        count(one.job, max(expected(one.job) - one.seconds, 0.1 * one.seconds) if one.left is None else one.left)
+        left = one.left
+        if left is None:
+            left = expected(one.job) - one.seconds
+            left = left if left > 0 else _LATE * one.seconds
+        count(one.job, left)
     for job in waiting:
         count(job, expected(job))
     return max(work, sum(chain.values()))
