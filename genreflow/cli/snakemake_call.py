@@ -41,6 +41,8 @@ READ_ONLY = frozenset(
     }
 )  # fmt: skip
 _AFTER_JOBS = frozenset({"report", "reporter"})  # with --report-after-run
+LOGGER = "genreflow"  # of runs, unless another one is asked for
+_HOME = str(Path(__file__).parents[2])  # where Snakemake finds it among its plugins, however genreflow is installed
 _SET_PARENT_DEATH_SIGNAL = 1  # of prctl(2)
 # Messages about a failed job; the job itself has printed the reason.
 JOB_FAILURE = re.compile(
@@ -126,8 +128,12 @@ def parsed(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, argparse.
     from snakemake import cli
 
     sys.argv = ["snakemake", *arguments]
+    if _HOME not in sys.path:
+        sys.path.append(_HOME)
     try:
-        return _parsed(*arguments)
+        parser, options = _parsed(*arguments)
+        options.logger = options.logger or [LOGGER]
+        return parser, options
     except Exception as error:
         cli.print_exception(error)
         raise SystemExit(1) from None
