@@ -4,6 +4,7 @@ import re
 import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from textwrap import indent
 
 from genreflow.cli.console import info, print_result
 from genreflow.errors import Exit, machine_message
@@ -101,8 +102,8 @@ def _failures(logs: Sequence[Path], folder: Path) -> Iterator[str]:
     if lost:
         yield f"{count(len(lost), 'job')} failed:"
     for log, record in list(lost.items())[:_MOST_FAILURES]:
-        reason = record.get("reason") or "it says no more than its log."
-        yield f"  {log.relative_to(folder)}: {reason}"
+        yield f"  {log.relative_to(folder)}"
+        yield indent(record.get("reason", "It gave no reason; the log has all that it printed."), "    ")
     if len(lost) > _MOST_FAILURES:
         yield f"  and {len(lost) - _MOST_FAILURES:,} more"
 

@@ -64,12 +64,13 @@ class Training:
 
 @dataclass(frozen=True)
 class Normalizing:
-    """A shard of audio that is being normalized: numbers of its tracks, and minutes of audio a second."""
+    """A shard of audio that is being normalized: numbers of its tracks, minutes of audio a second, refused tracks."""
 
     name: str
     done: int
     tracks: int
     pace: float | None = None
+    quarantined: int = 0
 
 
 @dataclass(frozen=True)

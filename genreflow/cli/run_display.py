@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TextIO
 
 from rich.console import Console, RenderableType
@@ -115,7 +116,9 @@ class Panel:
         for thread in self._threads:
             thread.join(timeout=_DRAIN_S)
         with self._lock, suppress(OSError):
-            self._live.update(self._drawn(), refresh=True)
+            assert self._console is not None
+            # The time left of a run that ends before its jobs is of no use.
+            self._live.update(panel(replace(self._look(), left=None), self._console.height), refresh=True)
             self._live.stop()
         with suppress(OSError):
             self._terminal.close()

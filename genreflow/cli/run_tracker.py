@@ -8,15 +8,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from genreflow.cli.progress import STAGE_OF, STAGES, Facts, Normalizing, Stage, Training
 from genreflow.cli.time_left import Costs, Job, RunningJob, time_left, usual_share
+from genreflow.errors import UserError
 from genreflow.project import layout
 from genreflow.store.atomic import write_report
+from genreflow.store.parquet import read_frame
 
 _ESTIMATE_S = 2.0  # seconds between two estimates of the time left
 _PACKED = re.compile(r"(train_folds)_.*")
@@ -50,6 +52,7 @@ class RunTracker:
         self._cores, self._gpus = 1, 0
         self._began = clock()
         self._left: float | None = None
+        self._refused = 0  # tracks in the shards of audio that this run has made
         self._due = 0.0
         self._takes_expected = True
 
@@ -95,6 +98,8 @@ class RunTracker:
                 return None
             self._done[ended.job.rule] += 1
             self._costs.add(ended.job, self._clock() - ended.began)
+            if ended.job.rule == "normalize_audio":
+                self._refused += _refused(ended.job.log)
             stage = STAGE_OF[ended.job.rule]
             rules = STAGES[stage]
             return stage if all(self._done[rule] == self._totals[rule] for rule in rules) else None
@@ -125,9 +130,12 @@ class RunTracker:
                 waiting = [Job(job.rule, job.log, self._share(job.rule)) for job in self._waiting.values()]
                 self._left = time_left(waiting, reported, self._costs) if waiting or reported else 0.0
                 write_report(Path(layout.PROGRESS), {"left": self._left, "told_at": self._clock()})
-            return Facts(
-                self._clock() - self._began, stages, trainings, shards, self._left, quarantined(), len(self._failed)
-            )
+            if self._done["list_quarantine"] or not self._totals["normalize_audio"]:
+                refused = quarantined()
+            else:
+                refused = self._refused + sum(shard.quarantined for shard in shards)
+            seconds = self._clock() - self._began
+            return Facts(seconds, stages, trainings, shards, self._left, refused, len(self._failed))
 
     def close(self) -> None:
         """Remove what the run reports of itself."""
@@ -185,6 +193,16 @@ def quarantined() -> int | None:
     return None
 
 
+def _refused(log: str) -> int:
+    """Return the number of refused tracks in the shard of audio whose job has this log."""
+    dataset, _, shard = PurePath(log).parts[-3:]
+    try:
+        verdicts = read_frame(layout.AUDIO.format(dataset=dataset, shard=PurePath(shard).stem), "audio")["verdict"]
+    except (UserError, OSError):
+        return 0
+    return int((verdicts == "quarantine").sum())
+
+
 def _reports(job: Job) -> Iterator[dict[str, Any]]:
     """Yield what a job reports of itself beside its log."""
     log = Path(job.log)
@@ -210,7 +228,7 @@ def _training(report: Mapping[str, Any]) -> Training:
 
 def _shard(report: Mapping[str, Any]) -> Normalizing:
     pace = report["audio_seconds"] / 60 / report["seconds"] if report["seconds"] and report["audio_seconds"] else None
-    return Normalizing(report["name"], report["done"], report["tracks"], pace)
+    return Normalizing(report["name"], report["done"], report["tracks"], pace, report["quarantined"])
 
 
 def _left(report: Mapping[str, Any], now: float) -> float | None:
