@@ -105,3 +105,17 @@ def test_a_stopped_run_says_what_is_safe_and_which_command_goes_on(lasting, fron
         assert word not in terminal.printed
     assert terminal.lines[-2] == KEPT
     assert terminal.lines[-1].startswith(f"Next: {' '.join(front)} {RUN}/run.json --cores 1")
+
+
+@pytest.mark.parametrize(("front", "expected"), [(FRONTS[0], 4), (FRONTS[1], 1)], ids=["genreflow", "snakemake"])
+def test_a_run_that_fails_ends_with_the_log_the_reason_and_the_remedy(built, tmp_path, front, expected):
+    project = built.copy(tmp_path / "project")
+    for number in range(3):
+        (project.work / f"music/low/{number}.wav").write_bytes(bytes([number]) * 3000)
+    code, printed = project.run("--cores", "2", front=front)
+    assert code == expected, printed
+    for word in ("Traceback", "RuleException", "WorkflowError", "CalledProcessError", "Select jobs"):
+        assert word not in printed
+    *_, ending = printed.partition("1 job failed:\n")
+    assert ending.startswith("  logs/tiny/assign_folds/standard.log\n    Too many tracks were quarantined;")
+    assert ending.splitlines()[-1].startswith("Too many tracks were refused, so nothing was trained")
