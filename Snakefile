@@ -41,7 +41,8 @@ rule all:
 onstart:
     keep_replaced()
     expect(
-        (job.rule.name, next(iter(job.log), "")) for job in workflow.dag.needrun_jobs()
+        (job.rule.name, next(iter(job.log), ""))
+        for job in workflow.dag.needrun_jobs()
     )
 
 
