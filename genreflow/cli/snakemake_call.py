@@ -43,6 +43,7 @@ READ_ONLY = frozenset(
 _AFTER_JOBS = frozenset({"report", "reporter"})  # with --report-after-run
 LOGGER = "genreflow"  # of runs, unless another one is asked for
 _HOME = str(Path(__file__).parents[2])  # where Snakemake finds it among its plugins, however genreflow is installed
+_PROFILE_NOTE = "Using workflow specific profile"  # printed at every start
 _SET_PARENT_DEATH_SIGNAL = 1  # of prctl(2)
 # Messages about a failed job; the job itself has printed the reason.
 JOB_FAILURE = re.compile(
@@ -130,13 +131,18 @@ def parsed(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, argparse.
     sys.argv = ["snakemake", *arguments]
     if _HOME not in sys.path:
         sys.path.append(_HOME)
+    messages = io.StringIO()
     try:
-        parser, options = _parsed(*arguments)
+        with redirect_stderr(messages):
+            parser, options = _parsed(*arguments)
         options.logger = options.logger or [LOGGER]
         return parser, options
     except Exception as error:
         cli.print_exception(error)
         raise SystemExit(1) from None
+    finally:
+        lines = messages.getvalue().splitlines(keepends=True)
+        sys.stderr.write("".join(line for line in lines if not line.startswith(_PROFILE_NOTE)))
 
 
 @cache
