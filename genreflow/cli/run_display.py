@@ -19,6 +19,7 @@ from genreflow.store.text import sanitize
 _REFRESH_S, _LOOK_S = 0.5, 2.0
 _LINE_S = 55.0  # a line at least once a minute
 _DRAIN_S = 2.0
+_UNKNOWN_SIZE = os.terminal_size((80, 24))
 
 
 class Lines:
@@ -53,10 +54,11 @@ class Lines:
 
     def _follow(self) -> None:
         while not self._closed.wait(_LOOK_S):
-            facts = self._look()
-            if time.monotonic() >= self._last + _LINE_S:
-                self._last = time.monotonic()
-                self.message(minute_line(facts))
+            with suppress(Exception):  # no fault of a display ends it
+                facts = self._look()
+                if time.monotonic() >= self._last + _LINE_S:
+                    self._last = time.monotonic()
+                    self.message(minute_line(facts))
 
 
 class Panel:
@@ -125,7 +127,7 @@ class Panel:
 
     def _follow(self) -> None:
         while not self._closed.wait(_REFRESH_S):
-            with self._lock, suppress(OSError):
+            with self._lock, suppress(Exception):  # no fault of a display ends it
                 self._resize()
                 assert self._live is not None
                 self._live.update(self._drawn(), refresh=True)
@@ -137,7 +139,7 @@ class Panel:
                 self._above(Text.from_ansi(line.rstrip("\n").rpartition("\r")[2]))
 
     def _above(self, text: Text) -> None:
-        with self._lock, suppress(OSError, ValueError):
+        with self._lock, suppress(Exception):  # jobs would wait for ever to be read
             assert self._console is not None
             self._console.print(text, soft_wrap=True)
 
@@ -148,7 +150,8 @@ class Panel:
     def _resize(self) -> None:
         assert self._console is not None
         with suppress(OSError):
-            self._console.size = os.get_terminal_size(self._terminal.fileno())
+            size = os.get_terminal_size(self._terminal.fileno())
+            self._console.size = size if min(size) > 0 else _UNKNOWN_SIZE
 
 
 def display_for(look: Callable[[], Facts]) -> Any:

@@ -2,7 +2,12 @@
 
 import io
 import logging
+import os
+import pty
+import re
+import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 from rich.console import Console
@@ -137,3 +142,36 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch, variable
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert type(display_for(lambda: FACTS)).__name__ == "Lines"
+
+
+_PANEL = """
+import subprocess, sys, time
+from genreflow.cli.progress import Facts, Stage
+from genreflow.cli.run_display import Panel
+
+shown = Panel(lambda: Facts(1.0, [Stage("audio", 1, 2)], left=9.0))
+shown.start()
+subprocess.run([sys.executable, "-c", "print('a line of a job')"], check=True)
+shown.message("a message of Snakemake")
+time.sleep(0.7)
+print("the rest of a line", end="", flush=True)
+shown.close()
+print("the closing lines")
+"""
+
+
+def test_what_is_printed_during_a_run_appears_above_the_panel_and_the_end_below_it():
+    master, slave = pty.openpty()
+    process = subprocess.Popen([sys.executable, "-c", _PANEL], stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    printed = b""
+    with suppress(OSError):  # the terminal is closed
+        while part := os.read(master, 65536):
+            printed += part
+    assert process.wait() == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", printed.decode()).replace("\r", "")
+    for once in ("a line of a job\n", "a message of Snakemake\n", "the rest of a line\n"):
+        assert text.count(once) == 1
+    assert text.index("the rest of a line") < text.rindex("audio ━")
+    assert text.endswith("\n1 of 2 jobs done in 1 s\nthe closing lines\n")
+    assert printed.count(b"\x1b[?25l") == printed.count(b"\x1b[?25h") == 1  # the cursor is shown again
