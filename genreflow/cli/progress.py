@@ -158,7 +158,7 @@ class _Bar:
 
 
 def _stages(stages: Sequence[Stage]) -> Table:
-    table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(min_width=10, max_width=_BAR_WIDTH)
     table.add_column(justify="right", no_wrap=True)

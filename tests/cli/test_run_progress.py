@@ -35,10 +35,10 @@ FACTS = Facts(
     failed=1,
 )
 NARROW = """\
-audio    ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━  8 of 8 done
-slices   ━━━━━━━━━━━━━━━┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈  3 of 8 2 running
-training ┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈ 0 of 12 waiting
-figures  ━━━━┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈  1 of 9 1 failed
+audio     ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━   8 of 8  done
+slices    ━━━━━━━━━━━━━━━┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈   3 of 8  2 running
+training  ┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈  0 of 12  waiting
+figures   ━━━━┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈   1 of 9  1 failed
   demo shard s00: track 5 of 16, 3.4 min of audio a second
   demo psytrance_cnn pool=maxmean fold 1
     epoch 3 of 6, loss 1.234, validation accuracy 0.612, 70 s left
@@ -48,10 +48,10 @@ figures  ━━━━┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈�
 quarantined
 """
 WIDE = """\
-audio    ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━  8 of 8 done
-slices   ━━━━━━━━━━━━━━━┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈  3 of 8 2 running
-training ┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈ 0 of 12 waiting
-figures  ━━━━┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈  1 of 9 1 failed
+audio     ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━   8 of 8  done
+slices    ━━━━━━━━━━━━━━━┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈   3 of 8  2 running
+training  ┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈  0 of 12  waiting
+figures   ━━━━┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈   1 of 9  1 failed
   demo shard s00: track 5 of 16, 3.4 min of audio a second
   demo psytrance_cnn pool=maxmean fold 1: epoch 3 of 6, loss 1.234, validation accuracy 0.612, 70 s left
   demo psytrance_cnn pool=maxmean fold final: epoch 1 of 6, loss 1.234, training accuracy 0.500
@@ -172,6 +172,6 @@ def test_what_is_printed_during_a_run_appears_above_the_panel_and_the_end_below_
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", printed.decode()).replace("\r", "")
     for once in ("a line of a job\n", "a message of Snakemake\n", "the rest of a line\n"):
         assert text.count(once) == 1
-    assert text.index("the rest of a line") < text.rindex("audio ━")
+    assert text.index("the rest of a line") < text.rindex("audio  ━")
     assert text.endswith("\n1 of 2 jobs done in 1 s\nthe closing lines\n")
     assert printed.count(b"\x1b[?25l") == printed.count(b"\x1b[?25h") == 1  # the cursor is shown again
