@@ -40,7 +40,16 @@ rule all:
 
 onstart:
     keep_replaced()
+    expect(
+        (job.rule.name, next(iter(job.log), ""))
+        for job in workflow.dag.needrun_jobs()
+    )
 
 
 onsuccess:
+    end_display()
     print(sanitize(run_summary(PLAN)))
+
+
+onerror:
+    end_display()

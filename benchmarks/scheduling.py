@@ -24,7 +24,17 @@ import pyarrow as pa
 from genreflow.store.parquet import Header, write_table
 
 HOME = Path(__file__).parents[1]
-CODE = ["Snakefile", "config.yaml", "workflow", "genreflow", "profiles", "resources", "studies", "envs"]
+CODE = [
+    "Snakefile",
+    "config.yaml",
+    "workflow",
+    "genreflow",
+    "snakemake_logger_plugin_genreflow",
+    "profiles",
+    "resources",
+    "studies",
+    "envs",
+]
 SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
 MAX_SECONDS, MAX_MEGABYTES, MAX_RUN = 6, 500, 60
 CONFIG = """\

@@ -21,6 +21,7 @@ class Exit(IntEnum):
     BUSY = 3
     QUARANTINE = 4
     MACHINE = 5
+    HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
     UNREAD = 141

@@ -12,7 +12,7 @@ import psutil
 
 from genreflow.errors import Damaged, UserError, exit_code_of, machine_message
 from genreflow.repair import set_aside_damaged
-from genreflow.store.costs import recorded
+from genreflow.store.costs import JobFailure, recorded
 from genreflow.store.text import Sanitized, sanitize
 
 
@@ -42,15 +42,16 @@ def job(log: str | Path) -> Iterator[Callable[[str], None]]:
 
         def info(line: str) -> None:
             print(line, file=file)
-            with suppress(BrokenPipeError):  # nobody reads the terminal any more; the job goes on
+            with suppress(OSError):  # nobody reads the terminal any more; the job goes on
                 print(sanitize(line), file=terminal, flush=True)
 
         try:
             yield info
         except Exception as error:
-            info(_report(error, log))
+            reason = _report(error, log)
+            info(reason)
             print(f"failed after {time.monotonic() - start:.1f} s", file=file)
-            raise SystemExit(int(exit_code_of(error))) from None
+            raise JobFailure(int(exit_code_of(error)), sanitize(reason)) from None
         print(f"done in {time.monotonic() - start:.1f} s", file=file)
 
 

@@ -1,4 +1,4 @@
-"""Stop jobs: SIGTERM and Ctrl-C are passed on to the jobs of a run, which write their checkpoints."""
+"""Stop jobs: SIGTERM, Ctrl-C and the end of a terminal are passed on to the jobs of a run, which write checkpoints."""
 
 import _thread
 import os
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-# Prefix of each job's command: Ctrl-C reaches all processes of a terminal, but jobs are to get SIGTERM instead.
-IGNORE_INTERRUPTS = "trap '' INT; "
+# Prefix of each job's command: Ctrl-C and the end of a terminal reach all its processes, but jobs are to get SIGTERM.
+IGNORE_INTERRUPTS = "trap '' INT HUP; "
 # Time for a job to write its checkpoint, and for Snakemake to end after its jobs.
 PATIENCE_S, _END_S = 6.0, 2.0
 _STOPS = {signal.SIGINT, signal.SIGTERM}
@@ -23,8 +23,8 @@ def signals_passed_on() -> Iterator[list[int]]:
     """Pass SIGTERM and SIGINT on to the jobs of this process; yield the list of signals received so far.
 
     Snakemake installs handlers of its own, so signals are read from Python's wakeup file descriptor. Snakemake waits
-    for running jobs at either signal, and ends as soon as they have. A second signal kills the jobs at once. Outside
-    the main thread nothing is passed on.
+    for running jobs at either signal, and ends as soon as they have. A second signal kills the jobs at once. SIGHUP
+    counts as SIGTERM, unless it is ignored (`nohup`). Outside the main thread nothing is passed on.
     """
     global _watched
     if _watched is not None or threading.current_thread() is not threading.main_thread():
@@ -32,9 +32,11 @@ def signals_passed_on() -> Iterator[list[int]]:
         return
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    before, handler = signal.set_wakeup_fd(writer, warn_on_full_buffer=False), signal.getsignal(signal.SIGTERM)
-    if handler is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _end)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, own in ((signal.SIGTERM, _end), (signal.SIGHUP, _hang_up)):
+        if handlers[number] is signal.SIG_DFL:
+            signal.signal(number, own)
     _watched = []
     thread = threading.Thread(target=_watch, args=(reader, _watched), daemon=True)
     thread.start()
@@ -42,10 +44,16 @@ def signals_passed_on() -> Iterator[list[int]]:
         yield _watched
     finally:
         signal.set_wakeup_fd(before)
-        signal.signal(signal.SIGTERM, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         os.close(writer)
         thread.join()
         _watched = None
+
+
+def signals_received() -> list[int]:
+    """Return the signals that this process has received while it passed them on."""
+    return list(_watched or [])
 
 
 def is_job(process: psutil.Process) -> bool:
@@ -89,6 +97,7 @@ def _after_fork() -> None:
         _watched = None
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -98,6 +107,12 @@ def _end(*_: object) -> None:
     """End the process; Snakemake replaces this handler before any job runs."""
     stop(filter(is_job, _below(psutil.Process())))
     raise SystemExit(128 + signal.SIGTERM)
+
+
+def _hang_up(*_: object) -> None:
+    """Treat the end of the terminal, of which the shell gives notice a second time, as one SIGTERM."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _watch(reader: int, noted: list[int]) -> None:

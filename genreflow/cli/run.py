@@ -9,14 +9,13 @@ import fcntl
 import importlib.util
 import json
 import os
-import re
-import signal
+import shlex
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +23,20 @@ import psutil
 
 from genreflow.cli import snakemake_call
 from genreflow.cli.clock_skew import bring_to_present
-from genreflow.cli.console import info, print_result
+from genreflow.cli.console import info
+from genreflow.cli.endings import failed, stopped
 from genreflow.cli.places import SNAKEFILE, NoProject, find_place
-from genreflow.errors import Exit, UserError, machine_message
+from genreflow.errors import Exit, UserError
 from genreflow.plan.staleness import REBUILD_STALE
-from genreflow.project import history, layout
+from genreflow.project import history
 from genreflow.repair import missing_stages, put_back, restore_mtimes, sweep
 from genreflow.shutdown import is_job, signals_passed_on, stop
-from genreflow.store import costs
 from genreflow.store.atomic import MAPPED, TEMPORARY_SUFFIX
 from genreflow.store.text import count
 from genreflow.store.walk import check_folder, files_below
 from genreflow.store.writable import temporary_folder
 
 SNAKEMAKE = (sys.executable, "-m", "genreflow.cli.snakemake_call")
-# Exit codes of failed jobs; the first one that any job has is that of the run.
-_PRIORITY = (Exit.MACHINE, Exit.BUG, Exit.QUARANTINE, Exit.INPUT)
-# Snakemake reports its own failures as text alone, in .snakemake/log.
-_KILLED = re.compile(r"died with <Signals\.SIGKILL")
-_ERROR = re.compile(r"\[Errno (\d+)\]")
-_STOPS = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
 _ASKING = {"-h", "--help", "-v", "--version"}
 _CLOCKS_S = 2.0  # difference between the start of a process and the time that it noted itself
 
@@ -71,11 +64,11 @@ def run(options: argparse.Namespace) -> int:
     UserError
         When there is no project and no other settings, or a file of settings cannot be read.
     """
-    return run_snakemake(in_project(options.rest))
+    return run_snakemake(in_project(options.rest), options.rest)
 
 
-def run_snakemake(words: Sequence[str]) -> int:
-    """Run Snakemake with these arguments as `run` does."""
+def run_snakemake(words: Sequence[str], typed: Sequence[str] | None = None) -> int:
+    """Run Snakemake with these arguments as `run` does; `typed` are those that the user gave, if these are others."""
     arguments = _with_snakefile(words)
     try:
         parser, snakemake_options = snakemake_call.parsed(arguments)
@@ -96,17 +89,17 @@ def run_snakemake(words: Sequence[str]) -> int:
             code = _code(end)
         except KeyboardInterrupt:
             code = Exit.INTERRUPTED
-    return _ended(code, signals, folder, began, withheld)
+    return _ended(code, signals, folder, began, withheld, words if typed is None else typed)
 
 
 def repair(arguments: Sequence[str]) -> int:
     """Make the products again that were set aside in the folder of these arguments; return the exit code."""
     began = time.time()
-    with _remaking_stale(), signals_passed_on() as signals, snakemake_call.lasting_output():
+    with _remaking_stale(), signals_passed_on() as signals, snakemake_call.lasting_output() as withheld:
         folder, command = claimed(arguments)
         code = _mend(folder, command)
         put_back(folder / "results")
-    return _ended(code, signals, folder, began)
+    return _ended(code, signals, folder, began, withheld, arguments)
 
 
 @contextmanager
@@ -178,63 +171,20 @@ def _with_snakefile(arguments: Sequence[str]) -> list[str]:
     return [*arguments, *([] if has_own else ["--snakefile", str(SNAKEFILE)])]
 
 
-def exit_code_of_jobs(logs: Path, since: float) -> Exit | None:
-    """Return the exit code for the jobs that failed since a moment (Unix time); None if no job left one.
-
-    A job that was killed leaves none: it counts as stopped by the machine.
-    """
-    codes = {costs.last_exit_code(log) for log in _recent_logs(logs, since)}
-    codes = {Exit.MACHINE if code is None else code for code in codes}
-    return next((code for code in _PRIORITY if code in codes), None)
-
-
-def _recent_logs(folder: Path, since: float) -> list[Path]:
-    return sorted(log for log in files_below(folder) if log.suffix == ".log" and log.stat().st_mtime >= since)
-
-
 def _code(end: SystemExit) -> int:
     return end.code if isinstance(end.code, int) else int(end.code is not None)
 
 
-def _ended(code: int, signals: Sequence[int], folder: Path, began: float, withheld: Sequence[str] = ()) -> int:
+def _ended(
+    code: int, signals: Sequence[int], folder: Path, began: float, withheld: Sequence[str], arguments: Sequence[str]
+) -> int:
     """Return the exit code of a run that Snakemake ended with `code`, and print the remedy after a failure."""
     if code == 0:
         return Exit.OK
-    if stops := [number for number in signals if number in _STOPS]:
-        print_result("Stopped; finished products are kept.", following="the same command, which resumes from there")
-        return _STOPS[signal.Signals(stops[0])]
-    logs = folder / layout.LOGS
-    reason = Exit.MACHINE if code == Exit.MACHINE else exit_code_of_jobs(logs, began)
-    own_logs = _recent_logs(folder / ".snakemake/log", began)
-    own = "\n".join(log.read_text(encoding="utf-8", errors="replace") for log in own_logs)
-    if reason is None and any(machine_message(OSError(int(number), "")) for number in _ERROR.findall(own)):
-        reason = Exit.MACHINE
-    if reason is None and withheld:  # no job has left a record, so Snakemake alone knows the reason
-        info("\n".join(withheld))
-    killed = [log for log in _recent_logs(logs, began) if costs.last_exit_code(log) is None]
-    # A job that is killed as it ends has recorded that it was done.
-    if killed or _KILLED.search(own):
-        names = ", ".join(str(log.relative_to(folder)) for log in killed)
-        info(f"A job was killed, as the system does when memory runs out{names and f' ({names})'}.")
-        reason = reason or Exit.MACHINE
-    match reason:
-        case Exit.QUARANTINE:
-            print_result(
-                "Too many tracks were refused, so nothing was trained: results/quarantine.csv lists each with the"
-                " reason.",
-                following="repair or remove these files, or raise the limit in your settings, as in"
-                " `limits: {max_quarantine: 0.2}` for 20%",
-            )
-        case Exit.MACHINE:
-            print_result(
-                "Stopped by the disk, memory or permissions, see above; finished products are kept.",
-                following="genreflow doctor, then the same command again",
-            )
-        case Exit.BUG:
-            print_result("A job failed; finished products are kept. Please report it with the log named above.")
-        case Exit.INPUT:
-            print_result("A job failed, see above; finished products are kept.")
-    return Exit.INPUT if reason is None else reason
+    command = shlex.join(["genreflow", "run", *arguments])
+    with suppress(OSError):  # nobody reads a terminal that was closed
+        return stopped(signals, command) or failed(folder, began, command, withheld, code=code)
+    return Exit.HUNG_UP
 
 
 def command_of(arguments: Sequence[str]) -> tuple[list[str], list[Path]]:

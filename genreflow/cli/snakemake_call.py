@@ -6,6 +6,7 @@ As a module (``python -m genreflow.cli.snakemake_call``) it is Snakemake for `ge
 import argparse
 import atexit
 import ctypes
+import errno
 import io
 import os
 import re
@@ -40,16 +41,19 @@ READ_ONLY = frozenset(
     }
 )  # fmt: skip
 _AFTER_JOBS = frozenset({"report", "reporter"})  # with --report-after-run
+LOGGER = "genreflow"  # of runs, unless another one is asked for
+_HOME = str(Path(__file__).parents[2])  # where Snakemake finds it among its plugins, however genreflow is installed
+_PROFILE_NOTE = "Using workflow specific profile"  # printed at every start
 _SET_PARENT_DEATH_SIGNAL = 1  # of prctl(2)
 # Messages about a failed job; the job itself has printed the reason.
-_JOB_FAILURE = re.compile(
+JOB_FAILURE = re.compile(
     r"(\x1b\[\d+m)*(\[[^\]]+\]\n)?(Error in (rule|group) |RuleException:|CalledProcessError|Removing output files of "
     r"failed job|Exiting because a job execution failed|WorkflowError:\nAt least one job did not complete)"
 )
 
 
 class LastingOutput(io.TextIOBase):
-    """A stream for Snakemake's messages that a closed pipe does not end.
+    """A stream for Snakemake's messages that a closed pipe or terminal does not end.
 
     Snakemake's logging thread dies of a closed pipe, and the run then waits for it forever (``genreflow run | head``).
     So the stream, and those of jobs started later, lead to nowhere once nobody reads. Messages about failed jobs are
@@ -65,7 +69,7 @@ class LastingOutput(io.TextIOBase):
         """Write text and return its length."""
         if self._skips_end and text == "\n":  # Snakemake's handler writes the end of a line by itself
             self._skips_end = False
-        elif _JOB_FAILURE.match(text):
+        elif JOB_FAILURE.match(text):
             self.withheld.append(text)
             self._skips_end = True
         else:
@@ -92,7 +96,9 @@ class LastingOutput(io.TextIOBase):
     def _do(self, action: Callable[[], object]) -> None:
         try:
             action()
-        except BrokenPipeError:
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                raise
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
@@ -107,6 +113,11 @@ def lasting_output() -> Iterator[list[str]]:
         yield output.withheld
 
 
+def withheld_messages() -> list[str] | None:
+    """Return the list of messages withheld so far; None where output is not `lasting_output`."""
+    return sys.stderr.withheld if isinstance(sys.stderr, LastingOutput) else None
+
+
 def parsed(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     """Return Snakemake's parser and options, including those of a profile and of the environment.
 
@@ -118,11 +129,20 @@ def parsed(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, argparse.
     from snakemake import cli
 
     sys.argv = ["snakemake", *arguments]
+    if _HOME not in sys.path:
+        sys.path.append(_HOME)
+    messages = io.StringIO()
     try:
-        return _parsed(*arguments)
+        with redirect_stderr(messages):
+            parser, options = _parsed(*arguments)
+        options.logger = options.logger or [LOGGER]
+        return parser, options
     except Exception as error:
         cli.print_exception(error)
         raise SystemExit(1) from None
+    finally:
+        lines = messages.getvalue().splitlines(keepends=True)
+        sys.stderr.write("".join(line for line in lines if not line.startswith(_PROFILE_NOTE)))
 
 
 @cache

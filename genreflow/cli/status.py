@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import socket
 import time
 from collections import Counter
@@ -17,13 +18,15 @@ from genreflow.cli import options as shared
 from genreflow.cli.check import words_of
 from genreflow.cli.console import info, print_json, print_result, quoted
 from genreflow.cli.exits import REPAIR, Exit
+from genreflow.cli.jobs_left import jobs_of
 from genreflow.cli.places import SNAKEFILE, entered, place_of
 from genreflow.cli.run import clock, live_run
+from genreflow.cli.time_left import Costs, RunningJob, time_left
 from genreflow.config.pipeline import PipelineSettings
 from genreflow.datasets import catalog
 from genreflow.errors import Damaged, UserError
 from genreflow.plan.datasets import DatasetPlan, catalog_path
-from genreflow.plan.make import make_plan
+from genreflow.plan.make import Plan, make_plan
 from genreflow.plan.studies import StudyPlan
 from genreflow.plan.validate import validate
 from genreflow.project import history, layout
@@ -90,12 +93,16 @@ class StudyStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """The stages of each cataloged dataset, the studies, a sentence per damaged file, and the live run if any."""
+    """The stages of each cataloged dataset, the studies, a sentence per damaged file, and the live run if any.
+
+    `left` are the seconds that the whole run still takes, of a live run those that it reports; None if unknown.
+    """
 
     datasets: dict[str, list[Stage]]
     studies: list[StudyStatus]
     damaged: list[str] = field(default_factory=list)
     live_run: Mapping[str, Any] | None = None
+    left: float | None = None
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -162,7 +169,35 @@ def look(config: Mapping[str, Any], *, home: Path) -> Status:
     ]
     studies = [replace(study, last_complete=_last_complete(study.name)) for study in studies]
     datasets = {name: list(_stages(dataset, damaged)) for name, dataset in plan.datasets.items()}
-    return Status(datasets, studies, sorted(damaged), live_run(Path.cwd()))
+    live = live_run(Path.cwd())
+    left = _reported_left() if live is not None else None
+    if left is None and all(study.is_cataloged for study in studies):
+        left = _planned_left(plan, studies)
+    return Status(datasets, studies, sorted(damaged), live, left)
+
+
+def _reported_left() -> float | None:
+    """Return the seconds left that the live run reports; None if it reports nothing."""
+    report = _read_json(Path(layout.PROGRESS))
+    return max(0.0, report["left"] - (time.time() - report["told_at"])) if report.get("left") is not None else None
+
+
+def _planned_left(plan: Plan, studies: Iterable[StudyStatus]) -> float:
+    """Return the seconds that a run of all that is planned would take from now on."""
+    measured, waiting, running = Costs(), {}, []
+    for job, is_current in jobs_of(plan, os.cpu_count() or 1):
+        measured.recall(job)
+        if not is_current:
+            waiting[job.log] = job
+    for study in studies:
+        for run in study.runs:
+            log = layout.LOG["train_run"].format(
+                study=study.name, model_setting=f"{run.model}/{run.setting}", fold=run.fold
+            )
+            if run.state == "running" and run.progress and log in waiting:
+                seconds = run.progress["seconds"] + time.time() - run.progress["told_at"]
+                running.append(RunningJob(waiting.pop(log), seconds, run.left))
+    return time_left(waiting.values(), running, measured)
 
 
 def _last_complete(study: str) -> str | None:
@@ -296,8 +331,9 @@ def _lines(status: Status) -> Iterator[str]:
         yield from (f"  {stage.name:<{width}}  {stage.done:>8,} of {stage.shards:,} shards" for stage in stages)
     for study in status.studies:
         yield from _study_lines(study, width)
-    if any(run.left is not None for study in status.studies for run in study.runs):
-        yield "Time left assumes one run after another, at the pace of the finished and running ones."
+    if status.left:
+        whose = "of the live run" if status.live_run is not None else "of a run of all that is missing"
+        yield f"Time left {whose}: about {rough_duration(status.left)}."
 
 
 def _print_result(status: Status, words: str) -> None:

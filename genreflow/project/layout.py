@@ -102,6 +102,8 @@ LOG = {
     "write_overview": f"{LOGS}/write_overview.log",
     "predict_files": f"{LOGS}/predict_files.log",
 }
+# What a run reports of itself while it goes on: the seconds ``left`` and the time it was ``told_at``.
+PROGRESS = f"{LOGS}/progress.json"
 AUDIO_PROGRESS = f"{LOGS}/{{dataset}}/progress.json"
 RUN_PROGRESS = f"{LOGS}/{{study}}/train_run/{{model_setting}}/{FOLD_PREFIX}{{fold}}.progress.json"
 

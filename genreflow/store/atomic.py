@@ -1,10 +1,12 @@
 """Atomic writes: a file is there in full or not at all."""
 
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 TEMPORARY_SUFFIX = ".tmp"
 # Prefix of files that are only memory-mapped, and remade when they are missing.
@@ -45,6 +47,18 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
     """Write `content`, atomically."""
     with atomic_write(path) as temporary:
         temporary.write_bytes(content)
+
+
+def write_report(path: Path, facts: Mapping[str, Any]) -> None:
+    """Replace a JSON file as a whole, if that is possible.
+
+    It does not wait for the disk: the progress of a job need not survive a crash of the machine.
+    """
+    temporary = path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(facts), encoding="utf-8")
+        temporary.replace(path)
 
 
 def waiting_place(folder: Path) -> Path:

@@ -22,22 +22,34 @@ _LIBRARIES = (
 )  # fmt: skip
 
 
+class JobFailure(SystemExit):
+    """The end of a job that failed, with its exit code and the reason in words."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code)
+        self.reason = reason
+
+
 @contextmanager
 def recorded(log: str | os.PathLike, since: float) -> Iterator[None]:
     """Record how a job that began at `since` (Unix time) ended, how long it took, where and with which libraries.
 
     A job that is killed leaves no record. A record that cannot be written is left out.
     """
-    code = 1
+    code, reason = 1, dict[str, str]()
     try:
         yield
         code = 0
+    except JobFailure as end:
+        code, reason = int(str(end.code)), {"reason": end.reason}
+        raise
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
         raise
     finally:
         now = time.time()
-        line = {"ended": now, "seconds": round(now - since, 3), "done": code == 0, "exit_code": code} | _environment()
+        line: dict[str, Any] = {"ended": now, "seconds": round(now - since, 3), "done": code == 0, "exit_code": code}
+        line |= reason | _environment()
         line[SEAL] = seal(line)
         with suppress(OSError), open(_beside(log), "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
@@ -46,8 +58,8 @@ def recorded(log: str | os.PathLike, since: float) -> Iterator[None]:
 def attempts(log: str | os.PathLike) -> list[dict[str, Any]]:
     """Return the records of the job with this log, the first attempt first.
 
-    Each has ``ended, seconds, done, exit_code, machine, system, versions``. Lines that are not as they were written
-    are left out, such as one that a crash has cut short.
+    Each has ``ended, seconds, done, exit_code, machine, system, versions``, and ``reason`` if it failed. Lines that
+    are not as they were written are left out, such as one that a crash has cut short.
     """
     try:
         lines = _beside(log).read_text(encoding="utf-8").splitlines()

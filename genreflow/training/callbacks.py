@@ -1,6 +1,5 @@
 """Callbacks of the training loop: progress on the terminal, in the log and in a file; TensorBoard; SIGTERM."""
 
-import json
 import math
 import os
 import signal
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from genreflow.errors import UserError
+from genreflow.store.atomic import write_report
 from genreflow.store.text import rough_duration
 
 if TYPE_CHECKING:
@@ -57,12 +57,15 @@ class ProgressTargets:
         See `Progress`.
     tensorboard
         Folder for TensorBoard event files; None for none.
+    following
+        Number of runs after it in the same job.
     """
 
     name: str = ""
     file: Path | None = None
     terminal: TextIO | None = None
     tensorboard: Path | None = None
+    following: int = 0
 
 
 class Progress(Callback):
@@ -76,12 +79,13 @@ class Progress(Callback):
         Number of epochs, and of steps in each, at most.
     file
         Receives one JSON object, replaced as a whole every few seconds: ``name, epoch, epochs, step, steps, loss,
-        watched, watching`` (the name of the monitored column), ``seconds`` since the start, ``left`` (estimated
-        seconds left), ``pid, host, started_at, told_at`` (Unix time). A value that is not known yet is null.
+        watched, watching`` (the name of the monitored column), ``accuracy, validation_accuracy``, ``seconds`` since
+        the start, ``left`` (estimated seconds left), ``following`` (number of runs after it in the same job),
+        ``pid, host, started_at, told_at`` (Unix time). A value that is not known yet is null.
     terminal
         Receives the bar, if it is a terminal.
-    name
-        Name of the run.
+    name, following
+        Name of the run, and number of runs after it in the same job.
     monitor
         Column of the history that is shown beside the loss.
     """
@@ -95,9 +99,10 @@ class Progress(Callback):
         terminal: TextIO | None,
         name: str,
         monitor: str = "accuracy",
+        following: int = 0,
     ) -> None:
         self.epochs, self.steps, self.name, self.monitor = total_epochs, steps_per_epoch, name, monitor
-        self._file, self._bar = file, _StatusLine(terminal)
+        self._file, self._bar, self._following = file, _StatusLine(terminal), following
         self._position = 1, 0  # epoch, step
         self._row: Mapping[str, float] = {}
         self._start, self._started_at = time.monotonic(), time.time()
@@ -186,6 +191,9 @@ class Progress(Callback):
             "loss": self._value("loss"),
             "watched": self._value(self.monitor),
             "watching": self.monitor,
+            "accuracy": self._value("accuracy"),
+            "validation_accuracy": self._value("validation_accuracy"),
+            "following": self._following,
             "seconds": time.monotonic() - self._start,
             "left": self.seconds_left,
             "pid": os.getpid(),
@@ -193,12 +201,7 @@ class Progress(Callback):
             "started_at": self._started_at,
             "told_at": time.time(),
         }
-        # Not by `store.atomic`, which waits for the disk: this file need not survive a crash of the machine.
-        temporary = self._file.with_name(f".{self._file.name}.tmp")
-        with suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(status), encoding="utf-8")
-            temporary.replace(self._file)
+        write_report(self._file, status)
 
 
 class _StatusLine:

@@ -45,7 +45,7 @@ def train_folds(
         See `genreflow.training.run.run_fold`.
     """
     reader, is_packed = SliceReader(memory_gb), len(folders) > 1
-    for folder in folders:
+    for place, folder in enumerate(folders, 1):
         fold, repeat = parse_fold(folder.name)
         name = f"{spec.study} {spec.model} {spec.setting} {folder.name.replace('-', ' ')}"
         target = waiting_place(folder) if is_packed else folder
@@ -58,6 +58,7 @@ def train_folds(
                 file=logs and logs / f"{folder.name}.progress.json",
                 terminal=terminal,
                 tensorboard=logs / folder.name if logs and tensorboard else None,
+                following=len(folders) - place,
             )
             facts = run_fold(
                 replace(spec, training=training), fold=fold, key=key, folder=target, reader=reader, since=since,

@@ -296,8 +296,9 @@ def _train(
     monitor = f"{'' if validation is None else 'validation_'}{training.monitor}"
     steps = steps_per_epoch(len(data), training)
     progress = Progress(
-        training.epochs, steps, file=targets.file, terminal=targets.terminal, name=targets.name, monitor=monitor
-    )
+        training.epochs, steps, file=targets.file, terminal=targets.terminal, name=targets.name, monitor=monitor,
+        following=targets.following,
+    )  # fmt: skip
     with progress, ExitStack() as stack:
         callbacks: list[Callback] = [progress, *others]
         if targets.tensorboard is not None:

@@ -56,6 +56,8 @@ def stopped(project, front, number, group=False):
     ("front", "number", "group", "expected"),
     [
         (GENREFLOW, signal.SIGTERM, False, 143),
+        (SNAKEMAKE, signal.SIGHUP, True, 1),
+        pytest.param(GENREFLOW, signal.SIGHUP, True, 129, marks=pytest.mark.slow),
         pytest.param(GENREFLOW, signal.SIGINT, True, 130, marks=pytest.mark.slow),
         pytest.param(SNAKEMAKE, signal.SIGTERM, False, 1, marks=pytest.mark.slow),
         pytest.param(SNAKEMAKE, signal.SIGINT, True, 1, marks=pytest.mark.slow),
@@ -68,8 +70,10 @@ def test_a_run_that_is_stopped_ends_with_its_jobs(lasting, front, number, group,
     assert code == expected, printed
     assert alive == []
     assert "Traceback" not in printed
-    if front == GENREFLOW:
-        assert printed.splitlines()[-1].startswith("Stopped; finished products are kept. Next: the same command")
+    assert "RuleException" not in printed and "WorkflowError" not in printed
+    kept, command = printed.splitlines()[-2:]
+    assert kept == "Stopped. Finished products are kept, and trainings resume from their last checkpoints."
+    assert command.startswith(f"Next: {' '.join(front)} {RUN}/run.json --cores 1")
 
 
 @pytest.mark.slow

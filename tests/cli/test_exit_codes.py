@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 
 from genreflow.cli import exits, main, models
+from genreflow.cli.endings import exit_code_of_jobs
 from genreflow.cli.exits import Exit
-from genreflow.cli.run import exit_code_of_jobs
 from genreflow.datasets.index import check_losses
 from genreflow.errors import Damaged, UserError
 from genreflow.job import job

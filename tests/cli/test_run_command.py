@@ -39,7 +39,7 @@ def test_what_snakemake_does_not_take_is_bad_input(here, capsys):
      (1, bytes([signal.SIGTERM]), 143), (1, bytes([signal.SIGCHLD]), 2)],
 )  # fmt: skip
 def test_how_a_run_ends(here, capsys, code, signals, expected):
-    assert _ended(code, signals, here, 0) == expected
+    assert _ended(code, signals, here, 0, [], []) == expected
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_what_the_machine_does_to_snakemake_itself_is_told_as_that(here, message
     log = here / ".snakemake/log/now.log"
     log.parent.mkdir(parents=True)
     log.write_text(f"WorkflowError: Error recording metadata for finished job ({message})\n")
-    assert _ended(1, b"", here, 0) == expected
+    assert _ended(1, b"", here, 0, [], []) == expected
 
 
 @pytest.mark.parametrize(
@@ -91,4 +91,6 @@ def test_who_stops_a_run_is_told_how_to_go_on(tmp_path, number, expected):
         process.kill()
         raise
     assert process.returncode == expected, printed
-    assert "Next: the same command, which resumes from there" in printed.splitlines()[-1]
+    kept, command = printed.splitlines()[-2:]
+    assert kept.startswith("Stopped. Finished products are kept")
+    assert command.startswith("Next: genreflow run --cores 2 ")

@@ -113,7 +113,29 @@ def test_before_anything_ran_nothing_is_known_and_the_music_is_not_looked_at(sta
         "studies": [{"name": "mine", "dataset": "mine", "is_cataloged": False, "runs": [], "last_complete": None}],
         "damaged": [],
         "live_run": None,
+        "left": None,
     }
+
+
+def test_one_time_left_is_that_of_the_whole_run(work, status):
+    work.catalog()
+    before = status("--json")["left"]
+    for fold in "123":
+        work.end("psytrance_crnn", "base", fold, seconds=100)
+    after = status("--json")["left"]
+    assert 0 < after < before
+    assert "Time left of a run of all that is missing: about " in status()
+
+
+def test_the_time_left_of_a_live_run_is_what_it_reports(work, status):
+    work.catalog()
+    Path(".snakemake").mkdir()
+    owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
+    Path(".snakemake/genreflow.lock").write_text(json.dumps(owner))
+    Path("logs").mkdir(exist_ok=True)
+    Path("logs/progress.json").write_text(json.dumps({"left": 1000.0, "told_at": time.time() - 100}))
+    assert 880 < status("--json")["left"] <= 900
+    assert "Time left of the live run: about 15 min." in status()
 
 
 def test_a_run_is_alive_before_its_first_epoch(work, status, monkeypatch):

@@ -16,7 +16,10 @@ import soundfile
 from filelock import FileLock
 
 HOME = Path(__file__).parents[2]
-CODE = ["Snakefile", "config.yaml", "workflow", "genreflow", "profiles", "resources", "studies", "envs"]
+CODE = [
+    "Snakefile", "config.yaml", "workflow", "genreflow", "snakemake_logger_plugin_genreflow", "profiles", "resources",
+    "studies", "envs",
+]  # fmt: skip
 RATE = 22_050
 
 CONFIG = """\

@@ -9,6 +9,8 @@ HOME = Path(workflow.basedir)
 sys.path.insert(0, str(HOME))
 
 from genreflow.cli.exits import guarded
+from genreflow.cli.run_tracker import expect
+from genreflow.cli.run_view import end_display
 from genreflow.cli.snakemake_call import (
     explain_jobs,
     only_read,

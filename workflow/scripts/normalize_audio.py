@@ -4,7 +4,7 @@ from pathlib import Path
 from genreflow.audio.ingest import ingest, write
 from genreflow.config.audio import AudioSettings
 from genreflow.datasets.catalog import check_lasting, tracks_of_shard
-from genreflow.datasets.progress import standing
+from genreflow.datasets.progress import shard_progress, standing
 from genreflow.job import job
 from genreflow.project.layout import AUDIO_PROGRESS
 
@@ -13,16 +13,18 @@ with job(snakemake.log[0]) as info:
     output = Path(snakemake.output[0])
     settings = AudioSettings(**snakemake.params.settings)
     tracks = tracks_of_shard(snakemake.input.catalog, snakemake.wildcards.shard)
-    table = ingest(
-        tracks,
-        audio_folder=output.parent,
-        settings=settings,
-        stage_key=snakemake.params.stage_key,
-        timeout=snakemake.params.timeout,
-        workers=snakemake.threads,
-        memory_gb=snakemake.params.memory_gb,
-        report=lambda row: print(row["track_id"], row["verdict"], row["reason"], row["message"] or ""),
-    )
+    name = f"{snakemake.wildcards.dataset} shard {snakemake.wildcards.shard}"
+    with shard_progress(Path(snakemake.log[0]).with_suffix(".progress.json"), name, len(tracks)) as progress:
+        table = ingest(
+            tracks,
+            audio_folder=output.parent,
+            settings=settings,
+            stage_key=snakemake.params.stage_key,
+            timeout=snakemake.params.timeout,
+            workers=snakemake.threads,
+            memory_gb=snakemake.params.memory_gb,
+            report=progress.add,
+        )
     check_lasting(tracks, table)
     unsettled = write(output, table, snakemake.params.key, settings)
     hours = sum(filter(None, table["seconds"].to_pylist())) / 3600
