@@ -12,8 +12,12 @@ from genreflow.cli.run_tracker import RunTracker
 from genreflow.cli.time_left import Costs, Job, RunningJob, time_left
 from genreflow.store.costs import recorded
 
-# A run of a tiny study on two busy cores: every job with its log, threads, begin and end in seconds.
-RECORDED = list(csv.DictReader((Path(__file__).parent / "recorded_run.csv").open(encoding="utf-8")))
+# Runs on two busy cores, of a study of eight tracks and of the demo: every job with its log, threads, GPUs, begin and
+# end in seconds.
+RECORDED = {
+    name: list(csv.DictReader((Path(__file__).parent / f"recorded_{name}.csv").open(encoding="utf-8")))
+    for name in ("tiny", "demo")
+}
 
 
 def training(fold, model="cnn/base"):
@@ -55,9 +59,11 @@ def test_the_last_run_says_what_jobs_take(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("share", [1 / 3, 1 / 2, 2 / 3, 0.9])
-def test_of_a_recorded_run_the_estimate_is_within_a_factor_of_two_after_a_third(share, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", RECORDED)
+def test_of_a_recorded_run_the_estimate_is_within_a_factor_of_two_after_a_third(name, share, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    jobs = [(row["rule"], row["log"], float(row["began"]), float(row["ended"])) for row in RECORDED]
+    rows = RECORDED[name]
+    jobs = [(row["rule"], row["log"], float(row["began"]), float(row["ended"])) for row in rows]
     monkeypatch.setattr(run_tracker, "_expected", [(rule, log) for rule, log, *_ in jobs])
     now, end = 0.0, max(ended for *_, ended in jobs)
     tracker = RunTracker(clock=lambda: now)
@@ -70,7 +76,7 @@ def test_of_a_recorded_run_the_estimate_is_within_a_factor_of_two_after_a_third(
             break
         if place not in begun:
             begun.add(place)
-            tracker.start(place, *jobs[place][:2], threads=int(RECORDED[place]["threads"]), gpus=0)
+            tracker.start(place, *jobs[place][:2], threads=int(rows[place]["threads"]), gpus=int(rows[place]["gpus"]))
         else:
             tracker.finish(place)
     now = share * end
