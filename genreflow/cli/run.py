@@ -28,7 +28,7 @@ from genreflow.cli.endings import failed, stopped
 from genreflow.cli.places import SNAKEFILE, NoProject, find_place
 from genreflow.errors import Exit, UserError
 from genreflow.plan.staleness import REBUILD_STALE
-from genreflow.project import history
+from genreflow.project import history, layout
 from genreflow.repair import missing_stages, put_back, restore_mtimes, sweep
 from genreflow.shutdown import is_job, signals_passed_on, stop
 from genreflow.store.atomic import MAPPED, TEMPORARY_SUFFIX
@@ -80,7 +80,9 @@ def run_snakemake(words: Sequence[str], typed: Sequence[str] | None = None) -> i
     with _remaking_stale(), signals_passed_on() as signals:
         try:
             with snakemake_call.lasting_output() as withheld:
-                if not snakemake_call.only_reads(snakemake_options):
+                if snakemake_call.only_reads(snakemake_options):
+                    check_places(folder)
+                else:
                     _, command = claimed(arguments, folder, takes_over=executes_jobs)
                     if executes_jobs:
                         _mend(folder, command)
@@ -129,8 +131,7 @@ def claimed(arguments: Sequence[str], folder: Path | None = None, *, takes_over:
     temporary_folder()
     if importlib.util.find_spec("snakemake") is None:
         raise UserError("snakemake is not installed beside genreflow. `make install` installs both.")
-    for name in ("results", ".snakemake", "logs"):
-        check_folder(folder / name)
+    check_places(folder)
     command = [*SNAKEMAKE, *_with_snakefile(arguments)]
     _hold(folder)
     if takes_over:
@@ -145,6 +146,12 @@ def claimed(arguments: Sequence[str], folder: Path | None = None, *, takes_over:
         info("genreflow: the last run here died; taking over from it.")
         subprocess.run([*command, "--unlock"], check=False, capture_output=True)
     return folder, command
+
+
+def check_places(folder: Path) -> None:
+    """Raise NoFolder if results, logs or records cannot lie in a folder, because a file or a dead link is there."""
+    for name in (layout.RESULTS, ".snakemake", layout.LOGS):
+        check_folder(folder / name)
 
 
 def live_run(folder: Path) -> Mapping[str, Any] | None:

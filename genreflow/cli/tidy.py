@@ -15,7 +15,7 @@ from genreflow.cli import options as shared
 from genreflow.cli.console import print_json, print_result
 from genreflow.cli.exits import Exit
 from genreflow.cli.rebuild_check import plan_of
-from genreflow.cli.run import claimed, command_of, entries_of, in_project, working_folder
+from genreflow.cli.run import check_places, claimed, command_of, entries_of, in_project, working_folder
 from genreflow.errors import UserError
 from genreflow.plan.datasets import DatasetPlan
 from genreflow.plan.staleness import is_of
@@ -44,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
     """
     arguments = in_project(options.rest)
     folder = claimed(arguments)[0] if options.delete else working_folder(arguments)
+    check_places(folder)
     _, configfiles = command_of(arguments)
     os.chdir(folder)
     spare = {
