@@ -88,12 +88,17 @@ def answers(project: Project) -> list[dict[str, float]]:
 
 
 @pytest.mark.parametrize(
-    "stop", [pytest.param(signal.SIGKILL, id="killed"), pytest.param(signal.SIGINT, id="interrupted")]
+    ("stages", "stop"),
+    [
+        pytest.param(["train"], signal.SIGKILL, id="killed in training"),
+        pytest.param(list(STAGES), signal.SIGKILL, id="killed in every stage", marks=pytest.mark.slow),
+        pytest.param(list(STAGES), signal.SIGINT, id="interrupted in every stage", marks=pytest.mark.slow),
+    ],
 )
-def test_an_update_stopped_in_every_stage(project, updated, stop):
+def test_an_update_that_is_stopped(project, updated, stages, stop):
     page, expected = (project.work / PAGE).read_bytes(), answers(project)
     add_album(project)
-    for stage in STAGES:
+    for stage in stages:
         stop_in(project, stage, stop)
         [entry] = (project.work / "results/tiny/history").glob("2*")
         assert (entry / "report/index.html").read_bytes() == page
