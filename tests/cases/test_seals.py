@@ -393,6 +393,7 @@ def test_json_is_read_in_few_places_all_of_which_verify_it_or_hold_no_results():
         "evaluation/search.py": "the values of a trial, a cell of a table that has been verified",
         "audio/normalize.py": "the comment of a track, whose pages have been checked",
         "cli/run.py": "who holds the lock",
+        "cli/run_tracker.py": "how far jobs have come, from logs/",
         "cli/status.py": "how far a run has come, from logs/",
         "datasets/progress.py": "how far a stage has come, from logs/",
     }
