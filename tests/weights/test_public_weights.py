@@ -185,7 +185,7 @@ def test_commands(published, tmp_path, capsys, monkeypatch):
     assert main(["predict", "small", str(wheel)]) == 2
     assert "Get them: genreflow weights get nets" in capsys.readouterr().err
     assert main(["weights", "get", "nets", "--from", str(wheel), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) ["folders"] == [str(tmp_path / "weights/small")]
+    assert json.loads(capsys.readouterr().out)["folders"] == [str(tmp_path / "weights/small")]
     assert main(["weights", "path", "small"]) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "weights/small")
     assert main(["weights", "list", "--json"]) == 0
