@@ -45,6 +45,9 @@ _ALONE = {
 }
 _COUNTS = {"folds": "folds", "diverged": "diverged", "tracks": "tracks", "groups": "groups", "slices": "slices"}
 _LISTS = {"newly_right": "Newly right", "newly_wrong": "Newly wrong", "still_wrong": "Wrong in another way"}
+_UNFINISHED = (
+    "While an update is not finished, the last complete results stand for the study: `genreflow run` finishes it."
+)
 _WIDEST = 36  # of a value on the terminal
 
 
@@ -110,6 +113,11 @@ def _results_before(compared: Sequence[str]) -> list[str]:
     study = path if entry is None else entry.folder.parents[1]
     before = None if state is None else history.before(study, state.tables)
     if before is None:
+        if entry is not None:
+            raise UserError(
+                f"compare: an update of {compared[0]} is not finished, and there is one earlier result, so there is "
+                "nothing to compare yet. `genreflow run` finishes it."
+            )
         if (path / "runs").is_dir():
             raise UserError(f"compare: {compared[0]} has no earlier results to be compared with. Name two folders.")
         return []
@@ -132,7 +140,10 @@ def compare(sides: Sequence[ComparedRun]) -> dict[str, Any]:
     """
     for a, b in combinations(sides, 2):
         if a.homes == b.homes:
-            raise UserError(f"{a.path} and {b.path} are the same runs. Name two that differ.")
+            is_earlier = "@" in a.study
+            raise UserError(
+                f"{a.path} and {b.path} are the same runs. {_UNFINISHED if is_earlier else 'Name two that differ.'}"
+            )
     runs = [run for side in sides for run in side.runs]
     folds = pd.concat([side.folds for side in sides], ignore_index=True)
     titles = pd.concat([side.titles() for side in sides])
