@@ -72,8 +72,16 @@ class Terminal:
         return [line.rstrip() for line in _CONTROL.sub("", self.printed).replace("\r", "").splitlines() if line.strip()]
 
 
-@pytest.mark.parametrize("front", FRONTS, ids=" ".join)
-@pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM", "SIGHUP", "closed"])
+# Of both fronts and all ends, the two that users meet most; the others are proofs that take minutes.
+USUAL = {("closed", FRONTS[0]), ("Ctrl-C", FRONTS[1])}
+ENDS = [
+    pytest.param(how, front, id=f"{how}-{' '.join(front)}", marks=[] if (how, front) in USUAL else pytest.mark.slow)
+    for how in ("Ctrl-C", "SIGTERM", "SIGHUP", "closed")
+    for front in FRONTS
+]
+
+
+@pytest.mark.parametrize(("how", "front"), ENDS)
 def test_a_stopped_run_says_what_is_safe_and_which_command_goes_on(lasting, front, how):
     terminal = Terminal(lasting, *front, f"{RUN}/run.json", "--cores", "1")
     checkpoint = lasting.work / RUN / ".checkpoint"
