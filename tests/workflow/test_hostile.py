@@ -36,7 +36,7 @@ def snapshot(folder: Path) -> dict[bytes, str]:
     return result
 
 
-@pytest.fixture(scope="module", params=["folders", "manifest"])
+@pytest.fixture(scope="module", params=["folders", pytest.param("manifest", marks=pytest.mark.slow)])
 def outcome(request, tmp_path_factory):
     """Run both to their reports; the manifest names other classes than the folders."""
     project = Project.make(tmp_path_factory.mktemp("hostile"), tracks_per_class=0)
