@@ -141,7 +141,7 @@ def _dataset(music: Path, layout_name: str | None) -> dict[str, Any]:
 
 
 def _proposal(settings: Mapping[str, Any], options: argparse.Namespace) -> tuple[Proposal, str]:
-    """Return what is proposed by the names of the files alone, and the sizes of classes in words."""
+    """Return a proposal made from the names of the files alone, and the sizes of classes in words."""
     given = settings_from(LAYOUTS[settings["layout"]], settings, _shown(Path(settings["path"])))
     listed = scan.list_tracks(given, raw=Path(layout.RAW_FOLDER.format(dataset=DATASET))).tracks
     tracks = listed.select(["label", "tags"]).to_pandas()

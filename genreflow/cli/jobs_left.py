@@ -54,7 +54,7 @@ def _log(rule: str, names: Mapping[str, str]) -> str:
 
 
 def _pattern(product: str) -> re.Pattern[str]:
-    """Return what the paths of a product match, with its wildcards as groups."""
+    """Return a regular expression for the paths of a product, with its wildcards as groups."""
     parts = re.split(r"{(\w+)}", product)
     names = [f"(?P<{name}>{WILDCARDS[name]})" for name in parts[1::2]]
     return re.compile("".join(map("".join, zip(map(re.escape, parts[::2]), [*names, ""], strict=True))))

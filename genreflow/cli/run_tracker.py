@@ -112,7 +112,7 @@ class RunTracker:
                 self._failed[number] = ended.job.rule
 
     def facts(self) -> Facts:
-        """Return what is known now."""
+        """Return the state of the run at this moment."""
         with self._lock:
             self._take_expected()
             stages = list(self._stages())

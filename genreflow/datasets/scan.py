@@ -162,7 +162,7 @@ def record(listing: Listing, path: Path) -> pa.Table:
 
 
 def look_up(listing: Listing, path: Path) -> pa.Table:
-    """Return what `record` would return, without reading any music and without writing.
+    """Return the catalog that `record` would write, without reading any music and without writing.
 
     Files that are new, or of another size or modification time, have the hash `NOT_HASHED`. The change time does not
     count: copying a folder changes it, and `record` will most likely find the same bytes.

@@ -70,7 +70,7 @@ class Plan:
         return self._before[study]
 
     def page_state(self, study: str) -> StateFacts:
-        """Return what the page of a study records, so that its results can be kept when others replace them."""
+        """Return the keys that the page of a study records, by which its results are kept when others replace them."""
         plan, before = self.studies[study], self.before(study)
         return {
             "before": None if before is None else before.page,

@@ -168,7 +168,7 @@ def excerpts(
 
 
 def page_state(study: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a page records of its results: the keys in `state`, and the runs and the setting of the study."""
+    """Return the facts of its results that a page records: the keys in `state`, runs and setting of the study."""
     runs = {run["path"]: run["key"] for run in study["runs"]}
     return {**state, "runs": runs, "setting": study["headline"]}
 
@@ -183,7 +183,7 @@ def _excerpt_start(panel: ConfusionBrowser | None, track: str, seconds: float, w
 
 
 def _changes(study: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) -> Changes | None:
-    """Return what changed since the earlier results that a page is compared with; None where there are none."""
+    """Return the changes since the earlier results that a page is compared with; None where there are none."""
     earlier = next((entry for entry in history.entries(folder) if entry.page == state.get("before")), None)
     if earlier is None:
         return None

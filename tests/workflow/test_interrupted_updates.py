@@ -73,7 +73,7 @@ def products(folder: Path, stage: str) -> dict[str, int]:
 
 
 def printed_by(project: Project, *words: str) -> tuple[str, str]:
-    """Return what a command prints for programs and for people."""
+    """Run a command, which must succeed; return its standard output and standard error."""
     command = [str(Path(sys.executable).with_name("genreflow")), *words]
     environment = {**os.environ, "PYTHONPATH": str(project.home)}
     ended = subprocess.run(command, cwd=project.work, env=environment, capture_output=True, text=True)
