@@ -11,7 +11,7 @@ from genreflow.cli import options as shared
 from genreflow.cli.console import end_progress, plain, print_json, print_result, progress, quoted
 from genreflow.cli.exits import Exit
 from genreflow.cli.music import dataset_of
-from genreflow.cli.path_checks import check_model, check_output
+from genreflow.cli.path_checks import check_model, check_output, with_model
 from genreflow.config.datasets import Labels
 from genreflow.errors import Gathering, Problems
 from genreflow.store.text import count
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     from genreflow.inference.tracks import Predictor
     from genreflow.store.csvs import write_csv
 
-    predictor = Predictor(options.model, device=options.device, cores=options.cores)
+    predictor = with_model(options.model, lambda model: Predictor(model, device=options.device, cores=options.cores))
     aliases = Labels(aliases=dict(options.alias))
     tracks = listed_tracks(predictor, dataset.model_copy(update={"labels": aliases}))
     if not options.leave_out:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from genreflow.cli import options as shared
 from genreflow.cli.console import print_result, quoted
-from genreflow.cli.path_checks import check_existence, check_model, check_output
+from genreflow.cli.path_checks import check_existence, check_model, check_output, with_model
 from genreflow.store.text import plain_name
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     from genreflow.inference.tracks import Predictor
     from genreflow.store.csvs import write_csv
 
-    predictor = Predictor(options.model, device=options.device, cores=options.cores)
+    predictor = with_model(options.model, lambda model: Predictor(model, device=options.device, cores=options.cores))
     result = explain(predictor, options.file, of=options.of, method=options.method, bands=options.bands)
     prediction = result.prediction
     write_csv(csv, result.effects.assign(file=prediction.file, of=result.of, method=result.method))

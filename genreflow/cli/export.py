@@ -5,7 +5,7 @@ from pathlib import Path
 
 from genreflow.cli import options as shared
 from genreflow.cli.console import print_result, quoted
-from genreflow.cli.path_checks import check_existence, check_folder, check_model
+from genreflow.cli.path_checks import check_existence, check_folder, check_model, with_model
 
 _DESCRIPTION = """\
 Write a trained model as a folder to share: model.safetensors (weights), model.json (classes, front-end, loudness,
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     # Imported here, so that mistakes are reported before torch is loaded.
     from genreflow.export.folder import export
 
-    done = export(options.model, options.folder, track=options.track)
+    done = with_model(options.model, lambda model: export(model, options.folder, track=options.track))
     facts = done.onnx.facts
     if not facts:
         print(f"No model.onnx: {done.onnx.why_not}.")

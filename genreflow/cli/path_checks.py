@@ -2,8 +2,9 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from genreflow.cli.console import info, quoted
 from genreflow.errors import UserError, did_you_mean
@@ -14,6 +15,7 @@ from genreflow.weights.cache import find
 from genreflow.weights.registry import NETWORKS
 
 _NAMED = 6
+Model = TypeVar("Model")
 
 
 def check_model(given: str) -> str:
@@ -47,6 +49,25 @@ def check_model(given: str) -> str:
     if path.name == layout.RESULTS or any((path / name).exists() for name in ("runs", "protocols", "results")):
         raise UserError(f"{given} holds no trained model yet. `genreflow status` shows the progress of a run.")
     raise UserError(f"{given} is not a trained model: it holds no {MODEL}. Name the folder of a run, or an export.")
+
+
+def with_model(path: str, use: Callable[[str], Model]) -> Model:
+    """Return what `use` makes of a model that `check_model` has accepted.
+
+    Libraries take seconds to load, and a run may replace the model meanwhile; then the last complete results serve.
+
+    Raises
+    ------
+    UserError
+        When the model cannot be used.
+    """
+    try:
+        return use(path)
+    except (UserError, FileNotFoundError):
+        again = check_model(path)
+        if again == path:
+            raise
+        return use(again)
 
 
 def usable(given: str) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 from genreflow.cli import options as shared
 from genreflow.cli.console import end_progress, print_json, print_result, progress, quoted
 from genreflow.cli.exits import Exit
-from genreflow.cli.path_checks import check_existence, check_folder, check_model, check_output
+from genreflow.cli.path_checks import check_existence, check_folder, check_model, check_output, with_model
 from genreflow.errors import Gathering
 
 _DESCRIPTION = """\
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     from genreflow.inference.tracks import Predictor, slices_table, tracks_table
     from genreflow.store.csvs import write_csv
 
-    predictor = Predictor(options.model, device=options.device, cores=options.cores)
+    predictor = with_model(options.model, lambda model: Predictor(model, device=options.device, cores=options.cores))
     predictions = predictor.predict_tracks(
         options.files, on_track=lambda done, total: progress(f"{done} of {total} files")
     )

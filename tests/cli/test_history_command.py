@@ -8,8 +8,9 @@ from finished_runs import track
 from finished_study import finish
 
 from genreflow.cli import main
-from genreflow.cli.path_checks import check_model
+from genreflow.cli.path_checks import check_model, with_model
 from genreflow.cli.tidy import old_entries
+from genreflow.errors import UserError
 from genreflow.project import history
 
 RUN = "runs/cnn/base/fold-final"
@@ -114,6 +115,35 @@ def test_the_last_complete_results_serve_during_an_update(updated, capsys):
     assert f"B  {entry.name}" in out and f"A  {updated}" in out and "is not finished" in err
     assert check_model(updated.replace("@", "/history/").join(["results/", f"/{RUN}"])).endswith(RUN)
     assert "is not finished" not in capsys.readouterr().err
+
+
+def test_a_model_that_is_replaced_while_libraries_load_is_taken_from_the_last_complete_results(updated, capsys):
+    run = "results/mine/runs/cnn/base/fold-final"
+    path, used = check_model(run), []
+    assert path == run
+
+    def use(model):
+        used.append(model)
+        if model == run:  # the job that trains it again has just begun
+            Path(run, "run.json").unlink()
+            raise UserError(f"{run}/run.json is missing.")
+        return "weights"
+
+    assert with_model(path, use) == "weights"
+    assert [Path(model).is_relative_to("results/mine/history") for model in used] == [False, True]
+    assert "An update of mine is not finished" in capsys.readouterr().err
+
+
+def test_a_model_that_cannot_be_used_is_refused_once(updated):
+    used = []
+
+    def use(model):
+        used.append(model)
+        raise UserError("it is of another version.")
+
+    with pytest.raises(UserError, match="another version"):
+        with_model(check_model("results/mine/runs/cnn/base/fold-final"), use)
+    assert len(used) == 1
 
 
 def test_damage_of_a_file_that_the_history_shares_is_reported_for_both(updated, capsys):
