@@ -84,8 +84,11 @@ def test_commands_work_on_it(project, tmp_path):
     assert len(json.loads(similar.stdout)["tracks"]) == 3
     exported = command(project, "export", run, str(tmp_path / "model"))
     assert exported.returncode == 0, exported.stderr
-    away = command(project, "predict", str(tmp_path / "model"), "music/low", "--device", "cpu", "--cores", "1")
+    options = ("--device", "cpu", "--cores", "1", "--csv", "by_the_export.csv")
+    away = command(project, "predict", str(tmp_path / "model"), "music/low", *options)
     assert away.returncode == 0 and away.stdout == predicted.stdout
+    tables = [(project.work / name).read_bytes() for name in ("predictions.csv", "by_the_export.csv")]
+    assert tables[0] == tables[1]
 
 
 def test_other_weights_embed_anew_and_nothing_else(project, tmp_path):
