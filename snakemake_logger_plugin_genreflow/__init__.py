@@ -1,13 +1,12 @@
 """Snakemake's logger `genreflow`: it shows a run as `genreflow.cli.progress` does. Switched on by the profile."""
 
-import os
 from logging import LogRecord
 from typing import Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from genreflow.cli.exits import DEBUG
+from genreflow.cli.run_display import harmless
 from genreflow.cli.run_view import RunView, is_wanted
 
 
@@ -23,11 +22,8 @@ class LogHandler(LogHandlerBase):
         """Hand a record on. No fault of the display ends a run."""
         if self._view is None:
             return
-        try:
+        with harmless():
             self._hand_on(self._view, record)
-        except Exception:
-            if os.environ.get(DEBUG) == "1":
-                self.handleError(record)
 
     def _hand_on(self, view: RunView, record: LogRecord) -> None:
         facts = record.__dict__

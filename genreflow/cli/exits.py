@@ -102,29 +102,28 @@ def _of_the_machine(error: OSError) -> str:
 
 def _bug(error: BaseException) -> str:
     """Return the sentence on an error that is ours; write its report."""
-    trace = "".join(traceback.format_exception(error))
     if os.environ.get(DEBUG) == "1":
-        print(sanitize(trace), end="", file=sys.stderr)
+        print(sanitize("".join(traceback.format_exception(error))), end="", file=sys.stderr)
     message = sanitize(f"{type(error).__name__}: {error}".splitlines()[0])[:_LONGEST]
-    report = _write_report(
-        f"genreflow {__version__}, Python {platform.python_version()}, {platform.platform()}\n{trace}"
-    )
+    report = write_bug_report(error)
     where = f" with {report}" if report else ""
     return f"this is a bug of genreflow ({message}). Please report it{where}."
 
 
-def _write_report(text: str) -> Path | None:
+def write_bug_report(error: BaseException) -> Path | None:
     """Write the report of a bug below logs/ if that exists, else below the folder for temporary files; return its path.
 
     Only its owner can read it, because it holds paths and values.
     """
+    system = f"genreflow {__version__}, Python {platform.python_version()}, {platform.platform()}"
+    text = f"{' '.join(sys.argv)}\n{system}\n{''.join(traceback.format_exception(error))}"
     name = f"genreflow-bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
     for folder in (lambda: _owned(Path("logs", "bugs")), _private_folder):
         with suppress(OSError, MachineError):
             path = folder() / name
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(sanitize(f"{' '.join(sys.argv)}\n{text}"))
+                file.write(sanitize(text))
             return path
     return None
 

@@ -4,8 +4,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, TextIO
 
@@ -13,6 +13,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from genreflow.cli.exits import write_bug_report
 from genreflow.cli.progress import Facts, Stage, minute_line, panel, stage_line
 from genreflow.store.text import sanitize
 
@@ -20,6 +21,26 @@ _REFRESH_S, _LOOK_S = 0.5, 2.0
 _LINE_S = 55.0  # a line at least once a minute
 _DRAIN_S = 2.0
 _UNKNOWN_SIZE = os.terminal_size((80, 24))
+
+
+_fault = ""  # of the display, in a sentence
+
+
+@contextmanager
+def harmless() -> Iterator[None]:
+    """Let no fault of the display end a run or hold up its jobs. The first one is reported, see `fault`."""
+    global _fault
+    try:
+        yield
+    except Exception as error:
+        if not _fault:
+            report = write_bug_report(error)
+            _fault = f"The display of this run had a fault, the run itself did not. Please report it with {report}."
+
+
+def fault() -> str:
+    """Return a sentence on the first fault of the display; empty if it had none."""
+    return _fault
 
 
 class Lines:
@@ -54,7 +75,7 @@ class Lines:
 
     def _follow(self) -> None:
         while not self._closed.wait(_LOOK_S):
-            with suppress(Exception):  # no fault of a display ends it
+            with harmless():
                 facts = self._look()
                 if time.monotonic() >= self._last + _LINE_S:
                     self._last = time.monotonic()
@@ -127,7 +148,7 @@ class Panel:
 
     def _follow(self) -> None:
         while not self._closed.wait(_REFRESH_S):
-            with self._lock, suppress(Exception):  # no fault of a display ends it
+            with self._lock, harmless():
                 self._resize()
                 assert self._live is not None
                 self._live.update(self._drawn(), refresh=True)
@@ -139,7 +160,7 @@ class Panel:
                 self._above(Text.from_ansi(line.rstrip("\n").rpartition("\r")[2]))
 
     def _above(self, text: Text) -> None:
-        with self._lock, suppress(Exception):  # jobs would wait for ever to be read
+        with self._lock, harmless():  # jobs would wait for ever to be read
             assert self._console is not None
             self._console.print(text, soft_wrap=True)
 

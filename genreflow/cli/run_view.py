@@ -11,8 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from genreflow.cli.console import info
 from genreflow.cli.endings import failed, stopped
-from genreflow.cli.run_display import display_for
+from genreflow.cli.run_display import display_for, fault
 from genreflow.cli.run_tracker import RunTracker
 from genreflow.cli.snakemake_call import JOB_FAILURE, process_executes_jobs, withheld_messages
 from genreflow.shutdown import signals_received
@@ -89,6 +90,8 @@ class RunView:
         self._has_closed = True
         self._display.close()
         self._tracker.close()
+        if sentence := fault():
+            info(sentence)
         messages = withheld_messages()
         if messages is not None:
             messages += self._withheld

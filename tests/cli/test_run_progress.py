@@ -12,6 +12,7 @@ from contextlib import suppress
 import pytest
 from rich.console import Console
 
+from genreflow.cli import run_display
 from genreflow.cli.progress import STAGE_OF, Facts, Normalizing, Stage, Training, minute_line, panel, stage_line
 from genreflow.cli.run_display import display_for
 from genreflow.cli.run_view import RunView, is_wanted
@@ -175,3 +176,16 @@ def test_what_is_printed_during_a_run_appears_above_the_panel_and_the_end_below_
     assert text.index("the rest of a line") < text.rindex("audio  ━")
     assert text.endswith("\n1 of 2 jobs done in 1 s\nthe closing lines\n")
     assert printed.count(b"\x1b[?25l") == printed.count(b"\x1b[?25h") == 1  # the cursor is shown again
+
+
+def test_a_fault_of_the_display_is_reported_once_and_ends_nothing(view, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs").mkdir()
+    monkeypatch.setattr(run_display, "_fault", "")
+    for text in ("first", "second"):
+        with run_display.harmless():
+            raise RuntimeError(text)
+    [report] = (tmp_path / "logs/bugs").iterdir()
+    assert "RuntimeError: first" in report.read_text()
+    view.close()
+    assert f"Please report it with {report.relative_to(tmp_path)}." in capsys.readouterr().err
