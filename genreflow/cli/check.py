@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         print_json("check", values, hours="h", needed="bytes", free="bytes", longest_padding="s", core_seconds="s")
     else:
         print(outlook_text(outlook))
-    return print_outlook_result(outlook, following=f"genreflow run --cores all{words_of(options)}")
+    return print_outlook_result(outlook, following=f"genreflow run{words_of(options)}")
 
 
 def print_outlook_result(outlook: Outlook, *, following: str) -> Exit:
@@ -183,6 +183,8 @@ def _input(given: InputOutlook) -> str:
     parts = [f"input {given.name}: {count(given.usable, 'track')} can be used"]
     if given.too_short:
         parts.append(f"{given.too_short:,} too short")
+    if given.fewer:
+        parts.append(f"{given.fewer:,} too short for all slices")
     if given.padded:
         parts.append(f"{given.padded:,} padded, with {given.longest_padding:.3g} s at most")
     return ", ".join(parts)

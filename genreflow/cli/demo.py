@@ -7,8 +7,8 @@ from genreflow.cli import options as shared
 from genreflow.cli.console import info, quoted
 from genreflow.cli.path_checks import check_folder
 from genreflow.cli.run import in_project, run_snakemake
+from genreflow.config.names import PROJECT_FILE
 from genreflow.errors import UserError
-from genreflow.project.find import PROJECT_FILE
 from genreflow.store.atomic import write_text
 
 MINUTES = 4  # on two idle cores; README.md and `make demo` name the same number

@@ -21,7 +21,7 @@ from genreflow.store.text import count, listing, printable, rough_bytes
 # `held` are the bytes that the history, or an entry, alone holds.
 _UNITS = {"held": "bytes", "tracks": "tracks", "accuracy": "share", "low": "share", "high": "share"}
 _NAMED = 3
-_HEADINGS = ("", "tracks", "accuracy", "held here alone", "changed since the one above")
+_HEADINGS = ("", "tracks", "accuracy", "only here", "changed since the one above")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from genreflow.cli.places import SNAKEFILE
 from genreflow.config.datasets import recognized
 from genreflow.config.layers import Config, Layer, relative
 from genreflow.config.load import parse, read_yaml, settings_from
-from genreflow.config.names import name_problem
+from genreflow.config.names import PROJECT_FILE, name_problem
 from genreflow.config.pipeline import LAYOUTS
 from genreflow.datasets import scan
 from genreflow.errors import UserError
@@ -28,7 +28,6 @@ from genreflow.plan.check import Outlook, check
 from genreflow.plan.make import validate_config
 from genreflow.plan.proposal import DATASET, SHORT_SECONDS, Proposal, typical_size
 from genreflow.project import layout
-from genreflow.project.find import PROJECT_FILE
 from genreflow.store.atomic import write_text
 from genreflow.store.regular import expand_home
 from genreflow.store.text import count, listing, sanitize
@@ -183,6 +182,10 @@ def _checked(proposal: Proposal) -> tuple[Proposal, Outlook]:
     short = max((given.too_short for study in outlook.studies for given in study.inputs), default=0)
     if short > _FEW_SHORT * sum(proposal.classes.values()):
         proposal = replace(proposal, seconds=SHORT_SECONDS, with_network=False)  # whose slices are longer
+        outlook = check(_config(proposal), home=SNAKEFILE.parent)
+    typical = min((given.typical_slices for study in outlook.studies for given in study.inputs[:1]), default=0)
+    if 0 < typical < proposal.segments:  # of clips, most would have fewer than asked for
+        proposal = replace(proposal, segments=typical)
         outlook = check(_config(proposal), home=SNAKEFILE.parent)
     lost = {name: "no file of it can be used" for each in outlook.datasets for name in each.lost_classes}
     if lost and len(proposal.classes) - len(lost.keys() | proposal.drop.keys()) > 1:

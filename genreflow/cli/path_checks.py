@@ -21,6 +21,7 @@ Model = TypeVar("Model")
 def check_model(given: str) -> str:
     """Return the path of a model or the name of public weights; refuse what is neither.
 
+    Of a folder with one final model, such as a study, it is that model, and a line says so.
     While its study is being updated, this is the path of the same run in the newest complete results, and a line says
     so. The message of an error names models below a folder.
 
@@ -43,6 +44,10 @@ def check_model(given: str) -> str:
         (home / MODEL for setting in layout.settings_below(path) for home in layout.run_folders(setting, MODEL)),
         key=lambda weights: not weights.parent.name.endswith("final"),
     )
+    finals = [weights.parent for weights in below if weights.parent.name.endswith("final")]
+    if len(finals) == 1:
+        info(f"The final model of {given} is {finals[0]}.")
+        return str(finals[0])
     if below:
         some = f"{len(below):,} models" if len(below) > 1 else "a model"
         raise UserError(f"{given} is not a trained model, but holds {some}. Name one: {quoted(below[0].parent)}")

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from genreflow.cli.console import info
 from genreflow.config.layers import Config, load_config
+from genreflow.config.names import PROJECT_FILE
 from genreflow.errors import UserError
-from genreflow.project.find import PROJECT_FILE, find_project, is_there
+from genreflow.project.find import find_project, is_there
 
 SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
 

@@ -20,7 +20,7 @@ STAGES = {
     "folds": ("assign_folds", "audit_leakage"),
     "search": ("assign_inner_folds", "run_trial", "choose_setting"),
     "training": ("train_run", "train_folds", "train_searched"),
-    "inspection": ("visualize_filters", "predict_snippets", "describe_dataset", "map_library"),
+    "analysis": ("visualize_filters", "predict_snippets", "describe_dataset", "map_library"),
     "evaluation": ("judge_cross_dataset", "evaluate_study"),
     "figures": ("draw_figure",),
     "report": ("write_report", "write_overview"),

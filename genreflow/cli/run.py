@@ -73,7 +73,7 @@ def run_snakemake(words: Sequence[str], typed: Sequence[str] | None = None) -> i
     try:
         parser, snakemake_options = snakemake_call.parsed(arguments)
     except SystemExit as end:
-        return _code(end)
+        return _code(end) and Exit.INPUT
     folder = Path(snakemake_options.directory or "").resolve()
     executes_jobs = snakemake_call.executes_jobs(snakemake_options)
     began = time.time()

@@ -8,6 +8,7 @@ import atexit
 import ctypes
 import errno
 import io
+import logging
 import os
 import re
 import signal
@@ -19,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
+from genreflow.errors import did_you_mean
 from genreflow.store.text import sanitize
 
 # Options with which Snakemake prints, writes a file of its own, deletes on request, or touches, and executes no job.
@@ -44,6 +46,10 @@ _AFTER_JOBS = frozenset({"report", "reporter"})  # with --report-after-run
 LOGGER = "genreflow"  # of runs, unless another one is asked for
 _HOME = str(Path(__file__).parents[2])  # where Snakemake finds it among its plugins, however genreflow is installed
 _PROFILE_NOTE = "Using workflow specific profile"  # printed at every start
+_OF_ITSELF = re.compile(r"Config file .* is extended by|Assuming unrestricted|Building DAG|This was a dry-run")
+_USAGE_ERROR = re.compile(r"^\S+: error: (.*)", re.MULTILINE | re.DOTALL)
+_UNKNOWN_OPTION = re.compile(r"unrecognized arguments: (-\S+)")
+_UNKNOWN_TARGET = re.compile(r"(\x1b\[\d+m)*MissingRuleException:\n(in .*\n)?No rule to produce (?P<target>\S+) \(if")
 _SET_PARENT_DEATH_SIGNAL = 1  # of prctl(2)
 # Messages about a failed job; the job itself has printed the reason.
 JOB_FAILURE = re.compile(
@@ -73,7 +79,9 @@ class LastingOutput(io.TextIOBase):
             self.withheld.append(text)
             self._skips_end = True
         else:
-            self._do(lambda: self._stream.write(text))
+            unknown = _UNKNOWN_TARGET.match(text)
+            words = text if unknown is None else _no_target(unknown["target"])
+            self._do(lambda: self._stream.write(words))
         return len(text)
 
     def flush(self) -> None:
@@ -141,8 +149,28 @@ def parsed(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, argparse.
         cli.print_exception(error)
         raise SystemExit(1) from None
     finally:
-        lines = messages.getvalue().splitlines(keepends=True)
-        sys.stderr.write("".join(line for line in lines if not line.startswith(_PROFILE_NOTE)))
+        sys.stderr.write(_of_use(messages.getvalue()))
+
+
+def _of_use(messages: str) -> str:
+    """Return messages of Snakemake's parser without its note on profiles, and without all its options on an error."""
+    if (error := _USAGE_ERROR.search(messages)) is None:
+        lines = messages.splitlines(keepends=True)
+        return "".join(line for line in lines if not line.startswith(_PROFILE_NOTE))
+    from snakemake import cli
+
+    known = [name for action in cli.get_argument_parser()._actions for name in action.option_strings]
+    unknown = _UNKNOWN_OPTION.match(error[1])
+    hint = did_you_mean(unknown[1], known) if unknown else ""
+    return f"genreflow: run: {error[1].strip()}.{hint} The options are Snakemake's: `snakemake --help` lists them.\n"
+
+
+def _no_target(name: str) -> str:
+    """Return the sentence for a word that Snakemake took for a target."""
+    return (
+        f"genreflow: run: there is no target {name}. Targets are rules (`genreflow run --list-target-rules`) and files "
+        "below results/. Without a target, everything is made."
+    )
 
 
 @cache
@@ -245,10 +273,37 @@ def call(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     from snakemake import cli
 
     try:
-        return 0 if cli.args_to_api(options, parser) else 1
+        with _brief(options):
+            return 0 if cli.args_to_api(options, parser) else 1
     except Exception as error:
         cli.print_exception(error)
         return 1
+
+
+@contextmanager
+def _brief(options: argparse.Namespace) -> Iterator[None]:
+    """Leave out of a dry run what Snakemake says of itself, unless `--quiet` asks for other things than the profile."""
+    from snakemake.logging import logger
+    from snakemake.settings.enums import Quietness
+
+    if not options.dryrun or options.verbose or set(options.quiet or ()) != {Quietness.RULES}:
+        yield
+        return
+    options.quiet = {Quietness.RULES, Quietness.HOST}
+    tables: list[str] = []
+
+    def is_of_use(record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        if message.startswith("Job stats:"):  # printed before and after
+            tables.append(message)
+            return len(tables) == 1
+        return not _OF_ITSELF.match(message)
+
+    logger.addFilter(is_of_use)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_of_use)
 
 
 def main() -> int:

@@ -346,7 +346,7 @@ def _print_result(status: Status, words: str) -> None:
     elif status.live_run is not None or any(run.state == "running" for run in runs):
         print_result(done)
     else:
-        print_result(done, following=f"genreflow run --cores all{words}")
+        print_result(done, following=f"genreflow run{words}")
 
 
 def _study_lines(study: StudyStatus, width: int) -> Iterator[str]:

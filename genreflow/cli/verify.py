@@ -161,7 +161,7 @@ def _arguments(options: argparse.Namespace) -> list[str]:
     results = working_folder(arguments) / layout.RESULTS
     check_folder(results)
     if not results.is_dir():
-        raise UserError(f"{results} does not exist: nothing has run there yet. {lacks or ''}".rstrip())
+        raise lacks or UserError(f"{results} does not exist: nothing has run there yet.")
     if lacks is not None and (options.repair or options.deep):
         raise lacks
     return arguments

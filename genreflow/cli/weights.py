@@ -5,6 +5,7 @@ import argparse
 from genreflow.cli import options as shared
 from genreflow.cli.console import info, print_json, print_result
 from genreflow.errors import UserError
+from genreflow.project.find import find_project
 from genreflow.weights import cache
 from genreflow.weights.registry import NETWORKS, SOURCES, source_of
 
@@ -63,7 +64,7 @@ def _get(options: argparse.Namespace) -> int:
         return 0
     print_result(
         f"Weights of {len(folders)} networks: {', '.join(folder.name for folder in folders)}.",
-        following=f"genreflow predict {folders[0].name} song.mp3",
+        following="genreflow init" if find_project() is None else f"genreflow predict {folders[0].name} song.mp3",
     )
     return 0
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from genreflow.config.checked import Place
 from genreflow.config.load import Parsed, merged, parse, parse_file
+from genreflow.config.names import PROJECT_FILE
 from genreflow.errors import Gathering, Problems, UserError
 
 _ENTRY = re.compile(r"([A-Za-z_][\w-]*\w)=(.*)", re.DOTALL)
@@ -81,14 +82,36 @@ def load_config(home: Path | None, files: Iterable[str | Path] = (), entries: It
     entries
         ``key=value``, where the value is YAML.
     """
-    read = [] if home is None else [("config.yaml", parse_file(home / "config.yaml"))]
-    read += [(relative(file), parse_file(file)) for file in files]
-    read += [_parse_entry(entry) for entry in entries]
+    own = [(relative(file), _parse_own(file)) for file in files]
+    own += [_parse_entry(entry) for entry in entries]
+    shipped = [] if home is None else [("config.yaml", parse_file(home / "config.yaml"))]
+    if project := next((parsed for source, parsed in own if Path(source).name == PROJECT_FILE), None):
+        _take_studies_from(project, [parsed for _, parsed in own], shipped)
+    read = [*shipped, *own]
     layers = [
-        Layer(source, parsed.values if isinstance(parsed.values, dict) else {}, is_shipped=home is not None and not n)
-        for n, (source, parsed) in enumerate(read)
+        Layer(source, _values(parsed), is_shipped=number < len(shipped)) for number, (source, parsed) in enumerate(read)
     ]
     return Config(layers, [error for source, parsed in read if (error := parsed.error(source))])
+
+
+def _values(parsed: Parsed) -> dict[str, Any]:
+    return parsed.values if isinstance(parsed.values, dict) else {}
+
+
+def _parse_own(file: str | Path) -> Parsed:
+    """Read a file of the user's, which says something."""
+    parsed = parse_file(file)
+    if parsed.values == {} and not parsed.problems:
+        return Parsed(whole="is empty. `genreflow init` writes the settings of a project.")
+    return parsed
+
+
+def _take_studies_from(project: Parsed, own: Iterable[Parsed], shipped: Iterable[tuple[str, Parsed]]) -> None:
+    """Leave out the shipped studies beside a project, and report one that names none."""
+    for _, parsed in shipped:
+        _values(parsed).pop("studies", None)
+    if not project.whole and not any("studies" in _values(parsed) for parsed in own):
+        project.problems.append("studies: this key is missing. It names what to run, as in `studies: [quick]`.")
 
 
 def _parse_entry(entry: str) -> tuple[str, Parsed]:

@@ -2,6 +2,7 @@
 
 import re
 
+PROJECT_FILE = "genreflow.yaml"  # of a project, which runs no study that it does not name
 NAME = "[A-Za-z0-9_-]+"
 LONGEST = 100  # characters; a file name holds 255 bytes on most systems
 

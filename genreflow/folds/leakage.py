@@ -254,7 +254,8 @@ def _predicted(tracks: pd.DataFrame, inputs: pd.DataFrame, what: str, name: str)
     share = right / tested
     message = f"The {name} alone predicts the class with {share:.2f} where the most common class gives {commonest:.2f}"
     if share <= commonest + _STANDARD_ERRORS * np.sqrt(commonest * (1 - commonest) / tested):
-        return "encoding", ALL_FOLDS, what, right, share, OK, f"{message}."
+        within = ", which chance explains for so few tracks" if share > commonest else ""
+        return "encoding", ALL_FOLDS, what, right, share, OK, f"{message}{within}."
     is_leak = what not in NO_LEAKS and share >= commonest + _HALFWAY * (1 - commonest)
     verdict = LEAK if is_leak else NOTE
     return "encoding", ALL_FOLDS, what, right, share, verdict, f"{message}: the model may have learned the {name}."

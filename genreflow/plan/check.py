@@ -82,13 +82,25 @@ class DatasetOutlook:
 
 @dataclass(frozen=True)
 class InputOutlook:
-    """An input: the numbers of usable, too short and padded tracks, and the longest padding in seconds."""
+    """An input of a study.
+
+    Attributes
+    ----------
+    usable, too_short, fewer, padded
+        Numbers of tracks: with slices, too short for any, with fewer slices than asked for, and padded.
+    longest_padding
+        Seconds.
+    typical_slices
+        Median number of slices of the usable tracks.
+    """
 
     name: str
     usable: int
     too_short: int
     padded: int
     longest_padding: float
+    fewer: int = 0
+    typical_slices: int = 0
 
 
 @dataclass(frozen=True)
@@ -271,12 +283,15 @@ def _study(study: StudyPlan, forecasts: Mapping[str, Forecast], plan: Plan) -> S
 
 def _input(planned: InputPlan, index: pd.DataFrame) -> InputOutlook:
     lacking = padded(index)
+    slices = index.loc[index["slices"] > 0, "slices"]
     return InputOutlook(
         name=planned.name,
-        usable=int((index["slices"] > 0).sum()),
+        usable=len(slices),
         too_short=int((index["reason"] == "Q_TOO_SHORT").sum()),
         padded=lacking["tracks"],
         longest_padding=lacking["longest"],
+        fewer=int((slices < planned.settings.segments.count).sum()),
+        typical_slices=int(slices.median()) if len(slices) else 0,
     )
 
 

@@ -30,6 +30,7 @@ _HEAD = """\
 datasets:
 """
 SECONDS, SHORT_SECONDS = 3.0, 1.0  # of a segment; of clips, none is shorter than the latter (audio.min_seconds)
+SEGMENTS = 10  # of a track
 _DESCRIPTORS = """\
       descriptors: # 132 numbers of each segment: timbre, chroma, contrast, shape of the spectrum, onsets
         front_end: {{kind: descriptors, set: texture}}
@@ -68,8 +69,8 @@ class Proposal:
         Classes that are left out, each with the reason.
     by_album
         Whether the tracks of an album are kept together.
-    seconds
-        Length of a segment.
+    seconds, segments
+        Length of a segment, and their number in a track.
     """
 
     dataset: Mapping[str, Any]
@@ -80,6 +81,7 @@ class Proposal:
     drop: Mapping[str, str] = field(default_factory=dict)
     by_album: bool = True
     seconds: float = SECONDS
+    segments: int = SEGMENTS
 
     @property
     def embeds(self) -> bool:
@@ -99,8 +101,8 @@ class Proposal:
         typical = typical_size(self.classes)
         why = "this is the yardstick" if typical > FEW else "few tracks teach a network little"
         sentences = [
-            f"Model: {self.model}, {name} on {inputs} of ten segments of {self.seconds:g} s. With some "
-            f"{count(typical, 'track')} a {kind}, {why}."
+            f"Model: {self.model}, {name} on {inputs} of {count(self.segments, 'segment')} of {self.seconds:g} s. "
+            f"With some {count(typical, 'track')} a {kind}, {why}."
         ]
         if not self.embeds and self.seconds >= SECONDS:
             sentences.append(
@@ -135,7 +137,7 @@ class Proposal:
         first = "[heard, descriptors]" if self.embeds else "descriptors"
         yield f"  {self.study}: # the report: results/{self.study}/report/index.html\n"
         yield f"    title: {_title(self.study)}\n    dataset: {DATASET}\n    inputs:\n"
-        segments = f"{{kind: split, seconds: {self.seconds}, count: 10}}"
+        segments = f"{{kind: split, seconds: {self.seconds}, count: {self.segments}}}"
         yield ((_EMBEDDING if self.embeds else "") + _DESCRIPTORS).format(segments=segments)
         yield _SLICES if self.with_network else ""
         if self.by_album:

@@ -84,7 +84,7 @@ def _differences(study: StudyPlan, *, is_same_music: bool) -> Iterator[str]:
     settings: dict[str, list[str]] = {}  # sentence -> the settings that it holds for
     places = list(dict.fromkeys((run.model, run.setting) for run in study.runs))
     before = {place: _last_run(study, *place) for place in places}
-    if not any(before.values()):
+    if not any(before.values()) and not Path(layout.STUDY.format(study=study.name), "runs").exists():  # the first run
         return
     for model, setting in places:
         facts, name = before[model, setting], f"{model} {setting}"

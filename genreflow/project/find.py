@@ -5,7 +5,7 @@ Its folder holds ``results/`` and ``logs/``, and its content changes config.yaml
 
 from pathlib import Path
 
-PROJECT_FILE = "genreflow.yaml"
+from genreflow.config.names import PROJECT_FILE
 
 
 def find_project(start: Path | None = None) -> Path | None:

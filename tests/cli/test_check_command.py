@@ -37,7 +37,7 @@ def test_a_sound_setup_is_estimated(work, capsys):
     before = tree(work)
     assert main(["check", "--configfile", "my.yaml"]) == 0
     message, closing = capsys.readouterr()
-    assert closing == "A run can begin. Next: genreflow run --cores all --configfile my.yaml\n"
+    assert closing == "A run can begin. Next: genreflow run --configfile my.yaml\n"
     assert "dataset mine: 6 tracks, about 3.0 min of audio, 1 other files skipped" in message
     assert "a 3, b 3" in message and "0 of 6 files looked at (all decoded) will be refused." in message
     assert "study mine on mine: 2 settings under 1 protocol: 5 runs, up to 180 slices" in message

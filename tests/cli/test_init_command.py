@@ -46,7 +46,7 @@ def test_a_project_of_class_folders(here, capsys):
     assert main(["init"]) == 0  # standard input is no terminal, so nothing is asked
     printed = capsys.readouterr()
     assert "music: layout folders, 8 tracks in 2 classes: dark 4, goa 4." in printed.err
-    assert "Model: svm, support vector machines on descriptors of ten segments of 3 s." in printed.out
+    assert "Model: svm, support vector machines on descriptors of 1 segment of 3 s." in printed.out
     assert "genreflow weights get musicnn, then genreflow init --force." in printed.out
     assert printed.err.splitlines()[-1] == "A run can begin. Next: genreflow run"
     assert settings()["datasets"] == {"music": {"layout": "folders", "path": "music"}}
@@ -91,8 +91,9 @@ def test_a_manifest_of_tags(here, undecoded):
 def test_clips_of_two_seconds(here, capsys):
     write_music(here / MUSIC_FOLDER, seconds=2)
     assert main(["init"]) == 0
-    assert "ten segments of 1 s" in capsys.readouterr().out
-    assert settings()["studies"]["genres"]["inputs"]["descriptors"]["segments"]["seconds"] == 1.0
+    assert "2 segments of 1 s" in capsys.readouterr().out  # that is all that fits
+    segments = settings()["studies"]["genres"]["inputs"]["descriptors"]["segments"]
+    assert (segments["seconds"], segments["count"]) == (1.0, 2)
 
 
 class Terminal(io.StringIO):

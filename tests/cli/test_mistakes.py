@@ -97,7 +97,9 @@ def refused(capsys, *arguments, code=2):
         ("check list.csv", "the column 'path' is missing."),
         ("check music --configfile list.csv", "give a folder or manifest, or --configfile and --config, not both."),
         ("run --cores 1 --configfile my.yaml report", "my.yaml does not exist."),
-        ("verify --directory empty", "empty/results does not exist: nothing has run there yet."),
+        ("verify --directory empty", "empty or above, so nothing says what to work on. `genreflow init` makes"),
+        ("run --cors 2 --config studies=[demo]", "run: unrecognized arguments: --cors. Did you mean '--cores'?"),
+        ("run --config studies=[demo] --jobs", "run: argument --jobs/-j: expected one argument."),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_in_a_sentence(here, capsys, arguments, message):

@@ -79,6 +79,21 @@ def test_faults_of_studies_in_the_file_are_named_by_file_and_key(project, capsys
         assert line in lines
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "genreflow.yaml is empty. `genreflow init` writes the settings of a project."),
+        ("# nothing yet\n", "genreflow.yaml is empty."),
+        ("datasets:\n  music: {layout: folders, path: music}\n", "studies: this key is missing."),
+    ],
+)
+@pytest.mark.parametrize("command", [["check"], ["run", "-n"], ["status"]])
+def test_a_project_that_names_no_study_does_not_plan_the_demo(project, capsys, text, message, command):
+    (project / "genreflow.yaml").write_text(text)
+    assert main(command) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_name_that_no_folder_can_have_is_refused(project, capsys):
     (project / "genreflow.yaml").write_text(PROJECT.replace("mine:", "my study:"))
     assert main(["check"]) == 2

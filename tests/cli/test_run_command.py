@@ -30,7 +30,7 @@ def test_snakemake_takes_the_arguments(here, capsys):
 
 def test_what_snakemake_does_not_take_is_bad_input(here, capsys):
     assert main(["run", "--no-such-option", "--config", "studies=[demo]"]) == 2
-    assert "snakemake: error: unrecognized arguments: --no-such-option" in capsys.readouterr().err
+    assert "genreflow: run: unrecognized arguments: --no-such-option" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -64,3 +64,13 @@ def test_snakemake_ends_with_a_killed_run(tmp_path):
         parent.wait()
     _, alive = psutil.wait_procs(children, timeout=10)
     assert children and not alive
+
+
+@pytest.mark.parametrize("colored", ["", "\x1b[31m"])
+def test_a_word_that_is_no_target_is_named_in_a_sentence(capsys, colored):
+    with lasting_output() as withheld:
+        sys.stderr.write(
+            f"{colored}MissingRuleException:\nNo rule to produce reprot (if you use input functions make sure that "
+            "they don't raise unexpected exceptions)."
+        )
+    assert withheld == [] and capsys.readouterr().err.startswith("genreflow: run: there is no target reprot. ")

@@ -348,4 +348,4 @@ def test_a_study_that_trains_nothing(work, status):
 
 def test_the_last_line_says_what_comes_next(work, capsys):
     assert main(["status", "--configfile", "my.yaml"]) == 0
-    assert capsys.readouterr().err == "0 of 0 runs have ended. Next: genreflow run --cores all --configfile my.yaml\n"
+    assert capsys.readouterr().err == "0 of 0 runs have ended. Next: genreflow run --configfile my.yaml\n"

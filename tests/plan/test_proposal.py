@@ -52,4 +52,4 @@ def test_clips_shorter_than_the_public_network_needs(monkeypatch):
     proposed = Proposal({"layout": "folders", "path": "music"}, "mine", {"a": 3, "b": 3}, seconds=1.0)
     study, _ = study_of(proposed)
     assert list(study.inputs) == ["descriptors"] and study.inputs["descriptors"].segments.seconds == 1.0
-    assert "ten segments of 1 s" in " ".join(proposed.reasons())
+    assert "10 segments of 1 s" in " ".join(proposed.reasons())

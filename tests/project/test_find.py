@@ -1,4 +1,5 @@
-from genreflow.project.find import PROJECT_FILE, find_project
+from genreflow.config.names import PROJECT_FILE
+from genreflow.project.find import find_project
 
 
 def test_the_nearest_project_is_found_from_any_folder_below(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 HOME = Path(workflow.basedir)
 sys.path.insert(0, str(HOME))
 
+from genreflow.config.names import PROJECT_FILE
 from genreflow.cli.exits import guarded
 from genreflow.cli.run_tracker import expect
 from genreflow.cli.run_view import end_display
@@ -34,7 +35,7 @@ from genreflow.plan.reasons import reasons
 from genreflow.plan.staleness import REBUILD_STALE, force_stale
 from genreflow.plan.unsettled import retry_unsettled
 from genreflow.project import layout
-from genreflow.project.find import PROJECT_FILE, is_there
+from genreflow.project.find import is_there
 from genreflow.project.layout import LOG
 from genreflow.report.captions import label_of, rst_of
 from genreflow.run_summary import run_summary
