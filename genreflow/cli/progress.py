@@ -1,7 +1,7 @@
 """The progress of a run as people see it: a panel on a terminal, and lines where there is none."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.segment import Segment
@@ -97,6 +97,12 @@ class Facts:
     def is_done(self) -> bool:
         """Whether no job is left."""
         return all(stage.done == stage.total for stage in self.stages)
+
+
+def ended(facts: Facts) -> Facts:
+    """Return the facts of a run that has ended: no job is running, and the time left of those to come is of no use."""
+    stages = [replace(stage, running=0) for stage in facts.stages]
+    return replace(facts, stages=stages, trainings=(), shards=(), left=None)
 
 
 def panel(facts: Facts, rows: int = 50) -> RenderableType:

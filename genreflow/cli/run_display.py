@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import Any, TextIO
 
 from rich.console import Console, RenderableType
@@ -14,7 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from genreflow.cli.exits import write_bug_report
-from genreflow.cli.progress import Facts, Stage, minute_line, panel, stage_line
+from genreflow.cli.progress import Facts, Stage, ended, minute_line, panel, stage_line
 from genreflow.store.text import sanitize
 
 _REFRESH_S, _LOOK_S = 0.5, 2.0
@@ -140,8 +139,7 @@ class Panel:
             thread.join(timeout=_DRAIN_S)
         with self._lock, suppress(OSError):
             assert self._console is not None
-            # The time left of a run that ends before its jobs is of no use.
-            self._live.update(panel(replace(self._look(), left=None), self._console.height), refresh=True)
+            self._live.update(panel(ended(self._look()), self._console.height), refresh=True)
             self._live.stop()
         with suppress(OSError):
             self._terminal.close()

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from genreflow.cli import run_display
-from genreflow.cli.progress import STAGE_OF, Facts, Normalizing, Stage, Training, minute_line, panel, stage_line
+from genreflow.cli.progress import STAGE_OF, Facts, Normalizing, Stage, Training, ended, minute_line, panel, stage_line
 from genreflow.cli.run_display import display_for
 from genreflow.cli.run_view import RunView, is_wanted
 from genreflow.project.layout import LOG
@@ -189,3 +189,10 @@ def test_a_fault_of_the_display_is_reported_once_and_ends_nothing(view, tmp_path
     assert "RuntimeError: first" in report.read_text()
     view.close()
     assert f"Please report it with {report.relative_to(tmp_path)}." in capsys.readouterr().err
+
+
+def test_nothing_is_running_when_a_run_has_ended():
+    console = Console(width=140, record=True, file=io.StringIO())
+    console.print(panel(ended(FACTS)))
+    text = console.export_text()
+    assert "running" not in text and "left" not in text and "epoch" not in text and "12 of 37 jobs done" in text
