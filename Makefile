@@ -30,7 +30,7 @@ test: $(STAMP) ## run the tests that take minutes, not hours
 	$(BIN)/pytest -n $(CORES) -m "not slow and not end_to_end"
 
 test-end-to-end: $(STAMP) ## run whole pipelines through Snakemake
-	$(BIN)/pytest -n $(CORES) -m "end_to_end and not slow"
+	$(BIN)/pytest -n $(CORES) --dist loadgroup -m "end_to_end and not slow"
 
 test-all: $(STAMP) ## run every test
 	$(BIN)/pytest -n $(CORES)

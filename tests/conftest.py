@@ -23,6 +23,18 @@ settings.register_profile("genreflow", deadline=None)
 settings.load_profile("genreflow")
 
 
+def pytest_collection_modifyitems(items):
+    """Group the tests of a module that share what is built once for them: with `--dist loadgroup` one worker builds it."""
+    for item in items:
+        shared = {
+            name
+            for name, fixtures in item._fixtureinfo.name2fixturedefs.items()
+            if any(fixture.scope == "module" for fixture in fixtures)
+        }
+        if shared:
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {' '.join(sorted(shared))}"))
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport():
     """Fail a test that is skipped where all is there that tests need: `.ci/run` says so by GENREFLOW_NO_SKIPS."""

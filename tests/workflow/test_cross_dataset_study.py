@@ -60,6 +60,7 @@ def test_more_tracks_of_the_other_collection_are_judged_and_nothing_else_is_made
     assert not {"train_run", "assign_folds", "audit_leakage", "map_library"} & set(jobs)
 
 
+@pytest.mark.slow
 def test_each_collection_is_tested_by_models_trained_on_the_others(tested):
     settings, study = tested.work / "my.yaml", tested.work / "tiny.yaml"
     joined = "datasets:\n  both: {layout: collections, of: [tiny, away]}\n"

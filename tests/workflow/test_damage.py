@@ -71,11 +71,12 @@ _AUDIO = ("tiny/audio/ogg/*/*.ogg", "tiny.yaml", "count: 2}\nfolds", "count: 1}\
     ("front", "pattern", "file", "old", "new"),
     [
         (GENREFLOW, *_SLICES),
-        pytest.param(("snakemake",), *_AUDIO, marks=pytest.mark.slow),
-        pytest.param(GENREFLOW, *_AUDIO, marks=pytest.mark.slow),
-        pytest.param(("snakemake",), *_SLICES, marks=pytest.mark.slow),
+        (("snakemake",), *_AUDIO),
+        (GENREFLOW, *_AUDIO),
+        (("snakemake",), *_SLICES),
     ],
 )
+@pytest.mark.slow
 def test_a_run_that_meets_damage_names_it_and_the_same_command_then_succeeds(project, front, pattern, file, old, new):
     """Undisturbed, the same change of settings ends in the same products."""
     undisturbed = project.copy(project.work.parents[1] / "undisturbed")

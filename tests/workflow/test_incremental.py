@@ -149,6 +149,7 @@ def test_an_added_input_runs_that_input_alone(project):
     assert with_another_input(project, 2) == {"index_dataset": 1, "list_quarantine": 1} | shown
 
 
+@pytest.mark.slow
 def test_another_value_of_one_input_runs_that_input_alone(project):
     with_another_input(project, 2)
     project.build()

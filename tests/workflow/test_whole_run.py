@@ -247,6 +247,7 @@ def test_diverged_runs_are_told_and_counted_and_the_report_is_made(project):
     assert (project.work / "results/tiny/report/index.html").exists()
 
 
+@pytest.mark.slow
 def test_models_fitted_to_descriptors_go_the_same_way_to_the_report(project):
     study = """\
 title: Fitted
