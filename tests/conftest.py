@@ -24,7 +24,7 @@ settings.load_profile("genreflow")
 
 
 def pytest_collection_modifyitems(items):
-    """Group the tests of a module that share what is built once for them: with `--dist loadgroup` one worker builds it."""
+    """Let one worker run the tests of a module that share what is built once for them (`--dist loadgroup`)."""
     for item in items:
         shared = {
             name
