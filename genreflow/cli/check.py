@@ -22,6 +22,10 @@ _TOO_MANY = (
 )
 _NAMED = 20  # refused files and notices of a dataset listed in full
 
+_UNITS = {
+    "hours": "h", "needed": "bytes", "free": "bytes", "longest_padding": "s", "core_seconds": "s", "bandwidth_hz": "Hz",
+}  # fmt: skip
+
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
@@ -59,8 +63,7 @@ def run(options: argparse.Namespace) -> int:
     with entered(place.folder):
         outlook = check(place.config(), home=SNAKEFILE.parent, every=options.every)
     if options.json:
-        values = asdict(outlook)
-        print_json("check", values, hours="h", needed="bytes", free="bytes", longest_padding="s", core_seconds="s")
+        print_json("check", asdict(outlook), **_UNITS)
     else:
         print(outlook_text(outlook))
     return print_outlook_result(outlook, following=f"genreflow run{words_of(options)}")

@@ -26,7 +26,7 @@ from genreflow.folds.feasibility import is_tagged
 from genreflow.plan.advice import FEW
 from genreflow.plan.check import Outlook, check
 from genreflow.plan.make import validate_config
-from genreflow.plan.proposal import DATASET, SHORT_SECONDS, Proposal, typical_size
+from genreflow.plan.proposal import DATASET, NARROW_HZ, SHORT_SECONDS, Proposal, typical_size
 from genreflow.project import layout
 from genreflow.store.atomic import write_text
 from genreflow.store.regular import expand_home
@@ -186,6 +186,10 @@ def _checked(proposal: Proposal) -> tuple[Proposal, Outlook]:
     typical = min((given.typical_slices for study in outlook.studies for given in study.inputs[:1]), default=0)
     if 0 < typical < proposal.segments:  # of clips, most would have fewer than asked for
         proposal = replace(proposal, segments=typical)
+        outlook = check(_config(proposal), home=SNAKEFILE.parent)
+    bandwidths = [each.bandwidth_hz for each in outlook.datasets if each.bandwidth_hz is not None]
+    if proposal.with_network and any(bandwidth < NARROW_HZ for bandwidth in bandwidths):
+        proposal = replace(proposal, is_narrow=True)
         outlook = check(_config(proposal), home=SNAKEFILE.parent)
     lost = {name: "no file of it can be used" for each in outlook.datasets for name in each.lost_classes}
     if lost and len(proposal.classes) - len(lost.keys() | proposal.drop.keys()) > 1:

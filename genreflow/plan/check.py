@@ -63,6 +63,8 @@ class DatasetOutlook:
         Classes whose files will all be refused.
     advice
         Sentences on the models to begin with; of a dataset without a study.
+    bandwidth_hz
+        Median bandwidth of the decoded tracks; None if none was decoded.
     """
 
     name: str
@@ -78,6 +80,7 @@ class DatasetOutlook:
     losses: list[str] = field(default_factory=list)
     lost_classes: list[str] = field(default_factory=list)
     advice: list[str] = field(default_factory=list)
+    bandwidth_hz: float | None = None
 
 
 @dataclass(frozen=True)
@@ -246,6 +249,7 @@ def _dataset(name: str, listing: scan.Listing, known: Forecast, audio: AudioSett
         ),
         hours=float(usable * lengths.mean() / 3600) if len(lengths) else None,
         lost_classes=sorted(set(tracks["label"]) - set(tracks.loc[~tracks["reason"].str.startswith("Q_"), "label"])),
+        bandwidth_hz=known.bandwidth_hz,
     )
 
 

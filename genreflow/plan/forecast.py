@@ -50,12 +50,15 @@ class Forecast:
         Copies of a recording among the decoded tracks.
     unknown
         Track_id -> why nothing could be found out about it.
+    bandwidth_hz
+        Median bandwidth of the decoded tracks; None without any.
     """
 
     tracks: pd.DataFrame
     fates: Mapping[str, Mapping[str, dict[str, Any]]]
     pairs: pd.DataFrame
     unknown: Mapping[str, str]
+    bandwidth_hz: float | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -165,6 +168,7 @@ class _Decoded:
     samples_sha256: str
     fingerprint: str
     fates: Mapping[str, dict[str, Any]]
+    bandwidth_hz: float
     reason: str = ""
     message: str = ""
 
@@ -182,7 +186,7 @@ def _decode(track_id: str, path: bytes, audio: AudioSettings, inputs: Mapping[st
     for name, settings in inputs.items():
         as_read = at_rate(samples, audio.sample_rate, settings.front_end.sample_rate)
         fates[name] = fate_of(as_read, record.seconds, settings, track_id=track_id)
-    return _Decoded(record.seconds, record.samples_sha256, record.fingerprint, fates)
+    return _Decoded(record.seconds, record.samples_sha256, record.fingerprint, fates, record.bandwidth_hz)
 
 
 def _joined(
@@ -211,7 +215,8 @@ def _joined(
         for i, each in probed.items()
         if not each.reason and each.seconds is None
     }
-    return Forecast(tracks, fates, pairs, unknown)
+    bandwidths = [each.bandwidth_hz for each in decoded.values()]
+    return Forecast(tracks, fates, pairs, unknown, float(np.median(bandwidths)) if bandwidths else None)
 
 
 def _fate_by_length(track_id: str, seconds: float, settings: InputSettings) -> dict[str, Any]:

@@ -47,6 +47,8 @@ _SLICES = """\
       slices: # log-mel spectrograms of 2.56 s around the middle of the track
         segments: {kind: midpoint, count: 30}
 """
+NARROW_HZ = 11_500.0  # music of less bandwidth leaves half of the mel bands empty at the usual 44,100 Hz
+_NARROW = "        front_end: {kind: logmel, sample_rate: 22050} # most of this music has nothing above 11 kHz\n"
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Proposal:
         Whether the tracks of an album are kept together.
     seconds, segments
         Length of a segment, and their number in a track.
+    is_narrow
+        Whether most of the music has less bandwidth than `NARROW_HZ`.
     """
 
     dataset: Mapping[str, Any]
@@ -82,6 +86,7 @@ class Proposal:
     by_album: bool = True
     seconds: float = SECONDS
     segments: int = SEGMENTS
+    is_narrow: bool = False
 
     @property
     def embeds(self) -> bool:
@@ -139,7 +144,8 @@ class Proposal:
         yield f"    title: {_title(self.study)}\n    dataset: {DATASET}\n    inputs:\n"
         segments = f"{{kind: split, seconds: {self.seconds}, count: {self.segments}}}"
         yield ((_EMBEDDING if self.embeds else "") + _DESCRIPTORS).format(segments=segments)
-        yield _SLICES if self.with_network else ""
+        if self.with_network:
+            yield _SLICES + (_NARROW if self.is_narrow else "")
         if self.by_album:
             yield "    folds: {count: 5, fewer_if_needed: true} # tracks of one album are kept together\n"
         else:

@@ -15,12 +15,12 @@ from genreflow.config.load import parse
 from genreflow.plan.check import Outlook
 
 
-def write_music(folder, classes=("goa", "dark"), tracks=4, album="", seconds=4):
+def write_music(folder, classes=("goa", "dark"), tracks=4, album="", seconds=4, rate=8_000):
     for label in classes:
         for number in range(tracks):
             path = folder / label / album / f"{number}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(path, np.random.default_rng([number, len(label)]).normal(0, 0.1, seconds * 8_000), 8_000)
+            soundfile.write(path, np.random.default_rng([number, len(label)]).normal(0, 0.1, seconds * rate), rate)
 
 
 @pytest.fixture
@@ -94,6 +94,14 @@ def test_clips_of_two_seconds(here, capsys):
     assert "2 segments of 1 s" in capsys.readouterr().out  # that is all that fits
     segments = settings()["studies"]["genres"]["inputs"]["descriptors"]["segments"]
     assert (segments["seconds"], segments["count"]) == (1.0, 2)
+
+
+@pytest.mark.parametrize(("rate", "expected"), [(8_000, 22_050), (44_100, 44_100)])
+def test_the_spectrograms_of_a_network_end_where_the_music_does(here, rate, expected):
+    write_music(here / MUSIC_FOLDER, rate=rate)
+    assert main(["init", "--network"]) == 0
+    front_end = settings()["studies"]["genres"]["inputs"]["slices"].get("front_end", {})
+    assert front_end.get("sample_rate", 44_100) == expected
 
 
 class Terminal(io.StringIO):
