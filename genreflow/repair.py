@@ -22,7 +22,8 @@ from genreflow.store.sealed import FILES, check_bound, read_sealed
 from genreflow.store.walk import files_below
 
 _SUFFIX = ".damaged"
-_CHECKED = (".parquet", ".h5", ".safetensors", ".ogg", ".json")
+_CHECKED = (".parquet", ".h5", ".safetensors", ".ogg", ".mp3", ".json")
+_AUDIO = (".ogg", ".mp3")  # normalized tracks, and excerpts
 _OF_A_RUN = (MODEL, HISTORY, PREDICTIONS)
 
 
@@ -69,7 +70,7 @@ def set_aside_damaged(path: Path) -> list[Path]:
 
     A normalized track is made by the job of its shard's table, an excerpt by that of its page: these are set aside too.
     """
-    gone = [path, *(_made_with(path) if path.suffix == ".ogg" else [])]
+    gone = [path, *(_made_with(path) if path.suffix in _AUDIO else [])]
     for product in gone:
         with suppress(FileNotFoundError):
             product.rename(_aside(product))
@@ -85,7 +86,7 @@ def missing_stages(results: Path) -> list[list[Path]]:
     missing = sorted(
         (layout.rank(product.relative_to(results)), product)
         for product in products
-        if product.suffix != ".ogg" and not product.exists()
+        if product.suffix not in _AUDIO and not product.exists()
     )
     return [[product for _, product in group] for _, group in groupby(missing, key=itemgetter(0))]
 
@@ -106,7 +107,7 @@ def sweep(results: Path) -> None:
     """
     asides = _set_aside(results)
     made = [aside for aside in asides if _product(aside).exists()]
-    if all(aside in made or _product(aside).suffix == ".ogg" for aside in asides):
+    if all(aside in made or _product(aside).suffix in _AUDIO for aside in asides):
         made = asides
     for aside in made:
         aside.unlink()
@@ -137,6 +138,8 @@ def _check(path: Path) -> Finding | None:
                 _check_run(path) if path.name == RUN else read_sealed(path)
             case ".ogg":
                 _check_track(path)
+            case ".mp3":
+                _check_excerpt(path)
     except (UserError, OSError) as error:
         return Finding(path, str(error))
     return None
@@ -176,6 +179,12 @@ def _check_track(path: Path) -> None:
     from genreflow.audio.vorbis import check_pages  # not needed for tables and shards
 
     check_pages(path)
+
+
+def _check_excerpt(path: Path) -> None:
+    from genreflow.report.clips import check_clip
+
+    check_clip(path)
 
 
 def _made_with(ogg: Path) -> list[Path]:

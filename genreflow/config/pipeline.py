@@ -75,7 +75,7 @@ class ReportSettings(Settings):
     """Content of a report besides tables and figures."""
 
     excerpts: int = Field(
-        300, ge=0, le=10_000, description="Most tracks to listen to, about 100 kB each; mistakes come first."
+        300, ge=0, le=10_000, description="Most tracks to listen to, about 65 kB each; mistakes come first."
     )
     excerpt_seconds: float = Field(10.0, ge=1, le=60, description="Length of an excerpt, s.")
     excerpts_within: int = Field(

@@ -10,7 +10,6 @@ from genreflow.report.confusion_browser import ConfusionBrowser
 from genreflow.report.tables import Table
 from genreflow.store.text import count
 
-SYNTHETIC = " (synthetic music)"
 HINT = (
     "Select a cell to list its tracks and play them; the arrow keys move between cells. The strip of a track shows "
     "its slices: blue if the true class was predicted, orange if the class predicted for the track was, gray for any "
@@ -96,12 +95,11 @@ class ConfusionPanel:
     kind: ClassVar[str] = "confusion"
     browser: ConfusionBrowser
     panel: int
-    standin: bool = False
 
     @property
     def caption(self) -> str:
         """Caption of the matrix."""
-        return self.browser.caption + (SYNTHETIC if self.standin else "")
+        return self.browser.caption
 
     @property
     def hint(self) -> str:

@@ -1,8 +1,8 @@
 """The confusion browser: the tracks in each cell of a confusion matrix, and the predictions of their slices."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, islice, zip_longest
 
@@ -67,6 +67,8 @@ class ConfusionBrowser:
         Cells in which the prediction is correct.
     classes
         Names of the classes of slices.
+    slice_counts
+        (row, column) -> number of slices of that class, and predicted as that class; empty for tags.
     """
 
     caption: str
@@ -78,6 +80,7 @@ class ConfusionBrowser:
     answers: Mapping[str, Answer]
     right: frozenset[tuple[int, int]]
     classes: Sequence[str]
+    slice_counts: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
     def label(self, row: int, column: int) -> str:
         """Return the description of a cell: ``true class a, predicted class b``."""
@@ -138,8 +141,10 @@ def _of_classes(runs: Sequence[Run], by: str) -> ConfusionBrowser:
     classes = list(runs[0]["info"]["classes"])
     cells: dict[tuple[int, int], list[tuple[str, float]]] = defaultdict(list)
     answers = {}
+    slice_counts: Counter[tuple[int, int]] = Counter()
     for run in runs:
         predictions = judged(run, Predictions)
+        slice_counts.update(zip(predictions.label.tolist(), predictions.predicted.tolist(), strict=True))
         starts = _starts(run)
         slices = defaultdict(list)
         for track, segment, predicted, confidence in zip(
@@ -166,6 +171,7 @@ def _of_classes(runs: Sequence[Run], by: str) -> ConfusionBrowser:
         answers,
         right,
         classes,
+        dict(sorted(slice_counts.items())),
     )
 
 

@@ -32,6 +32,7 @@ def page_data(
     library: pd.DataFrame | None,
     titles: Mapping[str, str],
     excerpts: Mapping[str, Excerpt],
+    dataset: str = "",
 ) -> str:
     """Return JSON for a script element; no name in it can end the element.
 
@@ -45,6 +46,8 @@ def page_data(
         Titles of all tracks, by track id.
     excerpts
         Excerpts by track id.
+    dataset
+        Name of the dataset, whose labels a listener may correct.
     """
     listed = [panel.listed() for panel in panels]
     classes = list(dict.fromkeys(name for panel in panels for name in panel.classes))
@@ -64,6 +67,7 @@ def page_data(
         "clips": {track: {"url": each.url, "begin": round(each.begin_s, 2)} for track, each in excerpts.items()},
         "map": None if library is None else _map(library),
         "near": {} if library is None else _near(library, excerpts),
+        "dataset": printable(dataset),
     }
     if library is not None:
         content["titles"] |= {
@@ -91,6 +95,8 @@ def _track(answer: Answer, title: str, numbers: Sequence[int]) -> dict[str, Any]
 def _panel(panel: ConfusionBrowser, listed: Collection[str]) -> dict[str, Any]:
     """Return the data of a matrix; a large one includes the names of rows and columns, and no empty cells."""
     content: dict[str, Any] = {"hint": HINT, "cells": _cells(panel, listed)}
+    if panel.slice_counts and not panel.is_large:
+        content["slices"] = {f"{row},{column}": number for (row, column), number in panel.slice_counts.items()}
     if panel.is_large:
         content |= {"hint": CHOOSE + HINT, "totals": panel.totals, "title": panel.row_title, "prefixes": panel.prefixes}
         content |= {"rows": list(map(printable, panel.rows)), "columns": list(map(printable, panel.columns))}

@@ -67,13 +67,15 @@ def write_report(
         pictures={picture.name: f"{MEDIA}/{picture.name}.svg" for picture in pictures},
         excerpts={track: Excerpt(f"{MEDIA}/{name}", clips[track].begin_s) for track, name in named.items()},
         tables={table.stem: f"{DATA}/{table.name}" for table in tables},
+        index="../../index.html",
     )
     inside = Media(
         pictures={picture.name: _embedded(picture) for picture in pictures},
         excerpts={
-            track: Excerpt(_data_url("audio/ogg", (folder / MEDIA / named[track]).read_bytes()), clip.begin_s)
+            track: Excerpt(_data_url("audio/mpeg", (folder / MEDIA / named[track]).read_bytes()), clip.begin_s)
             for track, clip in list(clips.items())[:within]
         },
+        index="../index.html",
     )
     summary = {"title": study.title, "standin": study.standin, **dataclasses.asdict(study.headline)}
     if state is not None:

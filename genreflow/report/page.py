@@ -8,7 +8,7 @@ map.
 import base64
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -34,7 +34,6 @@ from genreflow.evaluation.verdict import MOST_COMMON, Standing
 from genreflow.figures import style
 from genreflow.report import tables
 from genreflow.report.blocks import (
-    SYNTHETIC,
     Block,
     ConfusionPanel,
     FigureBlock,
@@ -185,8 +184,8 @@ class Study:
     ----------
     tables
         Tables of the study by name, restricted to the rows that the page shows.
-    standin
-        Whether the music is synthetic.
+    dataset, standin
+        Name of the dataset, and whether its music is synthetic.
     quarantine, warned
         Quarantined files, and tracks in doubt (``title, reason, message``).
     notices, thresholds
@@ -209,6 +208,7 @@ class Study:
 
     title: str
     headline: Headline
+    dataset: str = ""
     standin: bool = False
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     quarantine: pd.DataFrame | None = None
@@ -266,11 +266,12 @@ class Study:
 
 @dataclass(frozen=True)
 class Media:
-    """URLs of a page's pictures and tables (CSV) by name, and its excerpts by track id."""
+    """URLs of a page's pictures and tables (CSV) by name, its excerpts by track id, and the URL of all studies."""
 
     pictures: Mapping[str, str]
     excerpts: Mapping[str, Excerpt] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
+    index: str = ""
 
 
 @dataclass(frozen=True)
@@ -295,11 +296,13 @@ def render(study: Study, media: Media) -> str:
         title=study.title,
         sentences=study.headline.sentences,
         standing=study.headline.standing,
+        is_synthetic=study.standin,
+        index=media.index,
         facts=_facts(study.headline),
-        sections=[_marked(section, study.standin) for section in _sections(study) if section.blocks],
+        sections=[section for section in _sections(study) if section.blocks],
         pictures=media.pictures,
         links=media.tables,
-        data=page_data(study.panels, library, study.titles, media.excerpts),
+        data=page_data(study.panels, library, study.titles, media.excerpts, study.dataset),
         style=asset("page.css"),
         script=asset("page.js"),
     )
@@ -330,19 +333,6 @@ def asset(name: str) -> str:
 def _digest(text: str) -> str:
     """Return the digest with which a content security policy allows a script or style."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _marked(section: _Section, standin: bool) -> _Section:
-    """Return a section whose table captions mention synthetic music."""
-    if not standin:
-        return section
-    blocks = [
-        replace(block, table=replace(block.table, caption=block.table.caption + SYNTHETIC))
-        if isinstance(block, TableBlock)
-        else block
-        for block in section.blocks
-    ]
-    return replace(section, blocks=blocks)
 
 
 def _facts(headline: Headline) -> list[_Fact]:
@@ -384,20 +374,22 @@ def _baseline(headline: Headline) -> _Fact:
 
 
 def _sections(study: Study) -> Iterator[_Section]:
+    """Yield the sections in the order in which readers ask: answers to hear, then settings, then audits and methods."""
     for anchor, title, blocks in (
+        ("confusion", "Confusion", _confusion(study)),
         ("changes", "Since last time", _changes(study.changes)),
-        ("data", "Data audit", _data(study)),
-        ("leakage", "Leakage audit", _leakage(study)),
-        ("analysis", "Dataset analysis", _figures(study.analysis)),
-        ("results", "Results", _results(study)),
         ("cross_dataset", "Another collection", _cross_datasets(study)),
+        ("holdout", "Holdout", _holdout(study)),
+        ("label_issues", "Label issues", _label_issues(study.label_issues)),
+        ("classes", "Classes", _classes(study)),
+        ("map", "Map of the library", _map(study.library)),
+        ("results", "Results", _results(study)),
         ("experiments", "Experiments", _experiments(study)),
         ("search", "Search for settings", [Text(sentence) for sentence in study.search]),
         ("calibration", "Calibration", _figures(study.calibration)),
-        ("confusion", "Confusion", _confusion(study)),
-        ("holdout", "Holdout", _holdout(study)),
-        ("label_issues", "Label issues", _label_issues(study.label_issues)),
-        ("map", "Map of the library", _map(study.library)),
+        ("leakage", "Leakage audit", _leakage(study)),
+        ("data", "Data audit", _data(study)),
+        ("analysis", "Dataset analysis", _figures(study.analysis)),
         ("slices", "Inputs of models", _figures(study.slices)),
         ("architecture", "Architecture", _figures(study.architecture)),
         ("methods", "Methods", _methods(study)),
@@ -540,10 +532,13 @@ def _compared(settings: pd.DataFrame | None) -> list[Block]:
 
 
 def _confusion(study: Study) -> list[Block]:
+    if study.confusion_browser is None:
+        return _figures(study.confusion)
+    return [ConfusionPanel(study.confusion_browser, len(study.cross_datasets))]
+
+
+def _classes(study: Study) -> list[Block]:
     blocks: list[Block] = []
-    if study.confusion_browser:
-        blocks.append(ConfusionPanel(study.confusion_browser, len(study.cross_datasets), study.standin))
-    blocks += _figures(study.confusion)
     classes, tracks = study.tables.get("classes"), study.tables.get("tracks")
     if _has_rows(classes):
         for level, rows in classes.groupby("level", sort=False):
@@ -557,7 +552,7 @@ def _confusion(study: Study) -> list[Block]:
 
 
 def _cross_datasets(study: Study) -> list[Block]:
-    return [ConfusionPanel(browser, number, study.standin) for number, browser in enumerate(study.cross_datasets)]
+    return [ConfusionPanel(browser, number) for number, browser in enumerate(study.cross_datasets)]
 
 
 def _holdout(study: Study) -> list[Block]:
@@ -566,8 +561,10 @@ def _holdout(study: Study) -> list[Block]:
         return []
     blocks: list[Block] = [Text(sentence) for sentence in holdout.sentences]
     if holdout.confusion_browser:
-        blocks.append(ConfusionPanel(holdout.confusion_browser, len(study.panels) - 1, study.standin))
-    return [*blocks, *_figures(holdout.pictures), *_table(study, "holdout")]
+        blocks.append(ConfusionPanel(holdout.confusion_browser, len(study.panels) - 1))
+    else:
+        blocks += _figures(holdout.pictures)
+    return [*blocks, *_table(study, "holdout")]
 
 
 def _label_issues(issues: Introduced | None) -> list[Block]:
@@ -586,7 +583,8 @@ def _map(library: Introduced | None) -> list[Block]:
         return []
     shown, tracks = len(mapped(library.table)), len(library.table)
     sample = [f"The map shows a random sample of {shown:,} of {tracks:,} tracks."] if shown < tracks else []
-    return [LibraryMap(count(shown, "track"), [*library.sentences, *sample])]
+    rings = "A ring marks a track of the confusion matrix that was predicted wrongly."
+    return [LibraryMap(count(shown, "track"), [rings, *library.sentences, *sample])]
 
 
 def _methods(study: Study) -> list[Block]:

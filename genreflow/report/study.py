@@ -97,6 +97,7 @@ def study_page(
         holdout = Holdout(holdout_text, sections.get("Holdout", []), browser)
     return Study(
         title=study["title"],
+        dataset=study["dataset"],
         standin=study["standin"],
         headline=Headline(**content),
         tables={

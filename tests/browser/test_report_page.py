@@ -1,5 +1,6 @@
 """The report in a browser: heard, walked through by keys, in the dark, on a narrow screen, with any names."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,120 @@ def test_no_name_becomes_an_element_or_an_attribute(written, visit):
         reports.open_all(page)
         outlines.append(sorted(reports.outline(page)))
     assert outlines[0] == outlines[1]
+
+
+def test_a_link_leads_to_a_cell(written, visit):
+    page = visit(written["tame"])
+    button = page.locator("table.matrix button").nth(1)
+    button.click()
+    named = page.evaluate("location.hash")
+    assert named == f"#cell-{button.get_attribute('data-panel')}-{button.get_attribute('data-cell').replace(',', '-')}"
+    page.goto(written["tame"].as_uri() + named)
+    page.reload()
+    page.wait_for_selector("html.ready", state="attached")
+    assert page.locator("table.matrix button").nth(1).get_attribute("aria-expanded") == "true"
+    button.click()
+    assert page.evaluate("location.hash") == ""
+
+
+def test_the_first_cell_is_few_stops_away(written, visit):
+    page = visit(written["tame"])
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if page.evaluate("'cell' in document.activeElement.dataset"):
+            return
+    pytest.fail("ten stops did not reach it")
+
+
+def test_headings_that_sort_are_one_stop_and_arrows_move_between_them(written, visit):
+    page = visit(written["tame"])
+    table = page.locator("table.data:visible").filter(has=page.locator("th:nth-child(2) .sort")).first
+    assert table.locator("button.sort:not([tabindex='-1'])").count() == 1
+    table.locator("button.sort").first.focus()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.closest('th').cellIndex") > 0
+    assert table.locator("button.sort:not([tabindex='-1'])").count() == 1
+
+
+def test_cells_show_tracks_shares_or_slices(written, visit):
+    page = visit(written["tame"])
+    row = page.locator("table.matrix").first.locator("tbody tr").first.locator("td")
+
+    def shown(unit):
+        page.locator(".tools").first.get_by_label(unit).check()
+        return [int(text) for text in row.all_inner_texts()]
+
+    tracks, shares = shown("Tracks"), shown("Share of row (%)")
+    assert shares == [round(100 * number / sum(tracks)) for number in tracks]
+    assert shown("Tracks") == tracks
+
+
+def test_mistakes_are_played_one_after_the_other(written, visit):
+    page = visit(written["tame"])
+    page.get_by_role("button", name="Play all mistakes").click()
+    page.wait_for_function("() => document.getElementById('audio').currentTime > 0")
+    first = page.locator("#playing").inner_text()
+    assert first.startswith("1 of ")
+    page.keyboard.press("n")
+    assert page.locator("#playing").inner_text().startswith("2 of ")
+    page.keyboard.press("p")
+    assert page.locator("#playing").inner_text() == first
+    page.evaluate("const a = document.getElementById('audio'); a.currentTime = 1.7")
+    page.wait_for_function("() => document.getElementById('playing').textContent.startsWith('2 of ')")
+    page.get_by_role("button", name="Next track (N)").click()
+    assert not page.locator("#playing").inner_text().startswith("1 of ")
+
+
+def test_a_track_is_found_by_its_title(written, visit):
+    page = visit(written["tame"])
+    page.get_by_label("Find a track by its title").fill("NAME 3")
+    assert page.locator(".found li").first.inner_text().startswith("name 3")
+    page.get_by_label("Find a track by its title").fill("nothing like it")
+    assert page.locator(".found li").inner_text() == "No track of this report has such a title."
+
+
+def test_the_theme_is_chosen_and_remembered_and_figures_follow(written, visit):
+    page = visit(written["tame"], color_scheme="light")
+    button, figure = page.locator("#theme"), "getComputedStyle(document.querySelector('.paper img')).filter"
+    assert page.evaluate(figure) == "none"
+    button.click()
+    button.click()
+    assert button.inner_text() == "Theme: dark" and reports.brightness(page) < 60
+    assert "invert" in page.evaluate(figure)
+    page.reload()
+    page.wait_for_selector("html.ready", state="attached")
+    assert reports.brightness(page) < 60
+    dark = visit(written["tame"], color_scheme="dark")
+    dark.locator("#theme").click()
+    assert dark.locator("#theme").inner_text() == "Theme: light" and reports.brightness(dark) > 200
+
+
+def lines_of(download) -> list[str]:
+    return Path(download.path()).read_text(encoding="utf-8").splitlines()
+
+
+def test_labels_are_marked_by_ear_and_saved(written, visit):
+    page = visit(written["hostile"])
+    for cell in (0, 1):
+        page.locator("table.matrix button").nth(cell).click()
+        page.locator(".cell select.mark").first.select_option(index=1 + cell)
+    page.reload()
+    page.wait_for_selector("html.ready", state="attached")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download corrections.csv (2 tracks)").click()
+    rows = list(csv.DictReader(lines_of(download.value)))
+    assert list(rows[0]) == ["path", "label", "corrected", "track_id"] and len(rows) == 2
+    assert sum(row["corrected"] == row["label"] for row in rows) == 1
+    assert not any(row["path"].startswith(("=", "+", "@")) for row in rows)
+
+
+def test_a_table_is_saved_as_it_is_shown(written, visit):
+    page = visit(written["tame"])
+    reports.open_all(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as CSV: Files of each class").click()
+    rows = list(csv.reader(lines_of(download.value)))
+    assert rows[0][0] == "Class" and rows[1][0] == "name 0"
 
 
 def test_rows_are_put_in_order_and_filtered(written, visit):

@@ -102,24 +102,26 @@ def test_control_and_direction_characters_never_reach_the_page():
 
 def test_sections_come_in_the_promised_order():
     html = html_of(study(TAME))
-    expected = [
-        "changes",
-        "data",
-        "leakage",
-        "results",
-        "experiments",
-        "confusion",
-        "holdout",
-        "label_issues",
-        "map",
-        "slices",
-    ]
-    expected += ["architecture", "methods", "cost"]
+    expected = ["confusion", "changes", "holdout", "label_issues", "classes", "map", "results", "experiments"]
+    expected += ["leakage", "data", "slices", "architecture", "methods", "cost"]
     assert anchors(html) == expected
     assert re.findall(r'<a href="#(\w+)"', html) == expected
 
 
-def test_what_changed_since_last_time_comes_first_with_the_tracks_to_hear():
+def test_synthetic_music_is_named_once():
+    whole = study(TAME)
+    assert text(html_of(dataclasses.replace(whole, standin=True))).lower().count("synthetic music") == 1
+    assert "synthetic music" not in text(html_of(dataclasses.replace(whole, standin=False))).lower()
+
+
+def test_the_matrix_is_on_the_page_once():
+    picture = Picture("matrix", "t", "c", "a", SVG)
+    whole = dataclasses.replace(study(TAME), confusion=[picture])
+    assert "matrix" not in {each.name for each in whole.pictures}
+    assert "matrix" in {each.name for each in dataclasses.replace(whole, confusion_browser=None).pictures}
+
+
+def test_what_changed_since_last_time_is_said_with_the_tracks_to_hear():
     made = study(TAME)
     assert made.candidates()[:2] == [f"{0:016x}", f"{1:016x}"]  # newly wrong, newly right
     shown = text(html_of(made))
@@ -157,10 +159,11 @@ def test_ours_stands_beside_the_published_number():
 def test_every_figure_has_alt_text_a_caption_and_its_table():
     html = html_of(study(TAME))
     figures = re.findall(r"<figure>.*?</figure>", html, re.S)
-    assert len(figures) == 6
+    assert len(figures) == 4
     for figure in figures:
         assert 'alt="name 2"' in figure
-        assert "<figcaption>name 1</figcaption>" in figure
+        assert "<figcaption>name 1 <a " in figure
+        assert 'href="media/figure.svg" download="figure.svg"' in figure
         assert "<details>" in figure
         assert 'src="media/figure.svg"' in figure
 
@@ -172,7 +175,7 @@ def test_data_preparation_alone_makes_a_page():
         tables={"audit": study(TAME).tables["audit"]},
     )
     html = html_of(bare)
-    assert anchors(html) == ["data", "results"]
+    assert anchors(html) == ["results", "data"]
     assert "this study prepares data only" in html
     assert "Majority baseline" not in html
 
@@ -231,6 +234,6 @@ def test_thousands_of_refused_files_do_not_swell_the_page():
 def test_class_names_head_a_confusion_table_as_text():
     rows = pd.DataFrame([{"true": t, "predicted": p, "count": 1, "share": 0.1} for t in HOSTILE for p in HOSTILE])
     picture = Picture("figure", "t", "c", "a", SVG, tables.matrix(rows))
-    html = html_of(dataclasses.replace(study(TAME), confusion=[picture]))
+    html = html_of(dataclasses.replace(study(TAME), confusion=[picture], confusion_browser=None))
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html

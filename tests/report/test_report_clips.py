@@ -8,7 +8,7 @@ import soundfile
 
 from genreflow.audio.vorbis import write_ogg
 from genreflow.errors import Damaged
-from genreflow.report.clips import FADE_S, Clip, cut_clip, write_clips
+from genreflow.report.clips import FADE_S, Clip, check_clip, cut_clip, write_clips
 
 RATE = 22_050
 
@@ -54,7 +54,25 @@ def test_beyond_the_end_it_is_moved_or_cut(track, begin, seconds):
 def test_the_same_excerpt_has_the_same_bytes_and_name(track):
     clip = Clip(track, 7.0, 4.0)
     assert cut_clip(clip) == cut_clip(clip)
-    assert clip.name == Clip(track, 7.0, 4.0).name != Clip(track, 7.5, 4.0).name
+    assert clip.key == Clip(track, 7.0, 4.0).key != Clip(track, 7.5, 4.0).key
+
+
+@pytest.mark.parametrize("rate", [44_100, 22_050, 10_000])
+def test_it_is_mp3_whatever_the_rate_of_the_track(tmp_path, rate):
+    write_ogg(tmp_path / "odd.ogg", np.zeros(2 * rate, np.float32), rate, quality=3, serial=1)
+    file = soundfile.info(io.BytesIO(cut_clip(Clip(tmp_path / "odd.ogg", 0.0, 1.0))))
+    assert (file.format, file.duration) == ("MP3", 1.0)
+
+
+def test_a_changed_excerpt_is_noticed_and_cut_again(track, tmp_path):
+    (name,) = write_clips([clip := Clip(track, 1.0, 2.0)], tmp_path / "media")
+    path = tmp_path / "media" / name
+    check_clip(path)
+    sound = path.read_bytes()
+    path.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+    with pytest.raises(Damaged):
+        check_clip(path)
+    assert list(write_clips([clip], path.parent)) == [name] and path.read_bytes() == sound
 
 
 def test_of_a_damaged_track_there_is_none(track):

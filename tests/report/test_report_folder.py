@@ -45,16 +45,16 @@ def test_all_that_the_page_shows_lies_beside_it_and_nothing_else(written):
     page = written(study(HOSTILE))
     shown = urls(page.read_text())
     there = {path.relative_to(page.parent).as_posix() for path in page.parent.rglob("*") if path.is_file()}
-    assert there == shown | {"index.html", "data/summary.json"}
-    assert sum(name.endswith(".ogg") for name in there) == 3
+    assert there | {"../../index.html"} == shown | {"index.html", "data/summary.json"}
+    assert sum(name.endswith(".mp3") for name in there) == 3
     assert (page.parent / "media/figure.svg").read_bytes() == SVG
 
 
 def test_the_single_file_needs_nothing_beside_it(written):
     html = (written(within=2).parents[1] / "report.html").read_text()
     kinds = {url.partition(",")[0].removesuffix(";base64") for url in urls(html)}
-    assert kinds == {"data:image/svg+xml", "data:audio/ogg"}
-    assert html.count("data:audio/ogg") == 2
+    assert kinds == {"data:image/svg+xml", "data:audio/mpeg", "../index.html"}
+    assert html.count("data:audio/mpeg") == 2
 
 
 def test_what_is_in_no_use_any_more_goes(written):

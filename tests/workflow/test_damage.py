@@ -18,7 +18,7 @@ KINDS = [
     "tiny/protocols/standard/folds.parquet",
     "tiny/runs/*/*/fold-1/model.safetensors",
     "tiny/runs/*/*/fold-2/predictions.parquet",
-    "tiny/report/media/*.ogg",
+    "tiny/report/media/*.mp3",
 ]
 
 

@@ -15,13 +15,68 @@
     return element;
   }
 
-  // ---- The player of the page, at its lower edge.
+  /** Return what the browser has kept under a name, or null; it may refuse to keep anything. */
+  function recall(name) {
+    try { return localStorage.getItem(name); } catch { return null; }
+  }
+
+  function keep(name, value) {
+    try { localStorage.setItem(name, value); } catch { /* kept until the page is left */ }
+  }
+
+  function save(name, text, type) {
+    const link = make("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }
+
+  /** Return rows as CSV. A spreadsheet would take some texts for formulas (CWE-1236); numbers stay as they are. */
+  function csv(rows) {
+    const cell = (text) => {
+      const safe = /^[=+@\t\r\n]|^-(?![\d.])/.test(text) ? `'${text}` : text;
+      return /[",\r\n]/.test(safe) ? `"${safe.replace(/"/g, '""')}"` : safe;
+    };
+    return rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
+  }
+
+  // ---- The head of the page: its date, and its theme.
+
+  const written = new Date(document.lastModified);
+  if (!Number.isNaN(written.getTime())) {
+    document.getElementById("date").textContent = ` · ${written.toISOString().slice(0, 10)}`;
+  }
+
+  const THEMES = { automatic: "(prefers-color-scheme: dark)", light: "not all", dark: "all" };
+  const darkRules = [...document.styleSheets[0].cssRules].filter((rule) => rule.media && rule.media.mediaText === THEMES.automatic);
+  const theme = make("button", { type: "button", id: "theme" });
+  let redraw = () => {};
+
+  function show(name) {
+    for (const rule of darkRules) rule.media.mediaText = THEMES[name];
+    document.documentElement.style.colorScheme = name === "automatic" ? "" : name;
+    theme.textContent = `Theme: ${name}`;
+    redraw();
+  }
+
+  theme.addEventListener("click", () => {
+    const names = Object.keys(THEMES);
+    const next = names[(names.indexOf(theme.textContent.slice(7)) + 1) % names.length];
+    keep("genreflow theme", next);
+    show(next);
+  });
+  document.querySelector(".eyebrow").append(theme);
+  const chosenTheme = recall("genreflow theme");
+  show(Object.hasOwn(THEMES, chosenTheme) ? chosenTheme : "automatic");
+
+  // ---- The player of the page, at its lower edge. Tracks that were started together follow each other.
 
   const player = document.getElementById("player");
   const audio = document.getElementById("audio");
   const playing = document.getElementById("playing");
   const near = document.getElementById("near");
+  const steps = { [-1]: document.getElementById("previous"), 1: document.getElementById("next") };
   let loaded = null;
+  let queue = [];
 
   function hasClip(id) {
     return id in data.clips;
@@ -63,6 +118,10 @@
       near.querySelector("ol").replaceChildren(...others);
       player.hidden = false;
       document.body.classList.add("playing");
+      if (!queue.includes(id)) queue = [];
+      const place = queue.indexOf(id);
+      for (const button of Object.values(steps)) button.hidden = queue.length < 2;
+      if (queue.length > 1) playing.textContent = `${place + 1} of ${queue.length}: ${playing.textContent}`;
     }
     audio.play().catch((error) => {
       if (error.name !== "AbortError") playing.textContent = `${titleOf(id)}: this browser cannot play the excerpt (${error.name}).`;
@@ -88,6 +147,26 @@
 
   for (const event of ["play", "pause", "ended"]) audio.addEventListener(event, () => { showState(); showPlace(); });
   audio.addEventListener("timeupdate", showPlace);
+
+  /** Play the track that comes so many places later in the queue. */
+  function skip(places) {
+    const next = queue[queue.indexOf(loaded) + places];
+    if (next !== undefined) play(next);
+  }
+
+  function playAll(ids) {
+    queue = ids;
+    loaded = null;
+    play(ids[0]);
+  }
+
+  audio.addEventListener("ended", () => skip(1));
+  for (const [places, button] of Object.entries(steps)) button.addEventListener("click", () => skip(Number(places)));
+  document.addEventListener("keydown", (event) => {
+    const places = { n: 1, p: -1 }[event.key.toLowerCase()];
+    const isTyping = event.target.closest("input[type=search], select, textarea");
+    if (places && !player.hidden && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) skip(places);
+  });
   document.getElementById("close-player").addEventListener("click", () => {
     audio.pause();
     player.hidden = true;
@@ -109,6 +188,47 @@
   for (const place of document.querySelectorAll("[data-playable]")) {
     if (hasClip(place.dataset.playable)) place.append(playButton(place.dataset.playable));
   }
+
+  // ---- Labels that a listener finds wrong or right, kept by the browser and written to a file.
+
+  const RIGHT = "right";
+  const place = `genreflow corrections ${data.dataset}`;
+  let marks = {};
+  try { marks = JSON.parse(recall(place)) || {}; } catch { /* written by something else */ }
+  const collected = make("button", { type: "button", className: "collected", hidden: true });
+
+  function showMarks() {
+    const number = Object.keys(marks).filter((id) => tracks[id]).length;
+    collected.hidden = !number;
+    collected.textContent = `Download corrections.csv (${counted(number, "track")})`;
+  }
+
+  /** Return a menu that takes a listener's verdict on the label of a track; null where a label is not one class. */
+  function marker(id) {
+    const track = tracks[id];
+    if (!track.slices.length || id.includes("/")) return null; // of another collection
+    const menu = make("select", { className: "mark" });
+    const choices = [["", "Label …"], [RIGHT, `is right: ${track.true}`]];
+    for (const name of data.classes) if (name !== track.true) choices.push([`= ${name}`, `should be: ${name}`]);
+    for (const [value, text] of choices) menu.append(make("option", { value, textContent: text }));
+    menu.value = marks[id] || "";
+    setAttributes(menu, { "aria-label": `Verdict on the label of ${track.title}` });
+    menu.addEventListener("change", () => {
+      if (menu.value) marks[id] = menu.value; else delete marks[id];
+      keep(place, JSON.stringify(marks));
+      showMarks();
+    });
+    return menu;
+  }
+
+  collected.addEventListener("click", () => {
+    const rows = Object.entries(marks).filter(([id]) => tracks[id]).map(([id, mark]) => {
+      const { title, true: label } = tracks[id];
+      return [title, label, mark === RIGHT ? label : mark.slice(2), id];
+    });
+    rows.sort(([a], [b]) => (a < b ? -1 : 1));
+    save("corrections.csv", csv([["path", "label", "corrected", "track_id"], ...rows]), "text/csv");
+  });
 
   // ---- Cells of confusion matrices, and their tracks.
 
@@ -144,6 +264,8 @@
     if (track.slices.length) {
       words.append(strip(id, track), make("span", { className: "told", textContent: stripInWords(track) }));
     }
+    const menu = marker(id);
+    if (menu) words.append(menu);
     item.append(words);
     return item;
   }
@@ -155,19 +277,98 @@
     const same = button.getAttribute("aria-expanded") === "true";
     for (const other of button.closest("table").querySelectorAll("button")) other.setAttribute("aria-expanded", "false");
     if (same) {
+      address("");
       place.replaceChildren(make("p", { className: "note", textContent: panel.hint }));
       return;
     }
     button.setAttribute("aria-expanded", "true");
+    address(`#cell-${button.dataset.panel}-${button.dataset.cell.replace(",", "-")}`);
     const heading = make("h3", { textContent: button.getAttribute("aria-label") });
     const list = make("ol", { className: "tracks" }, ...cell.tracks.map(([id, percent]) => entry(id, percent)));
-    place.replaceChildren(heading, list);
+    const heard = cell.tracks.map(([id]) => id).filter(hasClip);
+    const all = make("button", { type: "button", className: "all", textContent: "Play all" });
+    setAttributes(all, { title: "N plays the next track, P the one before" });
+    all.addEventListener("click", () => playAll(heard));
+    place.replaceChildren(heading, ...(heard.length > 1 ? [all] : []), list);
     const more = cell.count - cell.tracks.length;
     if (more > 0) place.append(make("p", { className: "note", textContent: `… and ${more} more, in tracks.csv.` }));
     const silent = cell.tracks.filter(([id]) => !hasClip(id)).length;
     if (silent) place.append(make("p", { className: "note", textContent: `${counted(silent, "track")} without an excerpt; this report has ${counted(Object.keys(data.clips).length, "excerpt")}.` }));
     showState();
   }
+
+  function address(fragment) {
+    try { history.replaceState(null, "", fragment || location.pathname + location.search); } catch { /* a data URL */ }
+  }
+
+  /** Open the cell that the address names. */
+  function openNamed() {
+    const [, panel, row, column] = /^#cell-(\d+)-(\d+)-(\d+)$/.exec(location.hash) || [];
+    const button = panel && document.querySelector(`button[data-panel="${panel}"][data-cell="${row},${column}"]`);
+    if (!button) return;
+    if (button.getAttribute("aria-expanded") !== "true") open(button);
+    button.scrollIntoView({ block: "center" });
+    button.focus({ preventScroll: true });
+  }
+
+  const FOUND = 20;
+
+  /** Return a field that finds tracks of a panel by their titles, and a list of those that it finds. */
+  function finder(number) {
+    const own = Object.entries(data.panels[number].cells).flatMap(([, cell]) => cell.tracks);
+    const field = make("input", { type: "search", placeholder: "Find a track" });
+    const list = make("ol", { className: "tracks found" });
+    setAttributes(field, { "aria-label": "Find a track by its title" });
+    field.addEventListener("input", () => {
+      const wanted = field.value.trim().toLowerCase();
+      const hits = wanted ? own.filter(([id]) => tracks[id].title.toLowerCase().includes(wanted)) : [];
+      const rest = make("li", {}, `${hits.length ? `… and ${hits.length - FOUND} more` : "No track of this report has such a title."}`);
+      list.replaceChildren(...hits.slice(0, FOUND).map(([id, percent]) => entry(id, percent)));
+      if (wanted && (!hits.length || hits.length > FOUND)) list.append(rest);
+    });
+    const wrong = [...new Set(own.map(([id]) => id))].filter((id) => tracks[id].wrong && hasClip(id));
+    const all = make("button", { type: "button", className: "all", textContent: `Play all mistakes (${wrong.length})`, hidden: wrong.length < 2 });
+    setAttributes(all, { title: "N plays the next track, P the one before" });
+    all.addEventListener("click", () => playAll(wrong));
+    return [make("div", { className: "filter" }, field, all, collected), list];
+  }
+
+  /** Return a choice of what the cells of a matrix show: tracks, shares of their rows, or slices. */
+  function unitChoice(number, table) {
+    const cells = [...table.tBodies[0].rows].map((row) => [...row.cells].filter((cell) => cell.tagName === "TD"));
+    const { cells: known, slices } = data.panels[number];
+    const tracksOf = (name) => (known[name] ? known[name].count : 0);
+    const units = { Tracks: tracksOf, "Share of row (%)": tracksOf };
+    if (slices) units.Slices = (name) => slices[name] || 0;
+
+    function fill(unit) {
+      cells.forEach((row, r) => {
+        const values = row.map((_, c) => units[unit](`${r},${c}`));
+        const total = values.reduce((sum, value) => sum + value, 0);
+        row.forEach((cell, c) => {
+          const share = total ? values[c] / total : 0;
+          cell.firstElementChild.textContent = unit.startsWith("Share") ? Math.round(100 * share) : values[c].toLocaleString("en");
+          cell.className = `share-${values[c] ? Math.round(10 * share) : "none"}${cell.classList.contains("right") ? " right" : ""}`;
+        });
+      });
+    }
+
+    const choices = Object.keys(units).map((unit, place) => {
+      const choice = make("input", { type: "radio", name: `unit-${number}`, checked: place === 0 });
+      choice.addEventListener("change", () => fill(unit));
+      return make("label", {}, choice, ` ${unit}`);
+    });
+    return make("fieldset", { className: "projections" }, make("legend", { textContent: "Cells show" }), ...choices);
+  }
+
+  for (const tools of document.querySelectorAll(".tools")) {
+    const number = tools.dataset.panel;
+    if (tools === document.querySelector(".tools")) tools.append(...finder(number));
+    const table = document.querySelector(`table.matrix:not(.rows) button[data-panel="${number}"]`)?.closest("table");
+    if (table && !("rows" in data.panels[number])) tools.append(unitChoice(number, table));
+  }
+  showMarks();
+  window.addEventListener("hashchange", openNamed);
 
   /** Add a menu of rows to a large matrix; the cells of the selected row replace the largest mistakes. */
   function chooser(table) {
@@ -275,10 +476,39 @@
     table.tBodies[0].append(...rows.map(([, row]) => row));
   }
 
+  /** Make buttons one stop of the Tab key; the arrow keys move between them. */
+  function roving(buttons) {
+    buttons.forEach((button, place) => {
+      button.tabIndex = place === 0 ? 0 : -1;
+      button.addEventListener("keydown", (event) => {
+        const next = event.key in STEPS && buttons[place + STEPS[event.key][1]];
+        if (!next) return;
+        event.preventDefault();
+        button.tabIndex = -1;
+        next.tabIndex = 0;
+        next.focus();
+      });
+    });
+  }
+
+  /** Add a button that saves a table as it is shown. */
+  function saver(table) {
+    const button = make("button", { type: "button", className: "save", textContent: "Save as CSV" });
+    const title = table.caption.textContent;
+    setAttributes(button, { "aria-label": `Save as CSV: ${title}` });
+    button.addEventListener("click", () => {
+      const rows = [...table.tHead.rows, ...table.tBodies[0].rows].map((row) =>
+        [...row.cells].filter((cell) => !cell.matches("[data-playable], thead td")).map((cell) => cell.textContent.trim()));
+      save(`${title.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "")}.csv`, csv(rows), "text/csv");
+    });
+    table.parentElement.after(button);
+  }
+
   const LONG = 15;
 
   for (const table of document.querySelectorAll("table.data")) {
     const rows = table.tBodies[0].rows;
+    if (rows.length) saver(table);
     if (rows.length < 2) continue;
     [...table.tHead.rows[0].cells].forEach((heading, column) => {
       if (heading.tagName !== "TH") return;
@@ -288,6 +518,7 @@
       name.append(button);
       button.addEventListener("click", () => order(table, column, heading));
     });
+    roving([...table.tHead.querySelectorAll("button.sort")]);
     if (rows.length <= LONG) continue;
     const field = make("input", { type: "search", placeholder: "Filter rows" });
     const said = make("span", { className: "note" });
@@ -468,9 +699,12 @@
     }
     new ResizeObserver(paint).observe(canvas);
     window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paintAll);
+    redraw = paintAll;
     paintAll();
   }
 
   for (const place of document.querySelectorAll(".map")) drawMap(place);
+
+  openNamed();
   document.documentElement.classList.add("ready");
 })();
