@@ -38,7 +38,7 @@ _CHEAP = (
 )  # fmt: skip
 _SAMPLED = ("normalize_audio", "cut_slices")
 _PAGES = ("write_report", "write_overview")
-_COST = re.compile(rb'<section id="cost".*?</section>', re.DOTALL)
+_TIMES = re.compile(rb'<section id="cost".*?</section>|<td class="timed.*?</td>', re.DOTALL)
 
 
 @dataclass
@@ -196,7 +196,7 @@ def _is_same(path: Path, again: Path) -> bool:
     except OSError:
         return False
     if path.suffix == ".html":
-        old, new = (_COST.sub(b"", content) for content in (old, new))
+        old, new = (_TIMES.sub(b"", content) for content in (old, new))
     return old == new
 
 

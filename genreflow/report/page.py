@@ -304,7 +304,7 @@ def render(study: Study, media: Media) -> str:
         links=media.tables,
         data=page_data(study.panels, library, study.titles, media.excerpts, study.dataset),
         style=asset("page.css"),
-        script=asset("page.js"),
+        script=asset("common.js") + asset("page.js"),
     )
 
 
