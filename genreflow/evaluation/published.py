@@ -77,6 +77,16 @@ def published_metrics(settings: Sequence[Mapping[str, Any]], scores: pd.DataFram
     return frame_of(rows, ["model", "setting", "metric", "published"])
 
 
+def settings_of(settings: Sequence[Mapping[str, Any]], score: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the settings that a published score may belong to: with its network and, if varied, value."""
+    return [
+        facts
+        for facts in settings
+        if facts["network"] == score["model"]
+        and (pd.isna(score["axis"]) or _is_same(facts["values"].get(score["axis"]), score["value"]))
+    ]
+
+
 def _scores_of(scores: pd.DataFrame, experiment: str | None, facts: Mapping[str, Any]) -> pd.DataFrame:
     """Return the published scores of a setting, in one experiment or in any."""
     own = scores[scores["model"] == facts["network"]]

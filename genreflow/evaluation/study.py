@@ -8,7 +8,16 @@ from typing import Any
 
 import pandas as pd
 
-from genreflow.evaluation import cross_dataset, dataset_tables, headline, label_issues, score_tables, search, tables
+from genreflow.evaluation import (
+    claims,
+    cross_dataset,
+    dataset_tables,
+    headline,
+    label_issues,
+    score_tables,
+    search,
+    tables,
+)
 from genreflow.evaluation import published as published_numbers
 from genreflow.evaluation.fusion import fused_runs
 from genreflow.evaluation.registry import StudyTable
@@ -18,12 +27,12 @@ from genreflow.store.parquet import read_frame
 from genreflow.store.runs import HISTORY, PREDICTIONS, read_run
 
 # Raise it when any table or sentence of the evaluation would change.
-STAGE_VERSION = 10
+STAGE_VERSION = 11
 
 # A module with a table of its own is added here.
 TABLES: dict[str, StudyTable] = {
     table.name: table
-    for module in (dataset_tables, tables, score_tables, label_issues, search, cross_dataset)
+    for module in (dataset_tables, tables, score_tables, label_issues, search, cross_dataset, claims)
     for table in module.TABLES
 }
 

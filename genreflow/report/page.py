@@ -16,6 +16,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from genreflow.evaluation.changes import Changes
+from genreflow.evaluation.claims import summary
 from genreflow.evaluation.comparisons import warnings
 from genreflow.evaluation.registry import (
     Column,
@@ -54,8 +55,8 @@ _TEMPLATES = Path(__file__).parent / "templates"
 # Tables that sections place themselves; other registered tables follow at the end of their section.
 _PLACED = frozenset(
     {
-        "audit", "warnings", "copies", "settings", "runs", "scores", "tags", "experiments", "comparisons", "classes",
-        "tracks", "holdout", "label_issues",
+        "claims", "audit", "warnings", "copies", "settings", "runs", "scores", "tags", "experiments", "comparisons",
+        "classes", "tracks", "holdout", "label_issues",
     }
 )  # fmt: skip
 
@@ -376,6 +377,7 @@ def _baseline(headline: Headline) -> _Fact:
 def _sections(study: Study) -> Iterator[_Section]:
     """Yield the sections in the order in which readers ask: answers to hear, then settings, then audits and methods."""
     for anchor, title, blocks in (
+        ("claims", "Claims", _claims(study)),
         ("confusion", "Confusion", _confusion(study)),
         ("changes", "Since last time", _changes(study.changes)),
         ("cross_dataset", "Another collection", _cross_datasets(study)),
@@ -529,6 +531,18 @@ def _compared(settings: pd.DataFrame | None) -> list[Block]:
         blocks.append(TableBlock(tables.plain(frame, caption="Options that differ between the settings")))
     shared = tables.pairs(same, caption=f"Options that all settings share ({len(same):,})")
     return [*blocks, TableBlock(shared, folded=True)]
+
+
+def _claims(study: Study) -> list[Block]:
+    claims = study.tables.get("claims")
+    if not _has_rows(claims):
+        return []
+    entry, is_number = TABLES["claims"], claims["published"].notna() | claims["published_low"].notna()
+    blocks: list[Block] = [Text(sentence) for sentence in summary(claims)]
+    for title, rows in ((entry.title, claims[~is_number]), ("Published numbers", claims[is_number])):
+        if len(rows):
+            blocks.append(_block(rows, entry.shown, title, len(rows) > _FEW, counted=True))
+    return blocks
 
 
 def _confusion(study: Study) -> list[Block]:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from genreflow.config.load import read_yaml
 from genreflow.models.registry import MODELS
 from genreflow.synthetic.genres import GTZAN, WESTERN
 
@@ -16,6 +17,7 @@ COLUMNS = [
     "item", "experiment", "model", "axis", "value", "role", "level", "metric", "n", "score", "low", "high", "sd",
     "protocol", "source", "remark",
 ]  # fmt: skip
+CLAIM_COLUMNS = ["item", "claim", "experiment", "value", "than", "metric", "least", "most", "source", "remark"]
 KEY = ["item", "experiment", "model", "axis", "value", "role", "level", "metric"]
 FUSIONS = {"fusion"}
 ROLES = {"train", "validation", "test", "holdout"}
@@ -250,3 +252,18 @@ class TestFeatureMaps:
         table = scores["feature_maps"].query("item == 'Table 2'")
         np.testing.assert_allclose(table["low"] + table["high"], 2 * table["score"])
         assert len(table) == 4
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_other_claim_says_where_it_stands_and_what_decides_it(study):
+    claims = pd.read_csv(HOME / f"{study}_claims.csv", dtype=str, keep_default_na=False)
+    assert list(claims.columns) == CLAIM_COLUMNS and len(claims) > 5
+    assert (claims[["item", "claim", "source"]] != "").all(axis=None) and claims["claim"].is_unique
+    experiments = read_yaml(HOME.parents[1] / f"studies/{study}.yaml")["experiments"]
+    for row in claims.to_dict("records"):
+        if row["experiment"]:
+            assert row["experiment"] in experiments
+            assert (row["than"] != "") != (row["metric"] != "") and (row["metric"] or row["value"])
+            assert (row["least"] + row["most"] != "") == (row["metric"] != "")
+        else:
+            assert row["remark"], f"{row['claim']}: nothing decides it, and nothing says why"
