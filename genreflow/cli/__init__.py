@@ -16,6 +16,7 @@ from typing import NoReturn
 from genreflow import __version__
 from genreflow.cli.exits import Exit, guarded, table
 from genreflow.errors import UserError, did_you_mean
+from genreflow.gpus import let_mps_fall_back
 from genreflow.store.text import Sanitized
 from genreflow.store.writable import stand_in
 
@@ -186,6 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     stand_in()
+    let_mps_fall_back()
     with redirect_stdout(Sanitized(sys.stdout)):
         given = list(sys.argv[1:] if arguments is None else arguments)
         return guarded(lambda: _run(given), as_json="--json" in given)

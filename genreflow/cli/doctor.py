@@ -249,6 +249,9 @@ def _cgroup_limits(groups: Path = Path("/proc/self/cgroup"), mounted: Path = Pat
 def _gpu() -> Iterator[Finding]:
     import torch
 
+    if torch.backends.mps.is_available():
+        yield Finding("gpu", OK, f"Apple GPU (mps), torch {torch.__version__}.")
+        return
     if not torch.cuda.is_available():
         if Path("/proc/driver/nvidia/version").exists():
             message = (

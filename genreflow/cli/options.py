@@ -32,7 +32,7 @@ def embedding(parser: ArgumentParser) -> None:
 def device(parser: ArgumentParser) -> None:
     """Add the device of the network."""
     parser.add_argument(
-        "--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto: the GPU if there is one"
+        "--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="auto: the GPU if there is one"
     )
 
 

@@ -52,8 +52,10 @@ class Limits(Settings):
         description="all: one job trains all folds of a setting, one after another, and reads the slices once. Best "
         "where jobs cannot run side by side, as on a single GPU.",
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="Where networks are trained. Embeddings are computed on the CPU but with cuda."
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto",
+        description="Where networks are trained: auto is an NVIDIA GPU (cuda), else an Apple GPU (mps), else the CPU. "
+        "Embeddings are computed on the CPU unless a GPU is named.",
     )
     max_runs: int = Field(2_000, ge=1, le=100_000, description="Most training runs of a study.")
 

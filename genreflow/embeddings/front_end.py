@@ -28,7 +28,7 @@ class EmbeddingFrontEnd(FrontEnd[Embedding]):
     settings
         Settings; the facts of the network are read if they lack them.
     device
-        Where the network computes: ``cpu``, ``cuda`` or ``auto``.
+        Where the network computes: ``cpu``, ``cuda``, ``mps`` or ``auto``.
     """
 
     folder = "embeddings"

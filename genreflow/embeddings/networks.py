@@ -16,7 +16,7 @@ from genreflow.models.penultimate import penultimate
 from genreflow.store.runs import MODEL
 from genreflow.store.sealed import FILES
 from genreflow.training.bundle import load_bundle
-from genreflow.training.device import choose_device
+from genreflow.training.device import choose_device, device_for, missing_operations_named
 
 # Patches, and values, in a batch at most.
 _BATCH, _VALUES = 64, 2**22
@@ -59,7 +59,7 @@ class BundleNetwork:
     sha256, width
         The SHA-256 that its weights must have, and the number of values of its vectors.
     device
-        ``cpu``, ``cuda`` or ``auto``.
+        ``cpu``, ``cuda``, ``mps`` or ``auto``.
     """
 
     def __init__(self, path: Path, layer: Layer, *, sha256: str, width: int, device: str = "cpu") -> None:
@@ -69,7 +69,7 @@ class BundleNetwork:
             raise UserError(f"{error} Take a fresh copy of it.") from None
         if bundle.run[FILES][MODEL] != sha256:
             raise changed(path)
-        self.device = choose_device(device)
+        self.device = device_for(bundle.model, choose_device(device))
         self.network = bundle.model.to(self.device)
         self.input, self.shape = bundle.input, tuple(bundle.run["input_shape"])
         self.layer, self.width = layer, width
@@ -84,7 +84,7 @@ class BundleNetwork:
 
     def _of_patches(self, fed: np.ndarray) -> np.ndarray:
         step = max(1, min(_BATCH, _VALUES // fed[0].size))
-        with torch.inference_mode():
+        with torch.inference_mode(), missing_operations_named(self.device):
             parts = [
                 self._of_layer(torch.from_numpy(fed[start : start + step]).to(self.device)).float().cpu()
                 for start in range(0, len(fed), step)

@@ -278,7 +278,7 @@ class OnnxNetwork:
     sha256
         The SHA-256 that it must have.
     device
-        ``cpu``, ``cuda`` or ``auto``.
+        ``cpu``, ``cuda``, ``mps`` or ``auto``.
     """
 
     def __init__(self, path: Path, layer: Layer, *, sha256: str, device: str = "cpu") -> None:

@@ -122,7 +122,7 @@ class FrontEnd(ABC, Generic[S]):
         return np.stack([self.transform(excerpt) for excerpt in excerpts])
 
     def on(self, device: str) -> Self:
-        """Return this front-end, computing on ``cpu``, ``cuda`` or ``auto``; only those with a network can choose."""
+        """Return this front-end, computing on a device (`genreflow.training.device`), if it has a network."""
         del device
         return self
 

@@ -135,7 +135,7 @@ def slice_shard(
     key
         The key of the product.
     device
-        Where the network of an embedding computes: ``cpu``, ``cuda`` or ``auto``.
+        Where the network of an embedding computes: ``cpu``, ``cuda``, ``mps`` or ``auto``.
 
     Returns
     -------

@@ -125,7 +125,7 @@ def embed_files(
     per
         A row for each segment, or one for each track with the mean of its segments.
     device, cores
-        ``auto``, ``cpu`` or ``cuda``; CPUs to use, all by default.
+        ``auto``, ``cpu``, ``cuda`` or ``mps``; CPUs to use, all by default.
     on_track
         Called after each file with the number of files done, and of all.
 

@@ -15,7 +15,7 @@ from genreflow.inference import confidence, files
 from genreflow.inference.confidence import Calibration
 from genreflow.inference.prepare import PreparedTrack, prepare_tracks
 from genreflow.training.bundle import Bundle, load_bundle
-from genreflow.training.device import choose_device, choose_threads
+from genreflow.training.device import choose_device, choose_threads, device_for
 from genreflow.training.predict import predict_proba
 from genreflow.weights.cache import find
 
@@ -99,7 +99,7 @@ class Predictor:
     model
         Folder of a run or of an exported model, or the ``model.safetensors`` in either; or the name of public weights.
     device
-        ``auto``, ``cpu`` or ``cuda``.
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
     cores
         CPUs to use, all by default: files decoded side by side, and threads of the network.
 
@@ -120,7 +120,7 @@ class Predictor:
         self.audio, self.input = self.bundle.audio, self.bundle.input
         self.training_profile = self.bundle.training_profile
         self.calibration: Calibration | None = confidence.of_model(self.bundle.folder, self.bundle.run)
-        self.device = choose_device(device)
+        self.device = device_for(self.bundle.model, choose_device(device))
         self.front_end = FrontEnd.of(self.input.front_end).on(self.device.type)
         self.cores = choose_threads(cores)
         self.bundle.model.to(self.device)

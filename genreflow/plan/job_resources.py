@@ -83,11 +83,11 @@ def cutting_minutes(given: InputPlan, shard: str) -> float:
 
 
 def embedding_gpus(settings: PipelineSettings) -> int:
-    """Return the GPUs of a job that computes embeddings: one where the settings ask for a GPU, none by default.
+    """Return the GPUs of a job that computes embeddings: one where the settings name a kind of GPU, none by default.
 
     Most networks keep up with the decoding on a CPU, and shards on CPUs run side by side.
     """
-    return int(settings.limits.device == "cuda")
+    return int(settings.limits.device in ("cuda", "mps"))
 
 
 def training_mb(study: StudyPlan, setting: Setting, settings: PipelineSettings) -> float:

@@ -9,6 +9,7 @@ import torch
 
 from genreflow.errors import UserError
 from genreflow.store.shards import FULL_SCALE
+from genreflow.training.device import free_memory
 from genreflow.training.sampling import uniform
 
 # Raise it when crops would begin elsewhere, or other windows of a slice be averaged.
@@ -32,7 +33,8 @@ class SliceLoader:
 
     def __init__(self, arrays: np.ndarray, device: torch.device) -> None:
         self._arrays, self.device = torch.from_numpy(arrays), device
-        self.is_resident = device.type != "cuda" or arrays.nbytes <= _SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]
+        free = free_memory(device)
+        self.is_resident = free is None or arrays.nbytes <= _SHARE_OF_GPU * free
         # On a CPU the array is where it is needed; a memory-mapped file is better read ahead.
         self._prefetches = not self.is_resident or isinstance(arrays, np.memmap)
         if self.is_resident:
@@ -89,7 +91,8 @@ class SliceLoader:
             while (batch := ready.get()) is not None:
                 if isinstance(batch, BaseException):
                     raise batch
-                yield batch.to(self.device, non_blocking=True)
+                # Only from pinned memory: else the copy could run on while the batch is freed.
+                yield batch.to(self.device, non_blocking=batch.is_pinned())
         finally:
             stopped.set()
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import nn
+from torch.amp import GradScaler
 
 from genreflow.config.inputs import FrontEndSettings
 from genreflow.config.training import TrainingSettings
@@ -18,6 +19,13 @@ from genreflow.training.augment import Augment
 from genreflow.training.callbacks import Callback
 from genreflow.training.checkpoint import Checkpoints
 from genreflow.training.data import SliceSet
+from genreflow.training.device import (
+    empty_cache,
+    is_out_of_memory,
+    missing_operations_named,
+    random_state,
+    set_random_state,
+)
 from genreflow.training.fine_tuning import FineTuning
 from genreflow.training.loader import SliceLoader, random_crops
 from genreflow.training.objective import objective
@@ -120,7 +128,8 @@ def train(
         should_stop,
     )  # fmt: skip
     try:
-        return trainer.run()
+        with missing_operations_named(device):
+            return trainer.run()
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
             raise
@@ -187,6 +196,9 @@ class _Trainer:
         self.augment = Augment(settings, front_end)
         scales = None if fine_tuning is None else fine_tuning.scales
         self.schedule = Schedule(settings, model, steps=self.steps, scales=scales)
+        # Gradients below 6e-8 are 0 in float16, so the loss is scaled up, and the gradients are scaled back before they
+        # are used. A step whose gradients overflow is left out, and the scale is halved.
+        self.scaler = GradScaler(device.type, enabled=precision == torch.float16)
         self.state = _TrainState(parts=settings.accumulate)
         self.best = _copy(model)
         self.steps_here = 0
@@ -233,8 +245,7 @@ class _Trainer:
         )
         batches, repeated = batches[state.step :], repeats(batches)[state.step :]
         # Sums stay on the device: reading them would make it wait.
-        loss = torch.tensor(state.loss, dtype=torch.float64).to(self.device, torch.float32)
-        hits = torch.tensor(state.hits, dtype=torch.float64).to(self.device, torch.float32)
+        loss, hits = (torch.tensor(each, dtype=torch.float32, device=self.device) for each in (state.loss, state.hits))
         stored = self.loader.batches([self.data.rows[batch] for batch in batches])
         for batch, nth, inputs in zip(batches, repeated, stored, strict=True):
             step_loss, step_hits = self._step(batch, nth, inputs)
@@ -330,14 +341,13 @@ class _Trainer:
                 break
             except (RuntimeError, MemoryError) as error:
                 # Each part needs two slices for batch normalization.
-                if not _is_out_of_memory(error) or 4 * state.parts > len(batch):
+                if not is_out_of_memory(error) or 4 * state.parts > len(batch):
                     raise _too_large(error, self.settings.batch) from error
                 state.parts *= 2
                 if undo is not None:
                     undo()
-                if self.device.type == "cuda":
-                    torch.cuda.empty_cache()
-        self.schedule.step()
+                empty_cache(self.device)
+        self.schedule.step(self.scaler)
         return loss, hits
 
     def _backward(
@@ -352,7 +362,7 @@ class _Trainer:
             with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
                 logits = self.model(part)
             part_loss = self.objective.loss(logits.float(), part_mixed) * (len(part) / len(inputs))
-            part_loss.backward()
+            self.scaler.scale(part_loss).backward()
             loss += part_loss.detach()
             hits += self.objective.hits(logits.detach(), part_targets)
         return loss, hits
@@ -360,12 +370,12 @@ class _Trainer:
     def _undo(self) -> Callable[[], None]:
         """Return a function that restores the buffers and random states that an unfinished step has changed."""
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
-        random = _random_state(self.device)
+        random = random_state(self.device)
 
         def undo() -> None:
             for name, buffer in self.model.named_buffers():
                 buffer.copy_(buffers[name])
-            _set_random_state(random, self.device)
+            set_random_state(random, self.device)
 
         return undo
 
@@ -375,7 +385,8 @@ class _Trainer:
             "weights": self.model.state_dict(),
             "best": self.best,
             "schedule": self.schedule.state_dict(),
-            "random": _random_state(self.device),
+            "random": random_state(self.device),
+            "scaler": self.scaler.state_dict(),
         }
 
     def _resume(self, saved: dict[str, Any]) -> None:
@@ -385,7 +396,9 @@ class _Trainer:
         self.model.load_state_dict(saved["weights"])
         self.best = {name: tensor.to(self.device) for name, tensor in saved["best"].items()}
         self.schedule.load_state_dict(saved["schedule"])
-        _set_random_state(saved["random"], self.device)
+        if self.scaler.is_enabled() and saved.get("scaler"):  # not in those of other precisions
+            self.scaler.load_state_dict(saved["scaler"])
+        set_random_state(saved["random"], self.device)
 
 
 def _copy(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -396,22 +409,7 @@ def _is_finite(model: nn.Module) -> bool:
     return all(bool(torch.isfinite(tensor).all()) for tensor in model.state_dict().values())
 
 
-def _random_state(device: torch.device) -> dict[str, torch.Tensor]:
-    state = {"cpu": torch.get_rng_state()}
-    return state | {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else state
-
-
-def _set_random_state(state: dict[str, torch.Tensor], device: torch.device) -> None:
-    torch.set_rng_state(state["cpu"])
-    if device.type == "cuda" and "cuda" in state:
-        torch.cuda.set_rng_state(state["cuda"], device)
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in str(error)
-
-
 def _too_large(error: BaseException, batch: int) -> BaseException:
-    if not _is_out_of_memory(error):
+    if not is_out_of_memory(error):
         return error
     return UserError(f"Not even two slices of a batch of {batch} fit into memory. Choose a smaller network or input.")

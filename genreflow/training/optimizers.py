@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from torch import nn, optim
+from torch.amp import GradScaler
 
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError
@@ -27,7 +28,10 @@ class KerasAdam(optim.Adam):
     """
 
     def step(self, closure: Any = None) -> Any:
-        """Update the weights, with the epsilon of this step."""
+        """Update the weights, with the epsilon of this step; with float16, gradients that overflow are no step."""
+        overflow = getattr(self, "found_inf", None)  # of torch.amp.GradScaler
+        if overflow is not None and overflow.item():
+            return None
         for group in self.param_groups:
             # In the group, so that they are saved and restored with it.
             epsilon, group["steps"] = group.setdefault("epsilon", group["eps"]), group.get("steps", 0) + 1
@@ -193,9 +197,13 @@ class Schedule:
         """Reset the gradients."""
         self.optimizer.zero_grad()
 
-    def step(self) -> None:
-        """Update the weights and the learning rate."""
-        self.optimizer.step()
+    def step(self, scaler: GradScaler | None = None) -> None:
+        """Update the weights and the learning rate; `scaler` is what the gradients were scaled with, if they were."""
+        if scaler is None:
+            self.optimizer.step()
+        else:
+            scaler.step(self.optimizer)
+            scaler.update()
         self._step += 1
         self._set_learning_rate()
 

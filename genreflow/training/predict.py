@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from genreflow.training.device import missing_operations_named
 from genreflow.training.loader import SliceLoader, window_starts
 
 # Slices, and values, in a batch at most.
@@ -72,7 +73,8 @@ def predict_windows(
         else:
             starts = window_starts(inputs.shape[-1], crop, windows)
             views = [inputs[..., start : start + crop] for start in starts]
-        with torch.inference_mode():  # which must not last into the caller's code
+        # Neither may last into the caller's code.
+        with torch.inference_mode(), missing_operations_named(loader.device):
             logits = [model(view) for view in views]
             probabilities = [(each.sigmoid() if tags else each.softmax(dim=1)).cpu() for each in logits]
         yield probabilities

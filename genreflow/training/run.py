@@ -34,7 +34,7 @@ from genreflow.training.bundle import load_bundle
 from genreflow.training.callbacks import Callback, Progress, ProgressTargets, TensorBoard, catch_sigterm
 from genreflow.training.checkpoint import Checkpoints
 from genreflow.training.data import SliceReader, SliceSet
-from genreflow.training.device import choose_device, choose_precision, choose_threads
+from genreflow.training.device import choose_device, choose_precision, choose_threads, device_name, random_state_kept
 from genreflow.training.fine_tuning import FineTuning, head_of, take_weights
 from genreflow.training.fit import fit
 from genreflow.training.loop import Interrupted, Trained, steps_per_epoch, train
@@ -76,7 +76,7 @@ def run_fold(
     shards, index, folds
         Tables of kind ``slices``, ``index`` and ``folds``.
     device, threads
-        ``auto``, ``cpu`` or ``cuda``; upper bound of CPU threads, by default all. Estimators are fitted on the CPU.
+        ``auto``, ``cpu``, ``cuda`` or ``mps``; upper bound of CPU threads, by default all. Estimators are fitted on the CPU.
     reader
         Reads the slices; by default one of its own.
     since
@@ -152,7 +152,7 @@ def run_fold(
         "steps": int(trained.history["steps"].sum()),
         "parameters": trainable_parameters(network),
         "layers": layers(fitted.core, fitted.shape),
-        "device": torch.cuda.get_device_name(torch_device) if torch_device.type == "cuda" else torch_device.type,
+        "device": device_name(torch_device),
         "precision": str(precision).removeprefix("torch."),
         "threads": torch.get_num_threads(),
         "dataset": _dataset_facts(tracks, sets),
@@ -234,7 +234,7 @@ def fit_model(
     """
     training, classes = spec.training, train_set.classes
     shape = train_set.shape if training.crop is None else (*train_set.shape[:-1], training.crop)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    with random_state_kept(device):
         torch.manual_seed(training.seed)
         core = registry.build(spec.network, len(classes), input_shape=shape, **spec.options)
         network = standardized(core, shape, spec.input.standardize)

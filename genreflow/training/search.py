@@ -40,7 +40,7 @@ from genreflow.store.parquet import Header, read_frame, read_header, write_table
 from genreflow.store.sealed import write_sealed
 from genreflow.training.callbacks import Callback, ProgressTargets
 from genreflow.training.data import SliceReader, SliceSet
-from genreflow.training.device import choose_threads
+from genreflow.training.device import choose_threads, device_name
 from genreflow.training.loader import SliceLoader
 from genreflow.training.objective import SingleLabel, objective
 from genreflow.training.optimizers import OPTIMIZERS
@@ -296,8 +296,9 @@ def _trained(
             progress.scores.append(scores)
     except _Pruned:
         status = PRUNED
-    name = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else chosen.type
-    facts: dict[str, Any] = {"status": status, "epochs": epochs, "device": name, "folds": progress.scores}
+    facts: dict[str, Any] = {
+        "status": status, "epochs": epochs, "device": device_name(chosen), "folds": progress.scores
+    }  # fmt: skip
     means: dict[str, float | None] = {"score": None, "log_loss": None}
     if status == COMPLETE:
         score, loss = (float(np.mean([each[key] for each in progress.scores])) for key in (spec.metric, "log_loss"))

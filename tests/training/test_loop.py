@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from no_float64 import NoFloat64
 from small_study import CLASSES, SHAPE, Tiny
 from torch import nn
 
@@ -35,7 +36,7 @@ def weights(model):
     return torch.cat([tensor.flatten() for tensor in model.state_dict().values()])
 
 
-@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16, torch.float16])
 def test_an_easy_set_is_learned(easy, precision):
     model, trained = run(easy, learning_rate=0.02, precision=precision)
     assert trained.status == "finished"
@@ -128,7 +129,7 @@ def test_predicting_uses_no_dropout(easy):
 def test_the_device_is_the_gpu_if_there_is_one(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == CPU
-    with pytest.raises(UserError, match="no GPU"):
+    with pytest.raises(UserError, match="no NVIDIA GPU"):
         choose_device("cuda")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert choose_device("auto") == torch.device("cuda")
@@ -176,3 +177,13 @@ def test_inference_mode_does_not_last_into_the_code_that_takes_the_predictions(e
     loader = SliceLoader(easy.arrays, CPU)
     for _ in predict_windows(model, loader, None, crop=None, windows=1, tags=False, batch=4):
         assert not torch.is_inference_mode_enabled()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "adadelta", "adamax", "sgd"])
+def test_no_step_of_a_training_uses_float64(easy, optimizer):
+    """Nor does what goes with it: augmentation, crops, validation, predictions."""
+    changes = {"shift": 0.5, "gain": 3.0, "noise": 0.1, "mask_time": 0.2, "mask_bands": 0.2, "mixup": 0.2, "crop": 4}
+    settings = TrainingSettings(batch=6, steps_per_epoch=2, epochs=2, optimizer=optimizer, crop_windows=2, **changes)
+    model = Tiny(n_outputs=len(CLASSES), input_shape=(SHAPE[0], 4))
+    with NoFloat64():
+        train(model, easy, settings, device=CPU, precision=torch.float32, validation=easy)

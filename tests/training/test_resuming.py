@@ -15,6 +15,7 @@ from torch import nn
 from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError
 from genreflow.models.blocks import InputNorm
+from genreflow.training import loop
 from genreflow.training.callbacks import Callback, catch_sigterm
 from genreflow.training.checkpoint import Checkpoints
 from genreflow.training.loop import Interrupted, train
@@ -64,10 +65,10 @@ def settings(**changes):
     return TrainingSettings(**{"batch": 6, "steps_per_epoch": 5, "epochs": 4, "learning_rate": 0.01} | changes)
 
 
-def run(data, validation, target, **how):
+def run(data, validation, target, precision=torch.float32, **how):
     model = network(target.crop or SHAPE[1])
     torch.manual_seed(1)
-    trained = train(model, data, target, device=CPU, precision=torch.float32, validation=validation, **how)
+    trained = train(model, data, target, device=CPU, precision=precision, validation=validation, **how)
     return torch.cat([tensor.flatten() for tensor in model.state_dict().values()]), trained
 
 
@@ -79,15 +80,33 @@ def halves(easy):
 
 @pytest.mark.parametrize("changes", SETTINGS, ids=str)
 def test_a_run_killed_again_and_again_ends_in_the_same_weights(halves, tmp_path, monkeypatch, changes):
-    target = settings(**changes)
-    undisturbed, expected = run(*halves, target)
+    check_killed(halves, tmp_path, monkeypatch, settings(**changes))
+
+
+@pytest.mark.parametrize("changes", [{}, {"keras_epsilon": True}, {"optimizer": "sgd", "learning_rate": 0.05}], ids=str)
+def test_the_scale_of_the_loss_goes_on_where_it_was(halves, tmp_path, monkeypatch, changes):
+    """The scale doubles every seven steps that do not overflow, and is halved by each one that does."""
+    scalers = []
+
+    def scaler(device, enabled):
+        scalers.append(torch.amp.GradScaler(device, init_scale=2.0**22, growth_interval=7, enabled=enabled))
+        return scalers[-1]
+
+    monkeypatch.setattr(loop, "GradScaler", scaler)
+    check_killed(halves, tmp_path, monkeypatch, settings(**changes), torch.float16)
+    first, last = (each.get_scale() for each in (scalers[0], scalers[-1]))
+    assert first == last != 2.0**22
+
+
+def check_killed(halves, tmp_path, monkeypatch, target, precision=torch.float32):
+    undisturbed, expected = run(*halves, target, precision)
 
     rng = np.random.default_rng(0)
     monkeypatch.setattr(Checkpoints, "is_due", property(lambda _: rng.random() < 0.4))
     killer, ended = KillingCallback(rng, kills=5), None
     while ended is None:
         with suppress(Stop):
-            ended = run(*halves, target, checkpoints=Checkpoints(tmp_path, "a-key"), callbacks=[killer])
+            ended = run(*halves, target, precision, checkpoints=Checkpoints(tmp_path, "a-key"), callbacks=[killer])
     weights, trained = ended
     assert killer.kills == 0
     assert torch.equal(weights, undisturbed)

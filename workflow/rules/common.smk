@@ -22,6 +22,7 @@ from genreflow.cli.snakemake_call import (
 from genreflow.config.layers import load_config
 from genreflow.evaluation.study import TABLES
 from genreflow.figures.registry import section_of, title_of
+from genreflow.gpus import let_mps_fall_back
 from genreflow.inference.files import stamps
 from genreflow.job import let_jobs_import_from
 from genreflow.plan import job_resources, study_files
@@ -44,6 +45,7 @@ from genreflow.store.text import Unmarked, sanitize
 from genreflow.store.writable import stand_in
 
 let_jobs_import_from(HOME)
+let_mps_fall_back()
 stand_in()
 if workflow.is_main_process:
     shell.prefix(IGNORE_INTERRUPTS)

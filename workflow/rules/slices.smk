@@ -65,6 +65,7 @@ rule embed_slices:
             )
         ),
         gpu=job_resources.embedding_gpus(PLAN.settings),
+        device=PLAN.settings.limits.device,
     params:
         key=lambda wildcards: input_of(wildcards).shard_keys[wildcards.shard],
         settings=lambda wildcards: input_of(wildcards).settings.model_dump(),

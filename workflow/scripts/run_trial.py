@@ -1,12 +1,13 @@
 import sys
 
 from genreflow.datasets.index import shard_files
+from genreflow.gpus import gpu_slot
 from genreflow.job import job
 from genreflow.project.specs import SearchSpec
 from genreflow.training.callbacks import ProgressTargets
 from genreflow.training.search import run_trial
 
-with job(snakemake.log[0]) as info:
+with job(snakemake.log[0]) as info, gpu_slot(snakemake.resources.gpu):
     names, spec = snakemake.wildcards, SearchSpec.from_json(snakemake.params.spec)
     name = f"{names.study} {names.model} fold {names.fold} trial {int(names.trial)}"
     trial = run_trial(

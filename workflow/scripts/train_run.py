@@ -4,13 +4,14 @@ from pathlib import Path
 import psutil
 
 from genreflow.datasets.index import shard_files
+from genreflow.gpus import gpu_slot
 from genreflow.job import job
 from genreflow.project.specs import TrainingSpec
 from genreflow.store.text import count
 from genreflow.training.multi_fold import train_folds
 from genreflow.training.trials import found_setting
 
-with job(snakemake.log[0]) as info:
+with job(snakemake.log[0]) as info, gpu_slot(snakemake.resources.gpu):
     spec = TrainingSpec.from_json(snakemake.params.spec)
     if best := snakemake.input.get("best"):  # found by a search
         spec = found_setting(spec, best, snakemake.params.key)
