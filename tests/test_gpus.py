@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def test_eight_jobs_share_four_gpus(tmp_path, monkeypatch):
     assert sum(map(len, taken.values())) == 8
     for uses in taken.values():
         uses.sort(key=lambda use: use[1])
-        for (_, _, end), (waiting, begin, _) in zip(uses, uses[1:], strict=False):
+        for (_, _, end), (waiting, begin, _) in pairwise(uses):
             assert begin >= end  # never two on one
             assert begin - max(end, waiting) < 0.4  # nor is it idle while a job waits
     # While jobs waited, all four were in use.

@@ -20,6 +20,7 @@ RENAMED_KEYS = {
     "patience": "early_stopping_patience",
     "gates": "thresholds",
     "standardise": "standardize",
+    "tensorboard": "tracking: tensorboard",
 }
 RENAMED_VALUES = {"doubled": "double_log"}
 

@@ -1,6 +1,6 @@
 """How a network is trained."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
@@ -9,7 +9,22 @@ from genreflow.config.base import LATER, MAX_SEED, Settings
 Optimizer = Literal["adam", "adamw", "adadelta", "adamax", "sgd"]
 Schedule = Literal["cosine", "constant", "plateau", "won2020"]
 Sampling = Literal["balanced", "shuffled", "weighted"]
+Tracker = Literal["none", "tensorboard", "mlflow", "wandb-offline"]
 ALL_BUT_HEAD = "all_but_head"
+
+
+class TrackerPackage(NamedTuple):
+    """What a tracker needs: the module that is imported, and the package that has it."""
+
+    module: str
+    package: str
+
+
+TRACKERS = {
+    "tensorboard": TrackerPackage("tensorboardX", "tensorboardX"),
+    "mlflow": TrackerPackage("mlflow", "mlflow"),
+    "wandb-offline": TrackerPackage("wandb", "wandb"),
+}
 
 
 class TrainingSettings(Settings):
@@ -132,8 +147,12 @@ class TrainingSettings(Settings):
         description="init: the step size of a layer is this times that of the next one towards the output.",
     )
     predict_training: bool = Field(False, description="Also predict the training slices, which shows overfitting.")
-    tensorboard: bool = Field(
-        False, description="Also write TensorBoard event files beside the logs (needs tensorboardX)."
+    tracking: Tracker = Field(
+        "none",
+        json_schema_extra=LATER,
+        description="Also follow each training in an experiment tracker, in files below `logs/`: "
+        + "; ".join(f"{name} (pip install {tracker.package})" for name, tracker in TRACKERS.items())
+        + ". It changes no result.",
     )
 
     @field_validator("freeze")

@@ -111,14 +111,28 @@ def training_minutes(study: StudyPlan, setting: Setting) -> float:
     return 30 + seen * _values_fed(given.settings, training) / _VALUES_PER_MINUTE
 
 
-def training_threads(study: StudyPlan, setting: Setting, settings: PipelineSettings) -> int:
-    """Return the threads of one training.
+def network_threads(settings: PipelineSettings, cores: int | None, gpus: int) -> int:
+    """Return the threads of a job that trains a network: as set, but of its share of the cores on several GPUs.
+
+    Else the cores would be taken before the GPUs, and some of these would be idle.
+
+    Parameters
+    ----------
+    cores, gpus
+        What the jobs of this machine share; no cores on a cluster.
+    """
+    threads = settings.limits.train_threads
+    return threads if cores is None or gpus < 2 else max(1, min(threads, cores // gpus))
+
+
+def training_threads(study: StudyPlan, setting: Setting, settings: PipelineSettings, of_a_network: int) -> int:
+    """Return the threads of one training, given those of a network (`network_threads`).
 
     Folds of an estimator share the threads and run side by side: much of its time is no parallel work.
     """
     threads = settings.limits.train_threads
     if not registry.describe(study.resolver.network(setting.model)).is_estimator:
-        return threads
+        return of_a_network
     return max(1, threads // len(study.fold_names_of(setting.protocol)))
 
 

@@ -118,7 +118,7 @@ def _changed_values(facts: Mapping[str, Any], network: str, planned: Mapping[str
     """Return ``name value (was value)`` for every value of ``run.json`` that is planned otherwise."""
     if facts["model"] != network:
         return [f"model {network} (was {facts['model']})"]
-    ignored = {*facts.get("chosen", {}), "tensorboard"}  # found by a search, or no reason to train again
+    ignored = {*facts.get("chosen", {}), "tracking", "tensorboard"}  # found by a search, or no reason to train again
     changes: list[str] = []
     for part, prefix in _PARTS.items():
         old, new = (_without(specification[part], ignored, prefix) for specification in (facts, planned))

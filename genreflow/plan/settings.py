@@ -57,8 +57,8 @@ class Setting:
 
     @property
     def training_values(self) -> dict[str, Any]:
-        """The training settings that its result depends on: events for TensorBoard change nothing."""
-        return self.training.model_dump(exclude={"tensorboard"})
+        """The training settings that its result depends on: a tracker changes nothing."""
+        return self.training.model_dump(exclude={"tracking"})
 
 
 @dataclass

@@ -36,7 +36,7 @@ class TrainingJob:
     folds: str
     key: str
     gpu: int
-    tensorboard: int
+    tracking: str
 
 
 @dataclass
@@ -273,8 +273,8 @@ class StudyPlan:
             setting=name,
             network=network,
             options=setting.options,
-            # Events change no result, and so must be no reason to train again.
-            training=setting.training.model_copy(update={"tensorboard": False}),
+            # A tracker changes no result, and so must be no reason to train again.
+            training=setting.training.model_copy(update={"tracking": "none"}),
             input=self.settings.input_settings(setting.input),
             audio=self.dataset.audio,
             pretrained=None if source is None else PretrainedSpec(str(source.weights), source.sha256),
@@ -285,7 +285,7 @@ class StudyPlan:
             folds=FOLDS.format(study=self.name, protocol=setting.protocol),
             key=self.keys.run(model, name),
             gpu=0 if registry.describe(network).is_estimator else 1,
-            tensorboard=int(setting.training.tensorboard),
+            tracking=setting.training.tracking,
         )
 
 

@@ -12,7 +12,7 @@ from genreflow.config.inputs import InputSettings
 from genreflow.config.names import name_problem
 from genreflow.config.search import Range, Value
 from genreflow.config.study import JOINED, Experiment, StudySettings
-from genreflow.config.training import TrainingSettings
+from genreflow.config.training import TRACKERS, TrainingSettings
 from genreflow.errors import did_you_mean
 from genreflow.features.front_end import FrontEnd
 from genreflow.figures.registry import experiment_figures
@@ -21,7 +21,7 @@ from genreflow.models.entry import ModelEntry
 from genreflow.plan.search import kind_of
 
 # Training settings that no search may vary: seeds are chance, and the others change no score.
-_NOT_SEARCHED = ("seed", "init", "tensorboard", "predict_training")
+_NOT_SEARCHED = ("seed", "init", "tracking", "predict_training")
 _NAMED = ("inputs", "protocols", "models", "fusions", "experiments", "snippets")
 
 
@@ -42,6 +42,7 @@ def study_problems(given: Checked[StudySettings], *, most_runs: int) -> Iterator
     yield from checks.search()
     yield from checks.protocols()
     yield from checks.tested_on()
+    yield from checks.tracking()
 
 
 def feeding_problems(entry: ModelEntry, given: InputSettings, training: TrainingSettings) -> list[str]:
@@ -161,6 +162,18 @@ class _Checks:
             yield from self._one_model(f"snippets.{name}", values)
         if study.final is not None and study.models:
             yield from self._one_model("final", {"model": next(iter(study.models)), **study.final})
+
+    def tracking(self) -> Iterator[str]:
+        """Check that the trackers are installed."""
+        given = {"training": self.study.training.tracking}
+        given |= {f"models.{key}.training": model.training.get("tracking") for key, model in self.study.models.items()}
+        for where, name in given.items():
+            tracker = TRACKERS.get(name) if isinstance(name, str) else None
+            if tracker is not None and find_spec(tracker.module) is None:
+                yield (
+                    f"{where}.tracking: {name} needs the package {tracker.package}, which is not installed: "
+                    f"pip install {tracker.package}, or set it to none."
+                )
 
     def search(self) -> Iterator[str]:
         """Check the model and the space of a search: every value, and the ends of every range."""

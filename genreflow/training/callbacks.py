@@ -1,4 +1,4 @@
-"""Callbacks of the training loop: progress on the terminal, in the log and in a file; TensorBoard; SIGTERM."""
+"""Callbacks of the training loop: progress on the terminal, in the log and in a file; SIGTERM."""
 
 import math
 import os
@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from genreflow.errors import UserError
 from genreflow.store.atomic import write_report
 from genreflow.store.text import rough_duration
 
 if TYPE_CHECKING:
-    from tensorboardX import SummaryWriter
+    from genreflow.training.tracking import TrackedRun
 
 _BAR_INTERVAL, _FILE_INTERVAL = 0.5, 3.0  # seconds
 _BAR_WIDTH = 20
-_COUNTERS = ("epoch", "steps")
 
 
 class Callback:
@@ -55,8 +53,8 @@ class ProgressTargets:
         See `Progress`.
     terminal
         See `Progress`.
-    tensorboard
-        Folder for TensorBoard event files; None for none.
+    tracked
+        How a tracker shows the run; None without a tracker.
     following
         Number of runs after it in the same job.
     """
@@ -64,7 +62,7 @@ class ProgressTargets:
     name: str = ""
     file: Path | None = None
     terminal: TextIO | None = None
-    tensorboard: Path | None = None
+    tracked: "TrackedRun | None" = None
     following: int = 0
 
 
@@ -230,64 +228,6 @@ def _columns(terminal: TextIO) -> int:
         return os.get_terminal_size(terminal.fileno()).columns or 80
     except (OSError, ValueError):
         return 80
-
-
-class TensorBoard(Callback):
-    """Writes the history of a run as TensorBoard scalars ``training/<name>`` and ``validation/<name>``.
-
-    A run that starts afresh deletes the event files of earlier attempts in its folder. A resumed run adds a file, which
-    makes TensorBoard drop the earlier points from its first epoch on.
-
-    Parameters
-    ----------
-    folder
-        The run's own folder: TensorBoard names a run by it.
-
-    Raises
-    ------
-    UserError
-        When tensorboardX is not installed.
-    """
-
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        try:
-            import tensorboardX
-        except ImportError:
-            raise UserError(
-                "TensorBoard files need the package tensorboardX: pip install tensorboardX, or set `tensorboard` to "
-                "false."
-            ) from None
-        self._make_writer = tensorboardX.SummaryWriter
-        self._folder = Path(folder)
-        self._writer: SummaryWriter | None = None
-
-    def on_epoch_end(self, row: Mapping[str, Any]) -> None:
-        """Add the measurements of an epoch; a missing value is left out."""
-        epoch = int(row["epoch"])
-        if self._writer is None:
-            self._writer = self._open(epoch)
-        for name, value in row.items():
-            if name not in _COUNTERS and value is not None and math.isfinite(value):
-                metric = name.removeprefix("validation_")
-                self._writer.add_scalar(
-                    f"{'training' if metric == name else 'validation'}/{metric}", float(value), epoch
-                )
-
-    def close(self) -> None:
-        """Write the remaining points, and close the file."""
-        if self._writer is not None:
-            self._writer.close()
-
-    def _open(self, epoch: int) -> "SummaryWriter":
-        if epoch == 1:
-            for stale in self._folder.glob("events.out.tfevents.*"):
-                stale.unlink()
-        return self._make_writer(
-            str(self._folder),
-            purge_step=epoch if epoch > 1 else None,
-            flush_secs=1,
-            filename_suffix=f".{os.getpid()}",  # an attempt within the same second gets a file of its own
-        )
 
 
 @contextmanager

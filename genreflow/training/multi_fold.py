@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
+from genreflow.config.training import TrainingSettings
 from genreflow.errors import UserError
 from genreflow.project.layout import parse_fold
 from genreflow.project.specs import TrainingSpec
@@ -13,6 +14,7 @@ from genreflow.store.runs import HISTORY, MODEL, PREDICTIONS, RUN, read_run
 from genreflow.training.callbacks import ProgressTargets
 from genreflow.training.data import SliceReader
 from genreflow.training.run import run_fold
+from genreflow.training.tracking import TrackedRun
 
 
 def train_folds(
@@ -22,7 +24,7 @@ def train_folds(
     key: str,
     logs: Path | None = None,
     terminal: TextIO | None = None,
-    tensorboard: bool = False,
+    tracking: str = "none",
     memory_gb: float | None = None,
     since: float | None = None,
     **data: Any,
@@ -38,7 +40,9 @@ def train_folds(
         The folders of the runs: ``fold-<fold>``, or ``fold-<fold>r<n>`` for the n-th repeat, whose seed is n - 1
         greater than that of `spec`.
     logs
-        Folder for progress files and, with `tensorboard`, for event files; None for neither.
+        Folder for progress files and for what a tracker writes; None for neither.
+    tracking
+        See `genreflow.config.training.TrainingSettings`.
     memory_gb
         Slices above this size are memory-mapped from a file.
     key, since, data
@@ -57,7 +61,7 @@ def train_folds(
                 name=name,
                 file=logs and logs / f"{folder.name}.progress.json",
                 terminal=terminal,
-                tensorboard=logs / folder.name if logs and tensorboard else None,
+                tracked=_tracked(spec, folder.name, training, tracking, logs),
                 following=len(folders) - place,
             )
             facts = run_fold(
@@ -68,6 +72,15 @@ def train_folds(
         yield name, facts
     for folder in folders if is_packed else []:
         _publish(folder)
+
+
+def _tracked(
+    spec: TrainingSpec, run: str, training: TrainingSettings, tracker: str, logs: Path | None
+) -> TrackedRun | None:
+    if logs is None or tracker == "none":
+        return None
+    settings = {"network": spec.network, **spec.options, **training.model_dump(exclude={"tracking"})}
+    return TrackedRun(tracker, logs / run, spec.study, f"{spec.model}/{spec.setting}/{run}", settings)
 
 
 def _finished(folder: Path, key: str) -> dict[str, Any] | None:

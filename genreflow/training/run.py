@@ -31,7 +31,7 @@ from genreflow.store.runs import HISTORY, MODEL, PREDICTIONS, write_run
 from genreflow.store.shards import as_fed
 from genreflow.training import novelty
 from genreflow.training.bundle import load_bundle
-from genreflow.training.callbacks import Callback, Progress, ProgressTargets, TensorBoard, catch_sigterm
+from genreflow.training.callbacks import Callback, Progress, ProgressTargets, catch_sigterm
 from genreflow.training.checkpoint import Checkpoints
 from genreflow.training.data import SliceReader, SliceSet
 from genreflow.training.device import choose_device, choose_precision, choose_threads, device_name, random_state_kept
@@ -40,6 +40,7 @@ from genreflow.training.fit import fit
 from genreflow.training.loop import Interrupted, Trained, steps_per_epoch, train
 from genreflow.training.predict import predict_proba
 from genreflow.training.pretrained import Pretrained, find_pretrained
+from genreflow.training.tracking import Tracking
 
 # Raise it when trained networks, their predictions or run.json would change.
 STAGE_VERSION = 2
@@ -76,7 +77,8 @@ def run_fold(
     shards, index, folds
         Tables of kind ``slices``, ``index`` and ``folds``.
     device, threads
-        ``auto``, ``cpu``, ``cuda`` or ``mps``; upper bound of CPU threads, by default all. Estimators are fitted on the CPU.
+        ``auto``, ``cpu``, ``cuda`` or ``mps``; upper bound of CPU threads, by default all. Estimators are fitted on
+        the CPU.
     reader
         Reads the slices; by default one of its own.
     since
@@ -301,8 +303,8 @@ def _train(
     )  # fmt: skip
     with progress, ExitStack() as stack:
         callbacks: list[Callback] = [progress, *others]
-        if targets.tensorboard is not None:
-            callbacks.append(stack.enter_context(TensorBoard(targets.tensorboard)))
+        if targets.tracked is not None:
+            callbacks.append(stack.enter_context(Tracking(targets.tracked)))
         should_stop = stack.enter_context(catch_sigterm())
         try:
             return train(

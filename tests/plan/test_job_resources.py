@@ -76,6 +76,13 @@ def test_folds_of_an_estimator_run_side_by_side(plan, study, monkeypatch):
     limits = plan.settings.limits.model_copy(update={"train_threads": 8})
     settings = plan.settings.model_copy(update={"limits": limits})
     folds = len(study.fold_names_of(study.headline.protocol))
-    assert job_resources.training_threads(study, study.headline, settings) == 8
+    assert job_resources.training_threads(study, study.headline, settings, 8) == 8
     monkeypatch.setattr(type(study.resolver), "network", lambda *_: "svm")
-    assert job_resources.training_threads(study, study.headline, settings) == max(1, 8 // folds)
+    assert job_resources.training_threads(study, study.headline, settings, 8) == max(1, 8 // folds)
+
+
+def test_trainings_on_several_gpus_share_the_cores(plan):
+    limits = plan.settings.limits.model_copy(update={"train_threads": 8})
+    settings = plan.settings.model_copy(update={"limits": limits})
+    threads = {(16, 4): 4, (64, 4): 8, (2, 4): 1, (16, 1): 8, (16, 0): 8, (None, 4): 8}
+    assert {given: job_resources.network_threads(settings, *given) for given in threads} == threads

@@ -65,7 +65,7 @@ def test_a_copied_folder_is_taken_for_the_same(music):
 FACTS = {
     "model": "psytrance_cnn",
     "options": {"dropout": 0.2, "pool": "mean"},
-    "training": {"epochs": 5, "tensorboard": False, "seed": 0},
+    "training": {"epochs": 5, "tracking": "none", "seed": 0},
     "input": {"front_end": {"kind": "logmel", "n_mels": 128}, "peak": False},
     "audio": {"loudness": -14.0},
     "chosen": {},
@@ -75,7 +75,7 @@ FACTS = {
 def test_values_that_differ_are_named_with_both():
     planned = {part: dict(FACTS[part]) for part in ("options", "training", "input", "audio")}
     planned["options"] = {"dropout": 0.3, "orient": "time"}
-    planned["training"] = FACTS["training"] | {"epochs": None, "tensorboard": True}
+    planned["training"] = FACTS["training"] | {"epochs": None, "tracking": "mlflow"}
     planned["input"] = {"front_end": {"kind": "logmel", "n_mels": 96}, "peak": True}
     planned["audio"] = {"loudness": -23.0}
     assert reasons._changed_values(FACTS, "psytrance_cnn", planned) == [

@@ -167,10 +167,19 @@ def training_mb(wildcards):
     return job_resources.training_mb(study, study.resolver.of(*names), PLAN.settings)
 
 
+def network_threads():
+    """Return the threads of a job that trains a network."""
+    offered = workflow.global_resources
+    gpu = offered["gpu"] if "gpu" in offered else 1
+    return job_resources.network_threads(
+        PLAN.settings, workflow.resource_settings.cores, getattr(gpu, "value", gpu)
+    )
+
+
 def training_threads(wildcards):
     study, names = study_of(wildcards), wildcards.model_setting.split("/")
     return job_resources.training_threads(
-        study, study.resolver.of(*names), PLAN.settings
+        study, study.resolver.of(*names), PLAN.settings, network_threads()
     )
 
 

@@ -48,7 +48,7 @@ rule run_trial:
         LOG["run_trial"],
     conda:
         "../../envs/train.yaml"
-    threads: PLAN.settings.limits.train_threads
+    threads: network_threads()
     resources:
         mem_mb=memory(
             lambda wildcards: job_resources.training_mb(

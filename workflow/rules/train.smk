@@ -31,7 +31,7 @@ rule train_run:
         runtime=minutes(training_minutes),
         # Resources, because params that do not matter for the result would cause reruns.
         slices_mb=int(1000 * PLAN.settings.limits.memory_gb),
-        tensorboard=lambda wildcards: job_of(wildcards).tensorboard,
+        tracking=lambda wildcards: job_of(wildcards).tracking,
         gpu=lambda wildcards: gpus(job_of(wildcards).gpu),
     params:
         key=lambda wildcards: job_of(wildcards).key,
@@ -66,14 +66,14 @@ for study in PLAN.studies.values() if PACKED else []:
                 model_setting=study.settings_pattern(protocol),
             conda:
                 "../../envs/train.yaml"
-            threads: PLAN.settings.limits.train_threads
+            threads: network_threads()
             resources:
                 mem_mb=memory(training_mb),
                 runtime=minutes(
                     training_minutes, times=len(study.fold_names_of(protocol))
                 ),
                 slices_mb=int(1000 * PLAN.settings.limits.memory_gb),
-                tensorboard=lambda wildcards: job_of(wildcards).tensorboard,
+                tracking=lambda wildcards: job_of(wildcards).tracking,
                 gpu=lambda wildcards: gpus(job_of(wildcards).gpu),
             params:
                 key=lambda wildcards: job_of(wildcards).key,

@@ -28,7 +28,7 @@ with job(snakemake.log[0]) as info, gpu_slot(snakemake.resources.gpu):
         since=psutil.Process().create_time(),
         logs=Path(snakemake.log[0]).parent,
         terminal=sys.__stderr__,
-        tensorboard=bool(snakemake.resources.tensorboard),
+        tracking=snakemake.resources.tracking,
     )
     for name, facts in runs:
         info(
