@@ -165,7 +165,7 @@ class _Checks:
 
     def tracking(self) -> Iterator[str]:
         """Check that the trackers are installed."""
-        given = {"training": self.study.training.tracking}
+        given: dict[str, Any] = {"training": self.study.training.tracking}
         given |= {f"models.{key}.training": model.training.get("tracking") for key, model in self.study.models.items()}
         for where, name in given.items():
             tracker = TRACKERS.get(name) if isinstance(name, str) else None
