@@ -11,7 +11,6 @@ import yaml
 
 HOME = Path(__file__).parents[1]
 IMPORT_NAMES = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn", "tensorboardx": "tensorboardX"}
-TRACKERS = {"mlflow", "wandb"}  # installed by who wants them
 
 
 def pins(lines):
@@ -92,7 +91,7 @@ def test_what_is_imported_is_listed_and_what_is_listed_is_imported():
     text = (HOME / "envs/requirements.in").read_text()
     runtime = [name for name in DIRECT if text.index(f"\n{name}") < text.index("# Development.")]
     listed = {IMPORT_NAMES.get(name, name) for name in runtime} - {"setuptools"}
-    assert used - TRACKERS == listed
+    assert used == listed
 
 
 def test_one_module_of_the_command_calls_snakemake_and_the_library_never_imports_it():

@@ -10,6 +10,7 @@ import os
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -135,10 +136,10 @@ class MlflowLogger:
     def __init__(self, run: TrackedRun, epoch: int) -> None:
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # MLflow 3 asks for it
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        from mlflow import MlflowClient
+        mlflow = _module(run)
 
         store = _store(run, _MLFLOW)
-        self._client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI") or store.as_uri())
+        self._client = mlflow.MlflowClient(os.environ.get("MLFLOW_TRACKING_URI") or store.as_uri())
         self._state = _State(run)
         known = self._state.id if epoch > 1 else None
         if known is None:
@@ -188,7 +189,7 @@ class WandbLogger:
 
     def __init__(self, run: TrackedRun, epoch: int) -> None:
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-        import wandb
+        wandb = _module(run)
 
         self._state = _State(run)
         if epoch == 1:
@@ -248,6 +249,11 @@ class _State:
         self.epoch = epoch
         self._file.parent.mkdir(parents=True, exist_ok=True)
         write_text(self._file, json.dumps({"id": self.id, "epoch": epoch}))
+
+
+def _module(run: TrackedRun) -> Any:
+    """Return the library of a tracker, which is no dependency: who wants it installs it."""
+    return import_module(TRACKERS[run.tracker].module)
 
 
 def _store(run: TrackedRun, name: str) -> Path:
