@@ -1,6 +1,7 @@
 """`genreflow export`: write a trained model as a folder to share."""
 
 import argparse
+import re
 from pathlib import Path
 
 from genreflow.cli import options as shared
@@ -9,9 +10,9 @@ from genreflow.cli.path_checks import check_existence, check_folder, check_model
 
 _DESCRIPTION = """\
 Write a trained model as a folder to share: model.safetensors (weights), model.json (classes, front-end, loudness,
-calibration, digests of the training tracks, versions), MODEL_CARD.md (data, protocol, metrics with intervals, limits)
-and model.onnx (samples in, probabilities out), if onnx, onnxscript and onnxruntime are installed and the network can be
-converted.
+calibration, digests of the training tracks, versions), README.md (the model card: data, protocol, metrics with
+intervals, limits) and model.onnx (samples in, probabilities out), if onnx, onnxscript and onnxruntime are installed and
+the network can be converted. The folder can be uploaded to Hugging Face as it is.
 """
 
 
@@ -25,6 +26,13 @@ def declare(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         type=shared.path,
         help="audio file to check the ONNX file with (default: a synthetic one)",
+    )
+    parser.add_argument(
+        "--license",
+        metavar="ID",
+        type=_license,
+        default="unknown",
+        help="license that you give the model, for its card: mit, cc-by-4.0, other, … (default: %(default)s)",
     )
 
 
@@ -43,7 +51,9 @@ def run(options: argparse.Namespace) -> int:
     # Imported here, so that mistakes are reported before torch is loaded.
     from genreflow.export.folder import export
 
-    done = with_model(options.model, lambda model: export(model, options.folder, track=options.track))
+    done = with_model(
+        options.model, lambda model: export(model, options.folder, track=options.track, license_id=options.license)
+    )
     facts = done.onnx.facts
     if not facts:
         print(f"No model.onnx: {done.onnx.why_not}.")
@@ -55,6 +65,13 @@ def run(options: argparse.Namespace) -> int:
         if done.onnx.why_not:
             print(f"It does not include the front-end: {done.onnx.why_not}.")
     if not done.has_metrics:
-        print("The tables of its study were not found, so MODEL_CARD.md has no metrics.")
+        print("The tables of its study were not found, so README.md has no metrics.")
     print_result(f"Exported: {quoted(done.folder)}.", following=f"genreflow predict {quoted(done.folder)} song.mp3")
     return 0
+
+
+def _license(text: str) -> str:
+    """Return the identifier of a license in small letters."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,50}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no identifier of a license, as mit or cc-by-4.0")
+    return text.lower()

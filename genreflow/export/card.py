@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from genreflow.config.audio import AudioSettings
+from genreflow.export.front_matter import UNKNOWN_LICENSE, front_matter
 from genreflow.export.record import Record
 from genreflow.features.front_end import FrontEnd
 from genreflow.inference.confidence import Calibration
@@ -21,8 +22,10 @@ from genreflow.training.novelty import FALSE_ALARMS
 _MOST_ROWS = 60
 
 
-def card(predictor: Predictor, record: Record, onnx: Mapping[str, Any], why_no_onnx: str) -> str:
-    """Return ``MODEL_CARD.md``."""
+def card(
+    predictor: Predictor, record: Record, onnx: Mapping[str, Any], why_no_onnx: str, license_id: str = UNKNOWN_LICENSE
+) -> str:
+    """Return ``README.md``: the card, after what Hugging Face reads of it."""
     sections = [
         ("", _what(predictor)),
         ("Training data", _data(predictor, record)),
@@ -34,7 +37,8 @@ def card(predictor: Predictor, record: Record, onnx: Mapping[str, Any], why_no_o
     ]
     title = f"# {registry.describe(predictor.bundle.run['model']).title}"
     parts = [f"## {name}\n\n{text}" if name else text for name, text in sections]
-    return "\n\n".join([title, *parts]) + "\n"
+    head = front_matter(predictor.bundle.run, record, license_id=license_id)
+    return head + "\n" + "\n\n".join([title, *parts]) + "\n"
 
 
 def _what(predictor: Predictor) -> str:

@@ -14,6 +14,7 @@ from genreflow.embeddings.sources import copy_network
 from genreflow.errors import UserError
 from genreflow.export import record
 from genreflow.export.card import card
+from genreflow.export.front_matter import UNKNOWN_LICENSE
 from genreflow.export.onnx_file import Written, write_onnx
 from genreflow.features.shapes import needed_seconds
 from genreflow.inference.files import Item
@@ -25,7 +26,9 @@ from genreflow.store.writable import temporary_folder
 from genreflow.synthetic.corpus import plan, write
 from genreflow.training.bundle import load_bundle
 
-CARD, ONNX = "MODEL_CARD.md", "model.onnx"
+# By this name, hosts of models and repositories show the card.
+CARD, ONNX = "README.md", "model.onnx"
+_OLD_CARD = "MODEL_CARD.md"
 FILES = (MODEL, CARD, ONNX, EXPORTED)
 _KEPT = (
     "version", "key", "study", "fold", "model", "options", "training", "init", "input", "audio", "classes", "tags",
@@ -53,7 +56,9 @@ class Export:
     has_metrics: bool
 
 
-def export(model: str, folder: str | os.PathLike, *, track: str | None = None) -> Export:
+def export(
+    model: str, folder: str | os.PathLike, *, track: str | None = None, license_id: str = UNKNOWN_LICENSE
+) -> Export:
     """Write `FILES` into a folder, which is new, empty, or an older export; ``model.json`` last.
 
     A model that is fed embeddings gets the network of these as well, in a folder beside its files.
@@ -64,6 +69,8 @@ def export(model: str, folder: str | os.PathLike, *, track: str | None = None) -
         A run's folder, or its ``model.safetensors``.
     track
         An audio file by which the ONNX file is checked; a synthetic one if not given.
+    license_id
+        License of the model, for the card.
 
     Raises
     ------
@@ -76,7 +83,7 @@ def export(model: str, folder: str | os.PathLike, *, track: str | None = None) -
         raise UserError(f"{model} is an exported model already. Copy its folder, {predictor.bundle.folder}.")
     _check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in FILES:  # an older export is gone before the new one is there, and never mixed with it
+    for name in (*FILES, _OLD_CARD):  # an older export is gone before the new one is there, and never mixed with it
         (folder / name).unlink(missing_ok=True)
     if (folder / EMBEDDING).exists():
         shutil.rmtree(folder / EMBEDDING)
@@ -85,7 +92,7 @@ def export(model: str, folder: str | os.PathLike, *, track: str | None = None) -
     with _leveled(predictor, track) as ogg:
         written = write_onnx(folder / ONNX, predictor, ogg)
     study_record = record.read(predictor.bundle.folder)
-    write_text(folder / CARD, card(predictor, study_record, written.facts, written.why_not))
+    write_text(folder / CARD, card(predictor, study_record, written.facts, written.why_not, license_id))
     write_bytes(folder / MODEL, (predictor.bundle.folder / MODEL).read_bytes())
     facts = {"kind": "model"} | {name: run[name] for name in _KEPT if name in run}
     facts |= {

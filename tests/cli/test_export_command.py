@@ -6,7 +6,7 @@ def test_a_folder_that_predict_takes(little, tmp_path, capsys, monkeypatch):
     track = str(little / "music/low-00.flac")
     assert main(["export", str(little / "model"), "away", "--track", track]) == 0
     out, err = capsys.readouterr()
-    assert "model.onnx" in out and "MODEL_CARD.md has no metrics" in out
+    assert "model.onnx" in out and "README.md has no metrics" in out
     assert err.splitlines()[-1] == "Exported: away. Next: genreflow predict away song.mp3"
     assert main(["predict", "away", track]) == 0
     assert "W_SEEN" in capsys.readouterr().out

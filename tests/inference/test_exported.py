@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from little_model import CLASSES, write_flat_run, write_predictions, write_run
 
 from genreflow.config.inputs import InputSettings
 from genreflow.errors import UserError
+from genreflow.export import front_matter as matter
 from genreflow.export import onnx_file, record
 from genreflow.export.folder import FILES, export
 from genreflow.export.front_end import FrontEndModule, obstacle, samples_wanted
@@ -25,7 +27,7 @@ def study(run):
     folder = run.parents[3]
     names = {"model": "halves", "setting": "base", "protocol": "standard"}
     row = names | {"folds": 2, "tracks": 40, "groups": 12, "track_majority": 0.9, "track_majority_low": 0.8,
-                   "track_majority_high": 0.95, "baseline": 0.5, "music": ""}  # fmt: skip
+                   "track_majority_high": 0.95, "baseline": 0.5, "music": "of these tests"}  # fmt: skip
     other = row | {"setting": "other", "track_majority": 0.1}
     scores = {"level": "track", "class": ["hi|gh", "low"], "precision": 0.75, "recall": 0.7, "f1": 0.72, "support": 20}
     checks = {"check": ["groups", "encoding"], "what": ["group", "codec"], "share": [0.0, 0.85],
@@ -65,7 +67,7 @@ def test_nothing_but_the_files_of_an_export_is_written(exported):
 
 
 def test_the_card_tells_metrics_with_intervals_data_and_limits(exported):
-    card = (exported.folder / "MODEL_CARD.md").read_text()
+    card = (exported.folder / "README.md").read_text()
     assert "| tracks right, by majority vote of their slices | 0.900 | 0.800 to 0.950 |" in card
     assert "| hi\\|gh | 0.750 | 0.700 | 0.720 | 20 |" in card
     assert "1 found leakage:\n\n* The codec tells." in card
@@ -76,7 +78,7 @@ def test_the_card_tells_metrics_with_intervals_data_and_limits(exported):
 def test_without_tables_the_card_says_that_nothing_is_known(halves, tmp_path, monkeypatch):
     monkeypatch.setattr(onnx_file, "_missing", lambda: "the package onnx")
     done = export(str(write_run(tmp_path / "run")), tmp_path / "away")
-    card = (done.folder / "MODEL_CARD.md").read_text()
+    card = (done.folder / "README.md").read_text()
     assert not done.has_metrics and "so there are no metrics" in card
     assert "No `model.onnx`: it needs the package onnx" in card
     assert not (done.folder / "model.onnx").exists()
@@ -85,8 +87,37 @@ def test_without_tables_the_card_says_that_nothing_is_known(halves, tmp_path, mo
 def test_names_of_classes_do_no_harm_to_the_card(halves, tmp_path, monkeypatch):
     monkeypatch.setattr(onnx_file, "_missing", lambda: "the package onnx")
     done = export(str(write_run(tmp_path / "run", classes=["<script>", "`a`|\n#b"])), tmp_path / "away")
-    card = (done.folder / "MODEL_CARD.md").read_text()
+    card = (done.folder / "README.md").read_text()
     assert "<script>" not in card and "\n#b" not in card
+
+
+def front_matter(card):
+    before, head, text = card.split("---\n", 2)
+    assert not before and text.startswith("\n# ")
+    return yaml.safe_load(head)
+
+
+def test_hugging_face_reads_license_task_and_metrics(exported):
+    facts = front_matter((exported.folder / "README.md").read_text())
+    assert facts["license"] == "unknown"
+    assert (facts["library_name"], facts["pipeline_tag"]) == ("genreflow", "audio-classification")
+    assert facts["datasets"] == ["of these tests"]
+    assert facts["metrics"] == ["accuracy"]
+    [result] = facts["model-index"][0]["results"]
+    assert result["dataset"]["type"] == "of these tests" and result["task"]["type"] == "audio-classification"
+    assert [(each["type"], each["value"]) for each in result["metrics"]] == [("accuracy", 0.9)]
+
+
+def test_the_front_matter_takes_any_name_and_no_metrics_without_tables():
+    run = {"model": "psytrance_cnn", "tags": False}
+    name = 'a: "b" 😀\n---\u2028 #c'
+    row = {"music": name, "protocol": "stan-\ndard", "track_majority": 0.51239}
+    facts = front_matter(matter.front_matter(run, Record(row=row), license_id="mit") + "\n# ")
+    assert facts["license"] == "mit" and facts["datasets"] == ['a: "b" 😀�---� #c']
+    assert facts["model-index"][0]["results"][0]["metrics"][0]["value"] == 0.5124
+    assert not {"datasets", "metrics", "model-index"} & set(
+        front_matter(matter.front_matter(run, Record(), license_id="mit") + "\n# ")
+    )
 
 
 @pytest.mark.parametrize("place", ["", "tables", "runs/halves/base"])

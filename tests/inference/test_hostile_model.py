@@ -49,4 +49,4 @@ def test_explain_shows_and_writes_escapes(folder, music, capsys):
 def test_export_shows_and_writes_escapes(folder, capsys):
     assert main(["export", "model/fold-final", "given"]) == 0
     out, err = capsys.readouterr()
-    assert is_harmless(out + err + (folder / "given/MODEL_CARD.md").read_text(encoding="utf-8"))
+    assert is_harmless(out + err + (folder / "given/README.md").read_text(encoding="utf-8"))
