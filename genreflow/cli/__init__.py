@@ -137,7 +137,7 @@ COMMANDS = {
         "Classify new music with a trained model.",
         (
             f"genreflow predict {_RUN} new/*.mp3",
-            "genreflow predict exported_model 'new music' list.m3u8 --csv slices.csv --tracks-csv tracks.csv",
+            "genreflow predict exported_model 'new music' list.m3u8 --output slices.parquet --tracks-output tracks.csv",
             "genreflow predict exported_model mix.flac --histogram --png pictures",
             "genreflow predict exported_model 'new music' --json > predictions.json",
         ),
@@ -212,6 +212,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         raise UserError(_unknown(rest[0], name, commands[name].format_usage()))
     options.rest = rest
     return options
+
+
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """Return the parser of a command, with its arguments."""
+    return _parsers(name)[1][name]
 
 
 def _run(arguments: Sequence[str]) -> int:

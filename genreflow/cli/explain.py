@@ -27,7 +27,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--png", help="write the picture here (default: NAME-explained.png)")
     parser.add_argument("--csv", help="write a row per patch here (default: NAME-explained.csv)")
     shared.force(parser)
-    parser.add_argument("--method", choices=["occlusion", "integrated_gradients", "saliency"], default="occlusion")
+    parser.add_argument(
+        "--method",
+        choices=["occlusion", "integrated_gradients", "saliency"],
+        default="occlusion",
+        help="blank patches, or follow gradients (default: %(default)s)",
+    )
     parser.add_argument(
         "--bands", type=shared.count, metavar="N", default=8, help="patches over frequency (default: %(default)s)"
     )

@@ -20,8 +20,17 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.description = _DESCRIPTION
     shared.model(parser)
     parser.add_argument("files", nargs="+", type=shared.path, help="audio files, folders and playlists (.m3u, .m3u8)")
-    parser.add_argument("--csv", default="predictions.csv", help="write a row per slice here (default: %(default)s)")
-    parser.add_argument("--tracks-csv", metavar="CSV", help="write a row per track here")
+    parser.add_argument(
+        "--output",
+        "--csv",
+        dest="csv",
+        metavar="FILE",
+        default="predictions.csv",
+        help="write a row per slice here, as CSV or, if its name ends in .parquet, as Parquet (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--tracks-output", "--tracks-csv", dest="tracks_csv", metavar="FILE", help="write a row per track here"
+    )
     shared.force(parser)
     shared.json(parser)
     parser.add_argument("--histogram", action="store_true", help="print the number of slices by class of each track")
@@ -52,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     # Imported here, so that mistakes are reported before torch is loaded.
     from genreflow.inference.tables import as_json, as_text, histogram
     from genreflow.inference.tracks import Predictor, slices_table, tracks_table
-    from genreflow.store.csvs import write_csv
+    from genreflow.store.rows import write_rows
 
     predictor = with_model(options.model, lambda model: Predictor(model, device=options.device, cores=options.cores))
     predictions = predictor.predict_tracks(
@@ -68,11 +77,11 @@ def run(options: argparse.Namespace) -> int:
         print_result(f"No file could be used, of {len(predictions):,}; nothing was written.")
         return Exit.INPUT
     if csv:
-        write_csv(csv, slices_table(predictions, predictor.bundle.classes))
+        write_rows(csv, slices_table(predictions, predictor.bundle.classes))
         if options.histogram:
             print(*("\n" + histogram(track) for track in usable), sep="\n")
     if options.tracks_csv:
-        write_csv(options.tracks_csv, tracks_table(predictions))
+        write_rows(options.tracks_csv, tracks_table(predictions))
     if options.png:
         from genreflow.inference.histograms import draw
 

@@ -1,5 +1,6 @@
-"""The reference of every key of config.yaml and of study files, made from the settings classes by `make docs`."""
+"""The reference of keys, commands and tables, made from settings classes, parsers and declarations by `make docs`."""
 
+import argparse
 import inspect
 import sys
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from genreflow.cli import COMMANDS, parser_of
 from genreflow.config.audio import AudioSettings, QualityThresholds
 from genreflow.config.base import Settings
 from genreflow.config.datasets import Labels
@@ -26,6 +28,8 @@ from genreflow.config.pipeline import (
 from genreflow.config.search import Range, SearchSettings
 from genreflow.config.study import Experiment, Fusion, ModelSettings, Protocol, StudySettings
 from genreflow.config.training import TrainingSettings
+from genreflow.evaluation.columns import meaning
+from genreflow.evaluation.study import TABLES
 from genreflow.figures.registry import experiment_figures
 from genreflow.models.registry import MODELS
 
@@ -84,6 +88,29 @@ Numbers are plain decimals (`5e-3`, `1000`). Text such as `010`, `1:30`, `0x1F` 
 becomes another number; keys are text as they are written (`on`, `01`). Aliases, tags and keys given twice are refused.
 """
 
+_COMMANDS = """\
+# Commands
+
+Every command and its options, as `genreflow COMMAND --help` prints them. `genreflow run`, `genreflow verify` and
+`genreflow tidy` hand other options on to Snakemake. A command ends with 0, or with the exit code of what went wrong,
+which `genreflow --help` lists.
+"""
+
+_TABLES = """\
+# Tables
+
+The columns of every table that is meant for other programs. Tables of a study lie in `results/<study>/tables/`, as CSV
+for spreadsheets and as Parquet, which keeps types and all digits. Shares and probabilities lie between 0 and 1, and an
+empty cell is a number that does not exist. In CSV files, text that a spreadsheet would take for a formula begins with
+an apostrophe.
+
+```python
+import pandas as pd
+
+settings = pd.read_parquet("results/my_study/tables/settings.parquet")
+```
+"""
+
 _STUDY_SECTIONS: list[tuple[str, type[Settings]]] = [
     ("Top level", StudySettings),
     ("`inputs.<name>`", InputSettings),
@@ -120,6 +147,8 @@ def pages() -> dict[str, str]:
     return {
         "configuration.md": _page(_CONFIGURATION, _CONFIGURATION_SECTIONS),
         "study-files.md": "\n".join([_page(_STUDY_FILES, _STUDY_SECTIONS), _figures(), _models()]),
+        "commands.md": "\n".join([_COMMANDS, *map(_command, COMMANDS)]),
+        "tables.md": "\n".join([_TABLES, *_tables()]),
     }
 
 
@@ -162,6 +191,68 @@ def _models() -> str:
         ]
         lines.append("")
     return "\n".join(lines)
+
+
+def _command(name: str) -> str:
+    command, parser = COMMANDS[name], parser_of(name)
+    lines = [f"## `genreflow {name}`", "", parser.description or command.help, ""]
+    lines += [*_arguments(parser), "```sh", *command.examples, "```", ""]
+    return "\n".join(lines)
+
+
+def _arguments(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """Yield the lines of a table of arguments; commands within a command get a table each."""
+    formatter, rows = parser._get_formatter(), []
+    within: dict[str, argparse.ArgumentParser] = {}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            within |= action.choices
+        elif action.help != argparse.SUPPRESS and action.dest != "help":
+            words = ", ".join(f"`{option}`" for option in action.option_strings) or f"`{action.metavar or action.dest}`"
+            meant = formatter._expand_help(action).replace("|", "\\|") if action.help else ""
+            rows.append(f"| {words}{_values(action)} | {meant} |")
+    if rows:
+        yield from ["| argument | meaning |", "|---|---|", *(row.replace("\n", " ") for row in rows), ""]
+    for name, inner in within.items():
+        yield from [f"### `{parser.prog.rpartition(' ')[2]} {name}`", "", *filter(None, [inner.description]), ""]
+        yield from _arguments(inner)
+
+
+def _values(action: argparse.Action) -> str:
+    if action.choices:
+        return " " + ", ".join(f"`{choice}`" for choice in action.choices)
+    takes_value = action.option_strings and action.nargs != 0
+    return f" {_text(action.metavar or action.dest.upper())}" if takes_value else ""
+
+
+def _text(metavar: str | tuple[str, ...]) -> str:
+    words = metavar if isinstance(metavar, str) else " ".join(metavar)
+    return words.replace("|", "\\|")
+
+
+def _tables() -> Iterator[str]:
+    """Yield the sections of the tables: those of `genreflow predict`, of studies, and of runs."""
+    from genreflow.inference.tracks import COLUMNS
+    from genreflow.training.loop import HISTORY
+
+    yield _table_section("predict (tracks)", "`genreflow predict --tracks-output FILE`: a row per track.", COLUMNS)
+    sliced = ["file", "slice", "start_s", "label", "<class>"]
+    yield _table_section("predict (slices)", "`genreflow predict --output FILE`: a row per slice.", sliced)
+    for name, table in TABLES.items():
+        columns = [*table.columns, *(["music"] if "protocol" in table.columns else [])]
+        yield _table_section(name, f"{table.title or 'Read by figures'}. {table.caption}".strip(), columns)
+    predicted = ["track_id", "slice", "start_s", "label", "tags", "role", "p0 … pK-1"]
+    of_run = "`results/<study>/runs/<model>/<setting>/fold-<fold>/"
+    yield _table_section(
+        "predictions", f"{of_run}predictions.parquet`: a row per slice outside the training set.", predicted
+    )
+    yield _table_section("history", of_run + "history.parquet`: a row per epoch.", HISTORY)
+
+
+def _table_section(name: str, text: str, columns: Sequence[str]) -> str:
+    rows = [f"| `{column}` | {meaning(name, column)} |" for column in columns]
+    title = f"`{name}`" if " " not in name else name
+    return "\n".join([f"## {title}", "", text, "", "| column | meaning |", "|---|---|", *rows, ""])
 
 
 def _type(field: FieldInfo) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 
 from genreflow.evaluation.tables import SYNTHETIC
 from genreflow.export.record import Record
-from genreflow.models import registry
 from genreflow.store.text import printable
 
 UNKNOWN_LICENSE = "unknown"
@@ -34,7 +33,6 @@ def front_matter(run: Mapping[str, Any], record: Record, *, license_id: str) -> 
     license_id
         Identifier of the license of the model, as Hugging Face and SPDX have it.
     """
-    title = registry.describe(run["model"]).title
     facts: dict[str, Any] = {
         "license": license_id,
         "library_name": "genreflow",
@@ -58,7 +56,8 @@ def front_matter(run: Mapping[str, Any], record: Record, *, license_id: str) -> 
             "dataset": {"type": dataset, "name": f"{dataset} ({kind}, protocol {printable(record.row['protocol'])})"},
             "metrics": metrics,
         }
-        facts["model-index"] = [{"name": printable(title), "results": [measured]}]
+        name = printable(f"{record.study} {run['model']}".strip())
+        facts["model-index"] = [{"name": name, "results": [measured]}]
     lines = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in facts.items()]
     return "\n".join(["---", *lines, "---", ""])
 

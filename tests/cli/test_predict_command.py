@@ -24,6 +24,17 @@ def test_a_table_and_two_files(little, tmp_path, capsys, monkeypatch):
     assert tracks["label"].tolist() == ["low"]
 
 
+def test_tables_are_parquet_if_they_are_named_so(little, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    track = str(little / "music/low-00.flac")
+    assert main(["predict", str(little / "model"), track, "--output", "a.parquet", "--tracks-output", "b.parquet"]) == 0
+    assert main(["predict", str(little / "model"), track, "--output", "a.csv", "--tracks-output", "b.csv"]) == 0
+    for name in "ab":
+        exact, rounded = pd.read_parquet(f"{name}.parquet"), pd.read_csv(f"{name}.csv", keep_default_na=False)
+        assert list(exact.columns) == list(rounded.columns) and len(exact) == len(rounded) > 0
+    assert pd.read_parquet("a.parquet")["low"].dtype == "float32"
+
+
 def test_json_on_standard_output_is_nothing_but_json(little, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["predict", str(little / "model"), str(little / "music"), "--json", "--cores", "1"]) == 0

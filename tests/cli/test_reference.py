@@ -3,10 +3,23 @@ from pathlib import Path
 import pytest
 
 from genreflow.cli.reference import pages
+from genreflow.evaluation.columns import defined
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("name", ["configuration.md", "study-files.md"])
-def test_the_documented_keys_are_those_of_the_settings(name):
+@pytest.mark.parametrize("name", ["configuration.md", "study-files.md", "commands.md", "tables.md"])
+def test_the_reference_is_that_of_the_code(name):
     assert (DOCS / name).read_text(encoding="utf-8") == pages()[name], "run `make docs`"
+
+
+def test_every_meaning_is_that_of_a_column():
+    shown = (DOCS / "tables.md").read_text(encoding="utf-8")
+    sections = {text.splitlines()[0].strip("`"): text for text in shown.split("\n## ")[1:]}
+    ends = {"settings.slice", "comparisons.fold", "experiments.published"}  # of intervals
+    unused = [
+        f"{table}.{column}"
+        for table, column in defined()
+        if f"| `{column}` |" not in sections[table] and f"{table}.{column}" not in ends
+    ]
+    assert unused == []
