@@ -3,8 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 STAMP := $(VENV)/.installed
+SITE := $(VENV)/site
 
-.PHONY: help install browser demo test test-end-to-end test-all golden test-slurm faults fuzz bench lint format lock docs clean
+.PHONY: help install browser demo test test-end-to-end test-all golden test-slurm faults fuzz bench lint format lock docs site clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -65,8 +66,16 @@ format: $(STAMP) ## format the code with ruff and snakefmt
 lock: $(STAMP) ## write the locks in envs/ from envs/requirements.in
 	$(BIN)/python envs/lock.py
 
-docs: $(STAMP) ## write docs/configuration.md and docs/study-files.md from the settings classes
+docs: $(STAMP) ## write the reference of keys, commands and tables in docs/
 	$(BIN)/python -m genreflow.cli.reference docs
 
+$(SITE)/.installed: envs/site.lock
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r envs/site.lock
+	@touch $@
+
+site: $(SITE)/.installed ## build the documentation site in site/
+	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --quiet --clean --config-file envs/mkdocs.yml
+
 clean: ## remove results, logs and the environment
-	rm -rf results logs .snakemake $(VENV)
+	rm -rf results logs site .snakemake $(VENV)

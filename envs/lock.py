@@ -1,4 +1,4 @@
-"""Write requirements.lock, every package with the hashes of its files, and torch.lock; `make lock` runs it.
+"""Write requirements.lock and site.lock, every package with the hashes of its files, and torch.lock; for `make lock`.
 
 Torch stands apart, without hashes: there are builds of it for the CPU and for each version of CUDA, under one version.
 """
@@ -28,6 +28,8 @@ def named_by_the_index(repository, link):
 def main() -> None:
     """Compile requirements.in; what is locked stays as it is unless the input asks for something else."""
     PyPIRepository._get_file_hash = named_by_the_index
+    site = ["--output-file", str(HOME / "site.lock"), str(HOME / "site.in")]
+    cli([*OPTIONS, *site, *sys.argv[1:]], standalone_mode=False)
     lock = HOME / "requirements.lock"
     cli([*OPTIONS, "--output-file", str(lock), str(HOME / "requirements.in"), *sys.argv[1:]], standalone_mode=False)
     text = re.sub(r"^(#.*)?\n", "", lock.read_text(encoding="utf-8"), flags=re.MULTILINE)

@@ -91,7 +91,7 @@ becomes another number; keys are text as they are written (`on`, `01`). Aliases,
 _COMMANDS = """\
 # Commands
 
-Every command and its options, as `genreflow COMMAND --help` prints them. `genreflow run`, `genreflow verify` and
+Every command and its options, as each prints them with `--help`. `genreflow run`, `genreflow verify` and
 `genreflow tidy` hand other options on to Snakemake. A command ends with 0, or with the exit code of what went wrong,
 which `genreflow --help` lists.
 """
