@@ -1,6 +1,6 @@
 """The settings of one study: `studies/<name>.yaml`."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator
 
@@ -140,6 +140,17 @@ class StudySettings(Settings):
         """
         names = name.split(JOINED)
         return self.inputs[name] if len(names) == 1 else joined({each: self.inputs[each] for each in names})
+
+    def untracked(self) -> Self:
+        """Return the settings without trackers, which change no product."""
+        models = {
+            name: model.model_copy(
+                update={"training": {key: value for key, value in model.training.items() if key != "tracking"}}
+            )
+            for name, model in self.models.items()
+        }
+        training = self.training.model_copy(update={"tracking": "none"})
+        return self.model_copy(update={"training": training, "models": models})
 
     @property
     def all_protocols(self) -> dict[str, Protocol]:

@@ -77,7 +77,7 @@ class Plan:
             "tables": plan.keys.tables,
             "page": key(plan.keys.page, self.settings.report),
             "folds": {name: plan.keys.folds(name) for name in plan.used_protocols},
-            "settings": plan.settings.model_dump(mode="json"),
+            "settings": plan.settings.untracked().model_dump(mode="json"),
         }
 
     def keep_replaced(self, jobs: Iterable[Any]) -> None:

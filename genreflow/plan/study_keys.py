@@ -13,7 +13,6 @@ from genreflow.models import registry
 from genreflow.plan.stages import key, network_code, page_code, versions
 
 if TYPE_CHECKING:
-    from genreflow.config.study import StudySettings
     from genreflow.plan.search import SearchPlan
     from genreflow.plan.settings import Setting
     from genreflow.plan.studies import StudyPlan
@@ -148,20 +147,8 @@ class StudyKeys:
         """Key of the page, but for the settings of all reports."""
         facts = self.study.page_facts
         words = {name: (title_of(spec, facts), caption_of(spec, facts)) for name, spec in self.study.figures.items()}
-        return key(page_code(), self.figures, self.map, _untracked(self.study.settings), words)
+        return key(page_code(), self.figures, self.map, self.study.settings.untracked(), words)
 
     @property
     def _indexes(self) -> dict[str, str]:
         return {plan.index: plan.index_key for plan in self.study.fed_inputs}
-
-
-def _untracked(settings: StudySettings) -> StudySettings:
-    """Return the settings of a study without its trackers, which change no product."""
-    models = {
-        name: model.model_copy(
-            update={"training": {key: value for key, value in model.training.items() if key != "tracking"}}
-        )
-        for name, model in settings.models.items()
-    }
-    training = settings.training.model_copy(update={"tracking": "none"})
-    return settings.model_copy(update={"training": training, "models": models})

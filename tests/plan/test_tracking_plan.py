@@ -21,14 +21,17 @@ def plan(tmp_path, monkeypatch):
         study["training"] = study.get("training", {}) | training
         study["models"] = {name: {**given, "training": of_model} for name, given in study["models"].items()}
         config = read_yaml(HOME / "config.yaml") | {"studies": {"demo": study}}
-        return make_plan(config, home=HOME, refresh=True, writes=False).studies["demo"]
+        return make_plan(config, home=HOME, refresh=True, writes=False)
 
     return plan
 
 
 @pytest.mark.parametrize("places", [({"tracking": "tensorboard"}, {}), ({}, {"tracking": "tensorboard"})])
 def test_a_tracker_changes_no_key_and_no_specification(plan, places):
-    tracked, plain = plan(*places), plan({}, {})
+    plans = plan(*places), plan({}, {})
+    assert plans[0].page_key("demo") == plans[1].page_key("demo")
+    assert plans[0].page_state("demo") == plans[1].page_state("demo")
+    tracked, plain = (each.studies["demo"] for each in plans)
     assert tracked.keys.page == plain.keys.page and tracked.keys.tables == plain.keys.tables
     for run in plain.runs:
         with_tracker, without = (study.job(run.model_setting) for study in (tracked, plain))
