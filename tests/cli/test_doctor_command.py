@@ -98,6 +98,13 @@ def test_a_gpu_that_cannot_compute_is_a_problem_and_none_is_not(capsys, monkeypa
     assert "A Card cannot compute: no kernel image is available Set" in capsys.readouterr().out
 
 
+def test_the_gpu_of_a_mac_is_named(capsys, monkeypatch):
+    monkeypatch.setattr(doctor, "CHECKS", (doctor._gpu,))
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    code, result = findings(capsys)
+    assert code == 0 and "Apple GPU (mps)" in result["gpu"]["message"]
+
+
 def test_a_gpu_that_others_use_is_worth_a_note(capsys, monkeypatch):
     monkeypatch.setattr(torch, "ones", lambda *shape, **_: torch.zeros(shape))
     for name, value in {"get_device_name": "A Card", "mem_get_info": (2 * 10**9, 10**10)}.items():

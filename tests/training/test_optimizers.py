@@ -1,3 +1,4 @@
+import math
 from typing import get_args
 
 import pytest
@@ -144,3 +145,21 @@ def test_a_restored_optimizer_goes_on_with_the_epsilon_of_its_step():
     rest.data = part.data.clone()
     steps(after, rest, 3)
     assert torch.equal(rest, whole)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "adadelta", "adamax", "sgd"])
+def test_a_step_whose_gradients_overflow_is_no_step(name):
+    """As float16 makes them, and `torch.amp.GradScaler` finds them: it must also not count for Adam's moments."""
+    weights = []
+    for gradients in ([1.0, 0.5], [1.0, math.inf, 0.5]):
+        weight = nn.Parameter(torch.ones(3))
+        optimizer = make_optimizer(name, [weight], learning_rate=0.1, keras_epsilon=True)
+        scaler = torch.amp.GradScaler("cpu", init_scale=4.0, growth_interval=100)
+        for gradient in gradients:
+            optimizer.zero_grad()
+            scaler.scale((weight * gradient).sum()).backward()
+            scaler.step(optimizer)
+            scaler.update()
+        weights.append(weight.detach())
+        assert scaler.get_scale() == (2.0 if math.inf in gradients else 4.0)
+    assert torch.equal(*weights)
