@@ -4,11 +4,13 @@ A tracker follows a training and never changes it: whatever fails in its library
 on without it. Each writes into a folder beside the logs of the run.
 """
 
+import fcntl
 import json
 import math
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -144,9 +146,10 @@ class MlflowLogger:
         known = self._state.id if epoch > 1 else None
         if known is None:
             self._state.restart()
-            for number in self._ids(run.project, run.name):
-                self._client.delete_run(number)
-            known = self._create(run)
+            with _alone(store):  # runs that begin together must not each make an experiment of their study
+                for number in self._ids(run.project, run.name):
+                    self._client.delete_run(number)
+                known = self._create(run)
         self._id = known
         self._state.id = known
 
@@ -164,14 +167,7 @@ class MlflowLogger:
 
     def _experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
-        if found is None:
-            try:
-                return self._client.create_experiment(name)
-            except Exception:  # a job beside this one was first
-                found = self._client.get_experiment_by_name(name)
-                if found is None:
-                    raise
-        return found.experiment_id
+        return self._client.create_experiment(name) if found is None else found.experiment_id
 
     def _ids(self, project: str, name: str) -> list[str]:
         runs = self._client.search_runs([self._experiment(project)], f"attributes.run_name = '{name}'")
@@ -254,6 +250,15 @@ class _State:
 def _module(run: TrackedRun) -> Any:
     """Return the library of a tracker, which is no dependency: who wants it installs it."""
     return import_module(TRACKERS[run.tracker].module)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process is in such a block of this folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _store(run: TrackedRun, name: str) -> Path:
