@@ -141,12 +141,12 @@ class MlflowLogger:
         mlflow = _module(run)
 
         store = _store(run, _MLFLOW)
-        self._client = mlflow.MlflowClient(os.environ.get("MLFLOW_TRACKING_URI") or store.as_uri())
         self._state = _State(run)
         known = self._state.id if epoch > 1 else None
-        if known is None:
-            self._state.restart()
-            with _alone(store):  # runs that begin together must not each make an experiment of their study
+        with _alone(store):  # runs that begin together must not each make a store, or an experiment of their study
+            self._client = mlflow.MlflowClient(os.environ.get("MLFLOW_TRACKING_URI") or store.as_uri())
+            if known is None:
+                self._state.restart()
                 for number in self._ids(run.project, run.name):
                     self._client.delete_run(number)
                 known = self._create(run)
