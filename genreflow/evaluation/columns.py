@@ -158,6 +158,16 @@ _OF_TABLES = {
     "comparisons.fold_p_holm": "The same, corrected for all pairs of the experiment.",
     "comparisons.is_significant": "Whether the interval excludes 0.",
     "comparisons.verdict": "What the comparison says, in a sentence.",
+    "claims.item": "Number or name of the claim.",
+    "claims.claim": "What the study says, in a sentence.",
+    "claims.unit": "`%`: the numbers are shares; `points`: differences of shares; empty: they have no unit.",
+    "claims.published": "Published number.",
+    "claims.ours": "Our number.",
+    "claims.low": "Lower end of the 95 % interval of our number.",
+    "claims.high": "Upper end of the 95 % interval of our number.",
+    "claims.verdict": "`reproduced`, `not reproduced` or `cannot be judged here`.",
+    "claims.why": "Why, in a sentence.",
+    "claims.source": "Where the study says it.",
     "label_issues.kind": "`conflict`: copies with different labels; `label`: a suspect label; `copy`: other copies.",
     "label_issues.suggested": "Label that the model suggests; an absent tag is `not <tag>`.",
     "label_issues.score": "Suspicion, 0 to 1.",
@@ -218,7 +228,13 @@ _LIKE = {"experiments": "settings", "holdout": "tracks"}
 
 
 def meaning(table: str, column: str) -> str:
-    """Return the meaning of a column of a table, with its unit; KeyError if it has none."""
+    """Return the meaning of a column of a table, with its unit.
+
+    Raises
+    ------
+    LookupError
+        When none is written here.
+    """
     for place in (table, _LIKE.get(table, table)):
         if f"{place}.{column}" in _OF_TABLES:
             return _OF_TABLES[f"{place}.{column}"]
@@ -226,7 +242,10 @@ def meaning(table: str, column: str) -> str:
             name = column.removesuffix(ending)
             if name != column and (f"{place}.{name}" in _OF_TABLES or name in _COMMON):
                 return f"{words} `{_named(table, name)}`."
-    return _OF_SLICES[column] if column in _OF_SLICES else _COMMON[column]
+    text = _OF_SLICES.get(column) or _COMMON.get(column)
+    if text is None:
+        raise LookupError(f"{table}.{column} has no meaning: write it into genreflow/evaluation/columns.py.")
+    return text
 
 
 def _named(table: str, name: str) -> str:
