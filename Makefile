@@ -5,7 +5,7 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 STAMP := $(VENV)/.installed
 SITE := $(VENV)/site
 
-.PHONY: help install browser demo test test-end-to-end test-all golden test-slurm faults fuzz bench lint format lock docs site clean
+.PHONY: help install browser demo test test-end-to-end test-all golden test-slurm faults fuzz bench lint format wheel lock docs site clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -63,10 +63,13 @@ format: $(STAMP) ## format the code with ruff and snakefmt
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
-lock: $(STAMP) ## write the locks in envs/ from envs/requirements.in
+wheel: $(STAMP) ## build dist/genreflow-*.whl, with the workflow, studies and profiles in it
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps --wheel-dir dist .
+
+lock: $(STAMP) ## write the locks in envs/ from pyproject.toml
 	$(BIN)/python envs/lock.py
 
-docs: $(STAMP) ## write the reference of keys, commands and tables in docs/
+docs: $(STAMP) ## write the reference in docs/ and the schemas in resources/schemas/
 	$(BIN)/python -m genreflow.cli.reference docs
 
 $(SITE)/.installed: envs/site.lock

@@ -1,12 +1,18 @@
+import os
+
 from snakemake.utils import min_version
 
 min_version("9.0")
 
 
-configfile: f"{workflow.basedir}/config.yaml"
+configfile: workflow.current_basedir.join("config.yaml").get_path_or_uri(secret_free=True)
 
 
 report: "workflow/report/workflow.rst"
+
+
+# Used with `--sdm apptainer`: a file that was built from envs/genreflow.def, or the address of an image.
+container: os.environ.get("GENREFLOW_IMAGE", "genreflow.sif")
 
 
 include: "workflow/rules/common.smk"
@@ -38,8 +44,9 @@ rule all:
         rules.report.input,
 
 
+# A workflow that uses this one as a module calls these three in its own handlers: `genreflow.onstart()`.
 onstart:
-    keep_replaced()
+    READING.keep_replaced(PLAN)
     expect(
         (job.rule.name, next(iter(job.log), ""))
         for job in workflow.dag.needrun_jobs()

@@ -1,6 +1,9 @@
-"""Write requirements.lock and site.lock, every package with the hashes of its files, and torch.lock; for `make lock`.
+"""Write requirements.lock and site.lock, every package with the hashes of its files; `make lock` runs it.
 
-Torch stands apart, without hashes: there are builds of it for the CPU and for each version of CUDA, under one version.
+The packages are those of pyproject.toml with its extras, but for umap, which the tests do without.
+
+Torch stands apart in torch.lock, without hashes: there are builds of it for the CPU and for each version of CUDA, under
+one version. For another version of it, change that file and run this.
 """
 
 import re
@@ -11,6 +14,7 @@ from piptools.repositories.pypi import PyPIRepository
 from piptools.scripts.compile import cli
 
 HOME = Path(__file__).parent
+EXTRAS = ("captum", "dev", "onnx", "search", "slurm", "tensorboard")
 OPTIONS = [
     "--quiet", "--generate-hashes", "--strip-extras", "--allow-unsafe", "--no-header", "--no-annotate",
     "--no-emit-index-url", "--no-emit-find-links", "--no-emit-trusted-host",
@@ -26,14 +30,15 @@ def named_by_the_index(repository, link):
 
 
 def main() -> None:
-    """Compile requirements.in; what is locked stays as it is unless the input asks for something else."""
+    """Compile the lists; what is locked stays as it is unless they ask for something else."""
     PyPIRepository._get_file_hash = named_by_the_index
     site = ["--output-file", str(HOME / "site.lock"), str(HOME / "site.in")]
     cli([*OPTIONS, *site, *sys.argv[1:]], standalone_mode=False)
     lock = HOME / "requirements.lock"
-    cli([*OPTIONS, "--output-file", str(lock), str(HOME / "requirements.in"), *sys.argv[1:]], standalone_mode=False)
+    extras = [word for name in EXTRAS for word in ("--extra", name)]
+    files = ["--constraint", str(HOME / "torch.lock"), "--output-file", str(lock), str(HOME.parent / "pyproject.toml")]
+    cli([*OPTIONS, *extras, *files, *sys.argv[1:]], standalone_mode=False)
     text = re.sub(r"^(#.*)?\n", "", lock.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    (HOME / "torch.lock").write_text(f"{TORCH.search(text)[1]}\n", encoding="utf-8")
     lock.write_text(TORCH.sub("", text), encoding="utf-8")
 
 

@@ -11,15 +11,31 @@ from pathlib import Path
 import psutil
 
 from genreflow.errors import Damaged, UserError, exit_code_of, machine_message
+from genreflow.project.shipped import import_folder, is_installed
 from genreflow.repair import set_aside_damaged
 from genreflow.store.costs import JobFailure, recorded
 from genreflow.store.text import Sanitized, sanitize
 
 
-def let_jobs_import_from(home: Path) -> None:
-    """Make the package in `home` importable in the processes, and under conda the environments, that jobs run in."""
+def let_jobs_import(*, isolated: bool = False) -> None:
+    """Make the package importable in the processes that jobs run in.
+
+    With `isolated`, these have an environment of their own (conda). They must not see the other packages beside an
+    installed genreflow, so a folder in ``.snakemake`` links to it alone.
+    """
+    folder = import_folder()
+    if is_installed():
+        if not isolated:
+            return
+        folder = Path(".snakemake/genreflow").absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        link = folder / "genreflow"
+        if link.resolve() != import_folder() / "genreflow":  # of another installation
+            link.unlink(missing_ok=True)
+        with suppress(FileExistsError):
+            link.symlink_to(import_folder() / "genreflow")
     known = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(home), *filter(None, [known])])
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), *filter(None, [known])])
 
 
 @contextmanager

@@ -1,20 +1,23 @@
-"""The list of direct dependencies, the lock made from it and the conda files agree."""
+"""The lists of dependencies, the lock made from them, the conda files and the imports agree."""
 
 import ast
 import importlib.util
 import re
+import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 HOME = Path(__file__).parents[1]
 IMPORT_NAMES = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn", "tensorboardx": "tensorboardX"}
-
-
-def pins(lines):
-    return dict(re.findall(r"^([A-Za-z0-9_.-]+)==(\S+)$", "\n".join(lines), re.M))
+# Extras that Snakemake loads, tools of developers, and a package that is looked for by its name.
+NOT_IMPORTED = {"dev", "slurm", "umap"}
+CONDA_NAMES = {"matplotlib": "matplotlib-base", "soundfile": "pysoundfile", "soxr": "soxr-python", "torch": "pytorch"}
 
 
 def locked(name):
@@ -27,16 +30,23 @@ def locked(name):
 
 HASHED, TORCH = locked("requirements.lock"), locked("torch.lock")
 LOCK = {name: version for name, (version, _) in {**HASHED, **TORCH}.items()}
-DIRECT = [
-    re.split(r"[\[=<>]", line)[0].strip()
-    for line in (HOME / "envs/requirements.in").read_text().splitlines()
-    if line.strip() and not line.startswith("#")
-]
+PROJECT = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
+EXTRAS = {name: list(map(Requirement, lines)) for name, lines in PROJECT["optional-dependencies"].items()}
+RUNTIME = [*map(Requirement, PROJECT["dependencies"])]
+LOCKED = [*RUNTIME, *(each for name, extra in EXTRAS.items() if name != "umap" for each in extra)]
+DIRECT = [each.name for each in LOCKED]
 CONDA = sorted((HOME / "envs").glob("*.yaml"))
 
 
 def test_every_direct_dependency_is_locked():
     assert [name for name in DIRECT if name not in LOCK] == []
+
+
+def test_the_lock_has_what_the_lists_ask_for_and_every_list_has_a_lower_bound():
+    for each in LOCKED:
+        assert Version(LOCK[each.name]) in each.specifier, each
+    for each in (*LOCKED, *EXTRAS["umap"]):
+        assert [bound.operator for bound in each.specifier] == [">="], each
 
 
 def test_all_but_torch_has_hashes():
@@ -62,11 +72,13 @@ def test_what_torch_is_split_from_is_found_whatever_its_build():
 
 
 @pytest.mark.parametrize("path", CONDA, ids=lambda path: path.stem)
-def test_conda_files_have_the_versions_of_the_lock(path):
-    *_, pip = yaml.safe_load(path.read_text())["dependencies"]
-    for name, version in pins(pip["pip"]).items():
-        assert LOCK[name] == version
-        assert name in DIRECT
+def test_conda_files_have_names_of_conda_forge_and_the_bounds_of_the_lists(path):
+    env = yaml.safe_load(path.read_text())
+    python, *rest = env["dependencies"]
+    assert env["channels"] == ["conda-forge", "nodefaults"]
+    assert python == "python=3.11" and all(isinstance(line, str) for line in rest), "nothing comes from PyPI"
+    known = {CONDA_NAMES.get(each.name, each.name): str(each.specifier) for each in LOCKED if each not in EXTRAS["dev"]}
+    assert {name: f">={bound}" for name, bound in (line.split(">=") for line in rest)}.items() <= known.items()
 
 
 def test_every_rule_names_an_environment_that_exists():
@@ -87,11 +99,25 @@ def imported(*folders):
 
 
 def test_what_is_imported_is_listed_and_what_is_listed_is_imported():
-    used = set(imported("genreflow", "workflow/scripts")) - set(sys.stdlib_module_names) - {"genreflow"}
-    text = (HOME / "envs/requirements.in").read_text()
-    runtime = [name for name in DIRECT if text.index(f"\n{name}") < text.index("# Development.")]
-    listed = {IMPORT_NAMES.get(name, name) for name in runtime} - {"setuptools"}
-    assert used == listed
+    own = {"genreflow", "snakemake_logger_plugin_genreflow"}
+    used = set(imported("genreflow", "snakemake_logger_plugin_genreflow", "workflow/scripts"))
+    listed = {
+        IMPORT_NAMES.get(each.name, each.name.replace("-", "_"))
+        for each in [*RUNTIME, *(each for name, extra in EXTRAS.items() if name not in NOT_IMPORTED for each in extra)]
+    }
+    assert used - set(sys.stdlib_module_names) - own == listed
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "genreflow.def"])
+def test_images_are_made_of_the_locks_by_one_script(name):
+    recipe = (HOME / "envs" / name).read_text()
+    assert re.search(r"^(FROM|From:) python:3\.11-slim", recipe, re.M)
+    assert re.search(r"^(COPY|    )\s*\. /opt/genreflow$", recipe, re.M)
+    run = re.compile(r'^(RUN|   ) sh /opt/genreflow/(envs/\S+) "(\$TORCH_INDEX|\{\{ torch_index \}\})"$', re.M)
+    script = (HOME / run.search(recipe)[2]).read_text()
+    assert subprocess.run(["sh", "-n"], input=script, text=True).returncode == 0
+    assert "--require-hashes --no-deps -r envs/requirements.lock" in script and "-r envs/torch.lock" in script
+    assert recipe.count("https://download.pytorch.org/whl/cpu") == 1, "the comment on builds for the CPU"
 
 
 def test_one_module_of_the_command_calls_snakemake_and_the_library_never_imports_it():

@@ -1,7 +1,10 @@
 import errno
+import os
+from pathlib import Path
 
 import pytest
 
+from genreflow import job as job_module
 from genreflow.errors import UserError
 from genreflow.job import job
 
@@ -57,3 +60,27 @@ def test_what_is_printed_goes_to_the_log_and_what_is_said_to_both(tmp_path, capf
     assert capfd.readouterr().err == "a line\n"
     log = (tmp_path / "log").read_text().splitlines()
     assert log[:2] == ["a detail", "a line"] and log[2].startswith("done in")
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_jobs_of_an_installed_package_see_it_alone(tmp_path, monkeypatch, isolated):
+    """Under conda, the other packages beside it would take the place of those of the environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", "before")
+    monkeypatch.setattr(job_module, "is_installed", lambda: True)
+    for _ in range(2):  # the second run finds the folder
+        job_module.let_jobs_import(isolated=isolated)
+    *folders, before = os.environ["PYTHONPATH"].split(os.pathsep)
+    assert before == "before"
+    if isolated:
+        [folder] = set(folders)
+        assert os.listdir(folder) == ["genreflow"] and Path(folder).is_relative_to(tmp_path)
+        assert Path(folder, "genreflow/job.py").samefile(job_module.__file__)
+    else:
+        assert folders == [] and os.listdir(tmp_path) == []
+
+
+def test_jobs_import_the_package_of_a_checkout(monkeypatch):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    job_module.let_jobs_import()
+    assert (Path(os.environ["PYTHONPATH"]) / "genreflow/job.py").samefile(job_module.__file__)

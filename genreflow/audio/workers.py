@@ -7,7 +7,6 @@ the time for which this process has seen it wait.
 
 import multiprocessing
 import os
-import resource
 import signal
 import time
 from collections import deque
@@ -19,6 +18,8 @@ from typing import Any
 
 import psutil
 from threadpoolctl import threadpool_limits
+
+from genreflow.store.memory import limit_memory
 
 _FORK = multiprocessing.get_context("fork")
 _TICK = 0.5  # seconds between two checks of the workers; of a longer gap at most twice that is counted
@@ -211,8 +212,6 @@ def _send(pipe: Connection, result: Result) -> None:
 
 def _confine(memory_gb: float) -> None:
     """Limit this process, a worker, to some more memory than it has now, to one thread, and to no input."""
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limit = psutil.Process().memory_info().vms + round(1e9 * memory_gb)
-    resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+    limit_memory(psutil.Process().memory_info().vms + round(1e9 * memory_gb))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     threadpool_limits(1)

@@ -53,7 +53,7 @@ COMMANDS = {
     ),
     "demo": Command(
         "Make a project of synthetic music, and run it.",
-        ("genreflow demo", "genreflow demo elsewhere --cores 2"),
+        ("genreflow demo", "genreflow demo --small", "genreflow demo elsewhere --cores 2"),
     ),
     "synthesize": Command(
         "Write synthetic music into class folders, to try everything with.",

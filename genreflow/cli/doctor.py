@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -20,11 +21,11 @@ from genreflow.cli import options as shared
 from genreflow.cli.console import print_json, print_result
 from genreflow.cli.exits import Exit
 from genreflow.errors import MachineError
+from genreflow.project.shipped import is_installed, shipped
 from genreflow.store import writable
 from genreflow.store.atomic import atomic_write
 from genreflow.store.writable import temporary_folder
 
-_SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 _GB = 1e9
 _PYTHON, _SNAKEMAKE = (3, 11), 9
@@ -79,9 +80,9 @@ def examine() -> Iterator[Finding]:
         except MachineError as error:
             yield Finding(_subject(check), PROBLEM, str(error), is_machine=True)
         except ModuleNotFoundError as error:
-            yield Finding(_subject(check), PROBLEM, f"The package {error.name!r} is missing.", "Run `make install`.")
+            yield Finding(_subject(check), PROBLEM, f"The package {error.name!r} is missing.", _install())
         except Exception as error:
-            yield Finding(_subject(check), PROBLEM, f"{type(error).__name__}: {error}", "Run `make install` again.")
+            yield Finding(_subject(check), PROBLEM, f"{type(error).__name__}: {error}", _install())
 
 
 def _subject(check: Callable) -> str:
@@ -91,51 +92,52 @@ def _subject(check: Callable) -> str:
 def _python() -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info[:2] < _PYTHON:
-        yield Finding("python", PROBLEM, f"Python {version} is too old.", "Install Python 3.11 and run `make install`.")
+        yield Finding("python", PROBLEM, f"Python {version} is too old.", "Install Python 3.11.")
     else:
         yield Finding("python", OK, f"Python {version} in {sys.prefix}.")
-    if _SNAKEFILE.exists():
-        yield Finding("pipeline", OK, f"The Snakefile is {_SNAKEFILE}.")
+    snakefile = shipped("Snakefile")
+    if snakefile.exists():
+        yield Finding("pipeline", OK, f"The Snakefile is {snakefile}.")
     else:
-        yield Finding(
-            "pipeline", PROBLEM, "There is no Snakefile beside the package, so the library can be used and no more.",
-            "Install from a clone of the project, with `make install`.",
-        )  # fmt: skip
+        message = f"There is no {snakefile}, so the library can be used and no more."
+        yield Finding("pipeline", PROBLEM, message, _install())
 
 
 def _packages() -> Iterator[Finding]:
-    """Compare the installed packages with those locked in envs/ and with those that genreflow imports."""
-    home = _SNAKEFILE.parent / "envs"
-    try:
-        locks = "".join((home / name).read_text() for name in ("requirements.lock", "torch.lock"))
-        locked = dict(re.findall(r"^([\w.-]+)==(\S+)", locks, re.M))
-        used, extra = _direct((home / "requirements.in").read_text())
-    except FileNotFoundError:
-        yield Finding(
-            "packages", NOTE, "The lists of locked versions in envs/ were not found, so versions were not compared."
-        )
-        return
-    installed = {name: _version(name) for name in locked}
-    if missing := [name for name in used if installed.get(name) is None]:
-        yield Finding("packages", PROBLEM, f"Not installed: {', '.join(missing)}.", "Run `make install`.")
-    if missing := [name for name in extra if installed.get(name) is None]:
-        message = f"Not installed: {', '.join(missing)}, which parts of `explain` and `export` need."
-        yield Finding("packages", NOTE, message, f"pip install {' '.join(missing)}")
+    """Compare the installed packages with those that genreflow imports, and their versions with the tested ones."""
+    locks = "".join(shipped("envs", name).read_text() for name in ("requirements.lock", "torch.lock"))
+    locked = dict(re.findall(r"^([\w.-]+)==(\S+)", locks, re.M))
+    required, extras = _direct()
+    installed = {name: version for name in required if (version := _version(name))}
+    if missing := [name for name in required if name not in installed]:
+        yield Finding("packages", PROBLEM, f"Not installed: {', '.join(missing)}.", _install())
     other = [
-        f"{name} {installed[name]} (locked: {locked[name]})"
-        for name in used
-        if installed.get(name) and installed[name] != locked[name]
+        f"{name} {version} (tested: {locked[name]})"
+        for name, version in installed.items()
+        if version != locked.get(name, version)
     ]
     if other:
-        yield Finding("packages", NOTE, f"Other versions than those tested: {', '.join(other)}.", "Run `make install`.")
-    elif all(installed.get(name) for name in used):
-        yield Finding("packages", OK, f"All {len(used)} required packages have their locked versions.")
+        locked_by = shipped("envs", "requirements.lock")
+        advice = f"The tested ones are those of {locked_by}." if is_installed() else _install()
+        yield Finding("packages", NOTE, f"Other versions than those tested: {', '.join(other)}.", advice)
+    elif not missing:
+        yield Finding("packages", OK, f"All {len(required)} required packages have the tested versions.")
+    absent = [extra for extra, names in extras.items() if None in map(_version, names)]
+    if absent:
+        yield Finding("extras", OK, f"Not installed: pip install 'genreflow[{','.join(absent)}]' adds optional parts.")
 
 
-def _direct(text: str) -> tuple[list[str], list[str]]:
-    """Return the required and the optional packages of requirements.in."""
-    sections = [re.findall(r"^([\w.-]+)", part, re.M) for part in re.split(r"^#.*\n", text, flags=re.M) if part.strip()]
-    return sections[0], sections[1]
+def _direct() -> tuple[list[str], dict[str, list[str]]]:
+    """Return the required packages, and those of each extra but the developers'."""
+    project = tomllib.loads(shipped("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lists = {"": project["dependencies"], **project["optional-dependencies"]}
+    names = {extra: [re.split(r"[^\w.-]", entry)[0] for entry in entries] for extra, entries in lists.items()}
+    return names.pop(""), {extra: packages for extra, packages in names.items() if extra != "dev"}
+
+
+def _install() -> str:
+    """Return the advice that brings the packages."""
+    return "Run `pip install --upgrade genreflow`." if is_installed() else "Run `make install`."
 
 
 def _version(package: str) -> str | None:
@@ -149,7 +151,7 @@ def _snakemake() -> Iterator[Finding]:
     version = _version("snakemake")
     if version is None or int(version.split(".")[0]) < _SNAKEMAKE:
         message = "snakemake is not installed." if version is None else f"snakemake {version} is too old."
-        yield Finding("snakemake", PROBLEM, message, "Run `make install`.")
+        yield Finding("snakemake", PROBLEM, message, _install())
     else:
         yield Finding("snakemake", OK, f"snakemake {version}.")
 
@@ -168,7 +170,7 @@ def _codecs() -> Iterator[Finding]:
     rate, thresholds = settings.sample_rate, settings.thresholds
     time_s = np.arange(rate) / rate
     sound = (0.3 * np.sin(2 * np.pi * 440 * time_s) + 0.1 * np.sin(2 * np.pi * 3_000 * time_s)).astype(np.float32)
-    advice = "Run `make install`; with conda, use the environments in envs/."
+    advice = f"{_install()} With conda, use the environments in envs/."
     missing = [name for name in _DECODERS if name not in decode.av.codecs_available]
     unread = []
     with tempfile.TemporaryDirectory(prefix="genreflow-", dir=temporary_folder()) as folder:

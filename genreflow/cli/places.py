@@ -15,8 +15,9 @@ from genreflow.config.layers import Config, load_config
 from genreflow.config.names import PROJECT_FILE
 from genreflow.errors import UserError
 from genreflow.project.find import find_project, is_there
+from genreflow.project.shipped import shipped
 
-SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
+SNAKEFILE = shipped("Snakefile")
 
 
 class NoProject(UserError):

@@ -130,7 +130,7 @@ def claimed(arguments: Sequence[str], folder: Path | None = None, *, takes_over:
     folder = working_folder(arguments) if folder is None else folder
     temporary_folder()
     if importlib.util.find_spec("snakemake") is None:
-        raise UserError("snakemake is not installed beside genreflow. `make install` installs both.")
+        raise UserError("snakemake is not installed beside genreflow. `genreflow doctor` names what is missing.")
     check_places(folder)
     command = [*SNAKEMAKE, *_with_snakefile(arguments)]
     _hold(folder)

@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
 from genreflow.errors import did_you_mean
+from genreflow.project.shipped import import_folder
 from genreflow.store.text import sanitize
 
 # Options with which Snakemake prints, writes a file of its own, deletes on request, or touches, and executes no job.
@@ -44,7 +45,7 @@ READ_ONLY = frozenset(
 )  # fmt: skip
 _AFTER_JOBS = frozenset({"report", "reporter"})  # with --report-after-run
 LOGGER = "genreflow"  # of runs, unless another one is asked for
-_HOME = str(Path(__file__).parents[2])  # where Snakemake finds it among its plugins, however genreflow is installed
+_HOME = str(import_folder())  # where Snakemake finds it among its plugins, however genreflow is installed
 _PROFILE_NOTE = "Using workflow specific profile"  # printed at every start
 _OF_ITSELF = re.compile(r"Config file .* is extended by|Assuming unrestricted|Building DAG|This was a dry-run")
 _USAGE_ERROR = re.compile(r"^\S+: error: (.*)", re.MULTILINE | re.DOTALL)
@@ -308,7 +309,8 @@ def _brief(options: argparse.Namespace) -> Iterator[None]:
 
 def main() -> int:
     """Run Snakemake for the process that started this one; both end together."""
-    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    with suppress(AttributeError):  # only Linux has it
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     with lasting_output():
         return call(*parsed(sys.argv[1:]))
 

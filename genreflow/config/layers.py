@@ -70,7 +70,12 @@ def config_from(values: Mapping[str, Any]) -> Config:
     return values if isinstance(values, Config) else Config([Layer("config", values)])
 
 
-def load_config(home: Path | None, files: Iterable[str | Path] = (), entries: Iterable[str] = ()) -> Config:
+def load_config(
+    home: Path | None,
+    files: Iterable[str | Path] = (),
+    entries: Iterable[str] = (),
+    given: Mapping[str, Any] | None = None,
+) -> Config:
     """Read the settings of a run.
 
     Parameters
@@ -81,6 +86,8 @@ def load_config(home: Path | None, files: Iterable[str | Path] = (), entries: It
         Files that change it, in this order.
     entries
         ``key=value``, where the value is YAML.
+    given
+        Values that another workflow has read.
     """
     own = [(relative(file), _parse_own(file)) for file in files]
     own += [_parse_entry(entry) for entry in entries]
@@ -91,6 +98,7 @@ def load_config(home: Path | None, files: Iterable[str | Path] = (), entries: It
     layers = [
         Layer(source, _values(parsed), is_shipped=number < len(shipped)) for number, (source, parsed) in enumerate(read)
     ]
+    layers += [] if given is None else [Layer("config", given)]
     return Config(layers, [error for source, parsed in read if (error := parsed.error(source))])
 
 

@@ -4,14 +4,12 @@ import dataclasses
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from genreflow.datasets.dataset_root import stem
 from genreflow.datasets.listing import ListedTrack
 from genreflow.datasets.tables import read_header
+from genreflow.project.shipped import shipped
 from genreflow.store.digest import file_sha256
-
-RESOURCES = Path(__file__).parents[2] / "resources"
 
 _SAID = {
     "note": ("W_KNOWN_ISSUE", "Known of this file, in some copies of the dataset"),
@@ -44,7 +42,7 @@ class KnownBad:
 
 def known_bad(dataset: str) -> list[KnownBad]:
     """Return the known defects of a dataset, ``resources/known_bad/<dataset>.csv``."""
-    table = read_header(RESOURCES / "known_bad" / f"{dataset}.csv")
+    table = read_header(shipped("resources", "known_bad", f"{dataset}.csv"))
     return [KnownBad(*row) for _, row in table.rows()]
 
 

@@ -69,6 +69,11 @@ class InputPlan:
         """Return the file of one of its shards."""
         return layout.SHARD.format(**self.names, shard=shard, suffix=self.suffix)
 
+    @property
+    def shard_files(self) -> list[str]:
+        """The files of all its shards."""
+        return list(map(self.shard, self.dataset.shards))
+
     @cached_property
     def shard_keys(self) -> dict[str, str]:
         """Shard -> key of its slices."""
@@ -151,6 +156,11 @@ class DatasetPlan:
     def shards(self) -> list[str]:
         """Names of the shards."""
         return list(self.members)
+
+    @property
+    def duplicates_file(self) -> str:
+        """The table of its equal recordings."""
+        return layout.DUPLICATES.format(dataset=self.name)
 
     @cached_property
     def raw_keys(self) -> dict[str, str]:

@@ -20,6 +20,7 @@ from genreflow.folds.feasibility import classes_of
 from genreflow.models import registry
 from genreflow.plan.datasets import DatasetPlan, InputPlan
 from genreflow.plan.make import Plan
+from genreflow.plan.search import SearchPlan
 from genreflow.plan.settings import Setting
 from genreflow.plan.studies import StudyPlan
 
@@ -109,6 +110,11 @@ def training_minutes(study: StudyPlan, setting: Setting) -> float:
     steps = training.steps_per_epoch or max(training.min_steps_per_epoch, slices / training.batch)
     seen = training.epochs * steps * training.batch
     return 30 + seen * _values_fed(given.settings, training) / _VALUES_PER_MINUTE
+
+
+def trial_minutes(study: StudyPlan, search: SearchPlan) -> float:
+    """Return the time of a trial of a search, which trains on each inner fold."""
+    return search.settings.folds * training_minutes(study, search.setting)
 
 
 def network_threads(settings: PipelineSettings, cores: int | None, gpus: int) -> int:

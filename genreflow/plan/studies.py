@@ -185,6 +185,15 @@ class StudyPlan:
         """Return the inputs that models are fed under a protocol, each once."""
         return _each_once(self.input_of(setting) for setting in self.resolver.trained if setting.protocol == protocol)
 
+    def indexes_of(self, protocol: str) -> list[str]:
+        """Return the index files of the inputs that models are fed under a protocol."""
+        return [plan.index for plan in self.fed_inputs_of(protocol)]
+
+    @property
+    def analyzed_indexes(self) -> list[str]:
+        """The index files of the inputs whose dataset is described."""
+        return [self.inputs[name].index for name in self.settings.analysis]
+
     def embedding_networks(self, protocol: str) -> list[Path]:
         """Return the folders or files of the networks whose embeddings models are fed under a protocol, each once."""
         given = [embedding_in(plan.settings.front_end) for plan in self.fed_inputs_of(protocol)]
@@ -194,6 +203,10 @@ class StudyPlan:
         """Return the trained networks that trainings under a protocol start from, each once."""
         given = (setting.pretrained for setting in self.resolver.trained if setting.protocol == protocol)
         return list({source.sha256: source for source in given if source is not None}.values())
+
+    def weights_of(self, protocol: str) -> list[str]:
+        """Return the weights of the networks of `pretrained_of`."""
+        return [str(source.weights) for source in self.pretrained_of(protocol)]
 
     @property
     def indexes(self) -> list[str]:

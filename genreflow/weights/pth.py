@@ -3,7 +3,6 @@
 ``python -m genreflow.weights.pth FILE OUT`` reads tensors alone (``weights_only``), and writes them as safetensors.
 """
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ import safetensors.torch
 import torch
 
 from genreflow.errors import UserError
+from genreflow.store.memory import limit_memory
 from genreflow.store.regular import read_regular
 from genreflow.store.writable import temporary_folder
 
@@ -50,8 +50,7 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _convert(path: str, out: str) -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY if hard == resource.RLIM_INFINITY else min(_MEMORY, hard), hard))
+    limit_memory(_MEMORY)
     stored = torch.load(path, map_location="cpu", weights_only=True)
     if isinstance(stored, dict) and isinstance(stored.get("state_dict"), dict):
         stored = stored["state_dict"]

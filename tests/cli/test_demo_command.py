@@ -6,6 +6,7 @@ import pytest
 
 from genreflow.cli import demo, main
 from genreflow.cli.places import find_place
+from genreflow.plan.make import validate_config
 
 HOME = Path(__file__).parents[2]
 
@@ -30,6 +31,17 @@ def test_a_project_is_made_and_run_and_run_on(calls, tmp_path, capsys):
     assert "genreflow-demo/results/demo/report/index.html" in message
     place = find_place(directory=str(folder))
     assert place.is_project and place.config()["studies"] == ["demo"]
+
+
+def test_a_small_one_is_the_small_size_and_a_project_of_its_own(calls, tmp_path, capsys):
+    assert main(["demo", "--small"]) == 0
+    assert "about 1 minute on two cores" in capsys.readouterr().err
+    config = find_place(directory=str(tmp_path / "genreflow-demo")).config()
+    plan, _ = validate_config(config, home=HOME, look=True)
+    assert list(plan.studies) == ["demo-small"] and plan.studies["demo-small"].n_runs == 3
+    assert main(["demo"]) == 2
+    assert "Name a new folder" in capsys.readouterr().err
+    assert len(calls) == 1
 
 
 def test_a_folder_in_use_is_left_alone(calls, capsys):

@@ -58,7 +58,7 @@ def test_a_package_that_is_missing_is_a_problem_and_one_of_another_version_a_not
     assert main(["doctor"]) == 2
     out = capsys.readouterr().out
     assert "problem  packages" in out and "Not installed: soxr. Run `make install`." in out
-    assert "note     packages" in out and "scipy 0.0.1 (locked: " in out
+    assert "note     packages" in out and "scipy 0.0.1 (tested: " in out
 
 
 def test_no_room_on_the_disk_has_a_code_of_its_own(capsys, monkeypatch):

@@ -18,7 +18,7 @@ from filelock import FileLock
 HOME = Path(__file__).parents[2]
 CODE = [
     "Snakefile", "config.yaml", "workflow", "genreflow", "snakemake_logger_plugin_genreflow", "profiles", "resources",
-    "studies", "envs",
+    "studies", "envs", "pyproject.toml",
 ]  # fmt: skip
 RATE = 22_050
 
@@ -113,12 +113,14 @@ class Project:
         *arguments: str,
         front: tuple[str, ...] = ("snakemake",),
         also: Mapping[str, str] = MappingProxyType({}),
+        snakefile: Path | None = None,
+        configfile: str | None = "my.yaml",
         **options,
     ) -> subprocess.Popen:
         """Start snakemake in the user's folder, with variables of the environment that hold `also`."""
         beside = Path(sys.executable).with_name(front[0])
-        command = [str(beside), *front[1:], *arguments, "--snakefile", str(self.home / "Snakefile")]
-        command += ["--configfile", "my.yaml"]
+        command = [str(beside), *front[1:], *arguments, "--snakefile", str(snakefile or self.home / "Snakefile")]
+        command += ["--configfile", configfile] if configfile else []
         environment = {**os.environ, "PYTHONPATH": str(self.home), "OMP_NUM_THREADS": "1", **also}
         return subprocess.Popen(
             command,
@@ -149,6 +151,11 @@ class Project:
         """Return how many jobs of each rule a run would start; targets without work of their own are left out."""
         code, printed = self.run("--dry-run", *arguments)
         assert code == 0, printed
+        return self.jobs_in(printed)
+
+    @staticmethod
+    def jobs_in(printed: str) -> dict[str, int]:
+        """Return the counts of jobs in the message of a dry run."""
         counts = {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", printed, re.M)}
         return {name: count for name, count in counts.items() if "_" in name}
 

@@ -23,8 +23,8 @@ rule synthesize_tracks:
         runtime=minutes(50),
         gpu=0,
     params:
-        key=lambda wildcards: dataset_of(wildcards).raw_keys[wildcards.shard],
-        settings=lambda wildcards: dataset_of(wildcards).settings.model_dump(),
+        key=of(dataset_of, "raw_keys", "shard"),
+        settings=of(dataset_of, "settings.model_dump"),
     script:
         "../scripts/synthesize_tracks.py"
 
@@ -49,15 +49,18 @@ rule normalize_audio:
     resources:
         mem_mb=memory(job_resources.normalizing_mb(PLAN.settings)),
         runtime=minutes(
-            lambda wildcards: job_resources.normalizing_minutes(
-                dataset_of(wildcards), wildcards.shard, PLAN.settings
+            using(
+                job_resources.normalizing_minutes,
+                dataset_of,
+                wildcard("shard"),
+                PLAN.settings,
             )
         ),
         gpu=0,
     params:
-        key=lambda wildcards: dataset_of(wildcards).audio_keys[wildcards.shard],
-        stage_key=lambda wildcards: dataset_of(wildcards).ogg_key,
-        settings=lambda wildcards: dataset_of(wildcards).audio.model_dump(),
+        key=of(dataset_of, "audio_keys", "shard"),
+        stage_key=of(dataset_of, "ogg_key"),
+        settings=of(dataset_of, "audio.model_dump"),
         timeout=PLAN.settings.limits.track_timeout,
         memory_gb=PLAN.settings.limits.track_memory_gb,
     script:
@@ -75,13 +78,11 @@ rule find_duplicates:
         "../../envs/audio.yaml"
     threads: 1
     resources:
-        mem_mb=memory(
-            lambda wildcards: job_resources.duplicates_mb(dataset_of(wildcards))
-        ),
+        mem_mb=memory(using(job_resources.duplicates_mb, dataset_of)),
         runtime=minutes(20),
         gpu=0,
     params:
-        key=lambda wildcards: dataset_of(wildcards).duplicates_key,
+        key=of(dataset_of, "duplicates_key"),
         search=PLAN.settings.duplicates.search,
     script:
         "../scripts/find_duplicates.py"

@@ -12,13 +12,11 @@ rule tables:
 
 rule judge_cross_dataset:
     input:
-        unpack(lambda wildcards: study_files.predictor_files(study_of(wildcards))),
-        index=lambda wildcards: cross_input_of(wildcards).index,
-        shards=lambda wildcards: map(
-            cross_input_of(wildcards).shard, cross_input_of(wildcards).dataset.shards
-        ),
+        unpack(using(study_files.predictor_files, study_of)),
+        index=of(cross_input_of, "index"),
+        shards=of(cross_input_of, "shard_files"),
         audio=audio_shards,
-        own_audio=lambda wildcards: study_files.final_audio(study_of(wildcards)),
+        own_audio=using(study_files.final_audio, study_of),
     output:
         tracks=ensure(layout.CROSS_TRACKS, non_empty=True),
         predictions=ensure(layout.CROSS_PREDICTIONS, non_empty=True),
@@ -28,15 +26,11 @@ rule judge_cross_dataset:
         "../../envs/train.yaml"
     threads: PLAN.settings.limits.train_threads
     resources:
-        mem_mb=memory(
-            lambda wildcards: job_resources.judging_mb(
-                study_of(wildcards), wildcards.dataset
-            )
-        ),
+        mem_mb=memory(using(job_resources.judging_mb, study_of, wildcard("dataset"))),
         runtime=minutes(110),
         gpu=0,
     params:
-        key=lambda wildcards: study_of(wildcards).keys.cross_dataset(wildcards.dataset),
+        key=of(study_of, "keys.cross_dataset", "dataset"),
         search=PLAN.settings.duplicates.search,
     script:
         "../scripts/judge_cross_dataset.py"
@@ -44,23 +38,17 @@ rule judge_cross_dataset:
 
 rule evaluate_study:
     input:
-        lambda wildcards: study_files.evaluated_files(study_of(wildcards)),
-        folds=lambda wildcards: study_files.protocol_files(
-            study_of(wildcards), layout.FOLDS
+        using(study_files.evaluated_files, study_of),
+        folds=using(study_files.protocol_files, study_of, layout.FOLDS),
+        index=of(study_of, "main_input.index"),
+        indexes=of(study_of, "indexes"),
+        duplicates=of(study_of, "main_input.dataset.duplicates_file"),
+        leakage=using(study_files.headline_audit, study_of),
+        published=using(list, of(study_of, "published")),
+        cross_datasets=using(
+            study_files.cross_dataset_files, study_of, layout.CROSS_TRACKS
         ),
-        index=lambda wildcards: study_of(wildcards).main_input.index,
-        indexes=lambda wildcards: study_of(wildcards).indexes,
-        duplicates=lambda wildcards: layout.DUPLICATES.format(
-            dataset=study_of(wildcards).main_input.dataset.name
-        ),
-        leakage=lambda wildcards: study_files.headline_audit(study_of(wildcards)),
-        published=lambda wildcards: list(study_of(wildcards).published),
-        cross_datasets=lambda wildcards: study_files.cross_dataset_files(
-            study_of(wildcards), layout.CROSS_TRACKS
-        ),
-        trials=lambda wildcards: study_files.search_files(
-            study_of(wildcards), layout.TRIALS
-        ),
+        trials=using(study_files.search_files, study_of, layout.TRIALS),
     output:
         csv=[in_report(table) for table in TABLES.values()],
         parquet=[f"{layout.TABLES}/{table}.parquet" for table in TABLES],
@@ -71,13 +59,11 @@ rule evaluate_study:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=memory(
-            lambda wildcards: job_resources.evaluating_mb(study_of(wildcards))
-        ),
+        mem_mb=memory(using(job_resources.evaluating_mb, study_of)),
         runtime=minutes(50),
         gpu=0,
     params:
-        key=lambda wildcards: study_of(wildcards).keys.tables,
-        study=lambda wildcards: Unmarked(study_of(wildcards).facts),
+        key=of(study_of, "keys.tables"),
+        study=using(Unmarked, of(study_of, "facts")),
     script:
         "../scripts/evaluate_study.py"

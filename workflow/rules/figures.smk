@@ -10,16 +10,16 @@ rule figures:
 rule draw_figure:
     input:
         tables=[f"{layout.TABLES}/{table}.parquet" for table in TABLES],
-        inspected=lambda wildcards: study_files.inspected_files(study_of(wildcards)),
-        index=lambda wildcards: study_of(wildcards).main_input.index,
-        indexes=lambda wildcards: study_of(wildcards).indexes,
-        published=lambda wildcards: list(study_of(wildcards).published),
+        inspected=using(study_files.inspected_files, study_of),
+        index=of(study_of, "main_input.index"),
+        indexes=of(study_of, "indexes"),
+        published=using(list, of(study_of, "published")),
     output:
         png=report(
             f"{layout.FIGURES}/{{figure}}.png",
             caption="../report/figure.rst",
             category="{study}",
-            subcategory=lambda wildcards: section_of(figure_of(wildcards)),
+            subcategory=using(section_of, figure_of),
             labels=figure_label,
         ),
         svg=f"{layout.FIGURES}/{{figure}}.svg",
@@ -29,17 +29,13 @@ rule draw_figure:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=memory(
-            lambda wildcards: job_resources.drawing_mb(
-                study_of(wildcards), figure_of(wildcards)
-            )
-        ),
+        mem_mb=memory(using(job_resources.drawing_mb, study_of, figure_of)),
         runtime=minutes(5),
         gpu=0,
     params:
-        key=lambda wildcards: study_of(wildcards).keys.figures,
+        key=of(study_of, "keys.figures"),
         figure=figure_of,
-        study=lambda wildcards: Unmarked(study_of(wildcards).facts),
+        study=using(Unmarked, of(study_of, "facts")),
         # Derived from the output, so that other words are no reason to draw again.
         words=lambda wildcards, output: Unmarked(
             rst_of(figure_of(wildcards), study_of(wildcards).page_facts)

@@ -14,10 +14,7 @@ rule folds:
 
 rule assign_folds:
     input:
-        indexes=lambda wildcards: [
-            plan.index
-            for plan in study_of(wildcards).fed_inputs_of(wildcards.protocol)
-        ],
+        indexes=of(study_of, "indexes_of", "protocol"),
     output:
         ensure(layout.FOLDS, non_empty=True),
     log:
@@ -27,14 +24,12 @@ rule assign_folds:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=memory(
-            lambda wildcards: job_resources.tracks_mb(protocol_of(wildcards).dataset)
-        ),
+        mem_mb=memory(using(job_resources.tracks_mb, of(protocol_of, "dataset"))),
         runtime=minutes(20),
         gpu=0,
     params:
-        key=lambda wildcards: study_of(wildcards).keys.folds(wildcards.protocol),
-        spec=lambda wildcards: protocol_of(wildcards).spec.to_json(),
+        key=of(study_of, "keys.folds", "protocol"),
+        spec=of(protocol_of, "spec.to_json"),
         max_quarantine=PLAN.settings.limits.max_quarantine,
         max_class_loss=PLAN.settings.limits.max_class_loss,
     script:
@@ -44,12 +39,8 @@ rule assign_folds:
 rule audit_leakage:
     input:
         folds=layout.FOLDS,
-        index=lambda wildcards: study_of(wildcards)
-        .fed_inputs_of(wildcards.protocol)[0]
-        .index,
-        duplicates=lambda wildcards: layout.DUPLICATES.format(
-            dataset=protocol_of(wildcards).dataset.name
-        ),
+        index=using(first, of(study_of, "indexes_of", "protocol")),
+        duplicates=of(protocol_of, "dataset.duplicates_file"),
     output:
         csv=report(
             f"{layout.LEAKAGE}.csv",
@@ -67,19 +58,12 @@ rule audit_leakage:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=memory(
-            lambda wildcards: job_resources.tracks_mb(protocol_of(wildcards).dataset)
-        ),
+        mem_mb=memory(using(job_resources.tracks_mb, of(protocol_of, "dataset"))),
         runtime=minutes(20),
         gpu=0,
     params:
-        key=lambda wildcards: study_of(wildcards).keys.leakage(wildcards.protocol),
-        pretrained=lambda wildcards: [
-            str(source.weights)
-            for source in study_of(wildcards).pretrained_of(wildcards.protocol)
-        ],
-        embeddings=lambda wildcards: list(
-            map(str, study_of(wildcards).embedding_networks(wildcards.protocol))
-        ),
+        key=of(study_of, "keys.leakage", "protocol"),
+        pretrained=of(study_of, "weights_of", "protocol"),
+        embeddings=using(strings, of(study_of, "embedding_networks", "protocol")),
     script:
         "../scripts/audit_leakage.py"

@@ -10,11 +10,7 @@ rule inspect:
 
 rule visualize_filters:
     input:
-        unpack(
-            lambda wildcards: study_files.trained_run(
-                study_of(wildcards), study_of(wildcards).filtered_run
-            )
-        ),
+        unpack(using(study_files.trained_run, study_of, of(study_of, "filtered_run"))),
     output:
         ensure(layout.FILTERS, non_empty=True),
     log:
@@ -23,13 +19,11 @@ rule visualize_filters:
         "../../envs/train.yaml"
     threads: PLAN.settings.limits.train_threads
     resources:
-        mem_mb=memory(
-            lambda wildcards: inference_mb(wildcards, study_of(wildcards).filtered_run)
-        ),
+        mem_mb=memory(using(inference_mb, study_of, of(study_of, "filtered_run"))),
         runtime=minutes(110),
         gpu=0,
     params:
-        key=lambda wildcards: study_of(wildcards).keys.filters,
+        key=of(study_of, "keys.filters"),
     script:
         "../scripts/visualize_filters.py"
 
@@ -37,9 +31,10 @@ rule visualize_filters:
 rule predict_snippets:
     input:
         unpack(
-            lambda wildcards: study_files.trained_run(
-                study_of(wildcards),
-                study_of(wildcards).snippets_run(wildcards.snippets),
+            using(
+                study_files.trained_run,
+                study_of,
+                of(study_of, "snippets_run", "snippets"),
             )
         ),
     output:
@@ -52,14 +47,12 @@ rule predict_snippets:
     threads: PLAN.settings.limits.train_threads
     resources:
         mem_mb=memory(
-            lambda wildcards: inference_mb(
-                wildcards, study_of(wildcards).snippets_run(wildcards.snippets)
-            )
+            using(inference_mb, study_of, of(study_of, "snippets_run", "snippets"))
         ),
         runtime=minutes(50),
         gpu=0,
     params:
-        key=lambda wildcards: study_of(wildcards).keys.snippets(wildcards.snippets),
+        key=of(study_of, "keys.snippets", "snippets"),
         audio_folder=lambda wildcards, input: str(
             Path(input.index).parents[2] / "audio"
         ),
@@ -69,11 +62,8 @@ rule predict_snippets:
 
 rule describe_dataset:
     input:
-        indexes=lambda wildcards: [
-            study_of(wildcards).inputs[name].index
-            for name in study_of(wildcards).settings.analysis
-        ],
-        published=lambda wildcards: list(study_of(wildcards).keys.published_tags),
+        indexes=of(study_of, "analyzed_indexes"),
+        published=using(list, of(study_of, "keys.published_tags")),
     output:
         csv=[f"{layout.ANALYSIS}/{table}.csv" for table in layout.ANALYSIS_TABLES],
         parquet=[
@@ -85,21 +75,19 @@ rule describe_dataset:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=memory(
-            lambda wildcards: job_resources.describing_mb(study_of(wildcards))
-        ),
+        mem_mb=memory(using(job_resources.describing_mb, study_of)),
         runtime=minutes(230),
         gpu=0,
     params:
-        key=lambda wildcards: study_of(wildcards).keys.analysis,
-        inputs=lambda wildcards: study_of(wildcards).settings.analysis,
+        key=of(study_of, "keys.analysis"),
+        inputs=of(study_of, "settings.analysis"),
     script:
         "../scripts/describe_dataset.py"
 
 
 rule map_library:
     input:
-        index=lambda wildcards: study_of(wildcards).library_input.index,
+        index=of(study_of, "library_input.index"),
     output:
         ensure(layout.MAP, non_empty=True),
     log:
@@ -108,14 +96,10 @@ rule map_library:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=memory(
-            lambda wildcards: job_resources.mapping_mb(
-                study_of(wildcards).library_input
-            )
-        ),
+        mem_mb=memory(using(job_resources.mapping_mb, of(study_of, "library_input"))),
         runtime=minutes(50),
         gpu=0,
     params:
-        key=lambda wildcards: study_of(wildcards).keys.map,
+        key=of(study_of, "keys.map"),
     script:
         "../scripts/map_library.py"

@@ -15,21 +15,17 @@ rule write_report:
         ],
         headline=layout.HEADLINE,
         library=layout.MAP,
-        indexes=lambda wildcards: study_of(wildcards).indexes,
+        indexes=of(study_of, "indexes"),
         quarantine=f"{layout.QUARANTINE}.parquet",
-        leakage=lambda wildcards: study_files.protocol_files(
-            study_of(wildcards), f"{layout.LEAKAGE}.parquet"
+        leakage=using(study_files.protocol_files, study_of, f"{layout.LEAKAGE}.parquet"),
+        bandwidth=using(study_files.protocol_files, study_of, layout.BANDWIDTH),
+        cross_tracks=using(
+            study_files.cross_dataset_files, study_of, layout.CROSS_TRACKS
         ),
-        bandwidth=lambda wildcards: study_files.protocol_files(
-            study_of(wildcards), layout.BANDWIDTH
+        cross_predictions=using(
+            study_files.cross_dataset_files, study_of, layout.CROSS_PREDICTIONS
         ),
-        cross_tracks=lambda wildcards: study_files.cross_dataset_files(
-            study_of(wildcards), layout.CROSS_TRACKS
-        ),
-        cross_predictions=lambda wildcards: study_files.cross_dataset_files(
-            study_of(wildcards), layout.CROSS_PREDICTIONS
-        ),
-        figures=lambda wildcards: study_files.figure_files(study_of(wildcards), "png"),
+        figures=using(study_files.figure_files, study_of, "png"),
     output:
         page=ensure(layout.PAGE, non_empty=True),
         single=ensure(layout.SINGLE_PAGE, non_empty=True),
@@ -39,16 +35,16 @@ rule write_report:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=memory(lambda wildcards: job_resources.reporting_mb(study_of(wildcards))),
+        mem_mb=memory(using(job_resources.reporting_mb, study_of)),
         runtime=minutes(20),
         gpu=0,
     params:
-        key=lambda wildcards: PLAN.page_key(wildcards.study),
+        key=using(PLAN.page_key, wildcard("study")),
         settings=PLAN.settings.report.model_dump(),
-        logs=lambda wildcards: study_files.logs_of(study_of(wildcards)),
-        study=lambda wildcards: study_of(wildcards).page_facts,
-        state=lambda wildcards: PLAN.page_state(wildcards.study),
-        figures=lambda wildcards: study_of(wildcards).figures,
+        logs=using(study_files.logs_of, study_of),
+        study=of(study_of, "page_facts"),
+        state=using(PLAN.page_state, wildcard("study")),
+        figures=of(study_of, "figures"),
     script:
         "../scripts/write_report.py"
 

@@ -14,8 +14,8 @@ rule search:
 
 rule assign_inner_folds:
     input:
-        folds=lambda wildcards: search_of(wildcards).outer_folds,
-        index=lambda wildcards: search_of(wildcards).index,
+        folds=of(search_of, "outer_folds"),
+        index=of(search_of, "index"),
     output:
         ensure(layout.INNER_FOLDS, non_empty=True),
     log:
@@ -25,22 +25,20 @@ rule assign_inner_folds:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=memory(
-            lambda wildcards: job_resources.tracks_mb(study_of(wildcards).dataset)
-        ),
+        mem_mb=memory(using(job_resources.tracks_mb, of(study_of, "dataset"))),
         runtime=minutes(20),
         gpu=0,
     params:
-        key=lambda wildcards: study_of(wildcards).keys.inner_folds,
-        spec=lambda wildcards: search_of(wildcards).spec.to_json(),
+        key=of(study_of, "keys.inner_folds"),
+        spec=of(search_of, "spec.to_json"),
     script:
         "../scripts/assign_inner_folds.py"
 
 
 rule run_trial:
     input:
-        lambda wildcards: search_of(wildcards).before(wildcards.fold, wildcards.trial),
-        index=lambda wildcards: search_of(wildcards).index,
+        of(search_of, "before", "fold", "trial"),
+        index=of(search_of, "index"),
         folds=layout.INNER_FOLDS,
     output:
         ensure(layout.TRIAL, non_empty=True),
@@ -51,21 +49,19 @@ rule run_trial:
     threads: network_threads()
     resources:
         mem_mb=memory(
-            lambda wildcards: job_resources.training_mb(
-                study_of(wildcards), search_of(wildcards).setting, PLAN.settings
+            using(
+                job_resources.training_mb,
+                study_of,
+                of(search_of, "setting"),
+                PLAN.settings,
             )
         ),
-        runtime=minutes(
-            lambda wildcards: search_of(wildcards).settings.folds
-            * job_resources.training_minutes(
-                study_of(wildcards), search_of(wildcards).setting
-            )
-        ),
+        runtime=minutes(using(job_resources.trial_minutes, study_of, search_of)),
         slices_mb=int(1000 * PLAN.settings.limits.memory_gb),
-        gpu=lambda wildcards: gpus(int(search_of(wildcards).is_on_gpu)),
+        gpu=using(gpus, of(search_of, "is_on_gpu")),
     params:
-        key=lambda wildcards: study_of(wildcards).keys.trials,
-        spec=lambda wildcards: search_of(wildcards).spec.to_json(),
+        key=of(study_of, "keys.trials"),
+        spec=of(search_of, "spec.to_json"),
         device=PLAN.settings.limits.device,
     script:
         "../scripts/run_trial.py"
@@ -73,7 +69,7 @@ rule run_trial:
 
 rule choose_setting:
     input:
-        trials=lambda wildcards: search_of(wildcards).trials(wildcards.fold),
+        trials=of(search_of, "trials", "fold"),
     output:
         best=ensure(layout.BEST, non_empty=True),
         table=ensure(layout.TRIALS, non_empty=True),
@@ -89,17 +85,17 @@ rule choose_setting:
         runtime=minutes(10),
         gpu=0,
     params:
-        key=lambda wildcards: study_of(wildcards).keys.best,
-        trial_key=lambda wildcards: study_of(wildcards).keys.trials,
-        spec=lambda wildcards: search_of(wildcards).spec.to_json(),
+        key=of(study_of, "keys.best"),
+        trial_key=of(study_of, "keys.trials"),
+        spec=of(search_of, "spec.to_json"),
     script:
         "../scripts/choose_setting.py"
 
 
 use rule train_run as train_searched with:
     input:
-        index=lambda wildcards: job_of(wildcards).index,
-        folds=lambda wildcards: job_of(wildcards).folds,
-        best=lambda wildcards: study_of(wildcards).search.best_of(wildcards.fold),
+        index=of(job_of, "index"),
+        folds=of(job_of, "folds"),
+        best=of(study_of, "search.best_of", "fold"),
     wildcard_constraints:
         model_setting=f"{layout.WILDCARDS['model']}/{layout.SEARCHED}",

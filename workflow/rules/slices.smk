@@ -4,7 +4,7 @@ rule slices:
             file
             for dataset in PLAN.datasets.values()
             for plan in dataset.inputs.values()
-            for file in [*map(plan.shard, dataset.shards), plan.index]
+            for file in [*plan.shard_files, plan.index]
         ],
         f"{layout.QUARANTINE}.csv",
         f"{layout.QUARANTINE}.parquet",
@@ -23,20 +23,14 @@ rule cut_slices:
         "../../envs/audio.yaml"
     threads: 1
     resources:
-        mem_mb=memory(
-            lambda wildcards: job_resources.cutting_mb(
-                input_of(wildcards), wildcards.shard
-            )
-        ),
+        mem_mb=memory(using(job_resources.cutting_mb, input_of, wildcard("shard"))),
         runtime=minutes(
-            lambda wildcards: job_resources.cutting_minutes(
-                input_of(wildcards), wildcards.shard
-            )
+            using(job_resources.cutting_minutes, input_of, wildcard("shard"))
         ),
         gpu=0,
     params:
-        key=lambda wildcards: input_of(wildcards).shard_keys[wildcards.shard],
-        settings=lambda wildcards: input_of(wildcards).settings.model_dump(),
+        key=of(input_of, "shard_keys", "shard"),
+        settings=of(input_of, "settings.model_dump"),
     script:
         "../scripts/cut_slices.py"
 
@@ -54,21 +48,15 @@ rule embed_slices:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=memory(
-            lambda wildcards: job_resources.cutting_mb(
-                input_of(wildcards), wildcards.shard
-            )
-        ),
+        mem_mb=memory(using(job_resources.cutting_mb, input_of, wildcard("shard"))),
         runtime=minutes(
-            lambda wildcards: job_resources.cutting_minutes(
-                input_of(wildcards), wildcards.shard
-            )
+            using(job_resources.cutting_minutes, input_of, wildcard("shard"))
         ),
         gpu=job_resources.embedding_gpus(PLAN.settings),
         device=PLAN.settings.limits.device,
     params:
-        key=lambda wildcards: input_of(wildcards).shard_keys[wildcards.shard],
-        settings=lambda wildcards: input_of(wildcards).settings.model_dump(),
+        key=of(input_of, "shard_keys", "shard"),
+        settings=of(input_of, "settings.model_dump"),
     script:
         "../scripts/cut_slices.py"
 
@@ -77,9 +65,7 @@ rule index_dataset:
     input:
         catalog=ancient(catalog_of),
         audio=audio_shards,
-        slices=lambda wildcards: list(
-            map(input_of(wildcards).shard, dataset_of(wildcards).shards)
-        ),
+        slices=of(input_of, "shard_files"),
         duplicates=layout.DUPLICATES,
     output:
         ensure(layout.INDEX, non_empty=True),
@@ -90,12 +76,12 @@ rule index_dataset:
         "../../envs/audio.yaml"
     threads: 1
     resources:
-        mem_mb=memory(lambda wildcards: job_resources.tracks_mb(dataset_of(wildcards))),
+        mem_mb=memory(using(job_resources.tracks_mb, dataset_of)),
         runtime=minutes(20),
         gpu=0,
     params:
-        key=lambda wildcards: input_of(wildcards).index_key,
-        shards=lambda wildcards: dataset_of(wildcards).shards,
+        key=of(input_of, "index_key"),
+        shards=of(dataset_of, "shards"),
         across_classes=PLAN.settings.duplicates.across_classes,
     script:
         "../scripts/index_dataset.py"

@@ -12,8 +12,8 @@ rule train:
 
 rule train_run:
     input:
-        index=lambda wildcards: job_of(wildcards).index,
-        folds=lambda wildcards: job_of(wildcards).folds,
+        index=of(job_of, "index"),
+        folds=of(job_of, "folds"),
     output:
         [ensure(file, non_empty=True) for file in layout.RUN_FILES],
     log:
@@ -25,17 +25,26 @@ rule train_run:
         model_setting=f"{layout.WILDCARDS['protocol']}/(?!{layout.SEARCHED}/)[^/]+",
     conda:
         "../../envs/train.yaml"
-    threads: training_threads
+    threads:
+        using(
+            job_resources.training_threads,
+            study_of,
+            setting_of,
+            PLAN.settings,
+            network_threads(),
+        )
     resources:
-        mem_mb=memory(training_mb),
-        runtime=minutes(training_minutes),
+        mem_mb=memory(
+            using(job_resources.training_mb, study_of, setting_of, PLAN.settings)
+        ),
+        runtime=minutes(using(job_resources.training_minutes, study_of, setting_of)),
         # Resources, because params that do not matter for the result would cause reruns.
         slices_mb=int(1000 * PLAN.settings.limits.memory_gb),
-        tracking=lambda wildcards: job_of(wildcards).tracking,
-        gpu=lambda wildcards: gpus(job_of(wildcards).gpu),
+        tracking=of(job_of, "tracking"),
+        gpu=using(gpus, of(job_of, "gpu")),
     params:
-        key=lambda wildcards: job_of(wildcards).key,
-        spec=lambda wildcards: job_of(wildcards).spec.to_json(),
+        key=of(job_of, "key"),
+        spec=of(job_of, "spec.to_json"),
         device=PLAN.settings.limits.device,
     script:
         "../scripts/train_run.py"
@@ -49,8 +58,8 @@ for study in PLAN.studies.values() if PACKED else []:
             name:
                 f"train_folds_{study.name}_{number}"
             input:
-                index=lambda wildcards: job_of(wildcards).index,
-                folds=lambda wildcards: job_of(wildcards).folds,
+                index=of(job_of, "index"),
+                folds=of(job_of, "folds"),
             output:
                 [
                     ensure(file.replace("{fold}", name), non_empty=True)
@@ -68,16 +77,21 @@ for study in PLAN.studies.values() if PACKED else []:
                 "../../envs/train.yaml"
             threads: network_threads()
             resources:
-                mem_mb=memory(training_mb),
+                mem_mb=memory(
+                    using(
+                        job_resources.training_mb, study_of, setting_of, PLAN.settings
+                    )
+                ),
                 runtime=minutes(
-                    training_minutes, times=len(study.fold_names_of(protocol))
+                    using(job_resources.training_minutes, study_of, setting_of),
+                    times=len(study.fold_names_of(protocol)),
                 ),
                 slices_mb=int(1000 * PLAN.settings.limits.memory_gb),
-                tracking=lambda wildcards: job_of(wildcards).tracking,
-                gpu=lambda wildcards: gpus(job_of(wildcards).gpu),
+                tracking=of(job_of, "tracking"),
+                gpu=using(gpus, of(job_of, "gpu")),
             params:
-                key=lambda wildcards: job_of(wildcards).key,
-                spec=lambda wildcards: job_of(wildcards).spec.to_json(),
+                key=of(job_of, "key"),
+                spec=of(job_of, "spec.to_json"),
                 device=PLAN.settings.limits.device,
             script:
                 "../scripts/train_run.py"

@@ -10,12 +10,13 @@ from pydantic import Field
 
 from genreflow.config.datasets import Layout, PathText
 from genreflow.datasets.dataset_root import files_in, find_dataset_root, found_in, stem
-from genreflow.datasets.known_bad import RESOURCES, marked
+from genreflow.datasets.known_bad import marked
 from genreflow.datasets.listing import ListedTrack, TrackListing
 from genreflow.datasets.names import printable
 from genreflow.datasets.tables import read_header
 from genreflow.datasets.walk import AUDIO_FILES, is_side_file, suffix
 from genreflow.errors import Problems
+from genreflow.project.shipped import shipped
 from genreflow.store.text import count, listing
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
@@ -70,7 +71,10 @@ def fault_filtered_split() -> dict[str, str]:
 
     No artist is on two sides (Kereliuk, Sturm and Larsen 2015, doi:10.1109/TMM.2015.2478068).
     """
-    return {clip: split for _, (clip, split) in read_header(RESOURCES / "splits/gtzan_fault_filtered.csv").rows()}
+    return {
+        clip: split
+        for _, (clip, split) in read_header(shipped("resources", "splits", "gtzan_fault_filtered.csv")).rows()
+    }
 
 
 def _clips(root: bytes) -> tuple[dict[str, bytes], list[bytes]]:
