@@ -15,6 +15,7 @@ from genreflow.cli.check import outlook_text, print_outlook_result
 from genreflow.cli.console import info, quoted
 from genreflow.cli.path_checks import check_existence, check_folder
 from genreflow.cli.places import SNAKEFILE
+from genreflow.cli.schemas import CONFIG, schema_line
 from genreflow.config.datasets import recognized
 from genreflow.config.layers import Config, Layer, relative
 from genreflow.config.load import parse, read_yaml, settings_from
@@ -91,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
     info("genreflow: decoding some files, to find bad ones ...")
     with contextlib.chdir(project if project.is_dir() else Path.cwd()):
         proposal, outlook = _checked(proposal)
-    text = replace(proposal, dataset=_as_seen_from(project, proposal.dataset)).text()
+    text = schema_line(CONFIG) + replace(proposal, dataset=_as_seen_from(project, proposal.dataset)).text()
     print(outlook_text(outlook))
     for sentence in proposal.reasons():
         print(sentence)

@@ -1,7 +1,11 @@
-"""The reference of keys, commands and tables, made from settings classes, parsers and declarations by `make docs`."""
+"""The reference of keys, commands and tables, made from settings classes, parsers and declarations by `make docs`.
+
+Keys are written twice: as pages for people, and as JSON schemas for their editors.
+"""
 
 import argparse
 import inspect
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +15,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from genreflow.cli import COMMANDS, parser_of
+from genreflow.cli.schemas import schemas
 from genreflow.config.audio import AudioSettings, QualityThresholds
 from genreflow.config.base import Settings
 from genreflow.config.datasets import Labels
@@ -32,6 +37,7 @@ from genreflow.evaluation.columns import meaning
 from genreflow.evaluation.study import TABLES
 from genreflow.figures.registry import experiment_figures
 from genreflow.models.registry import MODELS
+from genreflow.project.shipped import shipped
 
 _STUDY_FILES = """\
 # Study files
@@ -303,6 +309,13 @@ def _default(field: FieldInfo) -> str:
     return {None: "null", "": "empty"}.get(value, f"`{value}`")
 
 
+def schema_files() -> dict[str, str]:
+    """Return the schemas: file name below ``resources/schemas`` -> JSON."""
+    return {f"{name}.json": json.dumps(schema, indent=1) + "\n" for name, schema in schemas().items()}
+
+
 if __name__ == "__main__":
     for name, page in pages().items():
         Path(sys.argv[1], name).write_text(page, encoding="utf-8")
+    for name, text in schema_files().items():
+        shipped("resources", "schemas", name).write_text(text, encoding="utf-8")

@@ -22,7 +22,7 @@ from genreflow.weights.cache import command_for, is_absent
 
 _REDUCED = "without_weights: "
 # Sections of a study of which `small` and `without_weights` may leave entries out.
-_SECTIONS = ("inputs", "protocols", "models", "fusions", "experiments")
+SECTIONS = ("inputs", "protocols", "models", "fusions", "experiments")
 
 
 @dataclass
@@ -240,7 +240,7 @@ def _read(source: _Source, size: str) -> _Read:
 
 def _left_out_in_vain(values: Mapping[str, Any], changes: Mapping[str, Any]) -> Iterator[str]:
     """Yield a sentence for each entry that `without_weights` leaves out, and that is not there."""
-    for section in _SECTIONS:
+    for section in SECTIONS:
         changed, known = changes.get(section), values.get(section)
         if isinstance(changed, dict) and isinstance(known, dict):
             for name in (name for name, value in changed.items() if value is None and name not in known):
@@ -251,7 +251,7 @@ def _left_out_in_vain(values: Mapping[str, Any], changes: Mapping[str, Any]) -> 
 def _changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings of a study with changes; entries of its sections that are null there are left out."""
     values = merged(values, changes)
-    for section in _SECTIONS:
+    for section in SECTIONS:
         if isinstance(values.get(section), dict):
             values[section] = {key: value for key, value in values[section].items() if value is not None}
     return values

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from genreflow.cli.reference import pages
+from genreflow.cli.reference import pages, schema_files
 from genreflow.evaluation.columns import defined
+from genreflow.project.shipped import shipped
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -23,3 +24,8 @@ def test_every_meaning_is_that_of_a_column():
         if f"| `{column}` |" not in sections[table] and f"{table}.{column}" not in ends
     ]
     assert unused == []
+
+
+@pytest.mark.parametrize("name", ["config.json", "study.json"])
+def test_the_schemas_are_those_of_the_settings(name):
+    assert shipped("resources", "schemas", name).read_text(encoding="utf-8") == schema_files()[name], "run `make docs`"
