@@ -96,7 +96,7 @@ def test_its_commands_do_everything_in_an_empty_folder(environment, tmp_path):
     assert (tmp_path / "genreflow-demo/results/demo-small/report/index.html").exists()
     genreflow("synthesize", "music", "--tracks-per-class", "3", "--seconds", "6")
     assert "Next: genreflow run" in genreflow("init", "--yes")
-    genreflow("run", "tables", "--cores", "2")
+    genreflow("run", "train", "--cores", "2")
     model = "results/genres/runs/svm/base/fold-final"
     assert "track-01" in genreflow("predict", model, "music/goa")
     assert "Exported: shared." in genreflow("export", model, "shared")
