@@ -203,9 +203,27 @@ def _stamp(file: BinaryIO) -> tuple[int, int]:
 
 
 def open_media(piece: ByteSource) -> av.container.InputContainer:
-    """Open a file for FFmpeg, which may not open any other file on its behalf."""
-    media = av.open(piece, options=_OPTIONS, metadata_errors="replace")
+    """Open a file for FFmpeg, which may not open any other file on its behalf.
+
+    Bytes of its metadata that are no UTF-8 become surrogates.
+    """
+    media = av.open(piece, options=_OPTIONS, metadata_errors="surrogateescape")
     return cast("av.container.InputContainer", media)  # in mode "r"
+
+
+def metadata_of(file: ByteSource) -> dict[str, str]:
+    """Return the metadata of a file and of its first audio stream; text that is no UTF-8 is read as Windows-1252."""
+    with open_media(file) as media:
+        metadata = dict(media.streams.audio[0].metadata) if media.streams.audio else {}
+        return {name: _text(value) for name, value in (metadata | dict(media.metadata)).items()}
+
+
+def _text(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
+    return value
 
 
 def stream_seconds(stream: av.audio.stream.AudioStream) -> float:

@@ -241,6 +241,31 @@ def _sample_tables(file: ByteSource, start: int, end: int, path: tuple[bytes, ..
             yield from _sample_tables(file, box.start, inside, path[1:]) if path else [box]
 
 
+def mp4_items(file: ByteSource, path: tuple[bytes, ...]) -> Iterator[Chunk]:
+    """Yield the boxes of an MP4 file below a `path` of boxes; those of `meta` are behind a version and flags."""
+    size = file.seek(0, os.SEEK_END)
+    yield from _boxes_below(file, 0, size, path)
+
+
+def mp4_parts(file: ByteSource, item: Chunk) -> Iterator[Chunk]:
+    """Yield the boxes within a box."""
+    yield from islice(_boxes(file, item.start, item.start + item.length), _MOST_CHUNKS)
+
+
+def _boxes_below(file: ByteSource, start: int, end: int, path: tuple[bytes, ...]) -> Iterator[Chunk]:
+    for box in islice(_boxes(file, start, end), _MOST_CHUNKS):
+        if not path:
+            yield box
+        elif box.name == path[0]:
+            inside = box.start + (4 if box.name == b"meta" else 0)
+            yield from _boxes_below(file, inside, min(box.start + box.length, end), path[1:])
+
+
+def content(file: ByteSource, chunk: Chunk, most: int) -> bytes:
+    """Return the content of a chunk, `most` bytes of it."""
+    return _content(file, chunk, min(chunk.length, most))
+
+
 def _content(file: ByteSource, chunk: Chunk, length: int) -> bytes:
     file.seek(chunk.start)
     return file.read(length)
