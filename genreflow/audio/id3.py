@@ -124,7 +124,7 @@ def _size(body: bytes, start: int, version: int) -> int:
     safe = _synchsafe(digits)
     behind = body[start + 10 + safe : start + 14 + safe]
     is_safe = max(digits) < 0x80 and (not behind.strip(b"\0") or re.fullmatch(rb"[A-Z][A-Z0-9]{3}", behind))
-    return safe if is_safe or max(digits) < 0x80 and start + 10 + size > len(body) else size
+    return safe if is_safe or (max(digits) < 0x80 and start + 10 + size > len(body)) else size
 
 
 def _plain(content: bytes, flags: int, version: int) -> bytes | None:

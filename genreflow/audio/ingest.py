@@ -13,6 +13,7 @@ import pyarrow as pa
 from genreflow.audio.container import extension_warning
 from genreflow.audio.decode import decode, regular_file_size
 from genreflow.audio.normalize import normalize, stored_record
+from genreflow.audio.packets import packets_sha256
 from genreflow.audio.verdict import UNSETTLED, RejectedTrack, verdict_of
 from genreflow.audio.vorbis import serial_of
 from genreflow.audio.workers import CRASHES, Died, Result, TimedOut, run_confined
@@ -73,8 +74,8 @@ def ingest(
     ----------
     tracks
         Rows of the catalog: `track_id`, `path` (as in the file system), `bytes` (None if unknown), `sha256`;
-        `mtime_ns` and `ctime_ns`, if a file of the same size may be another one; and `reason` and `message`, if the
-        catalog itself rejects a track (`Q_...`).
+        `mtime_ns`, `ctime_ns` and `packets`, if a file of the same size may be another one; and `reason` and
+        `message`, if the catalog itself rejects a track (`Q_...`).
     audio_folder
         Folder for `ogg/<kk>/<key>.ogg`; the key depends on the source's content and on the stage.
     stage_key
@@ -240,8 +241,15 @@ def _check_unchanged(track: Row) -> None:
         return
     status = os.stat(track["path"])
     is_touched = (status.st_mtime_ns, status.st_ctime_ns) != (track["mtime_ns"], track["ctime_ns"])
-    if is_touched and file_sha256(track["path"]) != track["sha256"]:
+    if is_touched and not _has_same_audio(track):
         raise RejectedTrack("Q_CHANGED", "The file is another one than when it was cataloged.")
+
+
+def _has_same_audio(track: Row) -> bool:
+    """Return whether a file has the cataloged bytes, or at least, after an edit of its tags, their audio."""
+    if file_sha256(track["path"]) == track["sha256"]:
+        return True
+    return bool(track.get("packets")) and packets_sha256(track["path"]) == track["packets"]
 
 
 def _check_known(track: Row, settings: AudioSettings) -> None:

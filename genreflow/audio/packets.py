@@ -1,6 +1,7 @@
 """The digest of the audio of a file without its tags: an edit of tags leaves it as it is."""
 
 import hashlib
+from typing import Final
 
 from genreflow.audio import mpeg
 from genreflow.audio.bytesource import Excerpt
@@ -10,7 +11,7 @@ from genreflow.audio.verdict import RejectedTrack
 from genreflow.config.audio import QualityThresholds
 
 _FIRST_FRAME = 2_048  # bytes; the longest frame of an MPEG stream has 1,441
-_SKIPPED = "skip_samples"  # what an encoder added at the start and at the end
+_SKIPPED: Final = "skip_samples"  # what an encoder added at the start and at the end
 
 
 def packets_sha256(path: bytes | str) -> str:
@@ -48,7 +49,14 @@ def _add_packets(sha256: "hashlib._Hash", piece: Excerpt, probe: ContainerProbe,
         stream, warnings = choose_stream(media, probe.container, thresholds)
         context = stream.codec_context
         length = stream.duration if probe.header_is_exact else None
-        facts = [context.name, context.sample_rate, context.layout.name, str(stream.time_base), stream.start_time, length]
+        facts = [
+            context.name,
+            context.sample_rate,
+            context.layout.name,
+            str(stream.time_base),
+            stream.start_time,
+            length,
+        ]
         sha256.update(repr([*facts, sorted(warning.reason for warning in warnings)]).encode())
         sha256.update(bytes(context.extradata or b""))
         for packet in media.demux(stream):

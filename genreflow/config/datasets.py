@@ -65,6 +65,14 @@ class Layout(Settings):
         """
         return None
 
+    def is_album(self, group: str) -> bool:
+        """Return whether a group of its tracks is an album, so that `folds.group: auto` may take the artist instead."""
+        return group.startswith("album:")
+
+    def find_with(self, tags: Any) -> Any:  # noqa: ARG002  # of a layout that reads no tags
+        """Return the same as `find`; `tags` is the `genreflow.datasets.file_facts.TagReader` to read tags with."""
+        return self.find()
+
     def find(self) -> Any:
         """Return the `genreflow.datasets.listing.TrackListing` of the dataset, with labels as they were found.
 

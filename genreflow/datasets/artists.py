@@ -1,8 +1,9 @@
 """Artists of tracks: spellings of one name are one artist, and `Various Artists` is none."""
 
+import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -23,6 +24,8 @@ _GENERIC = {
     "untagged", "untitled", "va", "various", "vinyl", "vol", "volume", "wav", "web", "with", "year",
 }  # fmt: skip
 _ACCENTS = dict.fromkeys(range(0x300, 0x370))  # combining marks of other scripts are letters in their own right
+_GUESTS = re.compile(r"\s+[(\[]?(?:feat\.?|ft\.?|featuring)\s.*$", re.IGNORECASE)
+_VARIOUS_ARTISTS = "89ad4ac3-39f7-470e-963a-56509c546377"  # MusicBrainz's
 _APOSTROPHES = str.maketrans({"'": None, "’": None, "ʼ": None, "`": None, "&": " and "})
 
 
@@ -87,6 +90,79 @@ def _symbols(name: str) -> str | None:
     """Return a name that is made of symbols alone, like that of the band `!!!`; dashes and the like are none."""
     name = name.strip()
     return name if name.strip("-–—_.?/\\ ") else None
+
+
+def tagged_artists(tags: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, str]:
+    """Return track_id -> artist by the tags of its file, for the tracks whose tags name one.
+
+    That is the first artist without guests (`feat.`), or else that of the album. Tracks with one MusicBrainz id of the
+    artist have one artist, however it is spelled: the first of its spellings in the order of the alphabet.
+    """
+    names, spellings = {}, defaultdict(set)
+    ids: dict[str, str] = {}
+    for track_id, fields in tags.items():
+        if (name := _credited(fields)) is not None:
+            names[track_id] = name
+            (known,) = [*fields.get("musicbrainz_artistid", ())][:1] or [""]
+            if known and known != _VARIOUS_ARTISTS and fields.get("artist"):
+                ids[track_id] = known
+                spellings[known].add(name)
+    return names | {track_id: min(spellings[known]) for track_id, known in ids.items()}
+
+
+def _credited(fields: Mapping[str, Sequence[str]]) -> str | None:
+    for field in ("artist", "album_artist"):
+        for name in fields.get(field, ())[:1]:
+            if artist_key(without_guests := _GUESTS.sub("", name)) is not None:
+                return without_guests
+    return None
+
+
+def with_tagged_artists(tracks: pd.DataFrame, artists: Mapping[str, str]) -> pd.DataFrame:
+    """Return tracks whose `artist`, where their dataset names none, is that of their tags.
+
+    Parameters
+    ----------
+    tracks
+        Columns `track_id, artist`.
+    artists
+        See `tagged_artists`.
+    """
+    named = [
+        artists.get(track_id) if artist_key(artist) is None else artist
+        for track_id, artist in zip(tracks["track_id"], tracks["artist"], strict=True)
+    ]
+    return tracks.assign(artist=pd.Series(named, index=tracks.index, dtype=object))
+
+
+def groups_by_artist(tracks: pd.DataFrame, is_album: Callable[[str], bool]) -> list[str | None]:
+    """Return the group of each track for `folds.group: auto`: its artist where one is known, else its album.
+
+    A track without an artist takes that of its album, if all others there have the same. A group that is no album, such
+    as one that a table names, stays.
+
+    Parameters
+    ----------
+    tracks
+        Columns `group, artist`.
+    is_album
+        Whether a group is an album.
+    """
+    given = [_given(group) for group in tracks["group"]]
+    keys = [artist_key(artist) for artist in tracks["artist"]]
+    members: dict[str, set[str]] = defaultdict(set)
+    for group, key in zip(given, keys, strict=True):
+        if group and key:
+            members[group].add(key)
+    groups: list[str | None] = []
+    for group, key in zip(given, keys, strict=True):
+        if group and not is_album(group):
+            groups.append(group)
+            continue
+        if key is None and group and len(members[group]) == 1:
+            (key,) = members[group]
+        groups.append(f"artist:{key}" if key else group)
+    return groups
 
 
 def _given(group: str | None) -> str | None:

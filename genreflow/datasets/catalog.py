@@ -1,4 +1,8 @@
-"""The catalog of a dataset: a row per track, with the digest of its bytes."""
+"""The catalog of a dataset: a row per track, with the digest of its bytes.
+
+``sha256`` is the digest by which products know the content of a track. It is that of the file as it was first read, and
+stays so while the audio in it does, whose digest is ``packets``: an edit of tags changes no product.
+"""
 
 import os
 from collections.abc import Sequence
@@ -9,7 +13,7 @@ import pyarrow as pa
 
 from genreflow.datasets.names import printable
 from genreflow.datasets.shards import is_in_shard
-from genreflow.errors import Problems
+from genreflow.errors import Problems, UserError
 from genreflow.store.parquet import read_header, read_table
 
 KIND = "catalog"
@@ -28,19 +32,43 @@ SCHEMA = pa.schema(
         ("mtime_ns", pa.int64()),
         ("ctime_ns", pa.int64()),
         ("sha256", pa.string()),
+        ("packets", pa.string()),
+        ("embedded", pa.map_(pa.string(), pa.list_(pa.string()))),
+        ("artist_group", pa.string()),
     ]
 )
-VERSION = 2
+VERSION = 3
+_READABLE = (2, 3)  # version 2 has no columns `packets`, `embedded` and `artist_group`
 # Columns by which a file is the same without reading it.
 STAMP = ["bytes", "mtime_ns", "ctime_ns"]
+# Columns that a file holds besides what its layout says of the track; the last follows from both.
+OF_FILES = [*STAMP, "sha256", "packets", "embedded", "artist_group"]
 MISSING = "missing"
 # Refusals that depend on the moment and not on the bytes of a file.
 _PASSING = ("Q_CHANGED", "Q_GONE", "Q_PERMISSION", "Q_UNREADABLE")
 
 
 def read(path: Path) -> pa.Table:
-    """Read a catalog as `refresh` returned it."""
-    return read_table(path, KIND).cast(SCHEMA)
+    """Read a catalog as `refresh` returned it; what one of an earlier version lacks is null."""
+    table = read_table(path, KIND)
+    for field in SCHEMA:
+        if field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(len(table), field.type))
+    return table.select(SCHEMA.names).cast(SCHEMA)
+
+
+def is_readable(path: Path) -> bool:
+    """Return whether a catalog is of a version that `read` knows."""
+    try:
+        return read_header(path, KIND).version in _READABLE
+    except UserError:
+        return False
+
+
+def embedded_tags(catalog: pa.Table) -> dict[str, dict[str, list[str]]]:
+    """Return track_id -> tags of its file; tracks whose file was not read are left out."""
+    rows = zip(catalog["track_id"].to_pylist(), catalog["embedded"].to_pylist(), strict=True)
+    return {track_id: dict(tags) for track_id, tags in rows if tags is not None}
 
 
 def root_of(path: Path) -> str:
@@ -59,13 +87,13 @@ def ignored_of(path: Path) -> dict[str, int]:
 
 
 def tracks_of_shard(path: Path, shard: str) -> list[dict[str, Any]]:
-    """Return the tracks of a shard as ``track_id, path, sha256, bytes, mtime_ns, ctime_ns, reason, message``.
+    """Return the tracks of a shard as ``track_id, path, sha256, packets, bytes, mtime_ns, ctime_ns, reason, message``.
 
     Paths are whole, as bytes. ``bytes`` and times are None for tracks that the pipeline makes itself. A ``reason``
     that begins with ``Q_`` refuses the track before it is opened.
     """
     root = os.fsencode(root_of(path))
-    rows = read(path).select(["track_id", "path", "sha256", *STAMP, "reason", "message"]).to_pylist()
+    rows = read(path).select(["track_id", "path", "sha256", "packets", *STAMP, "reason", "message"]).to_pylist()
     members = [row for row in rows if is_in_shard(row["track_id"], shard)]
     return [{**row, "path": os.path.join(root, row["path"])} for row in members]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from genreflow.audio.verdict import verdict_of
-from genreflow.datasets.catalog import ignored_of, notices_of, read
+from genreflow.datasets.catalog import OF_FILES, ignored_of, notices_of, read
 from genreflow.datasets.duplicates import PAIRS, resolve
 from genreflow.datasets.names import printable
 from genreflow.errors import TooManyRefused, UserError
@@ -69,7 +69,7 @@ def build(
     UserError
         When a track of the catalog is in no shard, or in several.
     """
-    tracks = read(catalog).drop(["bytes", "mtime_ns", "ctime_ns", "sha256"]).to_pandas()
+    tracks = read(catalog).drop(OF_FILES).to_pandas()
     decoded = pd.concat(
         [
             read_frame(path, "audio", AUDIO_COLUMNS).assign(shard=shard)

@@ -1,14 +1,13 @@
 """Finding the tracks of a dataset, and bringing its catalog up to date.
 
-A file is hashed once, and again only when its size or one of its times has changed; the change time (ctime) catches
-edits that keep size and modification time.
+A file is read once, and again only when its size or one of its times has changed; the change time (ctime) catches edits
+that keep size and modification time. Where the audio in a changed file is the same, so that only its tags were edited,
+the file keeps the digest that products know it by.
 """
 
 import hashlib
 import os
-import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,18 @@ import pyarrow as pa
 
 from genreflow.config.datasets import Layout, find_layouts
 from genreflow.config.load import settings_from
-from genreflow.datasets.artists import merged_spellings
-from genreflow.datasets.catalog import KIND, MISSING, SCHEMA, STAMP, VERSION, read
+from genreflow.datasets.artists import groups_by_artist, merged_spellings, tagged_artists, with_tagged_artists
+from genreflow.datasets.catalog import KIND, MISSING, SCHEMA, STAMP, VERSION, embedded_tags, is_readable, read, root_of
+from genreflow.datasets.file_facts import TagReader, Unread, examine, stamp_of
 from genreflow.datasets.labels import name_classes_of
 from genreflow.datasets.listing import TrackListing
 from genreflow.datasets.paths import MISSING as MISSING_FILE
 from genreflow.datasets.paths import with_twins
 from genreflow.errors import UserError, did_you_mean
-from genreflow.store.digest import digest, file_sha256
 from genreflow.store.parquet import Header, read_header, write_table
 
 NOT_HASHED = "not hashed yet"
-LARGEST_HASHED = 32 * 10**9  # bytes; no music is larger, and a sparse file of a terabyte would be read for an hour
+_MOST_LOOKED_AT = 2 * 10**9  # bytes of changed files that a dry run reads
 
 
 @dataclass(frozen=True)
@@ -39,13 +38,16 @@ class Listing:
     Attributes
     ----------
     tracks
-        `SCHEMA`, sorted by track_id; ``sha256`` is null where the file must be read for it.
+        `SCHEMA`, sorted by track_id; ``sha256``, ``packets`` and ``embedded`` are null where the file must be read.
     facts
         The facts of the catalog: ``root``, ``notices``, ``ignored``.
+    settings
+        The dataset.
     """
 
     tracks: pa.Table
     facts: dict[str, Any]
+    settings: Layout
 
 
 def find(path: str | os.PathLike, layout: str = "folders", **settings: Any) -> pd.DataFrame:
@@ -95,15 +97,15 @@ def find(path: str | os.PathLike, layout: str = "folders", **settings: Any) -> p
     return table
 
 
-def list_dataset(settings: Layout) -> TrackListing:
-    """Return the tracks of a dataset with their classes.
+def list_dataset(settings: Layout, tags: TagReader | None = None) -> TrackListing:
+    """Return the tracks of a dataset with their classes; `tags` reads the tags of files, where they are needed.
 
     Raises
     ------
     UserError
         Every problem of the dataset.
     """
-    listing: TrackListing = settings.find()
+    listing: TrackListing = settings.find_with(tags or TagReader())
     if not listing.has_classes:
         listing = name_classes_of(
             listing, settings.labels, repr(getattr(settings, "path", settings.__class__.__name__))
@@ -111,8 +113,8 @@ def list_dataset(settings: Layout) -> TrackListing:
     return replace(listing, tracks=with_twins(listing.tracks))
 
 
-def list_tracks(settings: Layout, *, raw: Path) -> Listing:
-    """Return the table of the tracks of a dataset; no music is read and nothing is written.
+def list_tracks(settings: Layout, *, raw: Path, catalog: Path | None = None, reads_tags: bool = False) -> Listing:
+    """Return the table of the tracks of a dataset; nothing is written, and of music at most the tags are read.
 
     Parameters
     ----------
@@ -120,17 +122,39 @@ def list_tracks(settings: Layout, *, raw: Path) -> Listing:
         The dataset.
     raw
         Folder of the tracks that the pipeline makes.
+    catalog
+        Its catalog so far, whose tags are not read again.
+    reads_tags
+        Read the tags of all files, and not only where the layout needs them.
 
     Raises
     ------
     UserError
         Every problem of the dataset.
     """
-    listed = list_dataset(settings)
+    tags = _reader(catalog)
+    listed = list_dataset(settings, tags)
     root = listed.root or os.fsencode(raw)
+    if reads_tags and listed.root:
+        tags.read(root, [track.path for track in listed.tracks if not track.reason.startswith("Q_")])
     notices = [*listed.notices, *_artists_merged(listed)]
     facts = {"root": os.fsdecode(root), "notices": notices, "ignored": dict(listed.ignored)}
-    return Listing(_listed(listed, root), facts)
+    return Listing(_with_groups(_listed(listed, root, tags), settings), facts, settings)
+
+
+def _reader(path: Path | None) -> TagReader:
+    """Return a reader that knows the tags in a catalog."""
+    catalog = None if path is None else known(path)
+    if catalog is None or path is None:
+        return TagReader()
+    root = os.path.realpath(os.fsencode(root_of(path)))
+    return TagReader(
+        {
+            (os.path.normpath(os.path.join(root, row["path"])), tuple(row[name] for name in STAMP)): dict(tags)
+            for row in catalog.select(["path", *STAMP, "embedded"]).to_pylist()
+            if (tags := row["embedded"]) is not None
+        }
+    )
 
 
 def _artists_merged(listed: TrackListing) -> list[str]:
@@ -147,7 +171,7 @@ def refresh(settings: Layout, path: Path, *, raw: Path) -> pa.Table:
 
 
 def record(listing: Listing, path: Path) -> pa.Table:
-    """Hash the new files, and update the catalog at `path` if anything changed.
+    """Read the new files, and update the catalog at `path` if anything changed.
 
     Returns
     -------
@@ -155,120 +179,130 @@ def record(listing: Listing, path: Path) -> pa.Table:
         `SCHEMA`, sorted by track_id. A track that cannot be read is listed with -1 bytes and the hash ``missing``.
     """
     old = known(path)
-    catalog = _with_hashes(listing, old)
+    catalog = _with_facts(listing, old)
     if old is None or not catalog.equals(old) or read_header(path, KIND).facts != listing.facts:
         write_table(path, catalog, Header(KIND, version=VERSION, facts=listing.facts))
     return catalog
 
 
 def look_up(listing: Listing, path: Path) -> pa.Table:
-    """Return the catalog that `record` would write, without reading any music and without writing.
+    """Return the catalog that `record` would write, without writing.
 
-    Files that are new, or of another size or modification time, have the hash `NOT_HASHED`. The change time does not
-    count: copying a folder changes it, and `record` will most likely find the same bytes.
+    Files that are new have the hash `NOT_HASHED`. Of those with another size or modification time, up to 2 GB are read,
+    as an edit of tags is the likely cause; beyond that they have it too. The change time does not count: copying a
+    folder changes it, and `record` will most likely find the same bytes.
     """
     old = known(path)
-    guessed = {} if old is None else dict(zip(_names_and_sizes(old), old["sha256"].to_pylist(), strict=True))
-    names = _names_and_sizes(listing.tracks)
-    hashes = [
-        content or guessed.get(name, NOT_HASHED)
-        for content, name in zip(listing.tracks["sha256"].to_pylist(), names, strict=True)
-    ]
-    return _set_hashes(listing.tracks, hashes)
+    if old is None:
+        return _set(
+            listing.tracks, "sha256", [content or NOT_HASHED for content in listing.tracks["sha256"].to_pylist()]
+        )
+    before = {row["path"]: row for row in _rows(old)}
+    rows = list(_rows(listing.tracks))
+    changed = []
+    for row in rows:
+        was = before.get(row["path"])
+        if row["sha256"]:
+            continue
+        if was and all(was[name] == row[name] for name in STAMP[:-1]):
+            row |= {name: was[name] for name in ("sha256", "packets", "embedded")}
+        elif was and was["packets"] and row["bytes"] >= 0:
+            changed.append(row)
+    if sum(row["bytes"] for row in changed) <= _MOST_LOOKED_AT:
+        _read(changed, old, rows, listing.facts["root"])
+    return _table(listing, [row | {"sha256": row["sha256"] or NOT_HASHED} for row in rows])
 
 
 def known(path: Path) -> pa.Table | None:
     """Return the catalog at `path`; None if there is none, or one of another version."""
-    return read(path) if path.exists() and _is_current(path) else None
+    return read(path) if path.exists() and is_readable(path) else None
 
 
-def _is_current(path: Path) -> bool:
-    try:
-        return read_header(path, KIND).version == VERSION
-    except UserError:
-        return False
+def _with_facts(listing: Listing, old: pa.Table | None) -> pa.Table:
+    """Return the listed tracks with the facts of their files, which are taken from an old catalog where unchanged."""
+    before = {} if old is None else {_identity(row): row for row in _rows(old)}
+    rows = list(_rows(listing.tracks))
+    todo = []
+    for row in rows:
+        was = before.get(_identity(row))
+        if row["sha256"]:  # of tracks that the pipeline makes
+            continue
+        # Files that could not be read are tried again: the cause may have been outside the file.
+        if was and not was["sha256"].startswith(MISSING):
+            row |= {name: was[name] for name in ("sha256", "packets", "embedded")}
+        if row["packets"] is None:
+            todo.append(row)
+    _read(todo, old, rows, listing.facts["root"])
+    return _table(listing, rows)
 
 
-def _listed(listed: TrackListing, root: bytes) -> pa.Table:
+def _read(todo: list[dict[str, Any]], old: pa.Table | None, rows: list[dict[str, Any]], root: str) -> None:
+    """Put the facts of files into rows; a file whose audio was known before keeps its digest."""
+    there = {row["path"] for row in rows}
+    before = {} if old is None else {row["path"]: row for row in _rows(old)}
+    moved = {was["packets"]: was["sha256"] for was in before.values() if was["packets"] and was["path"] not in there}
+    files = [
+        Unread(
+            os.path.join(os.fsencode(root), row["path"]), row["bytes"], row["sha256"],
+            was["sha256"] if (was := before.get(row["path"])) and was["packets"] is not None else None,
+        )
+        for row in todo
+    ]  # fmt: skip
+    for row, facts in zip(todo, examine(files), strict=True):
+        was = before.get(row["path"])
+        if facts.packets is None and was:
+            row |= {name: was[name] for name in ("sha256", "packets", "embedded")}
+            continue
+        sha256 = row["sha256"] or facts.sha256
+        if facts.packets and not row["sha256"]:
+            same = bool(was and was["packets"] == facts.packets)
+            sha256 = was["sha256"] if was and same else moved.get(facts.packets, sha256)
+        row |= {"sha256": sha256, "packets": facts.packets, "embedded": list((facts.tags or {}).items())}
+
+
+def _rows(catalog: pa.Table) -> Iterator[dict[str, Any]]:
+    yield from catalog.select(["path", *STAMP, "sha256", "packets", "embedded"]).to_pylist()
+
+
+def _identity(row: dict[str, Any]) -> tuple:
+    return row["path"], *(row[name] for name in STAMP)
+
+
+def _table(listing: Listing, rows: list[dict[str, Any]]) -> pa.Table:
+    tracks = listing.tracks
+    for name in ("sha256", "packets", "embedded"):
+        tracks = _set(tracks, name, [row[name] for row in rows])
+    return _with_groups(tracks, listing.settings)
+
+
+def _set(tracks: pa.Table, name: str, values: list[Any]) -> pa.Table:
+    column = pa.array(values, SCHEMA.field(name).type)
+    return tracks.set_column(tracks.schema.get_field_index(name), SCHEMA.field(name), column)
+
+
+def _with_groups(tracks: pa.Table, settings: Layout) -> pa.Table:
+    """Return tracks with `artist_group`, by the tags of the files that were read."""
+    frame = tracks.select(["track_id", "group", "artist"]).to_pandas()
+    artists = tagged_artists(embedded_tags(tracks))
+    groups = groups_by_artist(with_tagged_artists(frame, artists), settings.is_album)
+    return _set(tracks, "artist_group", groups)
+
+
+def _listed(listed: TrackListing, root: bytes, tags: TagReader) -> pa.Table:
     rows = []
     for track in listed.tracks:
         path = os.path.join(root, track.path)
-        stamp = (None, None, None) if track.content else _stamp(path)
+        stamp = stamp_of(path)
         reason, message = track.reason, track.message
         if stamp[0] == -1 and not reason.startswith("Q_") and not os.path.lexists(path):
             reason, message = MISSING_FILE[0], f"{MISSING_FILE[1]} {message}".strip()
         identity = hashlib.sha256(track.path).hexdigest()[:16]
         names = (track.label, track.tags, track.group, track.artist, track.split, reason, message)
-        rows.append((identity, track.path, *names, *stamp, track.content))
+        embedded = None if track.content else tags.known(root, track.path, stamp)
+        times = (None, None, None) if track.content else stamp
+        rows.append((identity, track.path, *names, *times, track.content, None, embedded and [*embedded.items()], None))
     rows.sort(key=lambda row: row[:2])
     columns = zip(*rows, strict=True) if rows else [()] * len(SCHEMA)
-    return pa.table([list(column) for column in columns], schema=SCHEMA)
-
-
-def _stamp(path: bytes) -> tuple[int, int, int]:
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return -1, 0, 0
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def _with_hashes(listing: Listing, old: pa.Table | None) -> pa.Table:
-    """Return the listed tracks with their hashes, which are taken from an old catalog for unchanged files."""
-    listed, root = listing.tracks, os.fsencode(listing.facts["root"])
-    known = {} if old is None else dict(zip(_identities(old), old["sha256"].to_pylist(), strict=True))
-    # Files that could not be read are tried again: the cause may have been outside the file.
-    known = {identity: sha256 for identity, sha256 in known.items() if not sha256.startswith(MISSING)}
-    identities = _identities(listed)
-    hashes = [
-        content or known.get(identity)
-        for content, identity in zip(listed["sha256"].to_pylist(), identities, strict=True)
-    ]
-    todo = [i for i, sha256 in enumerate(hashes) if sha256 is None]
-    paths = [os.path.join(root, identities[i][0]) for i in todo]
-    total = sum(max(0, identities[i][1]) for i in todo)
-    for i, sha256 in zip(todo, _hash_all(paths, total), strict=True):
-        hashes[i] = sha256
-    return _set_hashes(listed, hashes)
-
-
-def _set_hashes(tracks: pa.Table, hashes: list[str | None]) -> pa.Table:
-    return tracks.set_column(tracks.schema.get_field_index("sha256"), SCHEMA.field("sha256"), [hashes])
-
-
-def _identities(catalog: pa.Table) -> list[tuple]:
-    return list(zip(*(catalog[name].to_pylist() for name in ("path", *STAMP)), strict=True))
-
-
-def _names_and_sizes(catalog: pa.Table) -> list[tuple]:
-    return [identity[:-1] for identity in _identities(catalog)]
-
-
-def _hash_all(paths: list[bytes], total_bytes: int) -> list[str]:
-    hashes = []
-    start = shown = time.monotonic()
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for done, sha256 in enumerate(pool.map(_hash, paths), 1):
-            hashes.append(sha256)
-            now = time.monotonic()
-            if now - shown > 5:
-                shown = now
-                left = (now - start) / done * (len(paths) - done)
-                print(
-                    f"catalog: {done:,} of {len(paths):,} new files read "
-                    f"({total_bytes / 1e9:.1f} GB in all), {left:.0f} s left",
-                    file=sys.stderr,
-                )
-    return hashes
-
-
-def _hash(path: bytes) -> str:
-    try:
-        if not Path(os.fsdecode(path)).is_file():
-            return MISSING
-        status = os.stat(path)
-        if status.st_size > LARGEST_HASHED:
-            return f"unread-{digest(status.st_size, status.st_mtime_ns)}"
-        return file_sha256(path)
-    except OSError as error:
-        return f"{MISSING}-{digest(error.errno)}"
+    return pa.table(
+        [pa.array(list(column), field.type) for column, field in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
+    )

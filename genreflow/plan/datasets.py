@@ -13,6 +13,7 @@ from genreflow.config.inputs import INFORMED, InputSettings, embedding_in
 from genreflow.config.pipeline import Dataset, Duplicates, PipelineSettings
 from genreflow.datasets import catalog, progress, scan
 from genreflow.datasets.artists import group_of
+from genreflow.datasets.catalog import OF_FILES
 from genreflow.datasets.layouts.synthetic import Synthetic
 from genreflow.datasets.shards import shard_names
 from genreflow.features.front_end import FrontEnd
@@ -141,7 +142,7 @@ class DatasetPlan:
 
         A track without a group of its own has that of its artist.
         """
-        tracks = self.listed.drop(["path", "bytes", "mtime_ns", "ctime_ns", "sha256"]).to_pandas()
+        tracks = self.listed.drop(["path", *OF_FILES]).to_pandas()
         return tracks.assign(group=group_of(tracks))
 
     @cached_property
@@ -189,7 +190,7 @@ class DatasetPlan:
     @cached_property
     def labels_key(self) -> str:
         """Key of the labels: names, classes, tags, groups and splits, without the text of messages."""
-        return key(self.listed.drop(["bytes", "mtime_ns", "ctime_ns", "sha256", "message"]).to_pydict())
+        return key(self.listed.drop([*OF_FILES, "message"]).to_pydict())
 
     def add_input(self, settings: InputSettings) -> InputPlan:
         """Return the plan of an input, which all studies share; standardization does not matter when it is cut."""

@@ -21,6 +21,7 @@ from genreflow.config.audio import AudioSettings
 from genreflow.config.inputs import InputSettings
 from genreflow.config.pipeline import Duplicates, Limits
 from genreflow.datasets import index
+from genreflow.datasets.catalog import OF_FILES
 from genreflow.datasets.duplicates import COLUMNS as PAIR_COLUMNS
 from genreflow.datasets.duplicates import find_pairs
 from genreflow.features.shapes import segments_within
@@ -148,7 +149,7 @@ def of_synthetic(listed: pa.Table, seconds: float) -> Forecast:
 
 def frame_of(listed: pa.Table) -> pd.DataFrame:
     """Return the tracks of a catalog as not yet examined."""
-    tracks = listed.drop(["bytes", "mtime_ns", "ctime_ns", "sha256"]).to_pandas()
+    tracks = listed.drop(OF_FILES).to_pandas()
     return tracks.assign(reason=tracks["reason"].fillna(""), known=UNSEEN, seconds=np.nan)
 
 

@@ -1,7 +1,8 @@
 import os
 
+from genreflow.datasets.file_facts import LARGEST_HASHED
 from genreflow.datasets.layouts.folders import Folders
-from genreflow.datasets.scan import LARGEST_HASHED, refresh
+from genreflow.datasets.scan import refresh
 
 
 def test_a_sparse_file_of_a_terabyte_is_cataloged_at_once(tmp_path):

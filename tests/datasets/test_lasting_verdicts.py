@@ -5,7 +5,7 @@ import os
 import pyarrow as pa
 import pytest
 
-from genreflow.datasets import scan
+from genreflow.datasets import file_facts, scan
 from genreflow.datasets.catalog import MISSING, check_lasting
 from genreflow.datasets.layouts.folders import Folders
 from genreflow.errors import Problems
@@ -46,9 +46,9 @@ def test_what_could_not_be_read_for_the_catalog_is_read_again_though_nothing_of_
         return scan.refresh(settings, tmp_path / "catalog.parquet", raw=tmp_path)["sha256"].to_pylist()
 
     with monkeypatch.context() as patch:
-        patch.setattr(scan, "file_sha256", lambda _: (_ for _ in ()).throw(OSError(5, os.strerror(5))))
+        patch.setattr(file_facts, "file_sha256", lambda _: (_ for _ in ()).throw(OSError(5, os.strerror(5))))
         unread, _ = cataloged()
     read, _ = cataloged()
     assert unread.startswith(MISSING) and len(read) == 64
-    monkeypatch.setattr(scan, "file_sha256", None)  # would fail
+    monkeypatch.setattr(file_facts, "file_sha256", None)  # would fail
     assert cataloged() == [read, read]

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from genreflow.config.datasets import Layout
+from genreflow.datasets.file_facts import TagReader
 from genreflow.datasets.listing import ListedTrack, TrackListing
 from genreflow.datasets.splits import SPLITS
 from genreflow.errors import Gathering, UserError, did_you_mean
@@ -25,7 +26,16 @@ class Collections(Layout):
     of: list[str] = Field(min_length=2, description="Names of datasets in config.yaml, none of them synthetic.")
     parts: dict[str, Any] = Field(default_factory=dict, exclude=True, json_schema_extra={"internal": True})
 
+    def is_album(self, group: str) -> bool:
+        """Return whether its dataset takes it for an album."""
+        name, _, own = group.partition("/")
+        return name in self.parts and self.parts[name].is_album(own)
+
     def find(self) -> TrackListing:
+        """Find the tracks of all datasets, see `find_with`."""
+        return self.find_with(TagReader())
+
+    def find_with(self, tags: TagReader) -> TrackListing:
         """Find the tracks of all datasets; `split` of a track is the name of its dataset.
 
         Groups of two datasets are different groups, even if their names are equal; artists are matched by name.
@@ -35,7 +45,7 @@ class Collections(Layout):
         listings, problems = {}, Gathering()
         for name, part in self.parts.items():
             with problems.step():
-                listings[name] = list_dataset(part)
+                listings[name] = list_dataset(part, tags)
         problems.raise_any()
         root = os.path.commonpath([os.path.realpath(listing.root) for listing in listings.values()])
         tracks = [

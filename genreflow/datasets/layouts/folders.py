@@ -46,6 +46,10 @@ class Folders(Layout):
         with_music = (each for each in classes if _holds_music(each))
         return {"path": str(path)} if len(list(islice(with_music, 2))) == 2 else None
 
+    def is_album(self, group: str) -> bool:  # noqa: ARG002
+        """Return true: groups are folders."""
+        return True
+
     def find(self) -> TrackListing:
         """Find the tracks laid out as ``class/track`` or ``class/album/.../track``.
 
