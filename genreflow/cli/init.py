@@ -22,6 +22,8 @@ from genreflow.config.load import parse, read_yaml, settings_from
 from genreflow.config.names import PROJECT_FILE, name_problem
 from genreflow.config.pipeline import LAYOUTS
 from genreflow.datasets import scan
+from genreflow.datasets.artists import tagged_artists
+from genreflow.datasets.catalog import embedded_tags
 from genreflow.errors import UserError
 from genreflow.folds.feasibility import is_tagged
 from genreflow.plan.advice import FEW
@@ -33,6 +35,7 @@ from genreflow.store.atomic import write_text
 from genreflow.store.regular import expand_home
 from genreflow.store.text import count, listing, sanitize
 
+_MANY_NAMED = 0.5  # share of tracks with an artist in their tags from which artists are kept together
 _FEW_SHORT = 0.02  # share of tracks shorter than a segment that are left out
 MUSIC_FOLDER = "music"  # the folder that is taken where none is named
 
@@ -40,8 +43,8 @@ MUSIC_FOLDER = "music"  # the folder that is taken where none is named
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.description = (
-        "Look at a folder of music, and write genreflow.yaml with a model that suits it. Questions are asked on a "
-        "terminal only; the music is never changed."
+        "Look at a folder of music and its tags, and write genreflow.yaml with a model that suits it. Questions are "
+        "asked on a terminal only; the music is never changed."
     )
     parser.add_argument(
         "music",
@@ -141,10 +144,11 @@ def _dataset(music: Path, layout_name: str | None) -> dict[str, Any]:
 
 
 def _proposal(settings: Mapping[str, Any], options: argparse.Namespace) -> tuple[Proposal, str]:
-    """Return a proposal made from the names of the files alone, and the sizes of classes in words."""
+    """Return a proposal made from the names and tags of the files alone, and the sizes of classes in words."""
     given = settings_from(LAYOUTS[settings["layout"]], settings, _shown(Path(settings["path"])))
-    listed = scan.list_tracks(given, raw=Path(layout.RAW_FOLDER.format(dataset=DATASET))).tracks
+    listed = scan.list_tracks(given, raw=Path(layout.RAW_FOLDER.format(dataset=DATASET)), reads_tags=True).tracks
     tracks = listed.select(["label", "tags"]).to_pandas()
+    named = len(tagged_artists(embedded_tags(listed)))
     tags = is_tagged(tracks)
     sizes = Counter(tracks["tags"].dropna().explode().dropna() if tags else tracks["label"])
     classes = dict(sorted(sizes.items(), key=lambda item: (-item[1], item[0])))
@@ -164,7 +168,8 @@ def _proposal(settings: Mapping[str, Any], options: argparse.Namespace) -> tuple
     words = f"{count(len(tracks), 'track')} in {kinds}: " + listing(
         (f"{name} {size:,}" for name, size in classes.items()), 10
     )
-    return Proposal(settings, study, classes, has_tags=tags, with_network=network, drop=drop), words
+    proposal = Proposal(settings, study, classes, has_tags=tags, with_network=network, drop=drop)
+    return replace(proposal, together="artist" if named >= _MANY_NAMED * len(tracks) else "album"), words
 
 
 def _checked(proposal: Proposal) -> tuple[Proposal, Outlook]:
@@ -175,10 +180,11 @@ def _checked(proposal: Proposal) -> tuple[Proposal, Outlook]:
     UserError
         When no change that is tried helps.
     """
-    try:
-        validate_config(_config(proposal), home=SNAKEFILE.parent, look=True)
-    except UserError:
-        proposal = replace(proposal, by_album=False)
+    for easier in ("album", "nobody"):
+        try:
+            validate_config(_config(proposal), home=SNAKEFILE.parent, look=True)
+        except UserError:
+            proposal = replace(proposal, together=easier)
     outlook = check(_config(proposal), home=SNAKEFILE.parent)
     short = max((given.too_short for study in outlook.studies for given in study.inputs), default=0)
     if short > _FEW_SHORT * sum(proposal.classes.values()):

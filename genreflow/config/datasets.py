@@ -26,6 +26,8 @@ def _possible(path: str) -> str:
     return path
 
 
+_LAST = ("library", "folders")  # of the layouts that a folder is compared with
+
 PathText = Annotated[str, AfterValidator(_possible)]
 
 
@@ -103,10 +105,10 @@ def find_layouts() -> dict[str, type[Layout]]:
 def recognized(path: Path) -> dict[str, Any] | None:
     """Return the settings of a dataset in a file or folder, ``layout`` among them; None if no layout fits.
 
-    Class folders come last: nearly any folder of folders could be that.
+    Class folders come last, as nearly any folder of folders could be that, and tags of files before them.
     """
     layouts = find_layouts()
-    for name in sorted(layouts, key=lambda name: name == "folders"):
+    for name in [*(name for name in sorted(layouts) if name not in _LAST), *_LAST]:
         settings = layouts[name].recognize(path)
         if settings is not None:
             return {"layout": name, **settings}

@@ -50,7 +50,12 @@ class FoldSettings(Settings):
         description="Tracks held out for the final model, unless the dataset marks its own (split: holdout). What was "
         "held out stays so, until `seed` changes.",
     )
-    group: bool = Field(True, description="Keep the tracks of a group (artist, album) on one side of every fold.")
+    group: Literal["auto"] | bool = Field(
+        True,
+        description="true: keep the tracks of a group (artist, album) on one side of every fold; auto: likewise, where "
+        "the group of a track is its artist, by the dataset or else by the tags of its file, or its album where no "
+        "artist is known. Groups that a table names stay.",
+    )
 
     @model_validator(mode="after")
     def _values_agree(self) -> "FoldSettings":

@@ -65,6 +65,11 @@ def is_readable(path: Path) -> bool:
         return False
 
 
+def artist_groups(catalog: pa.Table) -> dict[str, str | None]:
+    """Return track_id -> group for `folds.group: auto`."""
+    return dict(zip(catalog["track_id"].to_pylist(), catalog["artist_group"].to_pylist(), strict=True))
+
+
 def embedded_tags(catalog: pa.Table) -> dict[str, dict[str, list[str]]]:
     """Return track_id -> tags of its file; tracks whose file was not read are left out."""
     rows = zip(catalog["track_id"].to_pylist(), catalog["embedded"].to_pylist(), strict=True)

@@ -5,6 +5,7 @@ Copies may differ in codec, level, sample rate, equalization, start and end, and
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -111,6 +112,21 @@ def recordings(track_ids: pd.Series, pairs: pd.DataFrame) -> pd.Series:
     clusters = ordered.groupby(_connected(len(ordered), _edges(ordered, pairs)))
     first = clusters.transform("first").astype(object)
     return first.where(clusters.transform("size") > 1, None).reindex(track_ids.index)
+
+
+def grouped_by_artist(index: pd.DataFrame, groups: Mapping[str, str | None]) -> pd.DataFrame:
+    """Return tracks with other groups, of which those that share a recording are one.
+
+    Parameters
+    ----------
+    index
+        Columns `track_id, recording`.
+    groups
+        Track_id -> group, None without one.
+    """
+    ordered = index.sort_values("track_id", ignore_index=True)
+    ordered["group"] = pd.Series([groups.get(track) for track in ordered["track_id"]], dtype=object)
+    return ordered.assign(group=_merged_groups(ordered))
 
 
 def _first_of_equals(tracks: pd.DataFrame, column: str) -> pd.Series:

@@ -73,6 +73,10 @@ def examine(files: Sequence[Unread]) -> list[FileFacts]:
     return facts
 
 
+# Tags that this process has read: a command lists the same dataset several times.
+_READ: dict[tuple[bytes, Stamp], FileTags] = {}
+
+
 class TagReader:
     """Reads the tags of files, each file once; tags that an earlier catalog holds are not read again.
 
@@ -88,9 +92,10 @@ class TagReader:
     def read(self, root: bytes, paths: Sequence[bytes]) -> dict[bytes, FileTags]:
         """Return path -> tags of files below a root; no tags of one that cannot be read."""
         keys = {path: self._key(root, path) for path in paths}
-        todo = [path for path, key in keys.items() if key not in self._known]
+        todo = [path for path, key in keys.items() if key not in self._known and key not in _READ]
         for place, tags in _in_workers(_tags, [keys[path][0] for path in todo], "files looked at for their tags"):
-            self._known[keys[todo[place]]] = tags or {}
+            _READ[keys[todo[place]]] = tags or {}
+        self._known |= {key: _READ[key] for key in keys.values() if key in _READ}
         return {path: self._known[key] for path, key in keys.items()}
 
     def known(self, root: bytes, path: bytes, stamp: Stamp) -> FileTags | None:

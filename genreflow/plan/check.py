@@ -17,6 +17,7 @@ from genreflow.config.audio import AudioSettings
 from genreflow.config.inputs import InputSettings, Whole
 from genreflow.config.pipeline import Dataset, Duplicates, Limits
 from genreflow.datasets import scan
+from genreflow.datasets.duplicates import grouped_by_artist
 from genreflow.datasets.index import check_losses, padded, usable_tracks
 from genreflow.datasets.layouts.synthetic import Synthetic
 from genreflow.datasets.names import printable
@@ -195,7 +196,7 @@ def check(config: Mapping[str, Any], *, home: Path, every: bool = False) -> Outl
 
 def check_music(name: str, settings: Dataset, *, every: bool = False) -> tuple[DatasetOutlook, bool]:
     """Check one dataset without a study; return its outlook, and whether all of it was decoded."""
-    listing = scan.list_tracks(settings, raw=Path(layout.RAW_FOLDER.format(dataset=name)))
+    listing = scan.list_tracks(settings, raw=Path(layout.RAW_FOLDER.format(dataset=name)), reads_tags=True)
     known = _forecast(settings, listing, AudioSettings(), Duplicates(), Limits(), {}, every=every)
     outlook = _dataset(name, listing, known, AudioSettings())
     index = known.index("", InputSettings(segments=Whole(seconds=0.5)), across_classes="quarantine")
@@ -327,6 +328,8 @@ def _most_by_chance(n: int, most: float) -> float:
 def _division_problems(protocol: ProtocolPlan, indexes: list[pd.DataFrame], placement: str) -> Iterable[str]:
     """Return why the tracks of a protocol that are not refused cannot be divided into its folds."""
     try:
+        if protocol.folds.group == "auto":
+            indexes = [grouped_by_artist(index, protocol.dataset.artist_groups) for index in indexes]
         tracks = select(usable_tracks(indexes), classes=protocol.settings.classes, most=protocol.settings.tracks)
         assign(tracks, protocol.folds, read_placement(placement))
     except UserError as error:

@@ -9,10 +9,11 @@ import pandas as pd
 import pyarrow as pa
 
 from genreflow.config.audio import AudioSettings
+from genreflow.config.folds import FoldSettings
 from genreflow.config.inputs import INFORMED, InputSettings, embedding_in
 from genreflow.config.pipeline import Dataset, Duplicates, PipelineSettings
 from genreflow.datasets import catalog, progress, scan
-from genreflow.datasets.artists import group_of
+from genreflow.datasets.artists import artist_key, group_of, tagged_artists
 from genreflow.datasets.catalog import OF_FILES
 from genreflow.datasets.layouts.synthetic import Synthetic
 from genreflow.datasets.shards import shard_names
@@ -144,6 +145,24 @@ class DatasetPlan:
         """
         tracks = self.listed.drop(["path", *OF_FILES]).to_pandas()
         return tracks.assign(group=group_of(tracks))
+
+    def tracks_for(self, folds: FoldSettings) -> pd.DataFrame:
+        """Return its tracks with the groups that folds keep together."""
+        if folds.group != "auto":
+            return self.tracks
+        return self.tracks.assign(group=pd.Series(self.listed["artist_group"].to_pylist(), dtype=object))
+
+    @cached_property
+    def artist_groups(self) -> dict[str, str | None]:
+        """Track_id -> group for `folds.group: auto`."""
+        return catalog.artist_groups(self.listed)
+
+    @cached_property
+    def tagged_artists(self) -> dict[str, str]:
+        """Track_id -> artist by the tags of its file, for tracks whose artist the dataset does not name."""
+        names = tagged_artists(catalog.embedded_tags(self.listed))
+        unnamed = self.tracks.loc[[artist_key(artist) is None for artist in self.tracks["artist"]], "track_id"]
+        return {track_id: names[track_id] for track_id in unnamed if track_id in names}
 
     @cached_property
     def members(self) -> dict[str, list[int]]:

@@ -1,7 +1,7 @@
 """Make the plan of a run from the content of config.yaml."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ from genreflow.folds import feasibility
 from genreflow.folds.feasibility import is_tagged
 from genreflow.folds.placement import read_placement
 from genreflow.folds.roles import FINAL
-from genreflow.plan.datasets import DatasetPlan, InputPlan, listed_before, plan_dataset
+from genreflow.plan.datasets import DatasetPlan, InputPlan, catalog_path, listed_before, plan_dataset
 from genreflow.plan.protocols import ProtocolPlan, plan_protocol
 from genreflow.plan.stages import is_of_this_scheme, key, page_code, versions
 from genreflow.plan.studies import StudyPlan
@@ -205,16 +205,30 @@ def validate_config(config: Mapping[str, Any], *, home: Path, look: bool) -> tup
     validated = validate(config, home, look=look)
     settings, errors = validated.settings, validated.errors
     listings: dict[str, scan.Listing] = {}
+    grouped = set(_grouped_by_artist(validated.studies.values()))
     for name in validated.datasets if look else []:
         with errors.step():
             _check_place(name, settings.datasets[name])
-            listings[name] = scan.list_tracks(settings.datasets[name], raw=Path(layout.RAW_FOLDER.format(dataset=name)))
+            listings[name] = scan.list_tracks(
+                settings.datasets[name],
+                raw=Path(layout.RAW_FOLDER.format(dataset=name)),
+                catalog=catalog_path(name),
+                reads_tags=name in grouped,
+            )
     if not look:
         errors.raise_any()
     listed = {name: listing.tracks for name, listing in listings.items()}
     plan = _plan(validated, listed if look else {name: listed_before(name) for name in validated.datasets}, home)
     errors.raise_any()
     return plan, listings
+
+
+def _grouped_by_artist(studies: Iterable[StudySettings]) -> Iterator[str]:
+    """Yield the datasets whose tracks a protocol keeps together by artist."""
+    for study in studies:
+        for protocol in study.all_protocols.values():
+            if protocol.folds.get("group", study.folds.group) == "auto":
+                yield protocol.dataset or study.dataset
 
 
 def _plan(validated: Validated, listed: Mapping[str, pa.Table], home: Path) -> Plan:

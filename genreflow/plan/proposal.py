@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from genreflow.errors import UserError
 from genreflow.plan.advice import FEW, NETWORK
@@ -69,8 +69,8 @@ class Proposal:
         Whether a network is trained as well.
     drop
         Classes that are left out, each with the reason.
-    by_album
-        Whether the tracks of an album are kept together.
+    together
+        Whose tracks are kept together: of an artist, an album (or the group of a table), or nobody.
     seconds, segments
         Length of a segment, and their number in a track.
     is_narrow
@@ -83,7 +83,7 @@ class Proposal:
     has_tags: bool = False
     with_network: bool = False
     drop: Mapping[str, str] = field(default_factory=dict)
-    by_album: bool = True
+    together: Literal["artist", "album", "nobody"] = "album"
     seconds: float = SECONDS
     segments: int = SEGMENTS
     is_narrow: bool = False
@@ -116,7 +116,9 @@ class Proposal:
             )
         if self.with_network:
             sentences.append("Also psytrance_cnn, a network that learns from your music alone, on the same folds.")
-        if not self.by_album:
+        if self.together == "artist":
+            sentences.append("The tracks of an artist are kept together, by the tags of the files.")
+        if self.together == "nobody":
             sentences.append(
                 "Albums are ignored, because some class has only one: accuracies may be too high. Add albums, then "
                 "remove `group: false`."
@@ -146,7 +148,9 @@ class Proposal:
         yield ((_EMBEDDING if self.embeds else "") + _DESCRIPTORS).format(segments=segments)
         if self.with_network:
             yield _SLICES + (_NARROW if self.is_narrow else "")
-        if self.by_album:
+        if self.together == "artist":
+            yield "    folds: {count: 5, fewer_if_needed: true, group: auto} # tracks of one artist are kept together\n"
+        elif self.together == "album":
             yield "    folds: {count: 5, fewer_if_needed: true} # tracks of one album are kept together\n"
         else:
             yield "    # With more albums in each class, remove `group: false`: a model may learn an album by heart.\n"

@@ -15,7 +15,7 @@ from genreflow.folds.assign import select
 from genreflow.folds.collections import check_collections, collections_of, of_shared_classes
 from genreflow.folds.feasibility import classes_of, is_tagged, possible_count
 from genreflow.folds.roles import HOLDOUT
-from genreflow.plan.datasets import DatasetPlan
+from genreflow.plan.datasets import DatasetPlan, catalog_path
 from genreflow.project.specs import ProtocolSpec
 
 
@@ -35,6 +35,16 @@ class ProtocolPlan:
         return ProtocolSpec(self.settings.classes, self.settings.tracks, self.folds)
 
     @property
+    def group_catalogs(self) -> list[str]:
+        """The catalog, where tracks are kept together by the artists in it; else nothing."""
+        return [str(catalog_path(self.dataset.name))] if self.folds.group == "auto" else []
+
+    @property
+    def artist_catalogs(self) -> list[str]:
+        """The catalog, where the tags in it name artists; else nothing."""
+        return [str(catalog_path(self.dataset.name))] if self.dataset.tagged_artists else []
+
+    @property
     def has_holdout(self) -> bool:
         """Whether tracks are held out for the final model."""
         return self.folds.holdout > 0 or self.dataset.tracks["split"].eq(HOLDOUT).any()
@@ -48,7 +58,7 @@ class ProtocolPlan:
     @property
     def tracks(self) -> pd.DataFrame:
         """The listed tracks that take part."""
-        tracks = _selected(self.dataset, self.settings)
+        tracks = _selected(self.dataset, self.settings, self.folds)
         return of_shared_classes(tracks) if self.folds.leaves_collections_out else tracks
 
     @property
@@ -98,18 +108,19 @@ def plan_protocol(study: str, settings: StudySettings, name: str, datasets: Mapp
     )
     dataset = datasets[protocol.dataset or settings.dataset]
     if folds.fewer_if_needed:
-        folds = folds.model_copy(update={"count": possible_count(_selected(dataset, protocol), folds)})
+        folds = folds.model_copy(update={"count": possible_count(_selected(dataset, protocol, folds), folds)})
     if folds.leaves_collections_out:
         try:
-            check_collections(_selected(dataset, protocol))
+            check_collections(_selected(dataset, protocol, folds))
         except UserError as error:
             raise UserError(f"study {study}: {error}") from None
         folds = folds.model_copy(update={"count": len(collections_of(dataset.tracks))})
     return ProtocolPlan(name, protocol.title or name, protocol, folds, dataset)
 
 
-def _selected(dataset: DatasetPlan, protocol: Protocol) -> pd.DataFrame:
+def _selected(dataset: DatasetPlan, protocol: Protocol, folds: FoldSettings) -> pd.DataFrame:
     """Return the listed tracks that take part."""
+    tracks = dataset.tracks_for(folds)
     if protocol.classes is None and protocol.tracks is None:
-        return dataset.tracks
-    return select(dataset.tracks, classes=protocol.classes, most=protocol.tracks)
+        return tracks
+    return select(tracks, classes=protocol.classes, most=protocol.tracks)

@@ -30,15 +30,17 @@ class StudyKeys:
         """Key of a protocol's fold table."""
         if protocol not in self._folds:
             inputs = [plan.index_key for plan in self.study.fed_inputs_of(protocol)]
-            spec = self.study.protocols[protocol].spec
-            self._folds[protocol] = key(versions("folds"), vars(spec), inputs)
+            planned = self.study.protocols[protocol]
+            groups = [planned.dataset.artist_groups] if planned.folds.group == "auto" else []
+            self._folds[protocol] = key(versions("folds"), vars(planned.spec), inputs, *groups)
         return self._folds[protocol]
 
     def leakage(self, protocol: str) -> str:
         """Key of a protocol's leakage audit."""
-        duplicates = self.study.protocols[protocol].dataset.duplicates_key
+        dataset = self.study.protocols[protocol].dataset
         sources = sorted(source.sha256 for source in self.study.pretrained_of(protocol))
-        return key(versions("leakage"), self.folds(protocol), duplicates, *([sources] if sources else []))
+        known = [each for each in (sources, dataset.tagged_artists) if each]
+        return key(versions("leakage"), self.folds(protocol), dataset.duplicates_key, *known)
 
     def run(self, model: str, setting: str) -> str:
         """Key of the runs of a model in a setting; fold and repeat are in their paths."""

@@ -42,7 +42,7 @@ def test_names_are_kept_as_they_are(name):
 
 
 def test_albums_that_cannot_be_kept_together():
-    proposed = Proposal({"layout": "folders", "path": "music"}, "mine", {"a": 3, "b": 300}, by_album=False)
+    proposed = Proposal({"layout": "folders", "path": "music"}, "mine", {"a": 3, "b": 300}, together="nobody")
     study, _ = study_of(proposed)
     assert study.folds.group is False and "Albums are ignored" in " ".join(proposed.reasons())
 

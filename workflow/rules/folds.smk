@@ -15,6 +15,7 @@ rule folds:
 rule assign_folds:
     input:
         indexes=of(study_of, "indexes_of", "protocol"),
+        catalog=ancient(using(present, of(protocol_of, "group_catalogs"))),
     output:
         ensure(layout.FOLDS, non_empty=True),
     log:
@@ -41,6 +42,7 @@ rule audit_leakage:
         folds=layout.FOLDS,
         index=using(first, of(study_of, "indexes_of", "protocol")),
         duplicates=of(protocol_of, "dataset.duplicates_file"),
+        catalog=ancient(using(present, of(protocol_of, "artist_catalogs"))),
     output:
         csv=report(
             f"{layout.LEAKAGE}.csv",

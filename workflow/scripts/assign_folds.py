@@ -1,3 +1,5 @@
+from genreflow.datasets.catalog import artist_groups, read
+from genreflow.datasets.duplicates import grouped_by_artist
 from genreflow.datasets.index import check_losses, read_index, usable_tracks
 from genreflow.folds.assign import place, select
 from genreflow.folds.collections import of_shared_classes
@@ -13,6 +15,8 @@ with job(snakemake.log[0]) as info:
     for index in indexes:
         check_losses(index, most=snakemake.params.max_quarantine, most_of_a_class=snakemake.params.max_class_loss)
     spec = ProtocolSpec.from_json(snakemake.params.spec)
+    for catalog in snakemake.input.catalog:
+        indexes = [grouped_by_artist(index, artist_groups(read(catalog))) for index in indexes]
     tracks = select(usable_tracks(indexes), classes=spec.classes, most=spec.tracks)
     if spec.folds.leaves_collections_out:
         tracks = of_shared_classes(tracks)

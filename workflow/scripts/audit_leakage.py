@@ -1,3 +1,5 @@
+from genreflow.datasets.artists import tagged_artists, with_tagged_artists
+from genreflow.datasets.catalog import embedded_tags, read
 from genreflow.datasets.duplicates import PAIRS
 from genreflow.datasets.index import read_index
 from genreflow.folds.leakage import bandwidth_by_class, leakage
@@ -9,6 +11,8 @@ from genreflow.training.novelty import earlier_training, embedding_network
 
 with job(snakemake.log[0]) as info:
     index = read_index(snakemake.input.index)
+    for catalog in snakemake.input.catalog:
+        index = with_tagged_artists(index, tagged_artists(embedded_tags(read(catalog))))
     pairs = read_frame(snakemake.input.duplicates, PAIRS)
     earlier = [earlier_training(weights) for weights in snakemake.params.pretrained]
     earlier += map(embedding_network, snakemake.params.embeddings)
