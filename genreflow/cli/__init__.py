@@ -140,7 +140,14 @@ COMMANDS = {
             "genreflow predict exported_model 'new music' list.m3u8 --output slices.parquet --tracks-output tracks.csv",
             "genreflow predict exported_model mix.flac --histogram --png pictures",
             "genreflow predict exported_model 'new music' --json > predictions.json",
+            "genreflow predict exported_model 'new music' --write-tags",
+            "genreflow predict exported_model 'new music' --playlists playlists --rekordbox collection.xml",
         ),
+    ),
+    "undo-tags": Command(
+        "Take back the tags that `predict --write-tags` wrote into files.",
+        ("genreflow undo-tags tags-2026-11-30-120000.undo", "genreflow undo-tags tags-2026-11-30-120000.undo --yes"),
+        module="undo_tags",
     ),
     "evaluate": Command(
         "Test a trained model on labeled music of another collection.",

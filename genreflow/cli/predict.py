@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from genreflow.cli import answers
 from genreflow.cli import options as shared
 from genreflow.cli.console import end_progress, print_json, print_result, progress, quoted
 from genreflow.cli.exits import Exit
@@ -37,6 +38,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--png", metavar="FOLDER", help="draw it, a picture per track, into this folder")
     shared.device(parser)
     shared.cores(parser)
+    answers.declare(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -58,7 +60,9 @@ def run(options: argparse.Namespace) -> int:
         check_output(path, force=options.force)
     if options.png:
         check_folder(Path(options.png))
+    answers.check_options(options)
     # Imported here, so that mistakes are reported before torch is loaded.
+    from genreflow.export.libraries import Answer
     from genreflow.inference.tables import as_json, as_text, histogram
     from genreflow.inference.tracks import Predictor, slices_table, tracks_table
     from genreflow.store.rows import write_rows
@@ -86,7 +90,9 @@ def run(options: argparse.Namespace) -> int:
         from genreflow.inference.histograms import draw
 
         draw(options.png, predictor, predictions)
-    written = ", ".join(quoted(path) for path in (csv, options.tracks_csv, options.png) if path)
+    given = [Answer(track.path, track.labels, track.seconds) for track in usable if track.labels]
+    more = answers.write(options, given)
+    written = ", ".join(quoted(path) for path in (csv, options.tracks_csv, options.png, *more) if path)
     done = f"{len(usable):,} of {len(predictions):,} files could be used{written and f': {written}'}."
     print_result(done, following=f"genreflow explain {quoted(options.model)} {quoted(usable[0].file)}")
     return Exit.OK

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -105,7 +106,7 @@ def write(changes: Sequence[TagChange], *, keep_mtime: bool, undo: Path | None =
     changed, problems = [], []
     for change in changes:
         try:
-            _write(change, keep_mtime=keep_mtime, before=lambda change=change: _note(undo, change))
+            _write(change, keep_mtime=keep_mtime, before=partial(_note, undo, change))
             changed.append(change.path)
         except (_CannotWrite, OSError) as error:
             reason = str(error) if isinstance(error, _CannotWrite) else f"It cannot be written: {error.strerror}."
@@ -161,9 +162,8 @@ def _note(undo: Path | None, change: TagChange) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise UserError(
-            f"The undo file {undo} cannot be written: {error.strerror}. No further tag was changed."
-        ) from None
+        message = f"The undo file {undo} cannot be written: {error.strerror}. No further tag was changed."
+        raise UserError(message) from None
 
 
 def _write(change: TagChange, *, keep_mtime: bool, before: Callable[[], None]) -> None:

@@ -1,5 +1,6 @@
 """Predictions of a trained model for new tracks, with the warnings that belong to them."""
 
+import os
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
@@ -64,6 +65,10 @@ class TrackPrediction:
         tags from their thresholds up.
     counts
         Number of slices by predicted class or tag.
+    path
+        Whole path, as bytes of the file system.
+    labels
+        The class, or the tags one by one; none where the model abstains.
     """
 
     file: str
@@ -80,6 +85,8 @@ class TrackPrediction:
     probabilities: dict[str, float] = field(default_factory=dict)
     slices: pd.DataFrame = field(default_factory=pd.DataFrame)
     counts: dict[str, int] = field(default_factory=dict)
+    path: bytes = b""
+    labels: tuple[str, ...] = ()
 
     @property
     def is_usable(self) -> bool:
@@ -226,9 +233,10 @@ class Predictor:
         }
         codes = [code for code, applies in warnings.items() if applies]
         if warnings[FOREIGN]:
-            fields["label"] = UNKNOWN
+            fields |= {"label": UNKNOWN, "labels": ()}
         return TrackPrediction(
             file=track.item.title,
+            path=os.path.abspath(track.item.path),  # noqa: PTH100 - a path is bytes
             seconds=track.seconds,
             distance=distance,
             reason=" ".join(filter(None, [*codes, track.reason])),
@@ -247,6 +255,7 @@ class Predictor:
         counts = np.bincount(proba.argmax(axis=1), minlength=len(names))
         return {
             "label": UNKNOWN if is_unsure else best,
+            "labels": () if is_unsure else (best,),
             "best": best,
             "probability": probability,
             "share": vote["share"],
@@ -264,6 +273,7 @@ class Predictor:
             above = [names[number] for number in likeliest[:SHOWN_TAGS]]
         return {
             "label": ", ".join(above) or UNKNOWN,
+            "labels": tuple(above),
             "best": names[likeliest[0]],
             "probability": float(track[likeliest[0]]),
             "probabilities": dict(zip(names, track.tolist(), strict=True)),
