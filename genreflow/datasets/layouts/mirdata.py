@@ -60,8 +60,8 @@ class Mirdata(Layout):
             raise Problems(
                 f"datasets.{self.name}:",
                 [
-                    f"{len(missing):,} of {count(len(kept), 'file')} of {self.name} are not below {self.path!r}, such as "
-                    f"{printable(missing[0].path)}. Set `path` to the folder that mirdata downloaded it to."
+                    f"{len(missing):,} of {count(len(kept), 'file')} of {self.name} are not below {self.path!r}, such "
+                    f"as {printable(missing[0].path)}. Set `path` to the folder that mirdata downloaded it to."
                 ],
             )
         if self.checksums:
@@ -94,7 +94,7 @@ def _initialize(settings: Mirdata, root: Path) -> Any:
     names = mirdata.list_datasets()
     if settings.name not in names:
         hint = did_you_mean(settings.name, names)
-        raise UserError(f"name: mirdata {mirdata.__version__} knows no dataset {settings.name!r}.{hint}")
+        raise UserError(f"name: mirdata knows no dataset {settings.name!r}.{hint}")
     try:
         return mirdata.initialize(settings.name, data_home=str(root), version=settings.version)
     except (ValueError, KeyError, TypeError) as error:
@@ -115,10 +115,9 @@ def _tracks(dataset: Any, settings: Mirdata) -> dict[str, _Track]:
         tracks = {name: dataset.track(name) for name in dataset.track_ids}
         return {name: _Track(str(track.audio_path), track) for name, track in tracks.items() if _audio_of(track)}
     except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise UserError(
-            f"mirdata cannot list the tracks of {settings.name}: {error} Download it, or its index alone: "
-            f"python -c \"import mirdata; mirdata.initialize({settings.name!r}, {settings.path!r}).download(['index'])\""
-        ) from None
+        code = f"import mirdata; mirdata.initialize({settings.name!r}, {settings.path!r}).download(['index'])"
+        message = f"mirdata cannot list the tracks of {settings.name}: {error} Download it, or its index alone: "
+        raise UserError(f'{message}python -c "{code}"') from None
 
 
 def _audio_of(track: Any) -> str | None:
@@ -156,11 +155,11 @@ def _listed(name: str, track: _Track, root: Path, splits: Mapping[str, str], set
     artists = [settings.artist] if settings.artist else _ARTISTS
     artist = next((str(found) for each in artists if (found := _attribute(track.facts, each))), None)
     path = os.fsencode(os.path.relpath(track.audio, root))
-    common = {"artist": artist, "split": splits.get(name)}
+    split = splits.get(name)
     if isinstance(value, list | tuple | set | frozenset):
         tags = tuple(str(tag) for tag in (value if isinstance(value, list | tuple) else sorted(value)) if tag)
-        return ListedTrack(path, "", tags=tags, **common) if tags else None
-    return ListedTrack(path, str(value), **common) if value not in (None, "") else None
+        return ListedTrack(path, "", None, artist, tags, split) if tags else None
+    return ListedTrack(path, str(value), None, artist, None, split) if value not in (None, "") else None
 
 
 def _attribute(track: Any, name: str) -> Any:
