@@ -3,7 +3,7 @@
 import hashlib
 from typing import Final
 
-from genreflow.audio import mpeg
+from genreflow.audio import ape, mpeg
 from genreflow.audio.bytesource import Excerpt
 from genreflow.audio.container import ContainerProbe, probe_container
 from genreflow.audio.decode import choose_stream, open_media, opened, rejecting_library_errors
@@ -26,7 +26,9 @@ def packets_sha256(path: bytes | str) -> str:
             probe = probe_container(file, junk_bytes=round(1e6 * thresholds.junk_mb))
             sha256 = hashlib.sha256(_claims(probe))
             for piece in probe.pieces:
-                _add_packets(sha256, piece, probe, thresholds)
+                # FFmpeg returns APE tags behind MPEG frames as packets.
+                audio = Excerpt(piece, 0, ape.end_of_audio(piece)) if probe.container in ("mp3", "aac") else piece
+                _add_packets(sha256, audio, probe, thresholds)
             return sha256.hexdigest()
     except RejectedTrack:
         return ""

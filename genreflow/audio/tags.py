@@ -1,13 +1,14 @@
 """The tags that players and taggers write into files of music, read by FFmpeg (PyAV).
 
-FFmpeg returns the first value of a field alone where a tag of the kind ID3 or MP4 holds several; these are read here.
+FFmpeg returns the first value of a field alone where a tag of the kind ID3, APE or MP4 holds several; these are read
+here.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from genreflow.audio import headers, id3
+from genreflow.audio import ape, headers, id3
 from genreflow.audio.bytesource import ByteSource
 from genreflow.audio.container import identify
 from genreflow.audio.decode import metadata_of, opened, rejecting_library_errors
@@ -63,7 +64,8 @@ def _all_values(file: ByteSource) -> Mapping[str, list[str]]:
         values.setdefault(field, []).extend(text.split(";") if joined else [text])
     whole: dict[str, list[str]] = {}
     for name, text in _own_values(file, container):
-        whole.setdefault(_field(name), []).append(text)
+        texts = whole.setdefault(_field(name), [])
+        texts += [] if text in texts else [text]
     return values | whole
 
 
@@ -71,7 +73,10 @@ def _own_values(file: ByteSource, container: str | None) -> Iterator[tuple[str, 
     """Yield field and value from the tags of which FFmpeg returns first values alone."""
     match container:
         case "mp3" | "aac":
+            yield from ape.tags_at_end(file)
             yield from id3.tags_at(file, 0)
+        case "wv" | "ape" | "mpc" | "tta":
+            yield from ape.tags_at_end(file)
         case "wav" | "aiff":
             chunks = headers.wav_chunks(file) if container == "wav" else headers.aiff_chunks(file)
             for chunk in list(islice(chunks, 1_000)):

@@ -138,10 +138,8 @@ COMMANDS = {
         (
             f"genreflow predict {_RUN} new/*.mp3",
             "genreflow predict exported_model 'new music' list.m3u8 --output slices.parquet --tracks-output tracks.csv",
-            "genreflow predict exported_model mix.flac --histogram --png pictures",
-            "genreflow predict exported_model 'new music' --json > predictions.json",
-            "genreflow predict exported_model 'new music' --write-tags",
-            "genreflow predict exported_model 'new music' --playlists playlists --rekordbox collection.xml",
+            "genreflow predict exported_model mix.flac --histogram --png pictures --json > predictions.json",
+            "genreflow predict exported_model 'new music' --write-tags --playlists lists --rekordbox collection.xml",
         ),
     ),
     "undo-tags": Command(

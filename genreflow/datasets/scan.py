@@ -58,8 +58,8 @@ def find(path: str | os.PathLike, layout: str = "folders", **settings: Any) -> p
     path
         Folder of the dataset, or the file of a manifest.
     layout
-        ``folders`` (a folder per class), ``manifest`` (a CSV file), ``gtzan``, ``magnatagatune``, ``emotion4q`` or
-        ``fma``.
+        ``folders`` (a folder per class), ``library`` (labels in the tags of files), ``manifest`` (a CSV file),
+        ``export`` (of beets, Rekordbox, iTunes), ``mirdata``, ``gtzan``, ``magnatagatune``, ``emotion4q`` or ``fma``.
     **settings
         Other settings of the layout, see docs/configuration.md.
 

@@ -8,13 +8,10 @@ from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree
 
-import pandas as pd
-
 from genreflow import __version__
 from genreflow.datasets.names import printable
 from genreflow.errors import Problems
 from genreflow.store.atomic import write_bytes
-from genreflow.store.csvs import write_csv
 from genreflow.store.text import plain_name
 
 JOINED = "; "  # of several values in one text, where a program knows no lists
@@ -137,6 +134,10 @@ def write_rekordbox(file: Path, answers: Sequence[Answer], tags: Mapping[bytes, 
 
 def write_beets(file: Path, answers: Sequence[Answer]) -> None:
     """Write a table with the columns `path` and `genre`, as `beet export --format csv` does."""
+    import pandas as pd
+
+    from genreflow.store.csvs import write_csv
+
     rows = [(printable(answer.path), JOINED.join(answer.labels)) for answer in answers]
     write_csv(file, pd.DataFrame(rows, columns=["path", "genre"]))
 

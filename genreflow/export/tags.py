@@ -5,7 +5,6 @@ a stop at any moment leaves the one or the other. The undo file names each chang
 """
 
 import hashlib
-import importlib
 import json
 import os
 import shutil
@@ -16,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from genreflow.audio.packets import packets_sha256
 from genreflow.errors import Problems, UserError
 
 Field = Literal["genre", "grouping", "comment"]
@@ -167,6 +165,8 @@ def _note(undo: Path | None, change: TagChange) -> None:
 
 
 def _write(change: TagChange, *, keep_mtime: bool, before: Callable[[], None]) -> None:
+    from genreflow.audio.packets import packets_sha256  # here, as it loads NumPy
+
     path = change.path
     status = os.stat(path)
     audio = packets_sha256(path)
@@ -213,9 +213,11 @@ def _flush(path: bytes) -> None:
 
 def _mutagen() -> Any:
     try:
-        return importlib.import_module("mutagen")
+        import mutagen
+        import mutagen.id3
     except ModuleNotFoundError:
         raise UserError(_NEEDS) from None
+    return mutagen
 
 
 def _opened(path: bytes) -> Any:
@@ -281,7 +283,7 @@ def _set(file: Any, field: Field, values: tuple[str, ...]) -> None:
 
 
 def _set_frame(tags: Any, field: Field, values: tuple[str, ...]) -> None:
-    frames = importlib.import_module("mutagen.id3")
+    frames = _mutagen().id3
     for frame in list(_frames(tags, field)):
         del tags[frame.HashKey]
     if values:

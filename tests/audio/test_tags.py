@@ -5,7 +5,7 @@ import shutil
 
 import mutagen
 import pytest
-from mutagen import id3
+from mutagen import apev2, id3
 from tagged_files import FORMATS, write_file, write_tags
 
 from genreflow.audio.id3 import genres_in
@@ -95,6 +95,19 @@ def test_versions_and_encodings_of_id3(files, tmp_path, version, encoding):
     read = read_tags(path)
     assert read["artist"] == ("Café Tacvba", "Zoé") and read["genre"] == ("Rock", "Goa") and read["album"] == ("Ré",)
     assert read["musicbrainz_trackid"] == ("a-recording",)
+
+
+def test_ape_tags_behind_mpeg_frames(files, tmp_path):
+    path = shutil.copy(files["mp3"], tmp_path / "a.mp3")
+    tags = apev2.APEv2()
+    tags["Genre"], tags["Album Artist"], tags["Cover"] = (
+        ["Rock", "Goa"],
+        "Björk",
+        apev2.APEValue(bytes(9), apev2.BINARY),
+    )
+    tags.save(path)
+    assert read_tags(path) == {"album_artist": ("Björk",), "genre": ("Rock", "Goa")}
+    assert packets_sha256(path) == packets_sha256(files["mp3"])
 
 
 def test_id3_version_1_and_text_that_is_no_utf_8(files, tmp_path):
