@@ -64,10 +64,11 @@ def write_tags(path: Path, **fields: str | list[str]) -> None:
     file.save()
 
 
-def write_library(folder: Path, count: int = 60) -> dict[str, dict[str, str | list[str]]]:
+def write_library(folder: Path, count: int = 60, seconds: float = 0) -> dict[str, dict[str, str | list[str]]]:
     """Write `count` files as artist/album/track in six formats; return path -> its tags.
 
-    Their genres are spelled in several ways; each tenth has none, and each tenth two.
+    Their genres are spelled in several ways; each tenth has none, and each tenth two. All hold the same music, unless
+    `seconds` are given, which each lasts.
     """
     templates = {kind: write_file(folder / f"template.{kind}", seed=1) for kind in FORMATS}
     spellings = {"Drum & Bass": ["Drum & Bass", "drum & bass", "Drum & Bass "], "Goa": ["Goa", "GOA", "goa"]}
@@ -76,7 +77,10 @@ def write_library(folder: Path, count: int = 60) -> dict[str, dict[str, str | li
         kind, artist = FORMATS[number % len(FORMATS)], f"Artist {number // 5}"
         path = folder / artist / f"Album {number // 5}" / f"{number:02}.{kind}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(templates[kind], path)
+        if seconds:
+            write_file(path, seed=number, seconds=seconds)
+        else:
+            shutil.copy(templates[kind], path)
         genre = ["Drum & Bass", "Goa"][number // 5 % 2]
         values: dict[str, str | list[str]] = {
             "artist": artist,
