@@ -21,7 +21,7 @@ def test_each_module_is_a_layout_of_its_name():
 @pytest.mark.parametrize("kind", find_layouts().values(), ids=find_layouts())
 def test_each_layout_takes_labels(kind):
     assert kind.model_fields["labels"].annotation is Labels and kind.__doc__
-    given = {"path": "somewhere", "metadata": "somewhere", "of": ["one", "two"]}
+    given = {"path": "somewhere", "metadata": "somewhere", "of": ["one", "two"], "name": "ballroom"}
     path = {name: value for name, value in given.items() if name in kind.model_fields}
     layout = kind.__module__.rpartition(".")[2]
     dataset = {"layout": layout, "labels": {"drop": ["noise"]}, **path}

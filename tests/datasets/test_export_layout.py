@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from genreflow.config.datasets import recognized
-from genreflow.datasets.layouts.exports import Export
+from genreflow.datasets.layouts.export import Export
 from genreflow.datasets.scan import list_dataset
 from genreflow.errors import Problems, UserError
 from genreflow.export.libraries import Answer, write_beets, write_rekordbox
