@@ -202,12 +202,12 @@ def _stamp(file: BinaryIO) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def open_media(piece: ByteSource) -> av.container.InputContainer:
-    """Open a file for FFmpeg, which may not open any other file on its behalf.
+def open_media(piece: ByteSource, *, buffer_bytes: int = 2**15) -> av.container.InputContainer:
+    """Open a file for FFmpeg, which may not open any other file on its behalf, and reads so many bytes at once.
 
     Bytes of its metadata that are no UTF-8 become surrogates.
     """
-    media = av.open(piece, options=_OPTIONS, metadata_errors="surrogateescape")
+    media = av.open(piece, options=_OPTIONS, metadata_errors="surrogateescape", buffer_size=buffer_bytes)
     return cast("av.container.InputContainer", media)  # in mode "r"
 
 

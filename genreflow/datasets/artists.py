@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import pandas as pd
 
@@ -34,8 +35,11 @@ def artist_key(name: str | None) -> str | None:
 
     Case, accents, punctuation, blanks, and a leading or trailing `the` do not count.
     """
-    if name is None or pd.isna(name):
-        return None
+    return None if name is None or pd.isna(name) else _key(name)
+
+
+@lru_cache(maxsize=100_000)  # a collection names an artist many times
+def _key(name: str) -> str | None:
     words = _words(name)
     if len(words) > 1 and words[0] == "the":
         words = words[1:]

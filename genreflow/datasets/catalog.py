@@ -4,6 +4,7 @@
 stays so while the audio in it does, whose digest is ``packets``: an edit of tags changes no product.
 """
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +34,7 @@ SCHEMA = pa.schema(
         ("ctime_ns", pa.int64()),
         ("sha256", pa.string()),
         ("packets", pa.string()),
-        ("embedded", pa.map_(pa.string(), pa.list_(pa.string()))),
+        ("embedded", pa.string()),  # tags of the file, as JSON: read in part only, it must cost no time
         ("artist_group", pa.string()),
     ]
 )
@@ -73,7 +74,7 @@ def artist_groups(catalog: pa.Table) -> dict[str, str | None]:
 def embedded_tags(catalog: pa.Table) -> dict[str, dict[str, list[str]]]:
     """Return track_id -> tags of its file; tracks whose file was not read are left out."""
     rows = zip(catalog["track_id"].to_pylist(), catalog["embedded"].to_pylist(), strict=True)
-    return {track_id: dict(tags) for track_id, tags in rows if tags is not None}
+    return {track_id: json.loads(tags) for track_id, tags in rows if tags is not None}
 
 
 def root_of(path: Path) -> str:

@@ -3,6 +3,7 @@
 Files are read in confined workers, so that one that crashes or hangs FFmpeg costs nothing but its tags.
 """
 
+import json
 import os
 import sys
 import time
@@ -55,6 +56,11 @@ class Unread:
     expected: str | None = None
 
 
+def as_text(tags: FileTags) -> str:
+    """Return tags as a catalog holds them."""
+    return json.dumps(tags, ensure_ascii=False)
+
+
 def stamp_of(path: bytes) -> Stamp:
     """Return size, modification and change time of a file, by which it is known unread; -1 bytes if there is none."""
     try:
@@ -74,7 +80,7 @@ def examine(files: Sequence[Unread]) -> list[FileFacts]:
 
 
 # Tags that this process has read: a command lists the same dataset several times.
-_READ: dict[tuple[bytes, Stamp], FileTags] = {}
+_READ: dict[tuple[bytes, Stamp], str] = {}
 
 
 class TagReader:
@@ -83,32 +89,34 @@ class TagReader:
     Parameters
     ----------
     known
-        Real path and stamp of a file -> its tags.
+        Real path and stamp of a file -> its tags, as `as_text` writes them.
     """
 
-    def __init__(self, known: Mapping[tuple[bytes, Stamp], FileTags] | None = None) -> None:
+    def __init__(self, known: Mapping[tuple[bytes, Stamp], str] | None = None) -> None:
         self._known = dict(known or {})
+        self._real_roots: dict[bytes, bytes] = {}
 
     def read(self, root: bytes, paths: Sequence[bytes]) -> dict[bytes, FileTags]:
         """Return path -> tags of files below a root; no tags of one that cannot be read."""
         keys = {path: self._key(root, path) for path in paths}
         todo = [path for path, key in keys.items() if key not in self._known and key not in _READ]
         for place, tags in _in_workers(_tags, [keys[path][0] for path in todo], "files looked at for their tags"):
-            _READ[keys[todo[place]]] = tags or {}
+            _READ[keys[todo[place]]] = as_text(tags or {})
         self._known |= {key: _READ[key] for key in keys.values() if key in _READ}
-        return {path: self._known[key] for path, key in keys.items()}
+        return {path: json.loads(self._known[key]) for path, key in keys.items()}
 
-    def known(self, root: bytes, path: bytes, stamp: Stamp) -> FileTags | None:
-        """Return the tags of a file that has been read; else None."""
-        return self._known.get((_real(root, path), stamp))
+    def known(self, root: bytes, path: bytes, stamp: Stamp) -> str | None:
+        """Return the tags of a file that has been read, as text; else None."""
+        return self._known.get((self._real(root, path), stamp)) if self._known else None
 
     def _key(self, root: bytes, path: bytes) -> tuple[bytes, Stamp]:
-        real = _real(root, path)
+        real = self._real(root, path)
         return real, stamp_of(real)
 
-
-def _real(root: bytes, path: bytes) -> bytes:
-    return os.path.normpath(os.path.join(os.path.realpath(root), path))
+    def _real(self, root: bytes, path: bytes) -> bytes:
+        if root not in self._real_roots:
+            self._real_roots[root] = os.path.realpath(root)
+        return os.path.normpath(os.path.join(self._real_roots[root], path))
 
 
 def _in_workers(

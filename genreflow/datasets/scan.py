@@ -19,7 +19,7 @@ from genreflow.config.datasets import Layout, find_layouts
 from genreflow.config.load import settings_from
 from genreflow.datasets.artists import groups_by_artist, merged_spellings, tagged_artists, with_tagged_artists
 from genreflow.datasets.catalog import KIND, MISSING, SCHEMA, STAMP, VERSION, embedded_tags, is_readable, read, root_of
-from genreflow.datasets.file_facts import TagReader, Unread, examine, stamp_of
+from genreflow.datasets.file_facts import TagReader, Unread, as_text, examine, stamp_of
 from genreflow.datasets.labels import name_classes_of
 from genreflow.datasets.listing import TrackListing
 from genreflow.datasets.paths import MISSING as MISSING_FILE
@@ -38,7 +38,8 @@ class Listing:
     Attributes
     ----------
     tracks
-        `SCHEMA`, sorted by track_id; ``sha256``, ``packets`` and ``embedded`` are null where the file must be read.
+        `SCHEMA`, sorted by track_id; ``sha256``, ``packets`` and ``embedded`` are null where the file must be read,
+        ``artist_group`` where tags were not asked for.
     facts
         The facts of the catalog: ``root``, ``notices``, ``ignored``.
     settings
@@ -139,7 +140,8 @@ def list_tracks(settings: Layout, *, raw: Path, catalog: Path | None = None, rea
         tags.read(root, [track.path for track in listed.tracks if not track.reason.startswith("Q_")])
     notices = [*listed.notices, *_artists_merged(listed)]
     facts = {"root": os.fsdecode(root), "notices": notices, "ignored": dict(listed.ignored)}
-    return Listing(_with_groups(_listed(listed, root, tags), settings), facts, settings)
+    tracks = _listed(listed, root, tags)
+    return Listing(_with_groups(tracks, settings) if reads_tags else tracks, facts, settings)
 
 
 def _reader(path: Path | None) -> TagReader:
@@ -150,7 +152,7 @@ def _reader(path: Path | None) -> TagReader:
     root = os.path.realpath(os.fsencode(root_of(path)))
     return TagReader(
         {
-            (os.path.normpath(os.path.join(root, row["path"])), tuple(row[name] for name in STAMP)): dict(tags)
+            (os.path.normpath(os.path.join(root, row["path"])), tuple(row[name] for name in STAMP)): tags
             for row in catalog.select(["path", *STAMP, "embedded"]).to_pylist()
             if (tags := row["embedded"]) is not None
         }
@@ -257,7 +259,7 @@ def _read(todo: list[dict[str, Any]], old: pa.Table | None, rows: list[dict[str,
         if facts.packets and not row["sha256"]:
             same = bool(was and was["packets"] == facts.packets)
             sha256 = was["sha256"] if was and same else moved.get(facts.packets, sha256)
-        row |= {"sha256": sha256, "packets": facts.packets, "embedded": list((facts.tags or {}).items())}
+        row |= {"sha256": sha256, "packets": facts.packets, "embedded": as_text(facts.tags or {})}
 
 
 def _rows(catalog: pa.Table) -> Iterator[dict[str, Any]]:
@@ -300,7 +302,7 @@ def _listed(listed: TrackListing, root: bytes, tags: TagReader) -> pa.Table:
         names = (track.label, track.tags, track.group, track.artist, track.split, reason, message)
         embedded = None if track.content else tags.known(root, track.path, stamp)
         times = (None, None, None) if track.content else stamp
-        rows.append((identity, track.path, *names, *times, track.content, None, embedded and [*embedded.items()], None))
+        rows.append((identity, track.path, *names, *times, track.content, None, embedded, None))
     rows.sort(key=lambda row: row[:2])
     columns = zip(*rows, strict=True) if rows else [()] * len(SCHEMA)
     return pa.table(
