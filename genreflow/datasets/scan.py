@@ -294,7 +294,7 @@ def _listed(listed: TrackListing, root: bytes, tags: TagReader) -> pa.Table:
     rows = []
     for track in listed.tracks:
         path = os.path.join(root, track.path)
-        stamp = stamp_of(path)
+        stamp = (0, 0, 0) if track.content else stamp_of(path)
         reason, message = track.reason, track.message
         if stamp[0] == -1 and not reason.startswith("Q_") and not os.path.lexists(path):
             reason, message = MISSING_FILE[0], f"{MISSING_FILE[1]} {message}".strip()
