@@ -44,11 +44,14 @@ class Listing:
         The facts of the catalog: ``root``, ``notices``, ``ignored``.
     settings
         The dataset.
+    by_artist
+        Whether ``artist_group`` is wanted.
     """
 
     tracks: pa.Table
     facts: dict[str, Any]
     settings: Layout
+    by_artist: bool = False
 
 
 def find(path: str | os.PathLike, layout: str = "folders", **settings: Any) -> pd.DataFrame:
@@ -141,7 +144,7 @@ def list_tracks(settings: Layout, *, raw: Path, catalog: Path | None = None, rea
     notices = [*listed.notices, *_artists_merged(listed)]
     facts = {"root": os.fsdecode(root), "notices": notices, "ignored": dict(listed.ignored)}
     tracks = _listed(listed, root, tags)
-    return Listing(_with_groups(tracks, settings) if reads_tags else tracks, facts, settings)
+    return Listing(_with_groups(tracks, settings) if reads_tags else tracks, facts, settings, reads_tags)
 
 
 def _reader(path: Path | None) -> TagReader:
@@ -274,7 +277,7 @@ def _table(listing: Listing, rows: list[dict[str, Any]]) -> pa.Table:
     tracks = listing.tracks
     for name in ("sha256", "packets", "embedded"):
         tracks = _set(tracks, name, [row[name] for row in rows])
-    return _with_groups(tracks, listing.settings)
+    return _with_groups(tracks, listing.settings) if listing.by_artist else tracks
 
 
 def _set(tracks: pa.Table, name: str, values: list[Any]) -> pa.Table:

@@ -91,7 +91,7 @@ def test_a_flat_folder_without_genres_is_no_library(tmp_path):
 def test_a_cataloged_library_is_not_read_again(library, tmp_path, monkeypatch):
     folder, _ = library
     settings, catalog = Library(layout="library", path=str(folder), minimum=10), tmp_path / "catalog.parquet"
-    scan.record(scan.list_tracks(settings, raw=tmp_path, catalog=catalog), catalog)
+    scan.record(scan.list_tracks(settings, raw=tmp_path, catalog=catalog, reads_tags=True), catalog)
     from genreflow.datasets import file_facts
 
     monkeypatch.setattr(file_facts, "_READ", {})
