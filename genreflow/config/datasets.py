@@ -54,6 +54,12 @@ class Layout(Settings):
     level: Literal["loudness", "none"] | None = Field(
         None, json_schema_extra=LATER, description="`audio.level` of this dataset, if it is another."
     )
+    corrections: PathText | None = Field(
+        None,
+        json_schema_extra=LATER,
+        description="A CSV file with the columns `path` and `corrected`, as a report saves it: the classes of tracks "
+        "whose labels are wrong.",
+    )
 
     def audio(self, usual: AudioSettings) -> AudioSettings:
         """Return how the tracks of the dataset are normalized, given how all others are."""

@@ -19,6 +19,7 @@ from genreflow.config.datasets import Layout, find_layouts
 from genreflow.config.load import settings_from
 from genreflow.datasets.artists import groups_by_artist, merged_spellings, tagged_artists, with_tagged_artists
 from genreflow.datasets.catalog import KIND, MISSING, SCHEMA, STAMP, VERSION, embedded_tags, is_readable, read, root_of
+from genreflow.datasets.corrections import corrected
 from genreflow.datasets.file_facts import TagReader, Unread, as_text, examine, stamp_of
 from genreflow.datasets.labels import name_classes_of
 from genreflow.datasets.listing import TrackListing
@@ -28,7 +29,6 @@ from genreflow.errors import UserError, did_you_mean
 from genreflow.store.parquet import Header, read_header, write_table
 
 NOT_HASHED = "not hashed yet"
-_MOST_LOOKED_AT = 2 * 10**9  # bytes of changed files that a dry run reads
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,8 @@ def list_dataset(settings: Layout, tags: TagReader | None = None) -> TrackListin
         listing = name_classes_of(
             listing, settings.labels, repr(getattr(settings, "path", settings.__class__.__name__))
         )
+    if settings.corrections is not None:
+        listing = corrected(listing, settings.corrections)
     return replace(listing, tracks=with_twins(listing.tracks))
 
 
@@ -193,9 +195,8 @@ def record(listing: Listing, path: Path) -> pa.Table:
 def look_up(listing: Listing, path: Path) -> pa.Table:
     """Return the catalog that `record` would write, without writing.
 
-    Files that are new have the hash `NOT_HASHED`. Of those with another size or modification time, up to 2 GB are read,
-    as an edit of tags is the likely cause; beyond that they have it too. The change time does not count: copying a
-    folder changes it, and `record` will most likely find the same bytes.
+    No file is read: those that are new, or have another size or modification time, have the hash `NOT_HASHED`. The
+    change time does not count: copying a folder changes it, and `record` will most likely find the same bytes.
     """
     old = known(path)
     if old is None:
@@ -204,17 +205,10 @@ def look_up(listing: Listing, path: Path) -> pa.Table:
         )
     before = {row["path"]: row for row in _rows(old)}
     rows = list(_rows(listing.tracks))
-    changed = []
     for row in rows:
         was = before.get(row["path"])
-        if row["sha256"]:
-            continue
-        if was and all(was[name] == row[name] for name in STAMP[:-1]):
+        if not row["sha256"] and was and all(was[name] == row[name] for name in STAMP[:-1]):
             row |= {name: was[name] for name in ("sha256", "packets", "embedded")}
-        elif was and was["packets"] and row["bytes"] >= 0:
-            changed.append(row)
-    if sum(row["bytes"] for row in changed) <= _MOST_LOOKED_AT:
-        _read(changed, old, rows, listing.facts["root"])
     return _table(listing, [row | {"sha256": row["sha256"] or NOT_HASHED} for row in rows])
 
 

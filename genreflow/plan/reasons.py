@@ -66,7 +66,7 @@ def _changes(dataset: DatasetPlan) -> Iterator[str]:
     if touched:
         yield (
             f"{dataset.name}: {count(touched, 'file')} with another size or date, not hashed yet. Nothing is made "
-            "again from a file whose content is the same."
+            "again from a file whose audio is the same."
         )
 
 
