@@ -395,6 +395,11 @@ def test_json_is_read_in_few_places_all_of_which_verify_it_or_hold_no_results():
         "cli/run.py": "who holds the lock",
         "cli/run_tracker.py": "how far jobs have come, from logs/",
         "cli/status.py": "how far a run has come, from logs/",
+        "datasets/catalog.py": "the tags of files, cells of a table that has been verified",
+        "datasets/file_facts.py": "the same",
+        "datasets/layouts/export.py": "an export of another program",
+        "export/tags.py": "an undo file, whose lines are checked",
+        "training/tracking.py": "the identifier that a tracker gave a run; no result depends on it",
         "datasets/progress.py": "how far a stage has come, from logs/",
     }
     package = TESTS.parent / "genreflow"

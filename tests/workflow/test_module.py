@@ -41,6 +41,7 @@ def own_run(project: Project, *arguments: str) -> str:
     return printed
 
 
+@pytest.mark.end_to_end
 def test_a_module_plans_the_same_jobs(fresh):
     project = using(fresh(), renamed=" as music_*", snakefile="../home/workflow/Snakefile")
     printed = own_run(project, "--dry-run", "--quiet", "host")
