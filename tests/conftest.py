@@ -23,6 +23,7 @@ settings.register_profile("genreflow", deadline=None)
 settings.load_profile("genreflow")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items):
     """Let one worker run the tests of a module that share what is built once for them (`--dist loadgroup`)."""
     for item in items:

@@ -51,15 +51,21 @@ def test_products_of_an_earlier_release_stay(project):
     assert read(catalog(project)).select(facts_of_files).equals(table.select(facts_of_files))
 
 
+def products(project):
+    """Return audio, slices, folds and models."""
+    results = project.work / "results/tiny"
+    patterns = ("audio/**/*.*", "slices/**/*.*", "protocols/*/folds.parquet", "runs/**/*.*")
+    return sorted(path for pattern in patterns for path in results.glob(pattern))
+
+
 def test_artists_of_tags_are_audited_without_training_again_and_kept_together_on_request(project):
     for label in ("low", "high"):
         for number in range(4):
             artist = ["The Planted", "Others"][number % 2] + f" {label}"
             write_tags(project.work / f"music/{label}/{number}.wav", artist=artist)
-    jobs = project.jobs()
-    assert jobs.pop("audit_leakage") == 1
-    assert not {"normalize_audio", "cut_slices", "index_dataset", "assign_folds", "train_run"} & jobs.keys()
-    project.build()
+    made = {path: path.stat().st_mtime_ns for path in products(project)}
+    project.build()  # a dry run reads no file, so it cannot know that the audio is the same
+    assert {path: path.stat().st_mtime_ns for path in products(project)} == made
     checks = artist_checks(project)
     assert (checks["verdict"] == "leak").any() and checks["message"].str.contains("planted low").any()
     project.edit("tiny.yaml", "folds: {count: 2}", "folds: {count: 2, group: auto}")
