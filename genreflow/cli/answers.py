@@ -34,6 +34,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--beets", metavar="CSV", help="write path and genre, as beets exports them")
 
 
+def are_asked_for(options: argparse.Namespace) -> bool:
+    """Return whether answers go anywhere besides tables."""
+    return bool(options.write_tags or options.playlists or options.rekordbox or options.beets)
+
+
 def check_options(options: argparse.Namespace) -> None:
     """Refuse arguments that contradict each other, and places that cannot be written to.
 

@@ -21,6 +21,7 @@ from genreflow.cli import options as shared
 from genreflow.cli.console import print_json, print_result
 from genreflow.cli.exits import Exit
 from genreflow.errors import MachineError
+from genreflow.project.find import find_project
 from genreflow.project.shipped import is_installed, shipped
 from genreflow.store import writable
 from genreflow.store.atomic import atomic_write
@@ -66,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
         print("\n".join(_line(finding) for finding in findings))
     problems = [finding for finding in findings if finding.state == PROBLEM]
     if not problems:
-        print_result("No problems found.", following="genreflow check")
+        print_result("No problems found.", following="genreflow init" if find_project() is None else "genreflow check")
         return Exit.OK
     print_result(f"{len(problems)} of {len(findings)} checks found a problem, see above.")
     return Exit.MACHINE if any(problem.is_machine for problem in problems) else Exit.INPUT

@@ -18,7 +18,7 @@ from genreflow.cli.places import SNAKEFILE
 from genreflow.cli.schemas import CONFIG, schema_line
 from genreflow.config.datasets import recognized
 from genreflow.config.layers import Config, Layer, relative
-from genreflow.config.load import parse, read_yaml, settings_from
+from genreflow.config.load import Parsed, parse, parse_file, read_yaml, settings_from
 from genreflow.config.names import PROJECT_FILE, name_problem
 from genreflow.config.pipeline import LAYOUTS
 from genreflow.datasets import scan
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     """
     project = Path(options.project).absolute()
     file = project / PROJECT_FILE
-    if os.path.lexists(file) and not options.force:
+    if os.path.lexists(file) and not options.force and not _is_empty(file):
         raise UserError(f"{_shown(file)} is there already. --force replaces it.")
     check_folder(project)
     asks = not options.yes and sys.stdin.isatty() and sys.stderr.isatty()
@@ -106,6 +106,11 @@ def run(options: argparse.Namespace) -> int:
     info(f"Wrote {_shown(file)}.")
     go = "" if project == Path.cwd() else f"cd {quoted(_shown(project))} && "
     return print_outlook_result(outlook, following=f"{go}genreflow run")
+
+
+def _is_empty(file: Path) -> bool:
+    """Return whether a file of settings says nothing, so that nothing is lost with it."""
+    return file.is_file() and parse_file(file) == Parsed({})
 
 
 def _music(options: argparse.Namespace, project: Path, *, asks: bool) -> Path:

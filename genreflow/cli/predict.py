@@ -10,6 +10,7 @@ from genreflow.cli.exits import Exit
 from genreflow.cli.path_checks import check_existence, check_folder, check_model, check_output, with_model
 from genreflow.errors import Gathering
 
+_OUTPUT = "predictions.csv"
 _DESCRIPTION = """\
 Classify audio files with a trained model. The label is `unknown` where the model abstains: by its record on held-out
 tracks the answer is more likely wrong than right (W_UNSURE), or the track is unlike its training tracks (W_FOREIGN).
@@ -26,8 +27,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "--csv",
         dest="csv",
         metavar="FILE",
-        default="predictions.csv",
-        help="write a row per slice here, as CSV or, if its name ends in .parquet, as Parquet (default: %(default)s)",
+        help="write a row per slice here, as CSV or, if its name ends in .parquet, as Parquet "
+        f"(default: {_OUTPUT}, unless answers go into tags, playlists or collections)",
     )
     parser.add_argument(
         "--tracks-output", "--tracks-csv", dest="tracks_csv", metavar="FILE", help="write a row per track here"
@@ -55,7 +56,8 @@ def run(options: argparse.Namespace) -> int:
         with missing.step():
             check_existence(Path(file))
     missing.raise_any()
-    csv = None if options.json else options.csv
+    csv = options.csv or (None if answers.are_asked_for(options) else _OUTPUT)
+    csv = None if options.json else csv
     for path in (options.tracks_csv, csv):
         check_output(path, force=options.force)
     if options.png:
@@ -82,8 +84,8 @@ def run(options: argparse.Namespace) -> int:
         return Exit.INPUT
     if csv:
         write_rows(csv, slices_table(predictions, predictor.bundle.classes))
-        if options.histogram:
-            print(*("\n" + histogram(track) for track in usable), sep="\n")
+    if options.histogram and not options.json:
+        print(*("\n" + histogram(track) for track in usable), sep="\n")
     if options.tracks_csv:
         write_rows(options.tracks_csv, tracks_table(predictions))
     if options.png:

@@ -20,7 +20,7 @@ from genreflow.evaluation.changes import Point, labels_of
 from genreflow.evaluation.runs import Run, finished
 from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN
 from genreflow.project import layout
-from genreflow.project.history import name_of
+from genreflow.project.history import current, name_of
 from genreflow.project.layout import parse_fold, run_folders, settings_below, study_of_run
 from genreflow.store.parquet import read_frame
 from genreflow.store.runs import HISTORY, PREDICTIONS, RUN, read_run
@@ -129,10 +129,22 @@ def _homes(path: Path) -> Iterator[Path]:
         yield path
         return
     homes = run_folders(path)
+    homes = _present(homes)
     chosen = [home for home in homes if parse_fold(home.name)[0] != FINAL] or homes
     if not chosen:
         raise UserError(_no_run(path))
     yield from chosen
+
+
+def _present(homes: Sequence[Path]) -> list[Path]:
+    """Return the runs that the report of their study is about, without those of folds that there were before.
+
+    All are returned where it is about none of them, as while a study has no report yet.
+    """
+    study = study_of_run(homes[0]) if homes else None
+    state = None if study is None else current(study)
+    own = [] if state is None else [home for home in homes if str(home.relative_to(state.folder)) in state.runs]
+    return own or list(homes)
 
 
 def _no_run(path: Path) -> str:

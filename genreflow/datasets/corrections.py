@@ -6,7 +6,8 @@ from dataclasses import replace
 from genreflow.datasets.listing import ListedTrack, TrackListing
 from genreflow.datasets.names import printable
 from genreflow.datasets.sheet import read_sheet
-from genreflow.errors import Problems
+from genreflow.errors import Problems, UserError, did_you_mean
+from genreflow.store.regular import expand_home
 from genreflow.store.text import count, listing
 
 _NEEDED = ("path", "corrected")
@@ -26,18 +27,15 @@ def corrected(tracks: TrackListing, path: str) -> TrackListing:
     Raises
     ------
     UserError
-        When the file cannot be read; every wrong row at once.
+        When the file cannot be read, or names no track at all; every wrong row at once.
     """
-    classes = _read(path)
+    if not expand_home(path).exists():
+        raise UserError(f"corrections: {path} does not exist.")
     by_name = {printable(track.path): track for track in tracks.tracks}
+    folder = f"{printable(tracks.root).rpartition('/')[2]}/"  # paths may also begin with that of the dataset
+    classes = {name if name in by_name else name.removeprefix(folder): label for name, label in _read(path).items()}
+    _check(classes, by_name, path)
     changes, confirmed = {}, 0
-    problems = [
-        f"{name}: it has tags instead of one class, which corrections cannot change."
-        for name in classes
-        if name in by_name and by_name[name].tags is not None
-    ]
-    if problems:
-        raise Problems(f"{path}:", problems)
     for name, label in classes.items():
         track = by_name.get(name)
         if track is not None and track.label != label:
@@ -45,6 +43,23 @@ def corrected(tracks: TrackListing, path: str) -> TrackListing:
         confirmed += track is not None and track.label == label
     notices = [*tracks.notices, *_notices(by_name, classes, changes, confirmed, path)]
     return replace(tracks, tracks=[changes.get(track.path, track) for track in tracks.tracks], notices=notices)
+
+
+def _check(classes: dict[str, str], by_name: dict[str, ListedTrack], path: str) -> None:
+    """Refuse corrections of tracks with tags, to classes that look like a slip, and a file that fits no track."""
+    known = {track.label for track in by_name.values()}
+    problems = [
+        f"{name}: it has tags instead of one class, which corrections cannot change."
+        for name in classes
+        if name in by_name and by_name[name].tags is not None
+    ]
+    slips = {label: hint for label in classes.values() if label not in known and (hint := did_you_mean(label, known))}
+    problems += [f"there is no class {label!r}.{hint}" for label, hint in slips.items()]
+    if classes and not classes.keys() & by_name.keys():
+        example = next(iter(by_name), "")
+        problems.append(f"it names no track. Paths are below the folder of the dataset, as in {example}.")
+    if problems:
+        raise Problems(f"{path}:", problems)
 
 
 def _read(path: str) -> dict[str, str]:

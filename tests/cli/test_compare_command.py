@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from finished_runs import TRACKS, track, write_folds, write_one_run, write_setting
 
-from genreflow.cli import main
+from genreflow.cli import main, saved_runs
 from genreflow.evaluation.comparisons import track_difference
+from genreflow.project.history import State
 from genreflow.store.parquet import Header, write_table
 
 
@@ -154,3 +155,16 @@ def test_several_are_corrected_for_how_many_they_are(results, capsys):
 def test_one_thing_twice_is_refused_by_whatever_path(results, capsys):
     assert main(["compare", GOOD, f"results/../{GOOD}"]) == 2
     assert "are the same runs" in capsys.readouterr().err
+
+
+def test_a_fold_that_there_was_before_does_not_count(tmp_path, monkeypatch):
+    """With fewer folds than before, the folders of the others stay; the report is not about them."""
+    homes = [tmp_path / f"results/my_study/runs/cnn/base/fold-{fold}" for fold in ("1", "2", "3", "final")]
+    for home in homes:
+        home.mkdir(parents=True)
+    runs = dict.fromkeys((f"runs/cnn/base/fold-{fold}" for fold in ("1", "2", "final")), "key")
+    state = State(tmp_path / "results/my_study", "", "", {}, runs, None)
+    monkeypatch.setattr(saved_runs, "current", lambda _: state)
+    assert saved_runs._present(homes) == [homes[0], homes[1], homes[3]]
+    monkeypatch.setattr(saved_runs, "current", lambda _: None)
+    assert saved_runs._present(homes) == homes

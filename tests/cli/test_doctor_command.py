@@ -42,7 +42,7 @@ def test_a_line_is_state_subject_and_sentence(capsys, monkeypatch):
     assert main(["doctor"]) == 0
     out, err = capsys.readouterr()
     assert out.split()[:3] == ["ok", "snakemake", "snakemake"]
-    assert "No problems found. Next: genreflow check" in err
+    assert "No problems found. Next: genreflow init" in err
 
 
 def test_a_package_that_is_missing_is_a_problem_and_one_of_another_version_a_note(capsys, monkeypatch):
