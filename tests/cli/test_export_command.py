@@ -1,6 +1,9 @@
+import pytest
+
 from genreflow.cli import main
 
 
+@pytest.mark.end_to_end
 def test_a_folder_that_predict_takes(little, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     track = str(little / "music/low-00.flac")

@@ -1,8 +1,11 @@
 from collections import Counter
 
+import pytest
+
 from genreflow.cli import main
 
 
+@pytest.mark.end_to_end
 def test_a_synthetic_corpus_is_a_dataset_of_class_and_album_folders(tmp_path, capsys):
     assert main(["synthesize", str(tmp_path / "music"), "--tracks-per-class", "2", "--seconds", "4"]) == 0
     tracks = [path.relative_to(tmp_path / "music") for path in (tmp_path / "music").rglob("*") if path.is_file()]
