@@ -36,7 +36,7 @@ def packets_sha256(path: bytes | str) -> str:
 
 
 def _claims(probe: ContainerProbe) -> bytes:
-    """Return what the container says of its audio, as verdicts on a file use it."""
+    """Return the facts in the header of a container that the verdict on a file depends on, as bytes."""
     claims = [probe.container, probe.header_is_exact, f"{probe.declared_to_decoded_ratio:.6g}"]
     claims += sorted(warning.reason for warning in probe.warnings)
     frame = b""

@@ -57,7 +57,7 @@ def check_model(given: str) -> str:
 
 
 def with_model(path: str, use: Callable[[str], Model]) -> Model:
-    """Return what `use` makes of a model that `check_model` has accepted.
+    """Return the result of `use` for a model that `check_model` has accepted.
 
     Libraries take seconds to load, and a run may replace the model meanwhile; then the last complete results serve.
 

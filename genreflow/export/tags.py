@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genreflow.errors import Problems, UserError
+from genreflow.store.atomic import flush
 
 Field = Literal["genre", "grouping", "comment"]
 FIELDS: tuple[Field, ...] = ("genre", "grouping", "comment")
@@ -187,23 +188,15 @@ def _write(change: TagChange, *, keep_mtime: bool, before: Callable[[], None]) -
             raise _CannotWrite("Its audio would not stay as it is.")
         times = (status.st_atime_ns, status.st_mtime_ns)
         os.utime(copy, ns=times) if keep_mtime else os.utime(copy)
-        _flush(copy)
+        flush(copy)
         if os.stat(path).st_mtime_ns != status.st_mtime_ns:
             raise _CannotWrite("It was changed meanwhile.")
         before()
         os.replace(copy, path)  # noqa: PTH105 - paths are bytes
-        _flush(folder or b".")
+        flush(folder or b".")
     finally:
         with suppress(FileNotFoundError):
             os.unlink(copy)  # noqa: PTH108 - paths are bytes
-
-
-def _flush(path: bytes) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 # ---------------------------------------------------------------------------------------------------------------

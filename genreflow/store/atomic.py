@@ -28,9 +28,9 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
     try:
         yield temporary
         _make_like_a_plain_file(temporary)
-        _flush(temporary)
+        flush(temporary)
         temporary.replace(path)
-        _flush(path.parent)
+        flush(path.parent)
     except BaseException:
         with suppress(FileNotFoundError):
             temporary.unlink()
@@ -73,7 +73,8 @@ def _make_like_a_plain_file(path: Path) -> None:
     path.chmod(0o666 & ~umask)
 
 
-def _flush(path: Path) -> None:
+def flush(path: str | bytes | os.PathLike) -> None:
+    """Let a file or folder reach the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

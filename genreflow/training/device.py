@@ -135,7 +135,7 @@ def missing_operations_named(device: torch.device) -> Iterator[None]:
     """
     try:
         yield
-    except (NotImplementedError, TypeError) as error:
+    except (NotImplementedError, TypeError) as error:  # torch raises them for operations and dtypes that MPS lacks
         if device.type != "mps" or "MPS" not in str(error):
             raise
         raise UserError(

@@ -35,7 +35,7 @@ def using(project: Project, *, renamed: str = "", snakefile: str = "../home/Snak
 
 
 def own_run(project: Project, *arguments: str) -> str:
-    """Return what Snakemake prints with the workflow of the user's."""
+    """Run Snakemake on the Snakefile of the user, and return its output."""
     code, printed = project.run(*arguments, snakefile=project.work / "Snakefile", configfile=None)
     assert code == 0, printed
     return printed
