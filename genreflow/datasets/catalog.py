@@ -36,10 +36,12 @@ SCHEMA = pa.schema(
         ("packets", pa.string()),
         ("embedded", pa.string()),  # tags of the file, as JSON: read in part only, it must cost no time
         ("artist_group", pa.string()),
+        ("checked", pa.bool_()),  # whether a listener has confirmed or corrected the label
     ]
 )
-VERSION = 3
-_READABLE = (2, 3)  # version 2 has no columns `packets`, `embedded` and `artist_group`
+VERSION = 4
+# Version 2 has no columns `packets`, `embedded` and `artist_group`; version 3 has no `checked`.
+_READABLE = (2, 3, 4)
 # Columns by which a file is the same without reading it.
 STAMP = ["bytes", "mtime_ns", "ctime_ns"]
 # Columns that a file holds besides what its layout says of the track; the last follows from both.

@@ -22,7 +22,8 @@ def corrected(tracks: TrackListing, path: str) -> TrackListing:
         Tracks with classes.
     path
         A CSV file with the columns ``path``, as reports and quarantine.csv spell it, and ``corrected``, the class that
-        the track belongs to. Rows that only confirm a label are counted. Other columns do not matter.
+        the track belongs to. Rows that only confirm a label are counted. Other columns do not matter. All these
+        tracks are `checked`.
 
     Raises
     ------
@@ -35,14 +36,13 @@ def corrected(tracks: TrackListing, path: str) -> TrackListing:
     folder = f"{printable(tracks.root).rpartition('/')[2]}/"  # paths may also begin with that of the dataset
     classes = {name if name in by_name else name.removeprefix(folder): label for name, label in _read(path).items()}
     _check(classes, by_name, path)
-    changes, confirmed = {}, 0
-    for name, label in classes.items():
-        track = by_name.get(name)
-        if track is not None and track.label != label:
-            changes[track.path] = replace(track, label=label)
-        confirmed += track is not None and track.label == label
-    notices = [*tracks.notices, *_notices(by_name, classes, changes, confirmed, path)]
-    return replace(tracks, tracks=[changes.get(track.path, track) for track in tracks.tracks], notices=notices)
+    checked = {
+        track.path: replace(track, label=label, checked=True)
+        for name, label in classes.items()
+        if (track := by_name.get(name)) is not None
+    }
+    notices = [*tracks.notices, *_notices(by_name, classes, path)]
+    return replace(tracks, tracks=[checked.get(track.path, track) for track in tracks.tracks], notices=notices)
 
 
 def _check(classes: dict[str, str], by_name: dict[str, ListedTrack], path: str) -> None:
@@ -83,19 +83,14 @@ def _read(path: str) -> dict[str, str]:
     return classes
 
 
-def _notices(
-    by_name: dict[str, ListedTrack],
-    classes: dict[str, str],
-    changes: dict[bytes, ListedTrack],
-    confirmed: int,
-    path: str,
-) -> Iterator[str]:
+def _notices(by_name: dict[str, ListedTrack], classes: dict[str, str], path: str) -> Iterator[str]:
+    named = {name: track for name, track in by_name.items() if name in classes}
+    changes = [
+        f"{name} is {classes[name]}, not {track.label}" for name, track in named.items() if track.label != classes[name]
+    ]
     if changes:
-        names = [
-            f"{name} is {classes[name]}, not {track.label}" for name, track in by_name.items() if track.path in changes
-        ]
-        yield f"{count(len(changes), 'label')} corrected by {path}: {listing(names, 20)}."
-    if confirmed:
+        yield f"{count(len(changes), 'label')} corrected by {path}: {listing(changes, 20)}."
+    if confirmed := len(named) - len(changes):
         yield f"{count(confirmed, 'label')} confirmed by {path}."
     if absent := [name for name in classes if name not in by_name]:
         yield f"{count(len(absent), 'correction')} in {path} of tracks that are not there: {listing(absent)}."

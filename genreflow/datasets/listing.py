@@ -27,6 +27,8 @@ class ListedTrack:
         sentences; else empty.
     content
         Digest of the content if it is known without reading a file; else None.
+    checked
+        Whether a listener has checked the label, and confirmed or corrected it.
     """
 
     path: bytes
@@ -38,6 +40,7 @@ class ListedTrack:
     reason: str = ""
     message: str = ""
     content: str | None = None
+    checked: bool = False
 
 
 @dataclass(frozen=True)

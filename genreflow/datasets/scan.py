@@ -299,7 +299,7 @@ def _listed(listed: TrackListing, root: bytes, tags: TagReader) -> pa.Table:
         names = (track.label, track.tags, track.group, track.artist, track.split, reason, message)
         embedded = None if track.content else tags.known(root, track.path, stamp)
         times = (None, None, None) if track.content else stamp
-        rows.append((identity, track.path, *names, *times, track.content, None, embedded, None))
+        rows.append((identity, track.path, *names, *times, track.content, None, embedded, None, track.checked))
     rows.sort(key=lambda row: row[:2])
     columns = zip(*rows, strict=True) if rows else [()] * len(SCHEMA)
     return pa.table(

@@ -48,7 +48,8 @@ def label_issues_table(
     Parameters
     ----------
     study
-        The study from the plan: ``headline``, whose setting decides, and ``protocols``.
+        The study from the plan: ``headline``, whose setting decides, ``protocols``, and ``checked``, the tracks whose
+        label a listener has confirmed or corrected: they are not suspect.
     runs
         All runs of the study. Other settings than the headline's count as votes for or against a suggestion.
     settings, areas
@@ -126,10 +127,12 @@ def _label_issues(
     if not is_able.any():
         return _frame([]), [_unable(predicted)]
     issues = _tag_issues(predicted, is_able) if predicted.is_tagged else _class_issues(predicted)
+    is_checked = issues["track_id"].isin(study["checked"])
+    issues, checked = issues[~is_checked].reset_index(drop=True), issues.loc[is_checked, "track_id"].nunique()
     others = [out_of_fold(members, calibrated=False) for members in by_setting.values()] if len(issues) else []
     issues["settings"], issues["agree"] = _agreement(issues, [other for other in others if other is not None])
     issues["reason"] = [_reason(row) for row in issues.to_dict("records")]
-    return issues.assign(kind="label"), _sentences(issues, predicted, is_able)
+    return issues.assign(kind="label"), [*_sentences(issues, predicted, is_able), *_checked_sentence(checked)]
 
 
 def _by_setting(runs: Sequence[Run], protocols: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], list[Run]]:
@@ -233,6 +236,13 @@ def _sentences(issues: pd.DataFrame, predicted: OutOfFold, is_able: np.ndarray) 
             f"Probabilities are means over slices, {state}.",
         ]
     return [*sentences, "The model may be wrong as well: listen before you change a label."]
+
+
+def _checked_sentence(tracks: int) -> list[str]:
+    if not tracks:
+        return []
+    verb = "is" if tracks == 1 else "are"
+    return [f"{count(tracks, 'more track')} {verb} not listed, because a listener has checked the label."]
 
 
 def _unable(predicted: OutOfFold) -> str:

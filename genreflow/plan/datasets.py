@@ -120,6 +120,8 @@ class DatasetPlan:
     ----------
     listed
         The tracks, `genreflow.datasets.catalog.SCHEMA`; hashes may be missing.
+    notices
+        Remarks of its layout for the user.
     inputs
         Name -> input, for every input of a study.
     """
@@ -130,6 +132,7 @@ class DatasetPlan:
     duplicates: Duplicates
     shard_size: int
     listed: pa.Table
+    notices: list[str] = field(default_factory=list)
     inputs: dict[str, InputPlan] = field(default_factory=dict)
 
     @property
@@ -143,7 +146,7 @@ class DatasetPlan:
 
         A track without a group of its own has that of its artist.
         """
-        tracks = self.listed.drop(["path", *OF_FILES]).to_pandas()
+        tracks = self.listed.drop(["path", "checked", *OF_FILES]).to_pandas()
         return tracks.assign(group=group_of(tracks))
 
     def tracks_for(self, folds: FoldSettings) -> pd.DataFrame:
@@ -156,6 +159,11 @@ class DatasetPlan:
     def artist_groups(self) -> dict[str, str | None]:
         """Track_id -> group for `folds.group: auto`."""
         return catalog.artist_groups(self.listed)
+
+    @property
+    def checked(self) -> list[str]:
+        """Identifiers of the tracks whose label a listener has confirmed or corrected."""
+        return self.listed.filter(self.listed["checked"])["track_id"].to_pylist()
 
     @cached_property
     def tagged_artists(self) -> dict[str, str]:
@@ -209,7 +217,7 @@ class DatasetPlan:
     @cached_property
     def labels_key(self) -> str:
         """Key of the labels: names, classes, tags, groups and splits, without the text of messages."""
-        return key(self.listed.drop([*OF_FILES, "message"]).to_pydict())
+        return key(self.listed.drop([*OF_FILES, "message", "checked"]).to_pydict())
 
     def add_input(self, settings: InputSettings) -> InputPlan:
         """Return the plan of an input, which all studies share; standardization does not matter when it is cut."""
@@ -233,13 +241,14 @@ def catalog_path(dataset: str) -> Path:
     return Path(layout.CATALOG.format(dataset=dataset))
 
 
-def plan_dataset(name: str, listed: pa.Table, settings: PipelineSettings) -> DatasetPlan:
-    """Plan a dataset whose tracks are listed."""
+def plan_dataset(name: str, listed: pa.Table, notices: list[str], settings: PipelineSettings) -> DatasetPlan:
+    """Plan a dataset whose tracks are listed, with the remarks of its layout."""
     dataset = settings.datasets[name]
     audio = dataset.audio(settings.audio)
-    return DatasetPlan(name, dataset, audio, settings.duplicates, settings.limits.shard_size, listed)
+    return DatasetPlan(name, dataset, audio, settings.duplicates, settings.limits.shard_size, listed, notices)
 
 
-def listed_before(name: str) -> pa.Table:
-    """Return the tracks of a dataset from its catalog on disk."""
-    return catalog.read(catalog_path(name))
+def listed_before(name: str) -> tuple[pa.Table, list[str]]:
+    """Return the tracks of a dataset, and the remarks of its layout, from its catalog on disk."""
+    path = catalog_path(name)
+    return catalog.read(path), catalog.notices_of(path)

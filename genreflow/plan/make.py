@@ -217,7 +217,7 @@ def validate_config(config: Mapping[str, Any], *, home: Path, look: bool) -> tup
             )
     if not look:
         errors.raise_any()
-    listed = {name: listing.tracks for name, listing in listings.items()}
+    listed = {name: (listing.tracks, listing.facts["notices"]) for name, listing in listings.items()}
     plan = _plan(validated, listed if look else {name: listed_before(name) for name in validated.datasets}, home)
     errors.raise_any()
     return plan, listings
@@ -231,10 +231,10 @@ def _grouped_by_artist(studies: Iterable[StudySettings]) -> Iterator[str]:
                 yield protocol.dataset or study.dataset
 
 
-def _plan(validated: Validated, listed: Mapping[str, pa.Table], home: Path) -> Plan:
+def _plan(validated: Validated, listed: Mapping[str, tuple[pa.Table, list[str]]], home: Path) -> Plan:
     """Plan the studies without problems whose datasets are there; of others, check only the folds."""
     settings, errors = validated.settings, validated.errors
-    datasets = {name: plan_dataset(name, tracks, settings) for name, tracks in listed.items()}
+    datasets = {name: plan_dataset(name, *tracks, settings) for name, tracks in listed.items()}
     plan = Plan(settings, datasets)
     for name, study in validated.studies.items():
         own = {dataset: datasets[dataset] for dataset in study.datasets if dataset in datasets}

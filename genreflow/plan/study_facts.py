@@ -52,6 +52,7 @@ def study_facts(study: StudyPlan) -> StudyFacts:
             "metric": study.search.settings.metric,
         },
         "seed": settings.folds.seed,
+        "checked": study.main_input.dataset.checked,
     }
 
 
@@ -64,6 +65,7 @@ def page_facts(study: StudyPlan) -> PageFacts:
         "standin": dataset.is_synthetic,
         "description": settings.description,
         "notices": study.notices,
+        "dataset_notices": dataset.notices,
         "citation": settings.citation,
         "dataset": dataset.name,
         "diagrams": list(settings.diagrams),

@@ -220,6 +220,7 @@ class StudyFacts(TypedDict):
     headline: HeadlineFacts | None
     search: SearchFacts | None
     seed: int
+    checked: list[str]
 
 
 class PageFacts(StudyFacts):
@@ -229,6 +230,7 @@ class PageFacts(StudyFacts):
     standin: bool
     description: str
     notices: list[str]
+    dataset_notices: list[str]
     citation: str
     diagrams: list[str]
     dataset: str

@@ -107,7 +107,7 @@ def study_page(
         },
         quarantine=refused[refused["dataset"] == study["dataset"]],
         warned=_warned(indexes),
-        notices=[*facts_of(indexes[0])["notices"], *_padded(indexes)],
+        notices=[*study["dataset_notices"], *_padded(indexes)],
         thresholds={name.replace("_", " "): value for name, value in study["thresholds"].items()},
         leakage=_by_protocol(leakage, "leakage", study),
         bandwidth=_by_protocol(bandwidth, "bandwidth", study),

@@ -19,7 +19,7 @@ HEADLINE = {"model": "cnn", "setting": "base", "protocol": "standard"}
 
 
 def study_of(headline=HEADLINE, **folds):
-    return {"headline": headline, "protocols": {"standard": {"folds": WHOLE | folds}}}
+    return {"headline": headline, "protocols": {"standard": {"folds": WHOLE | folds}}, "checked": []}
 
 
 def made_up(rng, *, items, classes, skill, wrong=0.0):
@@ -78,6 +78,17 @@ def suspected(runs, *, study=None, pairs=NO_PAIRS, labels=None, verdicts=None):
         index=index,
         pairs=pairs,
     )
+
+
+def test_a_label_that_a_listener_has_checked_is_not_suspect():
+    proba = np.array([[0.96, 0.04]] * 20 + [[0.04, 0.96]] * 20)
+    proba[3], proba[25] = [0.01, 0.99], [0.97, 0.03]
+    runs = [run_of(proba, np.repeat([0, 1], 20))]
+    assert suspected(runs)[0]["track_id"].tolist() == ["t00003", "t00025"]
+    result, sentences = suspected(runs, study=study_of() | {"checked": ["t00003"]})
+    assert result["track_id"].tolist() == ["t00025"]
+    assert sentences[0].startswith("1 of 40 tracks has a suspect label")
+    assert "1 more track is not listed, because a listener has checked the label." in sentences
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 8), st.integers(200, 600))

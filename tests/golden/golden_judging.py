@@ -212,6 +212,7 @@ def _evaluated(is_tagged):
                  "values": {"x": 1}} for model, setting in places]  # fmt: skip
     study = {
         "seed": 0,
+        "checked": [],
         "experiments": {"x": {"title": "X", "axis": "x", "values": [("1", *places[0]), ("2", *places[1])]}},
         "settings": settings,
         "fusions": fusions,

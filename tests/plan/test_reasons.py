@@ -21,7 +21,7 @@ def music(tmp_path, monkeypatch):
 
     def changes():
         listing = scan.list_tracks(settings.datasets["tiny"], raw=raw)
-        plan = plan_dataset("tiny", listing.tracks, settings)
+        plan = plan_dataset("tiny", listing.tracks, [], settings)
         plan.look_up(listing)
         return list(reasons._changes(plan))
 
