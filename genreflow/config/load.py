@@ -255,4 +255,7 @@ def _sentence(error: yaml.MarkedYAMLError) -> str:
     if "'\\t'" in what:
         what = "a tab stands where blanks must; indent with blanks"
     where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    start = error.context_mark
+    if error.context and start and mark and start.line < mark.line:  # something that was not closed
+        what += f" {error.context.replace('a flow', 'the flow')} that begins in line {start.line + 1}"
     return f"cannot be read as YAML: {where}{what}."

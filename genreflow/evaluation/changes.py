@@ -69,7 +69,7 @@ class Changes:
         Accuracies of the tracks that both judged (`comparisons.track_difference`, after minus before) with the ends of
         the interval, ``low, high``; empty if there are none.
     relabeled
-        Tracks judged by both whose label changed.
+        Number of tracks that took part in both with different labels.
     newly_right, newly_wrong, still_wrong
         Tracks judged by both whose answer changed, `CHANGED`.
     """
@@ -92,6 +92,7 @@ class Changes:
         """What changed before anything was trained, as phrases: tracks, classes and settings."""
         phrases = [f"{count(len(self.added), 'track')} added"] if self.added else []
         phrases += [f"{count(len(self.removed), 'track')} removed"] if self.removed else []
+        phrases += [f"{count(self.relabeled, 'label')} changed"] if self.relabeled else []
         phrases += [f"new: {listing(self.new_classes, _NAMED)}"] if self.new_classes else []
         phrases += [f"gone: {listing(self.lost_classes, _NAMED)}"] if self.lost_classes else []
         return [*phrases, *self.settings]
@@ -150,6 +151,8 @@ def changes(before: Point, after: Point, *, seed: int = 0) -> Changes:
     ).astype(object)
     was, is_right = first["correct"].to_numpy(bool), second["correct"].to_numpy(bool)
     differs = (table["before"] != table["after"]).to_numpy(bool)
+    common = after.labels.index.intersection(before.labels.index)
+    relabeled = before.labels.loc[common].to_numpy() != after.labels.loc[common].to_numpy()
     old, new = (sorted({name for name in point.labels if name}) for point in (before, after))
     return Changes(
         before,
@@ -160,7 +163,7 @@ def changes(before: Point, after: Point, *, seed: int = 0) -> Changes:
         lost_classes=[name for name in old if name not in new],
         settings=list(differences(before.settings, after.settings)) if before.settings and after.settings else [],
         judged=_judged(before.answers, after.answers, both, seed),
-        relabeled=int((first["true"].to_numpy() != second["true"].to_numpy()).sum()),
+        relabeled=int(relabeled.sum()),
         newly_right=_sorted(table[~was & is_right]),
         newly_wrong=_sorted(table[was & ~is_right]),
         still_wrong=_sorted(table[~was & ~is_right & differs]),
@@ -263,7 +266,7 @@ def _tracks(changed: Changes) -> Iterator[str]:
         one = "A class has" if len(changed.lost_classes) == 1 else "Classes have"
         yield f"{one} gone: {listing(changed.lost_classes, _NAMED)}."
     if changed.relabeled:
-        yield f"{count(changed.relabeled, 'track')} judged both times {_have(changed.relabeled)} another label now."
+        yield f"{count(changed.relabeled, 'track')} {_have(changed.relabeled)} another label now."
 
 
 def _settings(changed: Changes) -> Iterator[str]:

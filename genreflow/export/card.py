@@ -17,6 +17,7 @@ from genreflow.inference.tracks import Predictor
 from genreflow.models import registry
 from genreflow.report.methods import cut
 from genreflow.store.runs import MODEL
+from genreflow.store.text import count
 from genreflow.training.novelty import FALSE_ALARMS
 
 _MOST_ROWS = 60
@@ -80,7 +81,7 @@ def _judged(record: Record) -> str:
     row = record.row
     parts = [
         f"Under the protocol `{_plain(row.get('protocol', ''))}` of the study `{_plain(record.study)}`, by "
-        f"{int(row['folds'])} networks trained alike, each tested on tracks outside its training: "
+        f"{count(int(row['folds']), 'model')} trained alike, each tested on tracks outside its training: "
         f"{int(row['tracks']):,} tracks of {int(row['groups']):,} groups. Intervals are 95 %, over groups.",
         _table(["metric", "value", "95 % interval"], _metrics(row)),
     ]

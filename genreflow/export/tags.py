@@ -180,7 +180,10 @@ def _write(change: TagChange, *, keep_mtime: bool, before: Callable[[], None]) -
     try:
         shutil.copy2(path, copy)
         file = _opened(copy)
-        if _read(file, change.field) != change.existing:
+        found = _read(file, change.field)
+        if found == change.proposed:
+            raise _CannotWrite(f"Its {change.field} is already as proposed.")
+        if found != change.existing:
             raise _CannotWrite(f"Its {change.field} was edited meanwhile.")
         _set(file, change.field, change.proposed)
         _save(file, copy)

@@ -22,6 +22,7 @@ def test_numbers_are_numbers(tmp_path):
         ("a: 1\na: 2\n", "line 2: the key 'a' is given twice"),
         ("a: &x [1]\nb: *x\n", "cannot be taken: line 2: aliases"),
         ("\ta: 1\n", "cannot be read as YAML"),
+        ("a: {b: 1\nc: 2\n", "line 2, column 2: .* while parsing the flow mapping that begins in line 1"),
         ("- 1\n", "key: value"),
         ("a: !!python/object:os.system x\n", r"line 1: tags \(!!python/object:os.system\) are not accepted"),
     ],

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from genreflow.datasets.catalog import MISSING, ignored_of, notices_of
-from genreflow.datasets.layouts.emotion4q import Emotion4Q
+from genreflow.datasets.layouts.emotion4q import QUADRANTS, Emotion4Q
 from genreflow.datasets.scan import list_dataset as find
 from genreflow.datasets.scan import refresh
 from genreflow.errors import Problems
@@ -35,6 +35,15 @@ def make_4q(folder, *, flat=False, songs=SONGS):
 
 def settings(path):
     return Emotion4Q(layout="emotion4q", path=str(path))
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_it_is_recognized_by_the_names_of_its_clips_and_not_by_folders_of_that_name_alone(tmp_path, flat):
+    assert Emotion4Q.recognize(make_4q(tmp_path / "4q", flat=flat)) is not None
+    for quadrant in QUADRANTS:
+        (tmp_path / "quarters" / quadrant).mkdir(parents=True)
+        (tmp_path / "quarters" / quadrant / "my song.mp3").write_bytes(b"x")
+    assert Emotion4Q.recognize(tmp_path / "quarters") is None
 
 
 @pytest.mark.parametrize("flat", [False, True])

@@ -30,10 +30,10 @@ studies:
 """
 # What a page names -> what is there. A setting that no experiment varies would be called `base`.
 NAMES = {
-    "psytrance_cnn/base/": "psytrance_cnn/pool=mean/",
     "/data/music": "music",
     "2026-11-30-1": f"{date.today().isoformat()}-1",
     "runs/cnn/": "runs/psytrance_cnn/",
+    "psytrance_cnn/base/": "psytrance_cnn/pool=mean/",
 }
 # Words of commands that other tests run, or that need what no test may ask for.
 ELSEWHERE = {
@@ -102,6 +102,7 @@ def work(tmp_path_factory):
     (work / "music/dark/album-01").rename(work / "music/dark/album-09")
     done("run", "--cores", "2")
     shutil.copytree(work / "results/my_study", work / "results/your_study")
+    done("run", "--cores", "2")  # the page over all studies lists it
     for name in ("my_model", "exported_model"):
         done("export", "results/my_study/runs/psytrance_cnn/pool=mean/fold-final", name)
     shutil.copytree(work, work / "elsewhere", ignore=shutil.ignore_patterns("elsewhere"))

@@ -72,7 +72,8 @@ def test_nothing_in_common_is_said():
 def test_equal_answers_and_other_labels_are_said():
     changed = changes(point([True] * 8), point([True] * 8, labels="ba"))
     assert changed.relabeled == 8
-    assert "8 tracks judged both times have another label now." in changed.sentences
+    assert "8 tracks have another label now." in changed.sentences
+    assert changed.causes == ["8 labels changed"]
     same = changes(point([True] * 8), point([True] * 8))
     assert same.sentences[0].startswith("No answer changed for the 8 tracks judged both times")
     assert same.causes == []

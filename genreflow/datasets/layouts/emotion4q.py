@@ -1,6 +1,7 @@
 """4-Quadrant audio emotion (Panda et al. 2018): 225 clips in each of four quadrants of valence and arousal."""
 
 import os
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,7 @@ CLIPS_EACH = 225
 
 _HOMES = ("", "MER_audio_taffc_dataset")
 _ANNOTATIONS = "panda_dataset_taffc_annotations.csv"
+_CLIP = re.compile(rb"MT\d{5,}[.]")
 _METADATA = "panda_dataset_taffc_metadata.csv"
 
 
@@ -34,7 +36,7 @@ class Emotion4Q(Layout):
     def recognize(cls, path: Path) -> dict[str, Any] | None:
         """Recognize a folder with the four quadrants, or one with the annotations."""
         for home in (path / name for name in _HOMES):
-            if _is_flat(home) or all((home / quadrant).is_dir() for quadrant in QUADRANTS):
+            if _is_flat(home) or all(_has_song(home / quadrant) for quadrant in QUADRANTS):
                 return {"path": str(path)}
         return None
 
@@ -54,6 +56,11 @@ class Emotion4Q(Layout):
         artists = _artists(home)
         tracks = [ListedTrack(path, quadrant, artist=artists.get(song)) for song, (path, quadrant) in clips.items()]
         return TrackListing(os.fsencode(home), tracks, _notices(tracks, home, ignored), dict(ignored))
+
+
+def _has_song(folder: Path) -> bool:
+    """Return whether a folder has a clip named as those of this dataset are."""
+    return folder.is_dir() and any(map(_CLIP.match, files_in(os.fsencode(folder))))
 
 
 def _is_flat(home: Path) -> bool:
