@@ -1,6 +1,6 @@
 """Write requirements.lock and site.lock, every package with the hashes of its files; `make lock` runs it.
 
-The packages are those of pyproject.toml with its extras, but for umap, which the tests do without.
+The packages are those of pyproject.toml with its extras, but for those that the tests do without: mirdata, mlflow, umap, wandb.
 
 Torch stands apart in torch.lock, without hashes: there are builds of it for the CPU and for each version of CUDA, under
 one version. For another version of it, change that file and run this.
@@ -14,7 +14,7 @@ from piptools.repositories.pypi import PyPIRepository
 from piptools.scripts.compile import cli
 
 HOME = Path(__file__).parent
-EXTRAS = ("captum", "dev", "onnx", "search", "slurm", "tensorboard")
+EXTRAS = ("captum", "dev", "onnx", "search", "slurm", "tags", "tensorboard")
 OPTIONS = [
     "--quiet", "--generate-hashes", "--strip-extras", "--allow-unsafe", "--no-header", "--no-annotate",
     "--no-emit-index-url", "--no-emit-find-links", "--no-emit-trusted-host",
