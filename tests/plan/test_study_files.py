@@ -66,9 +66,9 @@ def plans(tmp_path_factory):
         patch.chdir(work)
         result = {
             size: validate_config(config | {"size": size}, home=HOME, look=True)[0].studies
-            for size in ("full", "small")
+            for size in ("full", "medium", "small")
         }
-    return {size: {name.removesuffix("-small"): plan for name, plan in each.items()} for size, each in result.items()}
+    return {size: {name.split("-")[0]: plan for name, plan in each.items()} for size, each in result.items()}
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ class TestBothSizes:
         assert not any(dataset.is_synthetic for dataset in full[study].datasets.values())
 
     def test_the_small_size_has_all_that_the_full_size_has(self, plans, study):
-        full, small = (plans[size][study] for size in ("full", "small"))
+        full, small = (plans[size][study] for size in ("full", "medium", "small"))
         assert small.settings.models.keys() == full.settings.models.keys()
         assert small.settings.fusions == full.settings.fusions
         assert list(small.protocols) == list(full.protocols)
