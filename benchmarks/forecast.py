@@ -45,8 +45,9 @@ def noise(name: str, batch: int) -> SliceSet:
     """Return two batches of noise of the shape that a network takes."""
     shape = registry.describe(name).input_shape
     arrays = np.random.default_rng(0).standard_normal((2 * batch, *shape), np.float32).astype(np.float16)
-    frame = pd.DataFrame({"track_id": [f"{i:016x}" for i in range(2 * batch)], "slice": 0, "start_s": 0.0})
-    return SliceSet(frame, np.arange(2 * batch) % len(CLASSES), CLASSES, arrays)
+    labels = [CLASSES[i % len(CLASSES)] for i in range(2 * batch)]
+    ids = [f"{i:016x}" for i in range(2 * batch)]
+    return SliceSet(arrays, pd.DataFrame({"track_id": ids, "slice": 0, "start_s": 0.0, "label": labels}), CLASSES)
 
 
 def trained(name: str, data: SliceSet, batch: int, steps: int, device: torch.device) -> float:

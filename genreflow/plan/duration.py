@@ -26,14 +26,14 @@ from genreflow.store import costs
 _START = 4.0  # Snakemake, and the reading of the Snakefile
 _JOB = 2.0  # a process with its libraries
 _TRAINING_JOB = 4.0  # with PyTorch
-_SYNTHESIS = 0.02  # a second of synthetic music
+_SYNTHESIS = 0.015  # a second of synthetic music
 _NORMALIZING = 0.012  # a second of audio
 # A second of a segment, by the kind of its front-end.
 _CUTTING = {"embedding": 0.04, "descriptors": 0.02, "maps": 0.02}
 _OTHERWISE = 0.003
 _FITTING = 3.0  # an estimator of a few hundred tracks, with its inner folds
 _FITTING_SEGMENT = 2e-3
-_FIGURE = 3.0
+_FIGURE = 2.5
 _EVALUATION, _REPORT = 8.0, 20.0  # tables; map of the library, excerpts and page
 STAGES = ("audio", "slices", "folds", "train", "tables", "figures", "report")
 
@@ -79,21 +79,22 @@ def core_seconds(plan: Plan, hours: Mapping[str, float | None], of_studies: Mapp
     """Return the seconds that one core needs for all, datasets once; None if a length is unknown."""
     if set(of_studies) < set(plan.studies) or any(hours[name] is None for name in plan.datasets):
         return None
-    datasets = sum(sum(_of_dataset(dataset, hours[name] or 0.0)) for name, dataset in plan.datasets.items())
+    datasets = [(dataset, hours[name] or 0.0) for name, dataset in plan.datasets.items()]
+    prepared = [_of_audio(dataset, length) for dataset, length in datasets]
+    prepared += [_of_input(given, length) for dataset, length in datasets for given in dataset.inputs.values()]
     own = [
         each.core_seconds[stage] for each in of_studies.values() for stage in STAGES if stage not in ("audio", "slices")
     ]
-    return _START + datasets + sum(own)
+    return _START + sum(prepared) + sum(own)
 
 
 def _of_study(study: StudyPlan, hours: Mapping[str, float], paces: Mapping[str, Pace]) -> Duration:
-    prepared = [_of_dataset(dataset, hours[name]) for name, dataset in study.datasets.items()]
     trainings = _trainings(study)
     on_gpu = dict.fromkeys(paces, GPU)
     return Duration(
         {
-            "audio": sum(audio for audio, _ in prepared),
-            "slices": sum(slices for _, slices in prepared),
+            "audio": sum(_of_audio(dataset, hours[name]) for name, dataset in study.datasets.items()),
+            "slices": sum(_of_input(given, hours[given.dataset.name]) for given in _inputs(study)),
             "folds": 4 * _JOB * len(study.protocols),
             "train": sum(times * training_seconds(study, setting, paces) for setting, times in trainings),
             "tables": _EVALUATION,
@@ -143,23 +144,28 @@ def training_seconds(study: StudyPlan, setting: Setting, paces: Mapping[str, Pac
     )
 
 
-def _of_dataset(dataset: DatasetPlan, hours: float) -> tuple[float, float]:
-    """Return the seconds of making and leveling the tracks of a dataset, and of cutting all its inputs."""
+def _inputs(study: StudyPlan) -> list[InputPlan]:
+    """Return the inputs of a study, of all its datasets, each once."""
+    plans = [*study.fed_inputs, *study.cross_datasets.values()]
+    return list({given.index: given for given in plans}.values())
+
+
+def _of_audio(dataset: DatasetPlan, hours: float) -> float:
+    """Return the seconds of making and leveling the tracks of a dataset."""
     seconds, shards = 3600 * hours, len(dataset.shards)
     made = _recorded("synthesize_tracks", shards, dataset=dataset.name) or _JOB * shards + _SYNTHESIS * seconds
     leveled = _recorded("normalize_audio", shards, dataset=dataset.name) or _JOB * shards + _NORMALIZING * seconds
-    audio = leveled + (made if dataset.is_synthetic else 0.0) + _JOB
-    return audio, sum(_of_input(given, seconds) for given in dataset.inputs.values())
+    return leveled + (made if dataset.is_synthetic else 0.0) + _JOB
 
 
-def _of_input(given: InputPlan, seconds: float) -> float:
+def _of_input(given: InputPlan, hours: float) -> float:
     """Return the seconds of cutting an input; segments hold no more music than tracks."""
     shards = len(given.dataset.shards)
     rule = "embed_slices" if given.is_embedding else "cut_slices"
     if recorded := _recorded(rule, shards, **given.names):
         return recorded + _JOB
     segments = given.settings.segments.count * given.dataset.listed.num_rows * needed_seconds(given.settings)
-    music = min(seconds, segments)
+    music = min(3600 * hours, segments)
     cost = sum(_CUTTING.get(kind, _OTHERWISE) for kind in _kinds(given.settings.front_end))
     return _JOB * (shards + 1) + music * cost
 
@@ -169,7 +175,7 @@ def _recorded(rule: str, shards: int, **names: str) -> float | None:
     folder = Path(layout.LOG[rule].format(**{"suffix": "", "shard": "", **names})).parent
     last = [
         ended[-1]
-        for log in sorted(folder.glob(f"*{costs.SUFFIX}"))
+        for log in sorted(folder.glob("*.log"))
         if (ended := [each["seconds"] for each in costs.attempts(log) if each["done"]])
     ]
     return shards * sum(last) / len(last) if last else None

@@ -38,8 +38,8 @@ class Validated:
     studies
         Name -> settings, of every study whose file can be read. In the small and the medium size, whose names end in
         ``-small`` and ``-medium``, the values of the key of that name override the others; where public weights that it
-        names are not on this machine, those of its key ``without_weights`` do. A model, input, protocol, fusion or experiment that is null there is
-        left out.
+        names are not on this machine, those of its key ``without_weights`` do. A model, input, protocol, fusion or
+        experiment that is null there is left out.
     named
         Name -> how the settings of the run name the study.
     faulty
