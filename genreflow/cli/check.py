@@ -13,6 +13,8 @@ from genreflow.cli.places import SNAKEFILE, entered, place_of
 from genreflow.config.layers import Config, load_config
 from genreflow.errors import UserError
 from genreflow.plan.check import DatasetOutlook, InputOutlook, Outlook, StudyOutlook, check, check_music
+from genreflow.plan.duration import Duration
+from genreflow.plan.pace import GPU
 from genreflow.store.text import count, listing, rough_duration
 
 _GB = 1e9
@@ -24,6 +26,7 @@ _NAMED = 20  # refused files and notices of a dataset listed in full
 
 _UNITS = {
     "hours": "h", "needed": "bytes", "free": "bytes", "longest_padding": "s", "core_seconds": "s", "bandwidth_hz": "Hz",
+    "gpu_training": "s",
 }  # fmt: skip
 
 
@@ -132,12 +135,17 @@ def outlook_text(outlook: Outlook) -> str:
     room = f"{outlook.needed / _GB:,.1f} GB, of {outlook.free / _GB:,.1f} GB that are free"
     lines.append(f"disk: about {room}." if outlook.fits else f"disk: TOO SMALL: about {room}.")
     if outlook.core_seconds is not None:
-        import joblib  # here, as it is slow to load
-
-        cores = joblib.cpu_count()
+        cores = _cores()
         duration = rough_duration(max(60.0, outlook.core_seconds / cores))
         lines.append(f"time: roughly {duration} on {count(cores, 'core')} without a GPU, if all is made anew.")
+        lines.append(f"  With a GPU: {GPU.name}; its speed is assumed, that of this machine was measured.")
     return "\n".join(lines)
+
+
+def _cores() -> int:
+    import joblib  # here, as it is slow to load
+
+    return joblib.cpu_count()
 
 
 def _dataset(dataset: DatasetOutlook) -> list[str]:
@@ -178,8 +186,22 @@ def _study(study: StudyOutlook) -> list[str]:
     ]
     lines += [f"  {notice}" for notice in study.notices]
     lines += [f"  {_input(given)}" for given in study.inputs]
+    lines += [] if study.duration is None else [f"  {_times(study.duration)}"]
     lines += [f"  WOULD STOP: too many are refused: {loss}" for loss in study.losses]
     return lines + [f"  WOULD STOP: {problem}" for problem in study.problems]
+
+
+def _times(duration: Duration) -> str:
+    """Return the time of a study by stage, on all cores of this machine, and with a GPU."""
+    cores = _cores()
+    stages = {stage: seconds / cores for stage, seconds in duration.core_seconds.items()}
+    parts = ", ".join(f"{stage} {rough_duration(seconds)}" for stage, seconds in stages.items())
+    total, training = sum(stages.values()), stages["train"]
+    return (
+        f"time by itself: {rough_duration(total)} here ({parts}); "
+        f"{rough_duration(total - training + duration.gpu_training)} with a GPU "
+        f"(train {rough_duration(duration.gpu_training)})"
+    )
 
 
 def _input(given: InputOutlook) -> str:

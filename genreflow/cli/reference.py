@@ -62,9 +62,10 @@ experiments:
     vary: {dropout: [0.2, 0.5, 0.8]}
 ```
 
-Two more keys change the others. `small` holds what differs with `size: small`, usually other music and fewer epochs.
+Three more keys change the others. `small` holds what differs with `size: small`, usually other music and fewer epochs;
+`medium` what differs with `size: medium`, usually fewer models, folds and epochs.
 `without_weights` holds what differs where public weights that an input names are not on this machine; the report and
-the last lines of a run then say so. Under both, `null` leaves out an input, protocol, model, fusion or experiment.
+the last lines of a run then say so. Under each, `null` leaves out an input, protocol, model, fusion or experiment.
 
 An experiment compares values of any option of its model, any key of `training`, or `input`. A run is named by
 the settings that the experiments of its model vary, so that experiments with a common setting share its runs.

@@ -20,6 +20,7 @@ _DIALECT = "http://json-schema.org/draft-07/schema#"  # the newest one that ever
 _PARTIAL = "changed-"  # begins the name of a part whose keys may all be left out
 _SECTION = {
     "small": "With `size: small`, what differs: usually other music and fewer epochs. null leaves an entry out.",
+    "medium": "With `size: medium`, what differs: usually fewer models, folds and epochs. null leaves an entry out.",
     "without_weights": "What differs where public weights that an input names are not on this machine.",
 }
 

@@ -111,8 +111,10 @@ class PipelineSettings(Settings):
         default_factory=list,
         description="Names in studies/ and paths to study files; or name -> the content of a study file.",
     )
-    size: Literal["full", "small"] = Field(
-        "full", description="small: with the changes under the key `small` of a study file: other music, fewer epochs."
+    size: Literal["full", "medium", "small"] = Field(
+        "full",
+        description="small: with the changes under the key `small` of a study file: other music, fewer epochs; medium: "
+        "with those under `medium`: the same music, the main models, one fold, a quarter of the epochs.",
     )
     datasets: dict[str, Dataset] = Field(default_factory=dict)
     audio: AudioSettings = AudioSettings()

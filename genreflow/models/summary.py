@@ -27,6 +27,18 @@ def multiply_adds(network: nn.Module, input_shape: tuple[int, ...]) -> int:
     return counter.get_total_flops() // 2
 
 
+def values(network: nn.Module, input_shape: tuple[int, ...]) -> int:
+    """Return the number of values that all layers together make of one segment: what memory has to move."""
+    shadow, segment = _shadow(network, input_shape)
+    made: list[int] = []
+    for module in shadow.modules():
+        if not list(module.children()):
+            module.register_forward_hook(lambda _, __, output: made.append(_first(output).numel()))
+    with torch.no_grad():
+        shadow(segment)
+    return sum(made)
+
+
 def layers(network: nn.Module, input_shape: tuple[int, ...]) -> list[dict[str, Any]]:
     """Return the layers of a network in the order in which they are called.
 
@@ -77,13 +89,17 @@ def _shown(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]
 
 def _recorder(called: list[tuple[str, dict[str, Any]]], name: str) -> Callable[..., None]:
     def hook(module: nn.Module, _: Any, output: Any) -> None:
-        output = output[0] if isinstance(output, tuple) else output
+        output = _first(output)
         # A module that is called again has the same parameters.
         parameters = 0 if any(name == other for other, _ in called) else trainable_parameters(module)
         layer = {"name": _title(module), "shape": _shape(module, output), "parameters": parameters, "joins": None}
         called.append((name, layer))
 
     return hook
+
+
+def _first(output: Any) -> torch.Tensor:
+    return output[0] if isinstance(output, tuple) else output
 
 
 def _joins(network: nn.Module) -> dict[str, list[tuple[str, ...]]]:

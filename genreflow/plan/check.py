@@ -27,9 +27,10 @@ from genreflow.folds.assign import assign, select
 from genreflow.folds.placement import read_placement
 from genreflow.plan.advice import advice
 from genreflow.plan.datasets import InputPlan
-from genreflow.plan.duration import core_seconds
+from genreflow.plan.duration import Duration, core_seconds, durations
 from genreflow.plan.forecast import DECODED, UNSEEN, Forecast, forecast, of_synthetic
 from genreflow.plan.make import Plan, validate_config
+from genreflow.plan.pace import of_this_machine
 from genreflow.plan.protocols import ProtocolPlan
 from genreflow.plan.studies import StudyPlan
 from genreflow.project import layout
@@ -112,7 +113,8 @@ class StudyOutlook:
     """A study: the numbers of its settings, protocols, runs, trials, and (upper bound) slices of its main input.
 
     `losses` and `problems` would stop a run before it trains anything: files refused beyond the limits, and tracks that
-    cannot be divided into folds. `notices` say what the study does without.
+    cannot be divided into folds. `notices` say what the study does without. `duration` is how long
+    the study takes by itself; None if the length of its music is unknown.
     """
 
     name: str
@@ -126,13 +128,14 @@ class StudyOutlook:
     problems: list[str] = field(default_factory=list)
     trials: int = 0
     notices: list[str] = field(default_factory=list)
+    duration: Duration | None = None
 
 
 @dataclass(frozen=True)
 class Outlook:
     """Datasets and studies, and the disk space that is needed and free, in bytes.
 
-    `is_complete` is true if every file was decoded, so that a run will find nothing else. `core_seconds` is a rough
+    `is_complete` is true if every file was decoded, so that a run will find nothing else. `core_seconds` is a
     forecast of a run that makes everything anew without a GPU; None if the length of the music is unknown.
     """
 
@@ -183,14 +186,18 @@ def check(config: Mapping[str, Any], *, home: Path, every: bool = False) -> Outl
     datasets = [
         _dataset(name, listing, forecasts[name], plan.datasets[name].audio) for name, listing in listings.items()
     ]
-    studies = [_study(study, forecasts, plan) for study in plan.studies.values()]
+    hours = {dataset.name: dataset.hours for dataset in datasets}
+    of_studies = durations(plan, hours, of_this_machine())
+    studies = [
+        replace(_study(study, forecasts, plan), duration=of_studies.get(name)) for name, study in plan.studies.items()
+    ]
     return Outlook(
         datasets,
         studies,
         sum(_bytes_needed(plan, datasets)),
         shutil.disk_usage(Path.cwd()).free,
         all(known.is_complete for known in forecasts.values()),
-        core_seconds(plan, {dataset.name: dataset.hours for dataset in datasets}),
+        core_seconds(plan, hours, of_studies),
     )
 
 

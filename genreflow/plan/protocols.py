@@ -93,6 +93,16 @@ class ProtocolPlan:
         return round((tracks - folds.holdout) * (1 - (1 + folds.validation) / folds.count))
 
     @property
+    def n_validation_tracks(self) -> int:
+        """Upper bound of the number of tracks that choose the best epoch of a fold."""
+        folds, tracks = self.folds, self.n_tracks
+        if folds.scheme == "given":
+            return int(self.dataset.tracks["split"].eq("valid").sum())
+        if folds.scheme == "random":
+            return round((tracks - folds.holdout) * folds.valid)
+        return round((tracks - folds.holdout) / folds.count) if folds.validation else 0
+
+    @property
     def n_tracks(self) -> int:
         """Upper bound of the number of tracks that take part."""
         return min(self.settings.tracks or sys.maxsize, len(self.dataset.listed))

@@ -21,7 +21,9 @@ from genreflow.store.regular import expand_home
 from genreflow.weights.cache import command_for, is_absent
 
 _REDUCED = "without_weights: "
-# Sections of a study of which `small` and `without_weights` may leave entries out.
+# Keys of a study that hold what differs in another size.
+SIZES = ("small", "medium")
+# Sections of a study of which these and `without_weights` may leave entries out.
 SECTIONS = ("inputs", "protocols", "models", "fusions", "experiments")
 
 
@@ -34,10 +36,10 @@ class Validated:
     settings
         Those of the run, with defaults in place of wrong ones.
     studies
-        Name -> settings, of every study whose file can be read. In the small size, whose name ends in ``-small``, the
-        values of its key ``small`` override the others; where public weights that it names are not on this machine,
-        those of its key ``without_weights`` do. A model, input, protocol, fusion or experiment that is null there is
-        left out.
+        Name -> settings, of every study whose file can be read. In the small and the medium size, whose names end in
+        ``-small`` and ``-medium``, the values of the key of that name override the others; where public weights that it
+        names are not on this machine, those of its key ``without_weights`` do. A model, input, protocol, fusion or
+        experiment that is null there is left out.
     named
         Name -> how the settings of the run name the study.
     faulty
@@ -185,7 +187,7 @@ def _sources(config: Config, settings: PipelineSettings, home: Path, errors: Gat
 
 def _inline(name: str, values: Mapping[str, Any], config: Config, size: str) -> _Source:
     title = config.source_of(("studies", name))
-    suffix, of_size = ("", "") if size == "full" else ("-small", ", size small")
+    suffix, of_size = _words_of(size)
     return _Source(f"{title}{of_size}", f"studies.{name}.", None, name, name, f"{name}{suffix}", values)
 
 
@@ -201,9 +203,13 @@ def _of_file(name: str, home: Path, size: str) -> _Source:
         own = f"{name}.yaml"
         hint = f" Is {own} meant? Write it with its ending." if not is_path and _is_file(own) else ""
         raise UserError(f"studies: {name!r}: there is no file {path}.{hint or did_you_mean(name, known)}")
-    suffix = "" if size == "full" else "-small"
-    title = relative(path) if size == "full" else f"{relative(path)}, size small"
-    return _Source(title, "", path, name, path.stem, f"{path.stem}{suffix}")
+    suffix, of_size = _words_of(size)
+    return _Source(f"{relative(path)}{of_size}", "", path, name, path.stem, f"{path.stem}{suffix}")
+
+
+def _words_of(size: str) -> tuple[str, str]:
+    """Return what the name of a study of some size ends in, and what is said of it."""
+    return ("", "") if size == "full" else (f"-{size}", f", size {size}")
 
 
 def _is_file(name: str) -> bool:
@@ -218,13 +224,15 @@ def _read(source: _Source, size: str) -> _Read:
     if parsed.whole:
         raise UserError(f"{source.title} {parsed.whole}")
     values = dict(parsed.values)
-    small, without_weights = values.pop("small", None), values.pop("without_weights", None)
+    sizes = {name: values.pop(name, None) for name in SIZES}
+    without_weights = values.pop("without_weights", None)
     problems = list(parsed.problems)
     if size != "full":
-        if not isinstance(small, dict):
+        changes = sizes[size]
+        if not isinstance(changes, dict):
             where = f"{source.title}: {source.prefix.removesuffix('.')}".removesuffix(": ")
-            raise UserError(f"{where}: it has no small size. Give it the key `small`, or run it with size: full.")
-        values = _changed(values, small)
+            raise UserError(f"{where}: it has no {size} size. Give it the key `{size}`, or run it with size: full.")
+        values = _changed(values, changes)
     full = checked(StudySettings, values)
     problems += full.problems.values()
     if without_weights is None:

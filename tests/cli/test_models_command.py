@@ -35,6 +35,7 @@ def test_the_sizes_are_as_counted():
         counted = sizes.counted(entry)
         assert sizes.of(entry).parameters == counted.parameters, name
         assert sizes.of(entry).gmac == pytest.approx(counted.gmac, rel=1e-3), name
+        assert sizes.of(entry).mvalues == pytest.approx(counted.mvalues, rel=1e-3), name
 
 
 def test_what_is_told_of_one_model(capsys):
