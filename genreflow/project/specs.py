@@ -180,11 +180,12 @@ class SettingFacts(TypedDict):
 
 
 class ExperimentFacts(TypedDict):
-    """An experiment: the quantity it varies, and each value's name, model and setting."""
+    """An experiment: the quantity it varies, each value's name, model and setting, and those with the reference."""
 
     title: str
     axis: str
     values: list[tuple[str, str, str]]
+    references: NotRequired[list[tuple[str, str]]]
 
 
 class SearchFacts(TypedDict):
@@ -220,6 +221,7 @@ class StudyFacts(TypedDict):
     headline: HeadlineFacts | None
     search: SearchFacts | None
     seed: int
+    titles: NotRequired[dict[str, str]]
 
 
 class PageFacts(StudyFacts):
