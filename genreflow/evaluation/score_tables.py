@@ -180,11 +180,18 @@ def _between_protocols(plan: Mapping[str, Mapping[str, Any]], keys: Sequence[str
             own = {name: value for name, value in facts["values"].items() if name not in _OF_PROTOCOLS}
             alike.setdefault(str((facts["model"], sorted(own.items(), key=str))), []).append(key)
     pairs = [pair for same in alike.values() for pair in comparisons.paired(same)]
-    return comparisons.Question(pairs, {key: _named(plan[key]) for key in keys})
+    return comparisons.Question(pairs, _short_names([plan[key] for key in dict.fromkeys(sum(pairs, ()))]))
 
 
-def _named(facts: Mapping[str, Any]) -> str:
-    return f"{facts['model']} {facts['setting'].replace(',', ', ')}".strip()
+def _short_names(settings: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the model of each setting, by key, with those of its values that differ among settings of the model."""
+    parts = {_key(facts): facts["setting"].split(",") for facts in settings}
+    names = {}
+    for facts in settings:
+        others = [parts[_key(each)] for each in settings if each["model"] == facts["model"]]
+        own = [part for part in parts[_key(facts)] if not all(part in other for other in others)]
+        names[_key(facts)] = ", ".join([facts["model"], *own])
+    return names
 
 
 def _key(row: Mapping[str, Any]) -> str:
