@@ -17,7 +17,7 @@ from genreflow.config.load import read_yaml
 from genreflow.errors import UserError
 from genreflow.evaluation import study
 from genreflow.evaluation.changes import Point, labels_of
-from genreflow.evaluation.runs import Run, finished
+from genreflow.evaluation.runs import Run, finished, with_known_groups
 from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN
 from genreflow.project import layout
 from genreflow.project.history import current, name_of
@@ -83,13 +83,7 @@ class ComparedRun:
 
     def titles(self) -> pd.Series:
         """Return titles by track id, as far as the tables of its study have them."""
-        path = self.folder / "tables" / "tracks.parquet"
-        known = (
-            read_frame(path, "table", ["track_id", "title"])
-            if path.exists()
-            else pd.DataFrame(columns=["track_id", "title"])
-        )
-        return known.drop_duplicates("track_id").set_index("track_id")["title"]
+        return _tracks(self.folder)["title"]
 
 
 def read(letter: str, given: str) -> ComparedRun:
@@ -187,12 +181,19 @@ def _study_folder(home: Path) -> Path:
     return study
 
 
+def _tracks(folder: Path) -> pd.DataFrame:
+    """Return title and group by track id, as far as the tables of a study have them."""
+    path, columns = folder / "tables" / "tracks.parquet", ["track_id", "title", "group"]
+    known = read_frame(path, "table", columns) if path.exists() else pd.DataFrame(columns=columns)
+    return known.drop_duplicates("track_id").set_index("track_id")
+
+
 def _folds(folder: Path, runs: Sequence[Run]) -> tuple[str, pd.DataFrame]:
     """Return name and table of the protocol whose test tracks are those of all runs."""
     for path in sorted(folder.glob("protocols/*/folds.parquet")):
         table = study.read_folds([path])
         if all(_fits(run, table) for run in runs):
-            return path.parent.name, table
+            return path.parent.name, with_known_groups(table, _tracks(folder)["group"])
     tested = pd.concat([run["predictions"].filter(["track_id", "role", "label"]) for run in runs], ignore_index=True)
     lone = tested.drop_duplicates("track_id")
     return _LONE, lone.assign(group=lone["track_id"], fold="")

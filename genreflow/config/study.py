@@ -76,6 +76,12 @@ class Experiment(Settings):
     figures: list[str] = Field(
         default=["bars"], min_length=1, description="Names of figures, see «Figures of an experiment» below."
     )
+    reference: Value | None = Field(
+        None,
+        json_schema_extra=LATER,
+        description="The varied value that all others are compared with, which leaves fewer tests to correct for than "
+        "each with each.",
+    )
 
 
 class StudySettings(Settings):
@@ -109,6 +115,17 @@ class StudySettings(Settings):
         default_factory=dict,
         description="Setting of the final model, trained on all tracks but the holdout; null for none. Of a model that "
         "`search` names, the settings that were found, unless others are given.",
+    )
+    headline: dict[str, Value] | None = Field(
+        None,
+        json_schema_extra=LATER,
+        description="The setting that the report is about, `model` and what is varied of it, such as a protocol "
+        "without leaks; by default the final model's, or the first.",
+    )
+    titles: dict[str, str] = Field(
+        {},
+        json_schema_extra=LATER,
+        description="Names of models, inputs and other compared values in figures and conclusions: key -> name.",
     )
     tested_on: list[str] = Field(
         [],

@@ -3,7 +3,7 @@
 Numbers come from ``<study>_scores.csv``, other claims from ``<study>_claims.csv`` (resources/published/).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -13,8 +13,19 @@ import pandas as pd
 
 from genreflow.evaluation.intervals import exact_interval
 from genreflow.evaluation.published import METRICS, settings_of
-from genreflow.evaluation.registry import Column, StudyTable, frame_of, interval, number, percent, points, text_column
-from genreflow.evaluation.tables import PROTOCOL
+from genreflow.evaluation.registry import (
+    NOTHING,
+    Column,
+    StudyTable,
+    area,
+    frame_of,
+    interval,
+    number,
+    percent,
+    points,
+    text_column,
+)
+from genreflow.evaluation.tables import PROTOCOL, holdout_summary
 from genreflow.store.text import count
 
 CLAIMS = (
@@ -47,6 +58,8 @@ _WORDS = {
     "accuracy_difference": "difference of accuracies",
 }  # fmt: skip
 _NO_SHARES = frozenset({"loss", "mse_class_index"})
+_AREAS = frozenset({"roc_auc", "pr_auc", "roc_auc_macro", "pr_auc_macro"})
+_UNITS = dict.fromkeys(_NO_SHARES, "") | dict.fromkeys(_AREAS, "area")  # of a metric; of all others %
 
 
 @dataclass(frozen=True)
@@ -61,6 +74,11 @@ class Value:
     def has_interval(self) -> bool:
         """Whether both ends are known."""
         return not (np.isnan(self.low) or np.isnan(self.high))
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether nothing but one end is known: at least, or at most so much."""
+        return bool(np.isnan(self.value) and np.isnan(self.low) != np.isnan(self.high))
 
 
 def claims_table(study: Mapping[str, Any], published: Mapping[str, pd.DataFrame], tables: Mapping[str, Any]) -> Any:
@@ -121,6 +139,8 @@ def _numbers(
             facts, ours = None, _holdout(tables["holdout"])
         published = _published(row)
         verdict, why = judged(published, ours)
+        if published.is_bound and facts is not None:
+            ours, verdict, why = _bounded(study, row, published, tables)
         if facts is not None and not np.isnan(ours.value) and not facts["original"]:
             verdict, why = OPEN, "under another protocol"
         if _is_synthetic(study) and not np.isnan(ours.value):
@@ -128,7 +148,7 @@ def _numbers(
         yield {
             "item": row["item"],
             "claim": _words(row),
-            "unit": "" if row["metric"] in _NO_SHARES else "%",
+            "unit": _UNITS.get(row["metric"], "%"),
             "published": published.value,
             "published_low": published.low,
             "published_high": published.high,
@@ -195,9 +215,8 @@ def _holdout(holdout: pd.DataFrame) -> Value:
     """Return the share of right tracks of the final model, by majority vote."""
     if holdout.empty:
         return Value()
-    right = holdout["correct"].astype(bool)
-    low, high = exact_interval(int(right.sum()), len(right))
-    return Value(float(right.mean()), low, high)
+    row = holdout_summary(holdout).iloc[0]
+    return Value(float(row["majority"]), row["majority_low"], row["majority_high"])
 
 
 def _of(table: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
@@ -213,8 +232,10 @@ def _published(row: Mapping[str, Any]) -> Value:
 
 
 def _words(row: Mapping[str, Any]) -> str:
-    """Return a published number in words: ``psytrance_cnn, dropout 0.2: accuracy of test slices``."""
+    """Return a published number in words: ``psytrance_cnn, dropout 0.2: accuracy, test slices``."""
     value = "" if pd.isna(row["axis"]) else f", {row['axis']} {row['value']}"
+    if _published(row).is_bound:
+        value += ", every setting"
     return f"{row['model']}{value}: {_WORDS[row['metric']]}, {row['role']} {row['level']}s"
 
 
@@ -228,15 +249,18 @@ def _other_claims(
 ) -> Iterator[dict[str, Any]]:
     for row in [] if claims is None else claims.fillna("").to_dict("records"):
         ours, verdict, why = Value(), OPEN, row["remark"] or "no test decides it"
+        published = Value()
         if row["metric"]:
             ours, verdict, why = _bound(tables["settings"], study, row)
+            published = Value(low=float(row["least"] or "nan"), high=float(row["most"] or "nan"))
         elif row["value"]:
             ours, verdict, why = _lead(tables["comparisons"], row)
         if _is_synthetic(study) and not np.isnan(ours.value):
             verdict, why = OPEN, f"{_SYNTHETIC}; {why}"
+        unit = _UNITS.get(row["metric"], "%") if row["metric"] else "points"
         yield {
-            "item": row["item"], "claim": row["claim"], "unit": "%" if row["metric"] else "points",
-            "published": np.nan, "published_low": np.nan, "published_high": np.nan, "ours": ours.value, "low": ours.low,
+            "item": row["item"], "claim": row["claim"], "unit": unit, "published": np.nan,
+            "published_low": published.low, "published_high": published.high, "ours": ours.value, "low": ours.low,
             "high": ours.high, "model": "", "setting": "", "protocol": "", "verdict": verdict, "why": why,
             "source": row["source"],
         }  # fmt: skip
@@ -278,8 +302,22 @@ def _bound(settings: pd.DataFrame, study: Mapping[str, Any], row: Mapping[str, A
     cells = [cell for cell in cells if cell.has_interval]
     if not cells:
         return Value(), OPEN, _NOT_MEASURED
-    is_upper = row["most"] != ""
-    bound = float(row["most"] if is_upper else row["least"])
+    return _kept(cells, Value(low=float(row["least"] or "nan"), high=float(row["most"] or "nan")))
+
+
+def _bounded(
+    study: Mapping[str, Any], row: Mapping[str, Any], bound: Value, tables: Mapping[str, pd.DataFrame]
+) -> tuple[Value, str, str]:
+    """Return the value nearest to a published bound on every setting of a model, and whether all keep it."""
+    cells = [_ours(row, facts, tables) for facts in settings_of(study["settings"], row) if facts["original"]]
+    cells = [cell for cell in cells if cell.has_interval]
+    return _kept(cells, bound) if cells else (Value(), OPEN, _NOT_MEASURED)
+
+
+def _kept(cells: Sequence[Value], bound_of: Value) -> tuple[Value, str, str]:
+    """Return the value nearest to a bound, and whether it keeps it."""
+    is_upper = not np.isnan(bound_of.high)
+    bound = bound_of.high if is_upper else bound_of.low
     extreme = max(cells, key=lambda cell: cell.value) if is_upper else min(cells, key=lambda cell: cell.value)
     keeps = extreme.high < bound if is_upper else extreme.low > bound
     breaks = extreme.low > bound if is_upper else extreme.high < bound
@@ -302,11 +340,23 @@ def _is_synthetic(study: Mapping[str, Any]) -> bool:
 def _shown(value: float, low: float, high: float, unit: str) -> str:
     if unit == "points":
         return points(value)
-    if unit != "%":
+    if unit == "area" and not np.isnan(value):
+        return area(value, low, high)
+    if unit == "":
         return number(value)
-    if np.isnan(value) and not np.isnan(low):
-        return f"{percent(low)} to {percent(high)}"
+    form = area if unit == "area" else percent
+    if np.isnan(value):
+        return _bounds(form, low, high)
     return percent(value) if np.isnan(low) or np.isnan(high) else interval(value, low, high)
+
+
+def _bounds(form: Callable[[float], str], low: float, high: float) -> str:
+    """Return ends without a value between them in words; a dash without ends."""
+    if np.isnan(low) and np.isnan(high):
+        return NOTHING
+    if np.isnan(low):
+        return f"at most {form(high)}"
+    return f"at least {form(low)}" if np.isnan(high) else f"{form(low)} to {form(high)}"
 
 
 TABLES: Sequence[StudyTable] = (
@@ -323,8 +373,8 @@ TABLES: Sequence[StudyTable] = (
         shown=(
             text_column("Item", "item"),
             text_column("Claim", "claim"),
-            Column("Published (%)", ("published", "published_low", "published_high", "unit"), _shown),
-            Column("Ours (%)", ("ours", "low", "high", "unit"), _shown),
+            Column("Published (% or area)", ("published", "published_low", "published_high", "unit"), _shown),
+            Column("Ours (% or area)", ("ours", "low", "high", "unit"), _shown),
             PROTOCOL,
             text_column("Verdict", "verdict"),
             text_column("Why", "why"),

@@ -9,8 +9,10 @@ The p-value is the share of 10,000 random exchanges with at least this differenc
 inverts this test: it holds the differences that the test does not reject. Its ends are quantiles of the differences on
 random subsets of the groups (Hartigan 1969, Using subsample values as typical values, Journal of the American
 Statistical Association 64), so p-value and interval can never contradict each other. Many comparisons find differences
-by chance, so p-values are corrected for their number (Holm 1979); the interval of a pair has the level that this
-correction leaves to it.
+by chance, so p-values are corrected for the number of pairs that answer one question (Holm 1979), which is smaller
+where all values are compared with a reference only. A pair that is part of several questions has the strictest of their
+corrections, so that two settings have one verdict. The interval of a pair has the level that this correction leaves to
+it.
 
 Another training of the same setting gives another accuracy (Bouthillier et al. 2021, Accounting for variance in machine
 learning benchmarks, MLSys 3). Where all folds were trained repeatedly, each exchange also gets a random error of the
@@ -22,8 +24,9 @@ the two means problem, Annals of Statistics 4). Without repeats the conclusion i
 Bengio 2003, Inference for the generalization error, Machine Learning 52).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
@@ -78,9 +81,95 @@ class Exchange:
             return -1.0, 1.0
         return max(-1.0, float(self.lower[most - 1])), min(1.0, float(self.upper[most - 1]))
 
+    def swapped(self) -> "Exchange":
+        """Return the test of the opposite difference."""
+        return Exchange(-self.upper, -self.lower, self.p)
+
+
+@dataclass(frozen=True)
+class Question:
+    """The pairs that answer one question; their p-values are corrected together.
+
+    Attributes
+    ----------
+    pairs
+        The two settings of each pair, by the keys of `Comparer`.
+    names
+        Displayed value of each setting.
+    axis
+        Name of the varied option, for the verdict; empty if settings are names of models.
+    """
+
+    pairs: Sequence[tuple[str, str]]
+    names: Mapping[str, str]
+    axis: str = ""
+
+
+@dataclass(frozen=True)
+class Comparer:
+    """Compares settings in pairs, each pair once, however many questions ask for it.
+
+    Attributes
+    ----------
+    items, folds
+        As for `pairs_table`; `setting` is a key.
+    seed
+        Seed of the exchanges.
+    """
+
+    items: pd.DataFrame
+    folds: pd.DataFrame | None = None
+    seed: int = 0
+
+    def answers(self, questions: Sequence[Question]) -> pd.DataFrame:
+        """Return a row per question and pair: `PAIRS` and ``question``, its number; `a` and `b` are displayed values.
+
+        Pairs without common tracks are left out.
+        """
+        if problems := list(_problems(self.items, self.folds)):
+            raise Problems("The settings cannot be compared:", problems)
+        compared: dict[frozenset[str], tuple[str, dict[str, Any], Exchange | None]] = {}
+        rows, tests, axes = [], [], []
+        for number, question in enumerate(questions):
+            for a, b in question.pairs:
+                pair = frozenset((a, b))
+                if pair not in compared:
+                    compared[pair] = (a, *self._compare(a, b))
+                first, facts, test = compared[pair]
+                if not facts["tracks"]:
+                    continue
+                if first != a:
+                    facts, test = _swapped(facts), test.swapped() if test else None
+                names = {"a": question.names[a], "b": question.names[b]}
+                rows.append({"question": number, "pair": pair} | names | facts)
+                tests.append(test)
+                axes.append(question.axis)
+        columns = ["question", "pair", *(name for name in PAIRS if name not in ("is_significant", "verdict"))]
+        return _corrected(pd.DataFrame(rows, columns=columns), tests, axes)
+
+    @cached_property
+    def _by_setting(self) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+        """The items and the folds of each setting."""
+        frames = self.items, self.items.head(0) if self.folds is None else self.folds
+        items, folds = ({str(key): rows for key, rows in frame.groupby("setting", sort=False)} for frame in frames)
+        return items, folds
+
+    def _compare(self, a: str, b: str) -> tuple[dict[str, Any], Exchange | None]:
+        items, folds = self._by_setting
+        facts, test = track_difference(items[a], items[b], seed=self.seed)
+        if self.folds is not None:
+            none = self.folds.head(0)
+            facts |= fold_difference(folds.get(a, none), folds.get(b, none))
+        return facts, test
+
 
 def pairs_table(
-    items: pd.DataFrame, folds: pd.DataFrame | None = None, *, axis: str = "", seed: int = 0
+    items: pd.DataFrame,
+    folds: pd.DataFrame | None = None,
+    *,
+    axis: str = "",
+    seed: int = 0,
+    reference: str | None = None,
 ) -> pd.DataFrame:
     """Return the comparison of each pair of settings of an experiment, `PAIRS`, in order of first appearance.
 
@@ -94,6 +183,8 @@ def pairs_table(
         are averaged first because they are tested on the same tracks.
     axis
         Name of the varied option, for the verdict; empty if settings are names of models.
+    reference
+        Setting that all others are compared with; None compares each with each.
 
     Returns
     -------
@@ -104,26 +195,50 @@ def pairs_table(
     `training_error` is the standard error of the difference by chance of the training; NaN if not all folds have
     `repeats` of 2 or more.
     """
-    if problems := list(_problems(items, folds)):
-        raise Problems("The settings cannot be compared:", problems)
-    by_setting = {str(name): rows for name, rows in items.groupby("setting", sort=False)}
-    rows, tests = [], []
-    for a, b in combinations(by_setting, 2):
-        facts, test = track_difference(by_setting[a], by_setting[b], seed=seed)
-        row = {"a": a, "b": b} | facts
-        if folds is not None:
-            settings = folds["setting"].astype(str)
-            row |= fold_difference(folds[settings == a], folds[settings == b])
-        rows.append(row)
-        tests.append(test)
-    table = pd.DataFrame(rows, columns=[name for name in PAIRS if name not in ("is_significant", "verdict")])
-    table["p_holm"], table["fold_p_holm"] = holm(table["p"]), holm(table["fold_p"])
+    comparer = Comparer(items, folds, seed)
+    keys = [str(key) for key in dict.fromkeys(items["setting"])] if "setting" in items else []
+    question = Question(paired(keys, reference), dict(zip(keys, keys, strict=True)), axis)
+    return comparer.answers([question])[list(PAIRS)]
+
+
+def paired(keys: Iterable[str], reference: str | None = None) -> list[tuple[str, str]]:
+    """Return the pairs of keys, in their order; with a reference, only those of the reference and another key."""
+    return [pair for pair in combinations(keys, 2) if reference is None or reference in pair]
+
+
+def _corrected(table: pd.DataFrame, tests: Sequence[Exchange | None], axes: Sequence[str]) -> pd.DataFrame:
+    """Return pairs with p-values corrected per question, intervals of that level, and verdicts."""
+    for name in ("p", "fold_p"):
+        own = [holm(rows[name]) for _, rows in table.groupby("question", sort=False)]
+        table[f"{name}_holm"] = np.concatenate(own) if own else np.empty(0)
+    # Of the questions that share a pair, the one that corrects it most decides.
+    sizes = table.groupby("question")["pair"].transform("size")
+    order = table.assign(pairs=sizes).sort_values(["p_holm", "pairs"], ascending=False, kind="stable")
+    strictest = order.drop_duplicates("pair").set_index("pair")
+    table["p_holm"] = table["pair"].map(strictest["p_holm"]).astype(float)
+    table["fold_p_holm"] = table.groupby("pair")["fold_p_holm"].transform("max").astype(float)
     levels = SIGNIFICANCE * table["p"] / table["p_holm"]
     ends = [test.interval(level) if test else (np.nan, np.nan) for test, level in zip(tests, levels, strict=True)]
     table[["low", "high"]] = np.reshape(ends, (-1, 2))
     table["is_significant"] = (table["low"] > 0) | (table["high"] < 0)
-    table["verdict"] = [verdict(row, axis=axis, pairs=len(table)) for row in table.to_dict("records")]
-    return table[list(PAIRS)]
+    numbers = table["pair"].map(strictest["pairs"])
+    table["verdict"] = [
+        verdict(row, axis=axis, pairs=int(pairs))
+        for row, axis, pairs in zip(table.to_dict("records"), axes, numbers, strict=True)
+    ]
+    return table.drop(columns="pair")
+
+
+def _swapped(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of a pair as those of b and a."""
+    others = {"accuracy_a": "accuracy_b", "accuracy_b": "accuracy_a"}
+    swapped = {name: facts[others.get(name, name)] for name in facts}
+    for name in ("difference", "fold_difference", "fold_t"):
+        if name in facts:
+            swapped[name] = -facts[name]
+    if "fold_low" in facts:
+        swapped |= {"fold_low": -facts["fold_high"], "fold_high": -facts["fold_low"]}
+    return swapped
 
 
 def track_difference(a: pd.DataFrame, b: pd.DataFrame, *, seed: int = 0) -> tuple[dict[str, Any], Exchange | None]:

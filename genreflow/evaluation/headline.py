@@ -20,6 +20,8 @@ def headline(
     setting: Mapping[str, Any] | None = None,
     leakage: pd.DataFrame | None = None,
     elsewhere: pd.DataFrame | None = None,
+    *,
+    divided: int = 0,
 ) -> dict[str, Any]:
     """Return the numbers at the top of a report and the sentences that interpret them.
 
@@ -33,6 +35,8 @@ def headline(
         Audit of its protocol; None if there is none.
     elsewhere
         The table `cross_dataset`; what it says comes first.
+    divided
+        Number of groups on both sides of a fold (`genreflow.evaluation.runs.divided_groups`).
 
     Returns
     -------
@@ -68,7 +72,7 @@ def headline(
     if setting is None or not (is_tested or is_ranked):
         sentences = [_no_result(setting)]
     else:
-        sentences = (_tag_result if is_ranked else _class_result)(facts, setting, verdict)
+        sentences = (_tag_result if is_ranked else _class_result)(facts, setting, verdict, divided)
     first = [sentence for row in others for sentence in cross_dataset.sentences(row)]
     elsewhere_facts = [_elsewhere(row) for row in others if row["tracks"]]
     return {"sentences": [*first, *sentences, _data(facts)], **facts, "elsewhere": elsewhere_facts}
@@ -111,7 +115,7 @@ def holdout_sentences(summary: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
-def _class_result(facts: Mapping[str, Any], setting: Mapping[str, Any], verdict: Verdict) -> list[str]:
+def _class_result(facts: Mapping[str, Any], setting: Mapping[str, Any], verdict: Verdict, divided: int) -> list[str]:
     folds, diverged = int(setting["folds"]), int(setting["diverged"])
     sentences = [
         f"The track accuracy by majority vote is {_accuracy(facts['accuracy'], facts['low'], facts['high'])}, for "
@@ -123,14 +127,14 @@ def _class_result(facts: Mapping[str, Any], setting: Mapping[str, Any], verdict:
         f"The slice accuracy is {_accuracy(setting['slice_accuracy'], setting['slice_low'], setting['slice_high'])}, "
         f"for {count(facts['slices'], 'slice')} of these tracks.",
         *_rounds(setting),
-        _independence(facts),
+        _independence(facts, divided),
     ]
     if diverged:
         sentences.append(_diverged(diverged, folds))
     return sentences
 
 
-def _tag_result(facts: Mapping[str, Any], setting: Mapping[str, Any], judged: Verdict) -> list[str]:
+def _tag_result(facts: Mapping[str, Any], setting: Mapping[str, Any], judged: Verdict, divided: int) -> list[str]:
     """Return the sentences on a model of tags."""
     low = float(setting["roc_auc_low"])
     verdict = "The interval includes it, so these tracks do not show that the model has learned anything."
@@ -141,11 +145,11 @@ def _tag_result(facts: Mapping[str, Any], setting: Mapping[str, Any], judged: Ve
     diverged = int(setting["diverged"])
     sentences = [
         f"The mean ROC-AUC over tags is {_area(setting, 'roc_auc')}, for {count(facts['tracks'], 'track')} that the "
-        f"models were not trained on. Chance gives 0.5. {verdict}",
+        f"models were not trained on{_but(judged)}. Chance gives 0.5. {verdict}",
         *([judged.sentence] if judged.sentence else []),
         f"The mean PR-AUC over tags is {_area(setting, 'pr_auc')}.",
         *_rounds(setting),
-        _independence(facts),
+        _independence(facts, divided),
     ]
     if diverged:
         sentences.append(_diverged(diverged, int(setting["folds"])))
@@ -172,13 +176,18 @@ def _diverged(diverged: int, folds: int) -> str:
 def _but(verdict: Verdict) -> str:
     """Return the clause on a leak, or on a trivial answer that is as good; empty if there is neither."""
     if verdict.standing == "leaky":
-        return ", but tested tracks are known from training"
+        return f", but tested tracks are known from training: {verdict.leak}"
     if verdict.standing == "doubtful" and verdict.baseline is not None and verdict.baseline_name != MOST_COMMON:
         return f", but the {verdict.baseline_name} of the file alone gives {_percent(verdict.baseline)}"
     return ""
 
 
-def _independence(facts: Mapping[str, Any]) -> str:
+def _independence(facts: Mapping[str, Any], divided: int) -> str:
+    if facts["groups"] is not None and divided:
+        return (
+            f"The tracks belong to {count(facts['groups'], 'group')}, and {divided:,} of all groups {_is(divided)} on "
+            "both sides of a fold, so the result is too optimistic. Intervals and tests count groups, not tracks."
+        )
     if facts["groups"] is not None:
         return f"The tracks belong to {count(facts['groups'], 'group')}, and no group is on both sides of a fold."
     return (

@@ -99,6 +99,11 @@ def interval_column(heading: str, key: str, ends: str = "") -> Column:
     return Column(heading, (key, f"{ends}_low", f"{ends}_high"), interval)
 
 
+def area_column(heading: str, key: str) -> Column:
+    """Return a column of areas under curves, from 0 to 1, with the interval in ``<key>_low`` and ``<key>_high``."""
+    return Column(heading, (key, f"{key}_low", f"{key}_high"), area)
+
+
 # ---- formats of single values ----
 
 
@@ -132,6 +137,13 @@ def points(value: Any) -> str:
 def interval(value: Any, low: Any, high: Any) -> str:
     """Format a share and its interval as percentages: 69.4 [66.1, 72.5]."""
     return NOTHING if _is_missing(value) else f"{percent(value)} [{percent(low)}, {percent(high)}]"
+
+
+def area(value: Any, low: Any = None, high: Any = None) -> str:
+    """Format an area under a curve and, if known, its interval: 0.873 [0.851, 0.892]."""
+    if _is_missing(value):
+        return NOTHING
+    return f"{value:.3f}" if _is_missing(low) or _is_missing(high) else f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def plus_minus(value: Any, spread: Any) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 from genreflow.evaluation import predictions, tags
 from genreflow.evaluation.predictions import Predictions, pool
 from genreflow.evaluation.tags import TagPredictions
-from genreflow.folds.roles import FINAL, HOLDOUT, TEST, VALIDATION
+from genreflow.folds.roles import FINAL, HOLDOUT, TEST, TRAIN, VALIDATION
 
 DIVERGED = "diverged"
 SETTING = ("model", "setting", "protocol")
@@ -93,6 +93,33 @@ def rounds(runs: Sequence[Run], kind: type[P]) -> list[P]:
     for run in runs:
         parts.setdefault(run["round"], []).append(judged(run, kind))
     return [pool(members) for members in parts.values()]
+
+
+def with_known_groups(folds: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
+    """Return fold tables with the group that is known of each track, also where its protocol takes no account of it.
+
+    Tracks of one album are alike whether or not they are kept on one side of a fold, so intervals and tests need the
+    albums in any case.
+
+    Parameters
+    ----------
+    folds
+        Columns ``track_id, group``; the group is the track itself where a protocol does not keep groups together.
+    groups
+        Group of each track by track id; None where none is known.
+    """
+    known = folds["track_id"].map(groups[~groups.index.duplicated()])
+    is_alone = (folds["group"] == folds["track_id"]) & known.notna()
+    return folds.assign(group=folds["group"].mask(is_alone, known))
+
+
+def divided_groups(folds: pd.DataFrame, protocol: str) -> int:
+    """Return the number of groups of several tracks with tracks on both sides of a fold."""
+    rows = folds[(folds["protocol"] == protocol) & (folds["group"] != folds["track_id"])]
+    trained = rows[rows["role"] == TRAIN]
+    tested = rows[rows["role"].isin((TEST, HOLDOUT))]
+    both = tested.merge(trained, on=["fold", "group"])
+    return int(both.loc[both["track_id_x"] != both["track_id_y"], "group"].nunique())
 
 
 def group_of(folds: pd.DataFrame, protocol: str) -> pd.Series:

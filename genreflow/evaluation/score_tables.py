@@ -1,6 +1,6 @@
 """Tables of scores beyond accuracy: all metrics, tags, calibration, and comparisons of pairs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,7 @@ TAGS = (*SETTING, *tags.AREAS, "precision", "recall", "f1")
 CURVES = (*SETTING, *tags.CURVES)
 CALIBRATION = (*SETTING, "state", "temperature", "error", *calibration.RELIABILITY)
 COMPARISONS = ("experiment", "protocol", *comparisons.PAIRS)
+_OF_PROTOCOLS = frozenset({"protocol", "classes", "tracks"})  # values of a setting that its protocol decides
 
 
 def scores_table(runs: Sequence[Run], published: pd.DataFrame) -> pd.DataFrame:
@@ -125,53 +126,88 @@ def comparisons_table(
 ) -> pd.DataFrame:
     """Return a row per pair of values of an experiment, `COMPARISONS`, compared on the same tracks.
 
-    If protocols vary together with another option, pairs are formed within each protocol. If only protocols vary, pairs
-    are formed across them, and those without common tracks are left out.
+    If protocols vary together with another option, pairs are formed within each protocol, which is a question of its
+    own, and between protocols for values that are equal otherwise. All settings of the study that differ in their
+    protocol alone answer one question; their rows have no `experiment`. Pairs without common tracks are left out.
 
     Parameters
     ----------
     experiments, settings
-        Experiments and settings from the plan.
+        Experiments and settings from the plan. An experiment with ``references`` compares its values with these.
     runs, tracks
         The tables `runs` and `tracks`.
     """
-    protocol_of = {(each["model"], each["setting"]): each["protocol"] for each in settings}
-    parts = []
+    plan = {_key(facts): facts for facts in settings}
+    tested = [_key(row) for row in tracks[["model", "setting"]].drop_duplicates().to_dict("records")]
+    tested = [key for key in plan if key in set(tested)]
+    items = tracks.assign(group=_coarsest_groups(tracks), setting=_keys(tracks))
+    trained = runs[(runs["fold"] != "final") & runs["slice_accuracy"].notna()]
+    renamed = {"slice_accuracy": "accuracy", "train_tracks": "train", "test_tracks": "test"}
+    folds = trained.assign(setting=_keys(trained)).rename(columns=renamed)
+    questions = [*_questions(experiments, plan, tested), ("", "", _between_protocols(plan, tested))]
+    comparer = comparisons.Comparer(items[list(comparisons.ITEMS)], folds[list(comparisons.FOLDS)], seed)
+    pairs = comparer.answers([question for _, _, question in questions])
+    for column, place in (("experiment", 0), ("protocol", 1)):
+        pairs[column] = pairs["question"].map({number: each[place] for number, each in enumerate(questions)})
+    return pairs[list(COMPARISONS)]
+
+
+def _questions(
+    experiments: Mapping[str, Mapping[str, Any]], plan: Mapping[str, Mapping[str, Any]], tested: Sequence[str]
+) -> Iterator[tuple[str, str, comparisons.Question]]:
+    """Yield experiment, protocol and pairs of each question that experiments ask about tested settings."""
     for name, experiment in experiments.items():
-        values = pd.DataFrame(experiment["values"], columns=["value", "model", "setting"])
-        values["protocol"] = [protocol_of[key] for key in zip(values["model"], values["setting"], strict=True)]
-        axes = experiment["axis"].split(", ")
+        values = {f"{model} {setting}": str(value) for value, model, setting in experiment["values"]}
+        values = {key: value for key, value in values.items() if key in tested}
+        axes, references = experiment["axis"].split(", "), [" ".join(key) for key in experiment.get("references", ())]
+        axis = "" if axes[0] == "model" else axes[0]
         is_within = len(axes) > 1 and "protocol" in axes
-        for protocol, members in values.groupby("protocol", sort=False) if is_within else [("", values)]:
-            pairs = _pairs(members, runs, tracks, axis="" if axes[0] == "model" else axes[0], seed=seed)
-            if pairs is not None:
-                parts.append(pairs.assign(experiment=name, protocol=protocol))
-    return concat(parts, COMPARISONS)
+        protocols = dict.fromkeys(plan[key]["protocol"] for key in values) if is_within else [""]
+        for protocol in protocols:
+            own = [key for key in values if not is_within or plan[key]["protocol"] == protocol]
+            against = next((key for key in own if key in references), None)
+            yield name, protocol, comparisons.Question(comparisons.paired(own, against), values, axis)
+        if is_within:
+            yield name, "", comparisons.Question(_between_protocols(plan, list(values)).pairs, values, axis)
 
 
-def _pairs(
-    values: pd.DataFrame, runs: pd.DataFrame, tracks: pd.DataFrame, *, axis: str, seed: int
-) -> pd.DataFrame | None:
-    """Return the comparison of each pair of values; None if fewer than two have predictions."""
-    names = values[["value", "model", "setting"]].drop_duplicates()
-    items = tracks.merge(names, on=["model", "setting"]).drop(columns="setting").rename(columns={"value": "setting"})
-    if items["setting"].nunique() < 2:
-        return None
-    items["group"] = _coarsest_groups(items)
-    trained = runs[(runs["fold"] != "final") & runs["slice_accuracy"].notna()].merge(names, on=["model", "setting"])
-    renamed = {"value": "setting", "slice_accuracy": "accuracy", "train_tracks": "train", "test_tracks": "test"}
-    folds = trained.drop(columns="setting").rename(columns=renamed)
-    pairs = comparisons.pairs_table(
-        items[list(comparisons.ITEMS)], folds[list(comparisons.FOLDS)], axis=axis, seed=seed
-    )
-    return pairs[pairs["tracks"] > 0]
+def _between_protocols(plan: Mapping[str, Mapping[str, Any]], keys: Sequence[str]) -> comparisons.Question:
+    """Return the pairs of settings that differ in their protocol alone."""
+    alike: dict[str, list[str]] = {}
+    for key in keys:
+        facts = plan[key]
+        if "values" in facts:
+            own = {name: value for name, value in facts["values"].items() if name not in _OF_PROTOCOLS}
+            alike.setdefault(str((facts["model"], sorted(own.items(), key=str))), []).append(key)
+    pairs = [pair for same in alike.values() for pair in comparisons.paired(same)]
+    return comparisons.Question(pairs, _short_names([plan[key] for key in dict.fromkeys(sum(pairs, ()))]))
+
+
+def _short_names(settings: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the model of each setting, by key, with those of its values that differ among settings of the model."""
+    parts = {_key(facts): facts["setting"].split(",") for facts in settings}
+    names = {}
+    for facts in settings:
+        others = [parts[_key(each)] for each in settings if each["model"] == facts["model"]]
+        own = [part for part in parts[_key(facts)] if not all(part in other for other in others)]
+        names[_key(facts)] = ", ".join([facts["model"], *own])
+    return names
+
+
+def _key(row: Mapping[str, Any]) -> str:
+    return f"{row['model']} {row['setting']}"
+
+
+def _keys(rows: pd.DataFrame) -> pd.Series:
+    return rows["model"] + " " + rows["setting"]
 
 
 def _coarsest_groups(items: pd.DataFrame) -> pd.Series:
     """Return one group per track; if protocols disagree, that of the protocol with the fewest groups."""
-    numbers = items.groupby("protocol")["group"].nunique()
-    coarse = items[items["protocol"] == numbers.idxmin()].drop_duplicates("track_id").set_index("track_id")["group"]
-    return items["track_id"].map(coarse).fillna(items["group"])
+    known = items.drop_duplicates(["protocol", "track_id"])
+    fewest = known.groupby("protocol")["group"].nunique()
+    known = known.assign(groups=known["protocol"].map(fewest)).sort_values("groups", kind="stable")
+    return items["track_id"].map(known.drop_duplicates("track_id").set_index("track_id")["group"])
 
 
 def _finished(runs: Sequence[Run]) -> list[tuple[dict[str, str], list[Run]]]:
@@ -256,8 +292,9 @@ TABLES = (
         title="All pairs of values",
         caption=(
             "Each row is a pair of values of an experiment: the difference of their accuracies on the tracks "
-            "that both predicted, its 95 % interval and its p-value, both corrected for the number of pairs (Holm). "
-            "The interval excludes 0 exactly where the corrected p is below 0.05. ``verdict`` is the conclusion."
+            "that both predicted, its 95 % interval and its p-value, both corrected for the number of pairs of the "
+            "question (Holm). The interval excludes 0 exactly where the corrected p is below 0.05. ``verdict`` is the "
+            "conclusion. Rows without an experiment compare settings under two protocols."
         ),
         shown=(
             PROTOCOL,
@@ -270,6 +307,28 @@ TABLES = (
             Column("p, corrected", ("p_holm",), number),
             Column("Difference over folds (points)", ("fold_difference",), points),
             Column("p over folds, corrected", ("fold_p_holm",), number),
+            text_column("Conclusion", "verdict"),
+        ),
+        folded=True,
+    ),
+    StudyTable(
+        "protocols",
+        lambda results: results["comparisons"].query("experiment == ''").drop(columns=["experiment", "protocol"]),
+        comparisons.PAIRS,
+        section="Results",
+        title="The same setting under two protocols",
+        caption=(
+            "Each row compares a setting with itself under another protocol, on the tracks that both test: what it "
+            "costs, or gains, to divide the tracks another way. Intervals and p-values are corrected for the number of "
+            "rows (Holm)."
+        ),
+        shown=(
+            text_column("First", "a"),
+            text_column("Second", "b"),
+            count_column("Tracks", "tracks"),
+            Column("Difference (points)", ("difference",), points),
+            Column("from", ("low",), points),
+            Column("to", ("high",), points),
             text_column("Conclusion", "verdict"),
         ),
         folded=True,

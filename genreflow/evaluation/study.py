@@ -21,7 +21,7 @@ from genreflow.evaluation import (
 from genreflow.evaluation import published as published_numbers
 from genreflow.evaluation.fusion import fused_runs
 from genreflow.evaluation.registry import StudyTable
-from genreflow.evaluation.runs import Run
+from genreflow.evaluation.runs import Run, divided_groups
 from genreflow.folds.roles import FINAL
 from genreflow.store.parquet import read_frame
 from genreflow.store.runs import HISTORY, PREDICTIONS, read_run
@@ -46,7 +46,8 @@ class StudyResults(Mapping[str, pd.DataFrame]):
     study
         The study from the plan: ``experiments, settings, fusions, protocols, headline, seed``.
     runs, folds, index
-        Trained runs, fold tables (`read_folds`), and the index of the input of the headline's setting.
+        Trained runs, fold tables (`read_folds`) with all known groups (`runs.with_known_groups`), and the index of the
+        input of the headline's setting.
     titles
         Titles of the tracks of all datasets, by track id.
     ignored
@@ -135,7 +136,8 @@ def study_tables(results: StudyResults) -> tuple[dict[str, pd.DataFrame], dict[s
         if "protocol" in frame:
             frame["music"] = frame["protocol"].map(music)
     row = _headline_row(built["settings"], results.study["headline"])
-    content = headline.headline(built["audit"], row, results.leakage, built["cross_dataset"])
+    divided = 0 if row is None else divided_groups(results.folds, row["protocol"])
+    content = headline.headline(built["audit"], row, results.leakage, built["cross_dataset"], divided=divided)
     summary = tables.holdout_summary(built["holdout"], results.published.get("holdout"))
     content["label_issues"] = results.label_issues[1]
     content["holdout"] = headline.holdout_sentences(summary.iloc[0]) if len(summary) else []

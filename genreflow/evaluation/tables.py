@@ -17,6 +17,8 @@ from genreflow.evaluation.published import NAMES
 from genreflow.evaluation.registry import (
     Column,
     StudyTable,
+    area,
+    area_column,
     concat,
     count_column,
     duration,
@@ -397,8 +399,8 @@ MODEL, SETTING_NAME, PROTOCOL = (
     text_column("Protocol", "protocol"),
 )
 ROC, PR = (
-    interval_column("ROC-AUC, mean over tags (%)", "roc_auc"),
-    interval_column("PR-AUC, mean over tags (%)", "pr_auc"),
+    area_column("ROC-AUC, mean over tags", "roc_auc"),
+    area_column("PR-AUC, mean over tags", "pr_auc"),
 )
 _SLICE = interval_column("Slice accuracy (%)", "slice_accuracy", "slice")
 _PUBLISHED = Column("Published slice accuracy ± SD (%)", ("published_mean", "published_sd"), plus_minus)
@@ -500,11 +502,11 @@ TABLES = (
             text_column("Value", "value"),
             PROTOCOL,
             ROC,
-            percent_column("Published ROC-AUC (%)", "published_roc_auc"),
-            percent_column("Published ROC-AUC, validation (%)", "published_validation_roc_auc"),
+            Column("Published ROC-AUC", ("published_roc_auc",), area),
+            Column("Published ROC-AUC, validation", ("published_validation_roc_auc",), area),
             PR,
-            percent_column("Published PR-AUC (%)", "published_pr_auc"),
-            percent_column("Published PR-AUC, validation (%)", "published_validation_pr_auc"),
+            Column("Published PR-AUC", ("published_pr_auc",), area),
+            Column("Published PR-AUC, validation", ("published_validation_pr_auc",), area),
             percent_column("Published track accuracy (%)", "published_track"),
             percent_column("Validation accuracy (%)", "validation_accuracy"),
             percent_column("Published validation accuracy (%)", "published_validation"),

@@ -14,11 +14,19 @@ from genreflow.store.text import count
 
 Standing = Literal["sound", "doubtful", "leaky", "open"]
 MOST_COMMON = "the most common class"
+# Check of the audit -> what leaks; "they" are the tested tracks.
+_LEAKS = {
+    "tracks": "other segments of them are trained on",
+    "duplicates": "copies of them are trained on",
+    "groups": "other tracks of their groups (albums or artists) are trained on",
+    "artists": "other tracks of their artists are trained on",
+    "pretraining": "a network that the models start from was trained on them",
+}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Conclusion from an accuracy.
+    """Conclusion from a score.
 
     Attributes
     ----------
@@ -29,12 +37,15 @@ class Verdict:
         Conclusion; empty where there is nothing to judge.
     baseline, baseline_name
         Accuracy of the best trivial answer, and what it rests on: `MOST_COMMON`, or a property of the files.
+    leak
+        What leaks, as a clause: "other tracks of their groups (albums or artists) are trained on"; empty if nothing.
     """
 
     standing: Standing
     sentence: str
     baseline: float | None
     baseline_name: str
+    leak: str = ""
 
 
 NO_VERDICT = Verdict("open", "", None, MOST_COMMON)
@@ -60,10 +71,10 @@ def verdict_on(
     leaks = checks[(checks["verdict"] == LEAK) & (checks["check"] != "encoding")]
     if len(leaks):
         sentence = (
-            f"This accuracy is too high by an unknown amount: {count(len(leaks), 'check')} found a leak from training "
+            f"This result is too high by an unknown amount: {count(len(leaks), 'check')} found a leak from training "
             f"to tested tracks. {leaks['message'].iloc[0]}"
         )
-        return Verdict("leaky", sentence, best, name)
+        return Verdict("leaky", sentence, best, name, _LEAKS[leaks["check"].iloc[0]])
     if facts.get("accuracy") is None or best is None:
         return Verdict("open", "", best, name)
     standing, conclusion = _compared(facts["accuracy"], facts["low"], facts["high"], best, name, checks)

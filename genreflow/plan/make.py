@@ -281,6 +281,8 @@ def _check_runs(study: StudyPlan, most: int) -> None:
             _check_protocol(study.name, study.protocols[name])
     with errors.step():
         _check_cross_datasets(study)
+    with errors.step():
+        study.resolver.headline  # noqa: B018 - raises where the given one is not cross-validated
     if study.n_runs > most:
         message = f"study {study.name}: it has {study.n_runs:,} runs; limits.max_runs is {most:,}."
         errors.errors.append(UserError(message))

@@ -136,7 +136,22 @@ class SettingResolver:
 
     @property
     def headline(self) -> Setting | None:
-        """The setting that the report is about: the final model's if it is cross-validated too, else the first."""
+        """The setting that the report is about: the given one, the cross-validated final model's, or the first.
+
+        Raises
+        ------
+        UserError
+            If the given one is not cross-validated.
+        """
+        if self.settings.headline is not None and self.settings.models:
+            values = self.settings.headline
+            given = self.resolve(str(values.get("model", next(iter(self.settings.models)))), _without_model(values))
+            if self.cross_validated.get((given.model, given.name)) != given:
+                raise UserError(
+                    f"study {self.study}: headline: {given.model} {given.name} is in no experiment. Vary it in one, or "
+                    "name another setting."
+                )
+            return given
         if self.final is not None and (self.final.model, self.final.name) in self.cross_validated:
             return self.final
         return next(iter(self.cross_validated.values()), None)

@@ -141,6 +141,7 @@ class _Checks:
                     yield f"{where}: give at least one value."
                 if twice := [value for value, count in Counter(values).items() if count > 1]:
                     yield f"{where}: {shown(twice[0])} is given twice."
+            yield from self._reference(f"experiments.{name}.reference", experiment)
             sizes[name] = _size(experiment)
         if sum(sizes.values()) > most:
             largest = max(sizes, key=lambda name: sizes[name])
@@ -162,6 +163,8 @@ class _Checks:
             yield from self._one_model(f"snippets.{name}", values)
         if study.final is not None and study.models:
             yield from self._one_model("final", {"model": next(iter(study.models)), **study.final})
+        if study.headline is not None and study.models:
+            yield from self._one_model("headline", {"model": next(iter(study.models)), **study.headline})
 
     def tracking(self) -> Iterator[str]:
         """Check that the trackers are installed."""
@@ -231,6 +234,15 @@ class _Checks:
         for name, protocol in self.study.protocols.items():
             for problem in checked(FoldSettings, {**base, **protocol.folds}).problems.values():
                 yield f"protocols.{name}.folds.{problem}".replace(".(top level)", "")
+
+    def _reference(self, where: str, experiment: Experiment) -> Iterator[str]:
+        if experiment.reference is None:
+            return
+        axes = [axis for axis, values in experiment.vary.items() if len(values) > 1 and axis != "protocol"]
+        if len(axes) != 1:
+            yield f"{where}: it needs one varied setting besides the protocol, and there are {len(axes)}."
+        elif experiment.reference not in experiment.vary[axes[0]]:
+            yield f"{where}: {shown(experiment.reference)} is not among the values of {axes[0]}."
 
     def _one_model(self, where: str, values: Mapping[str, Any]) -> Iterator[str]:
         model = values.get("model")

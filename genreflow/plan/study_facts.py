@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def study_facts(study: StudyPlan) -> StudyFacts:
     """Return the facts for tables and figures, without those that only the page shows."""
     headline, settings, resolver = study.headline, study.settings, study.resolver
-    return {
+    facts: StudyFacts = {
         "name": study.name,
         "published": settings.published,
         "indexes": {name: plan.index for name, plan in study.inputs.items()},
@@ -54,6 +54,9 @@ def study_facts(study: StudyPlan) -> StudyFacts:
         "seed": settings.folds.seed,
         "checked": study.main_input.dataset.checked,
     }
+    if settings.titles:
+        facts["titles"] = settings.titles
+    return facts
 
 
 def page_facts(study: StudyPlan) -> PageFacts:
@@ -128,15 +131,17 @@ def _setting_facts(study: StudyPlan, setting: Setting) -> SettingFacts:
 
 
 def _experiment_facts(study: StudyPlan, name: str, experiment: Experiment) -> ExperimentFacts:
-    axes = varied_axes(experiment)
-    return {
+    axes, compared = varied_axes(experiment), study.resolver.of_experiment(experiment)
+    facts: ExperimentFacts = {
         "title": experiment.title or name,
         "axis": ", ".join(axes),
-        "values": [
-            (_value_name(study, axes, values), setting.model, setting.name)
-            for values, setting in study.resolver.of_experiment(experiment)
-        ],
+        "values": [(_value_name(study, axes, values), setting.model, setting.name) for values, setting in compared],
     }
+    if experiment.reference is not None:
+        facts["references"] = [
+            (setting.model, setting.name) for values, setting in compared if experiment.reference in values.values()
+        ]
+    return facts
 
 
 def _value_name(study: StudyPlan, axes: list[str], values: Mapping[str, Any]) -> str:

@@ -180,11 +180,12 @@ class SettingFacts(TypedDict):
 
 
 class ExperimentFacts(TypedDict):
-    """An experiment: the quantity it varies, and each value's name, model and setting."""
+    """An experiment: the quantity it varies, each value's name, model and setting, and those with the reference."""
 
     title: str
     axis: str
     values: list[tuple[str, str, str]]
+    references: NotRequired[list[tuple[str, str]]]
 
 
 class SearchFacts(TypedDict):
@@ -221,6 +222,7 @@ class StudyFacts(TypedDict):
     search: SearchFacts | None
     seed: int
     checked: list[str]
+    titles: NotRequired[dict[str, str]]
 
 
 class PageFacts(StudyFacts):

@@ -3,9 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from made_up import PUBLISHED
 
 from genreflow.evaluation import claims
 from genreflow.evaluation.claims import CLAIMS, NOT_REPRODUCED, OPEN, REPRODUCED, Value, claims_table, judged, summary
+from genreflow.evaluation.intervals import accuracy_interval
+from genreflow.evaluation.registry import NOTHING
+from genreflow.evaluation.study import TABLES
 
 FACTS = {"network": "cnn", "original": True, "protocol": "files"}
 STUDY = {
@@ -114,3 +118,42 @@ def test_two_intervals_that_overlap_agree():
     assert judged(Value(0.5), Value(0.65, 0.55, 0.75)) == (NOT_REPRODUCED, "ours is higher")
     assert judged(Value(np.nan, 0.6, 0.68), Value(0.5, 0.4, 0.59))[0] == NOT_REPRODUCED
     assert claims.summary(pd.DataFrame(columns=CLAIMS)) == []
+
+
+def test_a_published_bound_is_shown_and_all_settings_are_judged_by_it():
+    rows = SCORES.iloc[:1].assign(axis=np.nan, value=np.nan, score=np.nan, n=np.nan)
+    row = claims_table(STUDY, {"scores": rows.assign(high=0.75)}, tables()).iloc[0]
+    assert (row["claim"], row["verdict"], row["ours"]) == (
+        "cnn, every setting: accuracy, test slices", REPRODUCED, 0.69,
+    )  # fmt: skip
+    shown = [column.format(*row[list(column.keys)]) for column in claims.TABLES[0].shown]
+    assert shown[2] == "at most 75.0" and shown[3] == "69.0 [66.0, 72.0]"
+    assert claims_table(STUDY, {"scores": rows.assign(high=0.7)}, tables()).iloc[0]["verdict"] == OPEN
+    assert claims_table(STUDY, {"scores": rows.assign(low=0.7)}, tables()).iloc[0]["verdict"] == NOT_REPRODUCED
+
+
+def test_no_row_of_a_published_study_stands_without_a_number():
+    for name in ("psytrance", "western8", "genre_mood", "tagging", "feature_maps"):
+        scores = pd.read_csv(PUBLISHED / f"{name}_scores.csv", keep_default_na=False, na_values=[""])
+        table = claims_table(STUDY, {"scores": scores}, tables() | {"holdout": pd.DataFrame()})
+        published = claims.TABLES[0].shown[2]
+        shown = [published.format(*row) for row in table[list(published.keys)].itertuples(index=False)]
+        assert NOTHING not in shown, name
+
+
+def test_areas_are_fractions_and_accuracies_are_percent():
+    ours = claims.TABLES[0].shown[3]
+    assert ours.format(0.873, 0.851, 0.892, "area") == "0.873 [0.851, 0.892]"
+    assert ours.format(0.873, 0.851, 0.892, "%") == "87.3 [85.1, 89.2]"
+    every = [column for table in TABLES.values() for column in table.shown if "AUC" in column.heading]
+    assert every and not any("%" in column.heading for column in every)
+    assert {column.format(0.9, *[0.8] * (len(column.keys) - 1))[:5] for column in every} == {"0.900"}
+
+
+def test_the_holdout_is_judged_by_its_groups():
+    row = SCORES.iloc[:1].assign(role="holdout", level="track", n=51)
+    tracks = {"predicted_majority": ["a"] * 9 + ["b"], "predicted_mean": "a", "true": "a"}
+    names = dict.fromkeys(("model", "setting", "protocol"), "")
+    holdout = pd.DataFrame(names | tracks | {"group": ["g", "h"] * 5, "track_id": list("0123456789")})
+    row = claims_table(STUDY, {"scores": row}, tables() | {"holdout": holdout}).iloc[0]
+    assert row["ours"] == 0.9 and row["low"] == accuracy_interval(np.arange(10) < 9, holdout["group"])[0]

@@ -205,3 +205,74 @@ def test_random_draws_may_test_a_track_more_than_once(make_run, folds):
     ]
     row = tables.settings_table(draws, folds).iloc[0]
     assert row.tracks < 34 and row.folds == 2 and row.repeat_sd > 0
+
+
+class TestQuestions:
+    """One comparison layer: the same two settings have one verdict, whoever asks."""
+
+    @pytest.fixture
+    def study(self):
+        """Four settings of one model, two of them under two protocols, on 40 tracks in 10 groups."""
+        rng = np.random.default_rng(0)
+        skill = {"x=1": 0.9, "x=2": 0.7, "x=3": 0.5, "x=4": 0.5}
+        plan, tracks = [], []
+        for protocol in ("random", "apart"):
+            for setting, share in skill.items() if protocol == "random" else [("x=1", 0.7), ("x=2", 0.5)]:
+                name = f"{setting},protocol={protocol}"
+                plan.append(
+                    {"model": "cnn", "setting": name, "protocol": protocol, "values": {"x": setting[2:]}}
+                    | {"original": True}
+                )
+                plan[-1]["values"] |= {"protocol": protocol, "tracks": len(protocol)}
+                tracks.append(
+                    pd.DataFrame(
+                        {"model": "cnn", "setting": name, "protocol": protocol, "fold": "1", "repeat": 0}
+                        | {"track_id": [f"t{number}" for number in range(40)], "correct": rng.random(40) < share}
+                        | {"group": [f"g{number // 4}" for number in range(40)]}
+                    )
+                )
+        runs = pd.DataFrame([dict(zip(("model", "setting"), ("cnn", each["setting"]), strict=True)) for each in plan])
+        runs = runs.assign(fold="1", repeat=0, slice_accuracy=0.5, train_tracks=80, test_tracks=40)
+        return plan, runs, pd.concat(tracks, ignore_index=True)
+
+    @staticmethod
+    def experiment(values, protocols=("random",), axis="x", **more):
+        settings = [(f"x={value},protocol={protocol}", value, protocol) for value in values for protocol in protocols]
+        named = [(f"{value}, {protocol}" if len(protocols) > 1 else value, "cnn", name)
+                 for name, value, protocol in settings]  # fmt: skip
+        return {"title": "", "axis": axis, "values": named} | more
+
+    def compared(self, study, **experiments):
+        return score_tables.comparisons_table(experiments, *study)
+
+    def test_a_pair_has_one_verdict_in_all_experiments_whichever_comes_first(self, study):
+        few, many = self.experiment("31"), self.experiment("1234")
+        table = self.compared(study, few=few, many=many)
+        one = table[table["experiment"] == "few"].iloc[0]
+        other = table[(table["experiment"] == "many") & (table["a"] == "1") & (table["b"] == "3")].iloc[0]
+        assert (one["a"], one["b"]) == ("3", "1")
+        assert one[["p", "p_holm", "is_significant"]].tolist() == other[["p", "p_holm", "is_significant"]].tolist()
+        assert (one["low"], one["high"], one["difference"]) == (-other["high"], -other["low"], -other["difference"])
+        alone = self.compared(study, few=few).iloc[0]
+        assert alone["p"] == one["p"] and alone["p_holm"] < one["p_holm"]  # the strictest of all questions
+        assert "corrected for 6 pairs" in one["verdict"] and "pairs" not in alone["verdict"]
+
+    def test_with_a_reference_only_its_own_pairs_are_tested_and_corrected_for(self, study):
+        given = self.experiment("1234", references=[("cnn", "x=2,protocol=random")])
+        table = self.compared(study, left_out=given)
+        table = table[table["experiment"] == "left_out"]
+        assert table[["a", "b"]].to_numpy().tolist() == [["1", "2"], ["2", "3"], ["2", "4"]]
+        assert "corrected for 3 pairs" in table["verdict"].iloc[0]
+
+    def test_protocols_are_compared_wherever_they_can_be_paired(self, study):
+        both = self.experiment("12", ("random", "apart"), "x, protocol")
+        table = self.compared(study, systems=both, dropout=self.experiment("12"))
+        everywhere = table[table["experiment"] == ""]
+        assert everywhere[["a", "b"]].to_numpy().tolist() == [
+            [f"cnn, x={value}, protocol=random", f"cnn, x={value}, protocol=apart"] for value in "12"
+        ]
+        between = table[(table["experiment"] == "systems") & (table["protocol"] == "")]
+        assert between[["a", "b"]].to_numpy().tolist() == [[f"{x}, random", f"{x}, apart"] for x in "12"]
+        assert between["p_holm"].tolist() == everywhere["p_holm"].tolist()
+        within = table[(table["experiment"] == "systems") & (table["protocol"] != "")]
+        assert within["protocol"].tolist() == ["random", "apart"]

@@ -7,6 +7,7 @@ from made_up import CLASSES, PUBLISHED
 
 from genreflow.evaluation import dataset_tables, tables
 from genreflow.evaluation.published import published_table
+from genreflow.evaluation.runs import divided_groups, with_known_groups
 
 FOLDS = ("1", "2", "3")
 EMPTY = {
@@ -230,3 +231,23 @@ def test_published_numbers_of_the_psytrance_study_agree_with_each_other():
     last = curves[curves.epoch == 20].merge(published, on=["experiment", "value"])
     assert len(last) == 10
     np.testing.assert_allclose(last.train_accuracy_x, last.train_accuracy_y, atol=6e-4)
+
+
+def test_known_albums_cluster_intervals_also_where_the_protocol_ignores_them(runs, folds):
+    alone = folds.assign(group=folds["track_id"])
+    known = folds.drop_duplicates("track_id").set_index("track_id")["group"]
+    clustered = with_known_groups(alone, known)
+    assert clustered["group"].tolist() == folds["group"].tolist()
+    of = {name: tables.settings_table(runs, each).iloc[0] for name, each in (("no", alone), ("yes", clustered))}
+    assert of["yes"].groups < of["no"].groups == of["no"].tracks
+    assert of["yes"].track_majority == of["no"].track_majority
+    assert of["yes"].track_majority_low != of["no"].track_majority_low
+    partly = with_known_groups(alone, known.iloc[:5])
+    assert (partly["group"] == partly["track_id"]).mean() > 0.5
+
+
+def test_groups_on_both_sides_of_a_fold_are_counted(folds):
+    assert divided_groups(folds, "standard") == 0
+    mixed = folds.assign(group="g")
+    assert divided_groups(mixed, "standard") == 1
+    assert divided_groups(folds.assign(group=folds["track_id"]), "standard") == 0

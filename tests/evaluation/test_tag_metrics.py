@@ -1,5 +1,7 @@
 """Tags: checked at the door, judged as scikit-learn does, and what cannot be judged is named."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -297,3 +299,21 @@ class TestCurves:
             assert rows.x.is_monotonic_increasing and rows.threshold.is_monotonic_decreasing
             assert curve == "pr" or rows.y.is_monotonic_increasing
             assert rows[["x", "y"]].stack().between(0, 1).all()
+
+
+def test_intervals_contain_their_estimate_whatever_the_tags():
+    """Also of rare tags, of few groups, and of the mean over repeats."""
+    rng = np.random.default_rng(0)
+    for tracks, groups, rounds in itertools.product((12, 60, 300), (4, 12), (1, 3)):
+        has = rng.random((tracks, 6)) < [0.02, 0.05, 0.1, 0.3, 0.6, 0.95]
+        names = np.array([f"t{number:03}" for number in range(tracks)], object)
+        parts = [
+            TagPredictions(names, np.zeros(tracks, int), has, np.clip(0.3 * has + 0.7 * rng.random(has.shape), 0, 1),
+                           tuple("abcdef"))
+            for _ in range(rounds)
+        ]  # fmt: skip
+        table = tags.areas_table(*parts, groups=pd.Series(rng.integers(groups, size=tracks), names))
+        for area in ("roc_auc", "pr_auc"):
+            known = table[table[f"{area}_low"].notna()]
+            assert ((known[f"{area}_low"] <= known[area]) & (known[area] <= known[f"{area}_high"])).all()
+            assert len(known)

@@ -5,6 +5,7 @@ import pandas as pd
 from genreflow.datasets.duplicates import PAIRS
 from genreflow.datasets.index import facts_of, read_index
 from genreflow.evaluation.headline import write_headline
+from genreflow.evaluation.runs import with_known_groups
 from genreflow.evaluation.search import read_trials
 from genreflow.evaluation.study import StudyResults, read_folds, read_published, read_runs, study_tables
 from genreflow.job import job
@@ -15,12 +16,13 @@ from genreflow.store.parquet import Header, read_frame, write_table
 with job(snakemake.log[0]):
     study, output = snakemake.params.study, snakemake.output
     indexes = pd.concat([read_index(path) for path in snakemake.input.indexes], ignore_index=True)
+    tracks = indexes.drop_duplicates("track_id").set_index("track_id")
     results = StudyResults(
         study,
         read_runs(Path(STUDY.format(study=study["name"])), study),
-        read_folds(snakemake.input.get("folds", [])),
+        with_known_groups(read_folds(snakemake.input.get("folds", [])), tracks["group"]),
         read_index(snakemake.input.index),
-        indexes.drop_duplicates("track_id").set_index("track_id")["title"],
+        tracks["title"],
         facts_of(snakemake.input.index)["ignored"],
         read_published(snakemake.input.get("published", []), study["published"]),
         read_frame(snakemake.input.duplicates, PAIRS),
