@@ -22,7 +22,7 @@ STAGES = {
     "training": ("train_run", "train_folds", "train_searched"),
     "analysis": ("visualize_filters", "predict_snippets", "describe_dataset", "map_library"),
     "evaluation": ("judge_cross_dataset", "evaluate_study"),
-    "figures": ("draw_figure",),
+    "figures": ("draw_figure", "print_figure"),
     "report": ("write_report", "write_overview"),
     "predictions": ("predict_files",),
 }

@@ -34,7 +34,7 @@ from genreflow.store.walk import files_below
 # Rules whose jobs take seconds, and rules of which one shard is made.
 _CHEAP = (
     "find_duplicates", "index_dataset", "list_quarantine", "assign_folds", "audit_leakage", "map_library",
-    "evaluate_study", "draw_figure", "write_report", "write_overview",
+    "evaluate_study", "draw_figure", "print_figure", "write_report", "write_overview",
 )  # fmt: skip
 _SAMPLED = ("normalize_audio", "cut_slices")
 _PAGES = ("write_report", "write_overview")

@@ -24,6 +24,7 @@ from genreflow.config.inputs import FRONT_ENDS, SEGMENTS, InputSettings
 from genreflow.config.pipeline import (
     LAYOUTS,
     Duplicates,
+    FigureSettings,
     History,
     Limits,
     PipelineSettings,
@@ -142,6 +143,7 @@ _CONFIGURATION_SECTIONS: list[tuple[str, type[Settings]]] = [
     ("`duplicates`", Duplicates),
     ("`limits`", Limits),
     ("`report`", ReportSettings),
+    ("`figures`", FigureSettings),
     ("`history`", History),
     ("`predict`", PredictRequest),
 ]

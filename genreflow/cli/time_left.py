@@ -18,7 +18,8 @@ TYPICAL = {
     "embed_slices": 30.0, "index_dataset": 4.0, "list_quarantine": 3.0, "assign_folds": 4.0, "audit_leakage": 6.0,
     "train_run": 40.0, "assign_inner_folds": 4.0, "run_trial": 40.0, "choose_setting": 4.0, "visualize_filters": 10.0,
     "predict_snippets": 10.0, "describe_dataset": 20.0, "map_library": 15.0, "judge_cross_dataset": 15.0,
-    "evaluate_study": 12.0, "draw_figure": 8.0, "write_report": 10.0, "write_overview": 3.0, "predict_files": 10.0,
+    "evaluate_study": 12.0, "draw_figure": 8.0, "print_figure": 12.0, "write_report": 10.0, "write_overview": 3.0,
+    "predict_files": 10.0,
 }  # fmt: skip
 _LEAST_S = 0.1  # a job takes longer
 _PACES = 0.5, 10.0  # bounds of the pace: of a small job most is the start of its process

@@ -24,6 +24,9 @@ Studies = Annotated[
 ]
 
 
+FigureFormat = Literal["png", "svg", "pdf"]
+
+
 class Limits(Settings):
     """Limits of jobs."""
 
@@ -85,6 +88,27 @@ class ReportSettings(Settings):
     )
 
 
+class FigureSettings(Settings):
+    """Figures for print, which are written beside those of the report."""
+
+    format: Annotated[
+        Annotated[FigureFormat, Tag("one")] | Annotated[list[FigureFormat], Field(min_length=1), Tag("list")],
+        Discriminator(lambda value: "list" if isinstance(value, list) else "one"),
+    ] = Field(
+        ["png", "svg"],
+        description="One format or a list. The figures that the report shows are PNG and SVG in any case.",
+    )
+    width_mm: Literal[85, 170] | None = Field(
+        None, description="Width of a column (85) or a page (170) of a journal, mm. None: as in the report."
+    )
+
+    @property
+    def printed(self) -> list[str]:
+        """The formats for print; none where the files of the report are all that is asked for."""
+        formats = [self.format] if isinstance(self.format, str) else list(dict.fromkeys(self.format))
+        return formats if self.width_mm is not None or "pdf" in formats else []
+
+
 class History(Settings):
     """Earlier results of studies, kept before a run replaces them."""
 
@@ -121,5 +145,6 @@ class PipelineSettings(Settings):
     duplicates: Duplicates = Duplicates()
     limits: Limits = Limits()
     report: ReportSettings = ReportSettings()
+    figures: FigureSettings = Field(FigureSettings(), json_schema_extra=LATER)
     history: History = Field(History(), json_schema_extra=LATER)
     predict: PredictRequest | None = None

@@ -23,7 +23,7 @@ from genreflow.plan.datasets import DatasetPlan, InputPlan, catalog_path, listed
 from genreflow.plan.protocols import ProtocolPlan, plan_protocol
 from genreflow.plan.stages import is_of_this_scheme, key, page_code, versions
 from genreflow.plan.studies import StudyPlan
-from genreflow.plan.study_files import predictor_files
+from genreflow.plan.study_files import figure_files, predictor_files
 from genreflow.plan.validate import Validated, published_files, validate
 from genreflow.project import history, layout
 from genreflow.project.layout import RunId
@@ -57,6 +57,14 @@ class Plan:
         """Key of the page of a study, which compares its results with those before."""
         before = self.before(study)
         return key(self.studies[study].keys.page, self.settings.report, *([] if before is None else [before.page]))
+
+    def printed_files(self, study: str) -> list[str]:
+        """Return the figures of a study for print; none unless the settings ask for them."""
+        return figure_files(self.studies[study], *self.settings.figures.printed, folder=layout.PRINTED)
+
+    def printed_key(self, study: str) -> str:
+        """Key of the figures of a study for print."""
+        return key(self.studies[study].keys.figures, self.settings.figures)
 
     def before(self, study: str) -> history.State | None:
         """Return the newest complete results of a study with other tables; None where no history is kept.

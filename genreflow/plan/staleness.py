@@ -33,6 +33,7 @@ def keys_of(plan: Plan) -> dict[str, str]:
         keys |= _keys_of_dataset(dataset)
     for study in plan.studies.values():
         keys |= _keys_of_study(study)
+        keys |= dict.fromkeys(plan.printed_files(study.name), plan.printed_key(study.name))
         keys[layout.PAGE.format(study=study.name)] = plan.page_key(study.name)
     return keys
 
@@ -53,7 +54,7 @@ def is_of(path: Path, key: str) -> bool:
                 return hdf5.read_header(path).key == key
             case ".json":
                 return read_sealed(path)["key"] == key
-            case ".png" | ".svg" | ".html":
+            case ".png" | ".svg" | ".pdf" | ".html":
                 return key.encode() in path.read_bytes()
     except (UserError, OSError, KeyError):
         pass

@@ -81,9 +81,9 @@ def inspected_files(study: StudyPlan) -> list[str]:
     return filled(patterns, study=study.name) + snippets
 
 
-def figure_files(study: StudyPlan, *suffixes: str) -> list[str]:
-    """Return the files of all figures."""
-    folder = layout.FIGURES.format(study=study.name)
+def figure_files(study: StudyPlan, *suffixes: str, folder: str = layout.FIGURES) -> list[str]:
+    """Return the files of all figures in a folder of the study."""
+    folder = folder.format(study=study.name)
     return [f"{folder}/{figure}.{suffix}" for figure in study.figures for suffix in suffixes]
 
 

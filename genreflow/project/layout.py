@@ -64,6 +64,8 @@ CROSS_PREDICTIONS = f"{CROSS_DATASET}/{PREDICTIONS}"
 TABLES = f"{STUDY}/tables"
 HEADLINE = f"{TABLES}/headline.json"
 FIGURES = f"{STUDY}/figures"
+# The same for print, in the formats and the width of the settings.
+PRINTED = f"{FIGURES}/print"
 PAGE = f"{STUDY}/report/index.html"
 SUMMARY = f"{STUDY}/report/data/summary.json"
 SINGLE_PAGE = f"{STUDY}/report.html"
@@ -98,6 +100,7 @@ LOG = {
     "judge_cross_dataset": f"{LOGS}/{{study}}/judge_cross_dataset/{{dataset}}.log",
     "evaluate_study": f"{LOGS}/{{study}}/evaluate_study.log",
     "draw_figure": f"{LOGS}/{{study}}/draw_figure/{{figure}}.log",
+    "print_figure": f"{LOGS}/{{study}}/print_figure/{{figure}}.log",
     "write_report": f"{LOGS}/{{study}}/write_report.log",
     "write_overview": f"{LOGS}/write_overview.log",
     "predict_files": f"{LOGS}/predict_files.log",

@@ -5,6 +5,7 @@ rule figures:
             for study in PLAN.studies.values()
             for file in study_files.figure_files(study, "png", "svg")
         ],
+        [file for study in PLAN.studies for file in PLAN.printed_files(study)],
 
 
 rule draw_figure:
@@ -42,3 +43,32 @@ rule draw_figure:
         ),
     script:
         "../scripts/draw_figure.py"
+
+
+if PLAN.settings.figures.printed:
+
+    rule print_figure:
+        input:
+            **rules.draw_figure.input,
+        output:
+            expand(
+                f"{layout.PRINTED}/{{{{figure}}}}.{{format}}",
+                format=PLAN.settings.figures.printed,
+                allow_missing=True,
+            ),
+        log:
+            LOG["print_figure"],
+        conda:
+            "../../envs/report.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(using(job_resources.drawing_mb, study_of, figure_of)),
+            runtime=minutes(5),
+            gpu=0,
+        params:
+            key=using(PLAN.printed_key, wildcard("study")),
+            figure=figure_of,
+            study=using(Unmarked, of(study_of, "facts")),
+            width_mm=PLAN.settings.figures.width_mm,
+        script:
+            "../scripts/draw_figure.py"

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from genreflow.figures.printed import save_printed
 from genreflow.figures.registry import draw
 from genreflow.figures.save import save
 from genreflow.figures.sources import read_sources
@@ -16,4 +17,7 @@ with job(snakemake.log[0]):
         folder=Path(STUDY.format(study=snakemake.wildcards.study)),
     )
     figure = draw(snakemake.params.figure, sources)
-    save(figure, snakemake.output.png, snakemake.output.svg, key=snakemake.params.key)
+    if snakemake.rule == "print_figure":
+        save_printed(figure, snakemake.output, width_mm=snakemake.params.width_mm, key=snakemake.params.key)
+    else:
+        save(figure, snakemake.output.png, snakemake.output.svg, key=snakemake.params.key)
