@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from genreflow.analysis import examples, importance, projections, signals, tags
+from genreflow.analysis import examples, importance, projections, quantities, signals, tags
 from genreflow.analysis.clips import Collector, Source
 
 # Raise it when any table of the analysis would change.
-STAGE_VERSION = 2
+STAGE_VERSION = 3
 
 TOP = 10
 MOST_CLASSES = 28  # that colors and dashes tell apart in a figure
@@ -27,6 +27,7 @@ TABLES: dict[str, list[str]] = {
     "projection_quality": projections.QUALITY,
     "importances": importance.IMPORTANCES,
     "importance_scores": importance.SCORES,
+    "quantities": quantities.QUANTITIES,
 }
 
 
@@ -48,11 +49,12 @@ def describe(
     inputs
         The ``index.parquet`` of each input, beside which its shards lie. Waveforms give variances, envelopes and
         projections; STFT and log-mel spectrograms give spectra, examples and projections; descriptors give importances
-        and projections; music maps nothing.
+        and projections; descriptors and music maps quantities.
     names
         The tags that are looked at closely; if not given, the ten commonest, or the 28 commonest classes.
     published
-        ``tags`` (``rank, tag, tracks``) and ``correlations`` (``first, second, phi``), as far as there are any.
+        ``tags`` (``rank, tag, tracks``), ``correlations`` (``first, second, phi``) and ``quantities`` (``class,
+        quantity, least, most``), as far as there are any.
     seed
         Of all that is drawn.
 
@@ -72,7 +74,7 @@ def describe(
     chosen = _chosen(index, marked, names)
     for name, path in inputs.items():
         source = Source.of(name, path)
-        for table, rows in (_collected(source, index, chosen, seed) if source else {}).items():
+        for table, rows in (_collected(source, index, chosen, seed, published) if source else {}).items():
             parts[table].append(rows)
     return {name: _joined(parts[name], columns) for name, columns in TABLES.items()}
 
@@ -85,16 +87,20 @@ def _chosen(index: pd.DataFrame, marked: pd.DataFrame, names: Sequence[str] | No
     return marked.loc[list(usable)].reindex(columns=list(names), fill_value=False)
 
 
-def _collected(source: Source, index: pd.DataFrame, marked: pd.DataFrame, seed: int) -> dict[str, pd.DataFrame]:
+def _collected(
+    source: Source, index: pd.DataFrame, marked: pd.DataFrame, seed: int, published: Mapping[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
     """Return the tables of all collectors of an input."""
-    collectors = _collectors(source, index, marked, seed)
+    collectors = _collectors(source, index, marked, seed, published)
     for clip in source.clips(marked.index) if collectors else ():
         for collector in collectors:
             collector.add(clip)
     return {name: rows for collector in collectors for name, rows in collector.tables().items()}
 
 
-def _collectors(source: Source, index: pd.DataFrame, marked: pd.DataFrame, seed: int) -> list[Collector]:
+def _collectors(
+    source: Source, index: pd.DataFrame, marked: pd.DataFrame, seed: int, published: Mapping[str, pd.DataFrame]
+) -> list[Collector]:
     typical = examples.typical_tracks(marked, seed=seed)
     projected = projections.Projections(source, projections.shown_with(marked, seed=seed), seed=seed)
     match source.axes:
@@ -104,7 +110,10 @@ def _collectors(source: Source, index: pd.DataFrame, marked: pd.DataFrame, seed:
         case ("band", "time"):
             return [signals.Spectra(source, marked), examples.Spectrograms(source, typical), projected]
         case ("quantity",):
-            return [importance.Importances(source, index, marked, seed=seed), projected]
+            told = quantities.Quantities(source, marked, published.get("quantities"))
+            return [importance.Importances(source, index, marked, seed=seed), projected, told]
+        case ("quantity", "time"):
+            return [quantities.Quantities(source, marked, published.get("quantities"))]
     return []
 
 

@@ -50,7 +50,7 @@ class Variances:
         levels = {"fed": fed} if self.source.peak else {"fed": fed, "recorded": fed / 10 ** (gain / 10)}
         borne = self.marked.loc[fed.index]
         rows = [
-            {"input": self.source.name, "level": level, "tag": tag, **_distribution(values[borne[tag]])}
+            {"input": self.source.name, "level": level, "tag": tag, **distribution(values[borne[tag]])}
             for level, values in levels.items()
             for tag in borne.columns
         ]
@@ -123,7 +123,8 @@ class Moments:
         return np.sqrt(self._square / np.maximum(1, self.count)[:, np.newaxis])
 
 
-def _distribution(values: pd.Series) -> dict[str, float]:
+def distribution(values: pd.Series) -> dict[str, float]:
+    """Return ``clips, mean, sd, least, most`` and `QUANTILES` of values; of none only the number. NaN do not count."""
     values = values.dropna().to_numpy()
     if not len(values):
         return {"clips": 0}

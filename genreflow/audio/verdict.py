@@ -41,6 +41,7 @@ WARNINGS = {
     "W_NO_BANDWIDTH": WarningKind.DOUBT,
     "W_NO_EOS": WarningKind.DOUBT,
     "W_ONE_SIDED": WarningKind.DOUBT,
+    "W_OTHER_LABEL": WarningKind.DOUBT,
     "W_OUTSIDE": WarningKind.NOTE,
     "W_OVER_FS": WarningKind.NOTE,
     "W_PEAK_LIMITED": WarningKind.NOTE,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, Field
 
 from genreflow.config.audio import AudioSettings
-from genreflow.config.base import LATER, Settings
+from genreflow.config.base import LATER, MAX_SEED, Settings
 from genreflow.store.regular import expand_home
 
 _LONGEST_PATH, _LONGEST_NAME = 4_095, 255  # bytes
@@ -44,6 +44,16 @@ class Labels(Settings):
     strict: bool = Field(False, description="Refuse labels that differ only in case or blanks instead of merging them.")
 
 
+class SecondLabels(Settings):
+    """Labels of the same tracks from a second source, to check those of a dataset by."""
+
+    path: PathText = Field(min_length=1, description="A CSV file with the columns `path` and `label`.")
+    aliases: dict[str, str] = Field(default_factory=dict, description="Label of the second source -> class.")
+    disagreements: Literal["keep", "drop"] = Field(
+        "keep", description="Keep tracks with a warning where the two differ, or leave them out."
+    )
+
+
 class Layout(Settings):
     """A layout of datasets: its settings, and how to find its tracks.
 
@@ -60,6 +70,18 @@ class Layout(Settings):
         description="A CSV file with the columns `path` and `corrected`, as a report saves it: the classes of tracks "
         "whose labels are wrong.",
     )
+    second_labels: SecondLabels | None = Field(
+        None, json_schema_extra=LATER, description="Labels from a second source, to check these by."
+    )
+    per_class: int | None = Field(
+        None,
+        ge=1,
+        le=10_000_000,
+        json_schema_extra=LATER,
+        description="At most so many tracks of each class, drawn at random before any is read. A collection that grows "
+        "keeps most of them: a new track takes at most one other's place.",
+    )
+    draw_seed: int = Field(0, ge=0, le=MAX_SEED, json_schema_extra=LATER, description="Seed of this draw.")
 
     def audio(self, usual: AudioSettings) -> AudioSettings:
         """Return how the tracks of the dataset are normalized, given how all others are."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from genreflow.config.base import MAX_SEED, Settings
+from genreflow.config.base import LATER, MAX_SEED, Settings
 
 # An axis of a slice: time, bands of one spectrum, or quantities of several kinds, each with a unit of its own.
 Axis = Literal["band", "quantity", "time"]
@@ -193,6 +193,11 @@ class MusicMaps(_Framed):
     without: MusicMap | None = Field(None, description="Leave one of the maps out, to see what it is worth.")
     chroma: Literal["frame", "long"] = Field(
         "frame", description="Window of the chroma behind harmonic change: a frame (46 ms), or 0.74 s."
+    )
+    spectrum: bool = Field(
+        False,
+        json_schema_extra=LATER,
+        description="Also the magnitudes of each frame's frequencies, below the features, for early fusion.",
     )
 
 

@@ -23,10 +23,25 @@ class Protocol(Settings):
     classes: list[str] | None = Field(
         None, min_length=2, description="Only tracks of these classes; of tags, only these, and tracks that have any."
     )
+    top: int | None = Field(
+        None,
+        ge=2,
+        le=10_000,
+        json_schema_extra=LATER,
+        description="Only so many of the commonest classes or tags, counted over all tracks of the dataset.",
+    )
     original: bool = Field(
         False, description="The protocol of the published numbers, which are shown beside ours; by default the first."
     )
     tracks: int | None = Field(None, ge=2, le=10_000_000, description="At most so many tracks, as many of each class.")
+    imbalance: float = Field(
+        1.0,
+        ge=1.0,
+        le=10_000.0,
+        json_schema_extra=LATER,
+        description="So many times as many tracks of the first class as of the last, in alphabetical order; of those "
+        "between, a geometric series. 1 leaves classes as they are.",
+    )
     folds: dict[str, Value] = Field(default_factory=dict, description="Where it differs from the study's `folds`.")
 
 

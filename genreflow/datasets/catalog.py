@@ -94,6 +94,11 @@ def ignored_of(path: Path) -> dict[str, int]:
     return read_header(path, KIND).facts["ignored"]
 
 
+def disagreements_of(path: Path) -> list[list[str]]:
+    """Return path, class, class by a second source, and fate of each track whose two labels differ."""
+    return read_header(path, KIND).facts.get("disagreements", [])
+
+
 def tracks_of_shard(path: Path, shard: str) -> list[dict[str, Any]]:
     """Return the tracks of a shard as ``track_id, path, sha256, packets, bytes, mtime_ns, ctime_ns, reason, message``.
 

@@ -10,8 +10,6 @@ from genreflow.errors import Problems, UserError, did_you_mean
 from genreflow.store.regular import expand_home
 from genreflow.store.text import count, listing
 
-_NEEDED = ("path", "corrected")
-
 
 def corrected(tracks: TrackListing, path: str) -> TrackListing:
     """Return a listing with the labels of a file of corrections, and a notice that names the tracks.
@@ -32,9 +30,8 @@ def corrected(tracks: TrackListing, path: str) -> TrackListing:
     """
     if not expand_home(path).exists():
         raise UserError(f"corrections: {path} does not exist.")
-    by_name = {printable(track.path): track for track in tracks.tracks}
-    folder = f"{printable(tracks.root).rpartition('/')[2]}/"  # paths may also begin with that of the dataset
-    classes = {name if name in by_name else name.removeprefix(folder): label for name, label in _read(path).items()}
+    by_name = named_paths(tracks)
+    classes = read_classes(path, "corrected", tracks)
     _check(classes, by_name, path)
     checked = {
         track.path: replace(track, label=label, checked=True)
@@ -43,6 +40,27 @@ def corrected(tracks: TrackListing, path: str) -> TrackListing:
     }
     notices = [*tracks.notices, *_notices(by_name, classes, path)]
     return replace(tracks, tracks=[checked.get(track.path, track) for track in tracks.tracks], notices=notices)
+
+
+def named_paths(tracks: TrackListing) -> dict[str, ListedTrack]:
+    """Return the tracks of a listing by their paths as reports spell them."""
+    return {printable(track.path): track for track in tracks.tracks}
+
+
+def read_classes(path: str, column: str, tracks: TrackListing) -> dict[str, str]:
+    """Return path -> class from the columns ``path`` and `column` of a CSV file.
+
+    Paths may also begin with the name of the folder of the dataset.
+
+    Raises
+    ------
+    Problems
+        When a column is missing; every row without a path or class, or that contradicts another.
+    """
+    by_name, folder = named_paths(tracks), f"{printable(tracks.root).rpartition('/')[2]}/"
+    return {
+        name if name in by_name else name.removeprefix(folder): label for name, label in _read(path, column).items()
+    }
 
 
 def _check(classes: dict[str, str], by_name: dict[str, ListedTrack], path: str) -> None:
@@ -62,12 +80,12 @@ def _check(classes: dict[str, str], by_name: dict[str, ListedTrack], path: str) 
         raise Problems(f"{path}:", problems)
 
 
-def _read(path: str) -> dict[str, str]:
-    """Return the class of each path in a file of corrections."""
+def _read(path: str, column: str) -> dict[str, str]:
+    """Return the class of each path in a file."""
     sheet = read_sheet(path)
-    if missing := [name for name in _NEEDED if name not in sheet.header]:
+    if missing := [name for name in ("path", column) if name not in sheet.header]:
         raise Problems(f"{path}:", [f"the column {name!r} is missing." for name in missing])
-    place, label = (sheet.header.index(name) for name in _NEEDED)
+    place, label = (sheet.header.index(name) for name in ("path", column))
     classes: dict[str, str] = {}
     problems = []
     for line, row in sheet.rows:
@@ -75,7 +93,7 @@ def _read(path: str) -> dict[str, str]:
         # An apostrophe keeps spreadsheets from taking a name for a formula.
         name = cells[place].removeprefix("'") if cells[place][1:2] in tuple("=+-@") else cells[place]
         if not name or not cells[label]:
-            problems.append(f"row {line}: {'path' if not name else 'corrected'} is empty.")
+            problems.append(f"row {line}: {'path' if not name else column} is empty.")
         elif classes.setdefault(name, cells[label]) != cells[label]:
             problems.append(f"row {line}: {name} is {classes[name]!r} in another row.")
     if problems:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from genreflow.audio.verdict import verdict_of
-from genreflow.datasets.catalog import OF_FILES, ignored_of, read
+from genreflow.datasets.catalog import OF_FILES, disagreements_of, ignored_of, read
 from genreflow.datasets.duplicates import PAIRS, resolve
 from genreflow.datasets.names import printable
 from genreflow.errors import TooManyRefused, UserError
@@ -118,11 +118,13 @@ def join(
 
 def write(path: Path, index: pd.DataFrame, *, catalog: Path, slices: Sequence[Path], key: str) -> None:
     """Write an index, with the number of files that the catalog ignores, and the suffix of its shards."""
-    facts = {
+    facts: dict[str, Any] = {
         "ignored": ignored_of(catalog),
         "suffix": Path(slices[0]).suffix,
         "padded": padded(index),
     }
+    if disagreements := disagreements_of(catalog):
+        facts["disagreements"] = disagreements
     write_table(path, index, Header(KIND, key, facts=facts))
 
 
@@ -132,7 +134,7 @@ def read_index(path: Path) -> pd.DataFrame:
 
 
 def facts_of(path: Path | str) -> dict[str, Any]:
-    """Return ``ignored`` of the catalog behind an index, ``suffix`` of its shards, and `padded`."""
+    """Return ``ignored, disagreements`` of an index's catalog, ``suffix`` of its shards, and `padded`."""
     return read_header(path, KIND).facts
 
 

@@ -1,6 +1,6 @@
 """The tracks of a dataset as its layout lists them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -59,6 +59,8 @@ class TrackListing:
         Number of skipped files by label; empty for files outside the classes.
     has_classes
         Whether `labels` of the settings have been applied.
+    disagreements
+        Path, class, class by a second source, and ``kept`` or ``left out`` of each track whose labels differ.
     """
 
     root: bytes
@@ -66,3 +68,4 @@ class TrackListing:
     notices: list[str] = field(default_factory=list)
     ignored: Mapping[str, int] = field(default_factory=dict)
     has_classes: bool = False
+    disagreements: Sequence[tuple[str, str, str, str]] = ()

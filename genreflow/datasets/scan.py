@@ -20,11 +20,13 @@ from genreflow.config.load import settings_from
 from genreflow.datasets.artists import groups_by_artist, merged_spellings, tagged_artists, with_tagged_artists
 from genreflow.datasets.catalog import KIND, MISSING, SCHEMA, STAMP, VERSION, embedded_tags, is_readable, read, root_of
 from genreflow.datasets.corrections import corrected
+from genreflow.datasets.drawing import drawn
 from genreflow.datasets.file_facts import TagReader, Unread, as_text, examine, stamp_of
 from genreflow.datasets.labels import name_classes_of
 from genreflow.datasets.listing import TrackListing
 from genreflow.datasets.paths import MISSING as MISSING_FILE
 from genreflow.datasets.paths import with_twins
+from genreflow.datasets.second_labels import checked_by
 from genreflow.errors import UserError, did_you_mean
 from genreflow.store.parquet import Header, read_header, write_table
 
@@ -41,7 +43,7 @@ class Listing:
         `SCHEMA`, sorted by track_id; ``sha256``, ``packets`` and ``embedded`` are null where the file must be read,
         ``artist_group`` where tags were not asked for.
     facts
-        The facts of the catalog: ``root``, ``notices``, ``ignored``.
+        The facts of the catalog: ``root``, ``notices``, ``ignored`` and, if there are any, ``disagreements``.
     settings
         The dataset.
     by_artist
@@ -116,6 +118,10 @@ def list_dataset(settings: Layout, tags: TagReader | None = None) -> TrackListin
         )
     if settings.corrections is not None:
         listing = corrected(listing, settings.corrections)
+    if settings.second_labels is not None:
+        listing = checked_by(listing, settings.second_labels)
+    if settings.per_class is not None:
+        listing = drawn(listing, settings.per_class, settings.draw_seed)
     return replace(listing, tracks=with_twins(listing.tracks))
 
 
@@ -144,7 +150,9 @@ def list_tracks(settings: Layout, *, raw: Path, catalog: Path | None = None, rea
     if reads_tags and listed.root:
         tags.read(root, [track.path for track in listed.tracks if not track.reason.startswith("Q_")])
     notices = [*listed.notices, *_artists_merged(listed)]
-    facts = {"root": os.fsdecode(root), "notices": notices, "ignored": dict(listed.ignored)}
+    facts: dict[str, Any] = {"root": os.fsdecode(root), "notices": notices, "ignored": dict(listed.ignored)}
+    if listed.disagreements:
+        facts["disagreements"] = [list(each) for each in listed.disagreements]
     tracks = _listed(listed, root, tags)
     return Listing(_with_groups(tracks, settings) if reads_tags else tracks, facts, settings, reads_tags)
 

@@ -46,10 +46,15 @@ _COLUMNS = {
     ("validation", "slice", "accuracy"): "validation_accuracy",
     ("test", "track", "roc_auc_macro"): "roc_auc",
     ("test", "track", "pr_auc_macro"): "pr_auc",
+    # Where a study evaluates on its validation tracks alone, and chooses nothing by them, they are the test here.
+    ("validation", "track", "roc_auc_macro"): "roc_auc",
+    ("validation", "track", "pr_auc_macro"): "pr_auc",
+    ("validation", "track", "loss"): "test_loss",
+    ("train", "track", "loss"): "train_loss",
+    ("train", "track", "binary_accuracy"): "train_accuracy",
 }
 _ENDS = {"slice_accuracy": "slice"}  # column -> prefix of its interval, if that is another
 _SCORES = {published: (role, name) for name, (role, published) in METRICS.items()}
-_LOSSES = {"train": "loss", "validation": "validation_loss"}
 _WORDS = {
     "accuracy": "accuracy", "accuracy_mean_probability": "accuracy by mean probability", "loss": "loss",
     "binary_accuracy": "share of right tags and non-tags", "precision_class_0": "precision of the label 0",
@@ -57,6 +62,8 @@ _WORDS = {
     "pr_auc_macro": "PR-AUC, mean over tags", "mse_class_index": "squared distance of class numbers",
     "accuracy_difference": "difference of accuracies",
 }  # fmt: skip
+# Axis of a published difference of two values of an experiment; its value is ``value - other``, with patterns.
+DIFFERENCE = "difference"
 _NO_SHARES = frozenset({"loss", "mse_class_index"})
 _AREAS = frozenset({"roc_auc", "pr_auc", "roc_auc_macro", "pr_auc_macro"})
 _UNITS = dict.fromkeys(_NO_SHARES, "") | dict.fromkeys(_AREAS, "area")  # of a metric; of all others %
@@ -133,10 +140,13 @@ def _numbers(
     study: Mapping[str, Any], scores: pd.DataFrame | None, tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[dict[str, Any]]:
     for row in [] if scores is None else scores.to_dict("records"):
-        facts = _setting(study, row)
+        facts = setting_of(study, row)
         ours = Value() if facts is None else _ours(row, facts, tables)
         if row["role"] == "holdout":
             facts, ours = None, _holdout(tables["holdout"])
+        if row["axis"] == DIFFERENCE:
+            value, than = row["value"].split(" - ")
+            ours, *_ = _lead(tables["comparisons"], {**row, "value": value, "than": than})
         published = _published(row)
         verdict, why = judged(published, ours)
         if published.is_bound and facts is not None:
@@ -164,7 +174,7 @@ def _numbers(
         }
 
 
-def _setting(study: Mapping[str, Any], row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def setting_of(study: Mapping[str, Any], row: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the setting that a published number belongs to: of its experiment, and of the study's protocol first."""
     compared = {
         (model, setting) for _, model, setting in study["experiments"].get(row["experiment"], {}).get("values", ())
@@ -185,8 +195,6 @@ def _ours(row: Mapping[str, Any], facts: Mapping[str, Any], tables: Mapping[str,
     role, level, metric = row["role"], row["level"], row["metric"]
     if column := _COLUMNS.get((role, level, metric)):
         return _cell(_of(tables["settings"], facts), column)
-    if metric == "loss" and role in _LOSSES:
-        return Value(_last_loss(_of(tables["history"], facts), _LOSSES[role]))
     if metric in _SCORES:
         measured, name = _SCORES[metric]
         own = _of(tables["scores"], facts)
@@ -201,14 +209,6 @@ def _cell(rows: pd.DataFrame, column: str) -> Value:
     ends = _ENDS.get(column, column)
     low, high = (float(rows[f"{ends}_{end}"].iloc[0]) if f"{ends}_{end}" in rows else np.nan for end in ("low", "high"))
     return Value(float(rows[column].iloc[0]), low, high)
-
-
-def _last_loss(history: pd.DataFrame, column: str) -> float:
-    """Return the mean over runs of the loss after the last epoch."""
-    if history.empty:
-        return np.nan
-    last = history.sort_values("epoch").groupby(["fold", "repeat"])[column].last()
-    return float(last.mean())
 
 
 def _holdout(holdout: pd.DataFrame) -> Value:
@@ -233,6 +233,9 @@ def _published(row: Mapping[str, Any]) -> Value:
 
 def _words(row: Mapping[str, Any]) -> str:
     """Return a published number in words: ``psytrance_cnn, dropout 0.2: accuracy, test slices``."""
+    if row["axis"] == DIFFERENCE:
+        value, than = (part.replace("|", " or ") for part in row["value"].split(" - "))
+        return f"{row['model']}, {value} minus {than}: {_WORDS[row['metric']]}, {row['role']} {row['level']}s"
     value = "" if pd.isna(row["axis"]) else f", {row['axis']} {row['value']}"
     if _published(row).is_bound:
         value += ", every setting"

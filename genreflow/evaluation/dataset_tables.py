@@ -1,7 +1,7 @@
 """Tables of a study's dataset, built from its index: files by class, warnings and copies."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -20,6 +20,7 @@ from genreflow.folds.feasibility import groups_of
 AUDIT = ("class", "tracks", "groups", "accepted", "warned", "quarantined", "ignored", "slices", "padded", "hours")
 WARNINGS = ("reason", "kind", "tracks", "share", "title", "message")
 COPIES = ("recording", "title", "class", "verdict", "message")
+DISAGREEMENTS = ("title", "class", "second", "fate")
 NO_CLASS = "(no class)"
 
 
@@ -83,6 +84,12 @@ def copies_table(index: pd.DataFrame) -> pd.DataFrame:
     """Return every track that has a copy, `COPIES`; tracks of one recording are adjacent."""
     copies = index[index["recording"].notna()].rename(columns={"label": "class"})
     return copies[list(COPIES)].sort_values(["recording", "title"], ignore_index=True)
+
+
+def disagreements_table(disagreements: Sequence[Sequence[str]]) -> pd.DataFrame:
+    """Return every track whose label differs in a second source, `DISAGREEMENTS`, by class and title."""
+    table = frame_of(disagreements, DISAGREEMENTS)
+    return table.sort_values(["class", "second", "title"], ignore_index=True)
 
 
 def _sentences(message: str, reason: str) -> list[str]:
@@ -151,6 +158,21 @@ TABLES = (
             text_column("Class", "class"),
             text_column("Verdict", "verdict"),
             text_column("Message", "message"),
+        ),
+        folded=True,
+    ),
+    StudyTable(
+        "disagreements",
+        lambda results: disagreements_table(results.disagreements),
+        DISAGREEMENTS,
+        section="Data audit",
+        title="Tracks whose label differs in a second source",
+        caption="Each row is a track whose label in `second_labels` is another, and whether it is kept.",
+        shown=(
+            text_column("Track", "title"),
+            text_column("Class", "class"),
+            text_column("Class by the second source", "second"),
+            text_column("Fate", "fate"),
         ),
         folded=True,
     ),

@@ -19,6 +19,12 @@ COLUMNS = {
     "published_pr_auc": ("test", "track", "pr_auc_macro"),
     "published_validation_roc_auc": ("validation", "track", "roc_auc_macro"),
     "published_validation_pr_auc": ("validation", "track", "pr_auc_macro"),
+    "published_train_loss": ("train", "track", "loss"),
+    "published_validation_loss": ("validation", "track", "loss"),
+    "published_train_binary_accuracy": ("train", "track", "binary_accuracy"),
+    "published_binary_accuracy": ("validation", "track", "binary_accuracy"),
+    "published_precision_0": ("validation", "track", "precision_class_0"),
+    "published_recall_0": ("validation", "track", "recall_class_0"),
 }
 # Our metric -> role and name of the published metric.
 METRICS = {
@@ -57,19 +63,28 @@ def published_table(
     return frame_of(rows, ["experiment", "model", "setting", *NAMES])
 
 
-def published_metrics(settings: Sequence[Mapping[str, Any]], scores: pd.DataFrame | None) -> pd.DataFrame:
+def published_metrics(
+    experiments: Mapping[str, Mapping[str, Any]], settings: Sequence[Mapping[str, Any]], scores: pd.DataFrame | None
+) -> pd.DataFrame:
     """Return the published values of metrics that no experiment compares: ``model, setting, metric, published``.
 
     Parameters
     ----------
-    settings, scores
+    experiments, settings, scores
         As in `published_table`.
     """
     rows = []
     for facts in settings:
         if scores is None or not facts["original"]:
             continue
-        own = _scores_of(scores, None, facts)
+        compared = [
+            name
+            for name, experiment in experiments.items()
+            if any(
+                facts["model"] == model and facts["setting"] == setting for _, model, setting in experiment["values"]
+            )
+        ]
+        own = _scores_of(scores[scores["experiment"].isin(compared)], None, facts)
         for metric, (role, published) in METRICS.items():
             values = own.loc[(own["role"] == role) & (own["metric"] == published), "score"].dropna()
             if len(values):

@@ -88,6 +88,11 @@ def count_column(heading: str, key: str) -> Column:
     return Column(heading, (key,), whole)
 
 
+def number_column(heading: str, key: str) -> Column:
+    """Return a column of numbers with three significant digits."""
+    return Column(heading, (key,), number)
+
+
 def percent_column(heading: str, key: str) -> Column:
     """Return a column of shares of 1, written as percentages."""
     return Column(heading, (key,), percent)

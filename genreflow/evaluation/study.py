@@ -10,10 +10,12 @@ import pandas as pd
 
 from genreflow.evaluation import (
     claims,
+    complementarity,
     cross_dataset,
     dataset_tables,
     headline,
     label_issues,
+    published_details,
     score_tables,
     search,
     tables,
@@ -27,12 +29,22 @@ from genreflow.store.parquet import read_frame
 from genreflow.store.runs import HISTORY, PREDICTIONS, read_run
 
 # Raise it when any table or sentence of the evaluation would change.
-STAGE_VERSION = 11
+STAGE_VERSION = 13
 
 # A module with a table of its own is added here.
 TABLES: dict[str, StudyTable] = {
     table.name: table
-    for module in (dataset_tables, tables, score_tables, label_issues, search, cross_dataset, claims)
+    for module in (
+        dataset_tables,
+        tables,
+        score_tables,
+        label_issues,
+        search,
+        complementarity,
+        cross_dataset,
+        claims,
+        published_details,
+    )
     for table in module.TABLES
 }
 
@@ -62,6 +74,8 @@ class StudyResults(Mapping[str, pd.DataFrame]):
         Audit of the headline's protocol; None where nothing is trained.
     cross_datasets
         Answers of the final model on the tracks of other datasets (`cross_dataset.TRACKS`), by dataset.
+    disagreements
+        Tracks whose labels differ in a second source: title, class, class there, and fate.
     """
 
     study: Mapping[str, Any]
@@ -75,6 +89,7 @@ class StudyResults(Mapping[str, pd.DataFrame]):
     trials: pd.DataFrame = field(default_factory=search.no_trials)
     leakage: pd.DataFrame | None = None
     cross_datasets: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    disagreements: Sequence[Sequence[str]] = ()
     _built: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
@@ -115,7 +130,10 @@ class StudyResults(Mapping[str, pd.DataFrame]):
     @property
     def published_metrics(self) -> pd.DataFrame:
         """Published values of other metrics."""
-        return published_numbers.published_metrics(self.study["settings"], self.published.get("scores"))
+        study = self.study
+        return published_numbers.published_metrics(
+            study["experiments"], study["settings"], self.published.get("scores")
+        )
 
     @cached_property
     def label_issues(self) -> tuple[pd.DataFrame, list[str]]:

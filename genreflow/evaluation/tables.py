@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from genreflow.evaluation import metrics, tags
+from genreflow.evaluation.calibration import log_loss
 from genreflow.evaluation.intervals import accuracy_interval, exact_interval
 from genreflow.evaluation.predictions import Predictions
 from genreflow.evaluation.published import NAMES
@@ -24,6 +25,7 @@ from genreflow.evaluation.registry import (
     duration,
     frame_of,
     interval_column,
+    number,
     percent_column,
     plus_minus,
     points,
@@ -59,8 +61,10 @@ SETTINGS = (
     "slice_fold_sd", "batch_mean", "batch_sd", "track_majority", "track_majority_low", "track_majority_high",
     "track_mean", "track_mean_low", "track_mean_high", "balanced", "baseline", "train_accuracy", "validation_accuracy",
     "roc_auc", "roc_auc_low", "roc_auc_high", "pr_auc", "pr_auc_low", "pr_auc_high", "repeat_sd",
+    "train_loss", "test_loss", "binary_accuracy", "precision_0", "recall_0", "precision_1", "recall_1",
 )  # fmt: skip
 _AREAS = ("roc_auc", "roc_auc_low", "roc_auc_high", "pr_auc", "pr_auc_low", "pr_auc_high")
+_CELLS = ("binary_accuracy", "precision_0", "recall_0", "precision_1", "recall_1")
 EXPERIMENTS = ("experiment", "title", "axis", "value", *SETTINGS, *NAMES, "difference")
 HISTORY = (
     *SETTING, "fold", "repeat", "epoch", "loss", "accuracy", "validation_loss", "validation_accuracy",
@@ -111,7 +115,8 @@ def settings_table(runs: Sequence[Run], folds: pd.DataFrame, *, seed: int = 0) -
     together and, over repeats or random draws of the folds, their mean; `rounds` counts these. Intervals are 95 % over
     `groups` (over tracks if no groups are known), each of the very mean beside it. Standard deviations are those of a
     sample (n - 1); `repeat_sd` is that of track accuracies over rounds. `roc_auc` and `pr_auc` are macro averages over
-    tags, of tracks by mean probability.
+    tags, of tracks by mean probability. `train_loss` is that of the last epoch, mean over runs; `test_loss` is the
+    cross-entropy of test slices, in nats and, of tags, per cell; metrics of cells are at a threshold of 0.5.
 
     Parameters
     ----------
@@ -128,6 +133,7 @@ def settings_table(runs: Sequence[Run], folds: pd.DataFrame, *, seed: int = 0) -
         if sound:
             groups = group_of(folds, names["protocol"])
             row["train_accuracy"] = pd.Series([_last_accuracy(run) for run in sound]).mean()
+            row["train_loss"] = pd.Series([_last_loss(run) for run in sound]).mean()
             if is_tagged(sound[0]):
                 row |= _tag_scores(sound, groups)
             else:
@@ -256,6 +262,7 @@ def _class_scores(runs: Sequence[Run], groups: pd.Series, seed: int) -> dict[str
         "baseline": mean["track_baseline"],
         "validation_accuracy": pd.Series([_validation_accuracy(run) for run in runs]).mean(),
         "repeat_sd": pd.Series([each["track_accuracy_majority"] for each in scores]).std(),
+        "test_loss": pd.Series([log_loss(part.proba, part.label) for part in parts if len(part)]).mean(),
     }
     for name, items in correct.items():
         low, high = accuracy_interval(items["correct"], groups.loc[items["track_id"]], items["weight"])
@@ -269,6 +276,7 @@ def _tag_scores(runs: Sequence[Run], groups: pd.Series) -> dict[str, Any]:
     parts = [tags.of_tracks(part) for part in pooled]
     single = pd.Series([tags.areas_table(part, intervals=False)["roc_auc"].iloc[-1] for part in parts])
     tested = np.unique(np.concatenate([part.track_id for part in parts]))
+    cells = pd.DataFrame([tags.evaluate(part) for part in parts]).filter(like="track_").mean(numeric_only=True)
     return {
         "tracks": len(tested),
         "groups": groups.loc[tested].nunique(),
@@ -276,6 +284,8 @@ def _tag_scores(runs: Sequence[Run], groups: pd.Series) -> dict[str, Any]:
         "slices": round(np.mean([len(part) for part in pooled])),
         **tags.areas_table(*parts, groups=groups).iloc[-1][list(_AREAS)].to_dict(),
         "repeat_sd": single.std(),
+        "test_loss": float(np.mean([tags.log_loss(part) for part in pooled])),
+        **{name: cells[f"track_{name}"] for name in _CELLS},
     }
 
 
@@ -385,6 +395,10 @@ def _identity(run: Run) -> dict[str, Any]:
 
 def _last_accuracy(run: Run) -> float:
     return float(run["history"]["accuracy"].iloc[-1]) if len(run["history"]) else np.nan
+
+
+def _last_loss(run: Run) -> float:
+    return float(run["history"]["loss"].iloc[-1]) if len(run["history"]) else np.nan
 
 
 def _validation_accuracy(run: Run) -> float:
@@ -517,6 +531,19 @@ TABLES = (
             _MAJORITY,
             _TRAINING,
             percent_column("Published training accuracy (%)", "published_train"),
+            percent_column("Published training accuracy of cells (%)", "published_train_binary_accuracy"),
+            Column("Training loss", ("train_loss",), number),
+            Column("Published training loss", ("published_train_loss",), number),
+            Column("Test loss", ("test_loss",), number),
+            Column("Published validation loss", ("published_validation_loss",), number),
+            percent_column("Right tags and non-tags (%)", "binary_accuracy"),
+            percent_column("Published right tags and non-tags (%)", "published_binary_accuracy"),
+            percent_column("Precision of the label 0 (%)", "precision_0"),
+            percent_column("Published precision of the label 0 (%)", "published_precision_0"),
+            percent_column("Recall of the label 0 (%)", "recall_0"),
+            percent_column("Published recall of the label 0 (%)", "published_recall_0"),
+            percent_column("Precision of the label 1 (%)", "precision_1"),
+            percent_column("Recall of the label 1 (%)", "recall_1"),
         ),
     ),
     StudyTable("history", lambda results: history_table(results.runs), HISTORY),

@@ -153,6 +153,12 @@ def evaluate(predictions: TagPredictions) -> dict[str, Any]:
     return scores
 
 
+def log_loss(predictions: TagPredictions) -> float:
+    """Return the mean binary cross-entropy of cells, in nats; probabilities are clipped to 1e-7 from both ends."""
+    proba = np.clip(np.where(predictions.tags, predictions.proba, 1 - predictions.proba), 1e-7, 1)
+    return float(-np.log(proba).mean()) if proba.size else np.nan
+
+
 def areas_table(*rounds: TagPredictions, groups: pd.Series | None = None, intervals: bool = True) -> pd.DataFrame:
     """Return the areas under the curves of each tag and their mean, with 95 % intervals, as `AREAS`.
 

@@ -50,12 +50,13 @@ class MusicMapsFrontEnd(FrontEnd[MusicMaps]):
     dtype = np.dtype(np.float32)
 
     def compute(self, samples: np.ndarray) -> np.ndarray:
-        """Return the maps of an excerpt, float32 ``[8, frames]``, in the order of `rows`."""
+        """Return the maps of an excerpt, float32 ``[8, frames]``, in the order of `rows`; then magnitudes, if asked."""
         settings, rate = self.settings, self.settings.sample_rate
         frames = framed(samples, settings.n_fft, settings.hop)
         bin_hz, pitches = rate / settings.n_fft, pitch_class_weights(settings.n_fft, rate)
         maps = np.empty((len(UNITS), len(frames)), np.float32)
         chroma = np.empty((len(frames), 12), np.float32)
+        magnitudes = np.empty((1 + settings.n_fft // 2 if settings.spectrum else 0, len(frames)), np.float32)
         maps[0] = mean_square(frames)
         # A period has two crossings.
         maps[1] = zero_crossings(samples, settings.n_fft, settings.hop) * (rate / 2 / settings.n_fft)
@@ -66,21 +67,28 @@ class MusicMapsFrontEnd(FrontEnd[MusicMaps]):
             maps[4, block] = entropy(magnitude)
             maps[5, block] = roughness(magnitude, bin_hz)
             chroma[block] = magnitude @ pitches
+            if settings.spectrum:
+                magnitudes[:, block] = magnitude.T
         silent = maps[0] < SILENCE
         maps[:6, silent] = 0
         chroma[silent] = 0
         maps[6] = _key_clarity(samples, settings, len(frames))
         maps[7] = harmonic_change(_long_chroma(samples, settings) if settings.chroma == "long" else chroma)
-        return maps[[row for row, name in enumerate(UNITS) if name != settings.without]]
+        maps = maps[[row for row, name in enumerate(UNITS) if name != settings.without]]
+        return np.concatenate([maps, magnitudes]) if settings.spectrum else maps
 
     def rows(self) -> list[str]:
-        """Return the names of the maps."""
-        return [name for name in UNITS if name != self.settings.without]
+        """Return the names of the maps, and of the frequencies below them."""
+        settings, names = self.settings, [name for name in UNITS if name != self.settings.without]
+        bins = range(1 + settings.n_fft // 2 if settings.spectrum else 0)
+        return [*names, *(f"magnitude at {bin_ * settings.sample_rate / settings.n_fft:.5g} Hz" for bin_ in bins)]
 
     def describe(self) -> str:
         """Return number of maps, frame, hop and rate in words."""
         given = self.settings
         maps = "eight music features" if given.without is None else f"seven music features, not {given.without},"
+        if given.spectrum:
+            maps += f" and the magnitudes of {1 + given.n_fft // 2} frequencies"
         return f"{maps} a frame ({given.n_fft:,} samples, hop {given.hop:,}, at {given.sample_rate:,} Hz)"
 
     def remarks(self) -> list[str]:
@@ -95,9 +103,9 @@ class MusicMapsFrontEnd(FrontEnd[MusicMaps]):
         ]
 
     def display(self, array: np.ndarray) -> Display:
-        """Return the maps with their units."""
-        units = {name: UNITS[name] for name in self.rows()}
-        return Display(array, self.hop / self.sample_rate, units=units)
+        """Return the maps with their units, without the magnitudes."""
+        units = {name: UNITS[name] for name in self.rows() if name in UNITS}
+        return Display(array[: len(units)], self.hop / self.sample_rate, units=units)
 
     @property
     def gain_problem(self) -> str:

@@ -24,6 +24,7 @@ _WIDE_RANGE = 20  # from the smallest to the largest count, beyond which the sca
 _DIVERGING = "RdBu_r"
 _METHODS = {"pca": "PCA", "mds": "MDS", "tsne": "t-SNE"}
 _LOWEST_HZ = 20.0
+_PANELS = 4  # of quantities, in a line
 _COLUMNS = 400  # of a waveform
 _TICKS_HZ = (16_000, 8_000, 4_000, 2_000, 1_000, 500, 250, 125, 63)  # of an axis
 
@@ -161,6 +162,49 @@ def variance(table: pd.DataFrame, *, title: str, noun: str = "tag") -> mpl.Figur
     chosen = f", the ends of {len(every):,}" if len(every) > len(order) else ""
     panels[0].set_ylabel(f"{noun.capitalize()} (number of clips){chosen}")
     panels[0].set_ylim(len(order) - 0.5, -0.5)
+    style.title(figure, title)
+    return figure
+
+
+@style.styled
+def quantities(table: pd.DataFrame, *, title: str, noun: str = "tag") -> mpl.Figure:
+    """Draw the distribution over tracks of each quantity that has a unit as boxes, one panel per quantity.
+
+    A box reaches from the first quartile to the third, its line is the median; whiskers are 5 and 95 %. A published
+    value is an open diamond; of a range, each end that is stated. Tags keep their order in all panels.
+
+    Parameters
+    ----------
+    table
+        One row per quantity and tag of one input: ``quantity, unit, tag, clips, p05, q25, median, q75, p95,
+        published_least, published_most``.
+    """
+    table = table[(table.clips > 0) & (table.unit != "")]
+    if table.empty:
+        return style.notice(f"{title}: there are no quantities")
+    names, order = list(dict.fromkeys(table.quantity)), style.ends(list(dict.fromkeys(table.tag)))
+    columns = min(_PANELS, len(names))
+    lines = -(-len(names) // columns)
+    figure = mpl.Figure(figsize=(min(style.PAGE, 2.2 + 3.0 * columns), 0.9 + lines * (0.9 + 0.27 * len(order))))
+    panels = figure.subplots(lines, columns, sharey=True, squeeze=False)
+    for axes, name in zip(panels.flat, names, strict=False):
+        rows = table[table.quantity == name].set_index("tag").reindex(order)
+        _boxes(axes, rows, logarithmic=False)
+        for end in ("published_least", "published_most"):
+            axes.plot(rows[end], range(len(order)), **style.PUBLISHED)
+        axes.set_xlabel(f"{name.capitalize()} ({rows.unit.dropna().iloc[0]})")
+        axes.grid(axis="x")
+    for axes in panels.flat[len(names) :]:
+        axes.set_axis_off()
+    counts = table.groupby("tag").clips.max()
+    labels = [f"{style.label(tag, width=22)} ({counts[tag]:,})" for tag in order]
+    for axes in panels[:, 0]:
+        axes.set_yticks(range(len(order)), labels)
+        axes.set_ylabel(f"{noun.capitalize()} (number of tracks)")
+    panels[0, 0].set_ylim(len(order) - 0.5, -0.5)
+    if table[["published_least", "published_most"]].notna().any(axis=None):
+        handles = [style.key("published value, or end of a range", **style.PUBLISHED)]
+        figure.legend(handles=handles, loc="outside lower left")
     style.title(figure, title)
     return figure
 
@@ -402,10 +446,10 @@ def _logarithmic(axes: mpl.Axes, name: Literal["x", "y"]) -> None:
     axes.grid(axis=name)
 
 
-def _boxes(axes: mpl.Axes, rows: pd.DataFrame) -> None:
-    """Draw a lying box for each row that has clips, on a logarithmic scale."""
+def _boxes(axes: mpl.Axes, rows: pd.DataFrame, *, logarithmic: bool = True) -> None:
+    """Draw a lying box for each row that has clips, by default on a logarithmic scale."""
     names = {"median": "med", "q25": "q1", "q75": "q3", "p05": "whislo", "p95": "whishi"}
-    places = np.flatnonzero((rows.clips > 0) & (rows["median"] > 0))
+    places = np.flatnonzero((rows.clips > 0) & ((rows["median"] > 0) | (not logarithmic)))
     stats = rows.iloc[places][list(names)].rename(columns=names).to_dict("records")
     color = {"color": style.PALETTE[0]}
     axes.bxp(
@@ -421,7 +465,8 @@ def _boxes(axes: mpl.Axes, rows: pd.DataFrame) -> None:
         capprops=color,
         manage_ticks=False,
     )
-    _logarithmic(axes, "x")
+    if logarithmic:
+        _logarithmic(axes, "x")
 
 
 def _looks(tags: pd.Series) -> dict[str, tuple[str, str]]:
@@ -477,6 +522,7 @@ def _octaves(axes: mpl.Axes) -> None:
 _SAMPLES: tuple[Axis, ...] = ("time",)
 _SPECTRA: tuple[Axis, ...] = ("band", "time")
 _NUMBERS: tuple[Axis, ...] = ("quantity",)
+_MAPS: tuple[Axis, ...] = ("quantity", "time")
 
 
 @analysis_figure("counts", reads=("tag_counts",))
@@ -555,6 +601,15 @@ def draw_forest_importances(sources: Sources, *, input: str) -> mpl.Figure:
 def _importances(sources: Sources, input: str, value: str) -> mpl.Figure:
     rows = _rows_of_input(sources, "importances", input)
     return importances(rows, title=sources.titled(f"Features that indicate {_tags_of(sources, rows)}"), value=value)
+
+
+@analysis_figure("quantities", reads=("quantities",), axes=(_NUMBERS, _MAPS))
+def draw_quantities(sources: Sources, *, input: str) -> mpl.Figure:
+    """Draw tempo, or music maps, of each tag."""
+    rows = _rows_of_input(sources, "quantities", input)
+    names = rows.loc[rows["unit"] != "", "quantity"].unique()
+    what = str(names[0]).capitalize() if len(names) == 1 else "Music features"
+    return quantities(rows, title=sources.titled(f"{what} of {_tags_of(sources, rows)}"), noun=_noun(sources))
 
 
 @analysis_figure("projections", reads=("projections", "projection_quality"), axes=(_SAMPLES, _SPECTRA, _NUMBERS))

@@ -56,6 +56,8 @@ class StudyTraits:
         Whether the final model is judged on a holdout with classes.
     filters, snippets
         Whether filters are shown, and the names of the snippets.
+    has_pairs
+        Whether two models that predict classes are fused.
     """
 
     inputs: Mapping[str, tuple[Axis, ...]]
@@ -69,6 +71,7 @@ class StudyTraits:
     has_holdout: bool = False
     filters: bool = False
     snippets: Sequence[str] = ()
+    has_pairs: bool = False
 
 
 @dataclass(frozen=True)

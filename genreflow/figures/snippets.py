@@ -16,6 +16,7 @@ from genreflow.store import parquet
 
 _COLUMNS = 4
 _MOST_CLASSES, _MOST_SONGS = 20, 24
+_BESIDE = 3  # panels of models in a line
 _OWN: dict[str, Any] = {"marker": ">", "markersize": 6, "color": style.PALETTE[5], "linestyle": "", "clip_on": False}
 
 
@@ -76,6 +77,49 @@ def snippets(
         figure.legend(handles=[style.key("class of the song", **_OWN)], loc="outside lower left")
     style.title(figure, style.chosen(title, "the {} commonest answers", len(classes), len(every)))
     return figure
+
+
+@style.styled
+def side_by_side(decisions: pd.DataFrame, *, title: str) -> mpl.Figure:
+    """Draw the answers of several models on random snippets of one song, one panel per model.
+
+    Parameters
+    ----------
+    decisions
+        One row per class of a model: ``model, class, snippets, snippet_s``, the length of a snippet in s.
+    title
+        The song.
+    """
+    models = list(dict.fromkeys(decisions["model"]))
+    rows = {model: _commonest(decisions[decisions["model"] == model]) for model in models}
+    most = max(map(len, rows.values()))
+    columns = min(_BESIDE, len(models))
+    lines = math.ceil(len(models) / columns)
+    figure = mpl.Figure(figsize=(min(style.PAGE, 1.2 + 4.2 * columns), 0.9 + lines * (0.95 + 0.24 * most)))
+    panels = figure.subplots(lines, columns, squeeze=False)
+    for axes, (model, own) in zip(panels.flat, rows.items(), strict=False):
+        numbers, places = own["snippets"].to_numpy(), np.arange(len(own))
+        axes.barh(places, numbers, height=0.78, color=np.where(numbers == numbers.max(), style.PALETTE[0], "#A9CFE6"))
+        for place, number in zip(places, numbers, strict=True):
+            axes.annotate(f"{number:,}", (number, place), (3, 0), textcoords="offset points", va="center", fontsize=7.5)
+        axes.set_xlim(0, 1.18 * max(1, numbers.max()))
+        axes.set_title(style.label(model, width=30, lines=2), loc="left")
+        axes.set_xlabel(f"Snippets of {own['snippet_s'].iloc[0]:.3g} s, {numbers.sum():,} in all")
+        axes.xaxis.set_major_locator(mpl.MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
+        axes.grid(axis="x")
+        axes.tick_params(axis="y", length=0)
+        style.name_rows(axes, [style.label(name, width=22) for name in own["class"]])
+    for axes in panels.flat[len(models) :]:
+        axes.set_axis_off()
+    style.title(figure, title)
+    return figure
+
+
+def _commonest(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows to draw: all classes, or of many those that are the answer most often."""
+    if len(rows) <= _MOST_CLASSES:
+        return rows
+    return rows.loc[rows["snippets"].nlargest(_MOST_CLASSES).sort_index().index]
 
 
 def _answered(decisions: pd.DataFrame, classes: list[str], labels: Mapping[str, str]) -> list[str]:

@@ -117,7 +117,9 @@ def _drawn_folds(tracks: pd.DataFrame, settings: FoldSettings, before: Placement
     return divided(tracks, aside, settings, places, is_settled), is_settled
 
 
-def select(tracks: pd.DataFrame, *, classes: Sequence[str] | None = None, most: int | None = None) -> pd.DataFrame:
+def select(
+    tracks: pd.DataFrame, *, classes: Sequence[str] | None = None, most: int | None = None, imbalance: float = 1.0
+) -> pd.DataFrame:
     """Return the tracks of a protocol.
 
     Parameters
@@ -129,11 +131,14 @@ def select(tracks: pd.DataFrame, *, classes: Sequence[str] | None = None, most: 
     most
         Maximum number of tracks: an equal number of each class, the first by id, which is a digest. With tags, the
         first of all tracks.
+    imbalance
+        Ratio of the number of tracks of the first class to that of the last, in alphabetical order: a long tail (Cui et
+        al. 2019, Class-balanced loss, section 4). 1 leaves classes as they are.
 
     Raises
     ------
     UserError
-        When a class has no usable track.
+        When a class has no usable track, or tracks with tags are to be unbalanced.
     """
     tagged = is_tagged(tracks)
     if classes is not None:
@@ -144,6 +149,8 @@ def select(tracks: pd.DataFrame, *, classes: Sequence[str] | None = None, most: 
         if missing := [name for name in classes if name not in present]:
             raise UserError(f"protocol: no usable track has the class {', '.join(map(repr, missing))}.")
         tracks = tracks if tagged else tracks[tracks["label"].isin(classes)]
+    if imbalance > 1:
+        tracks = _long_tail(tracks, imbalance)
     if most is not None and most < len(tracks):
         tracks = tracks.sort_values("track_id")
         if tagged:
@@ -153,6 +160,18 @@ def select(tracks: pd.DataFrame, *, classes: Sequence[str] | None = None, most: 
             targets = even_shares(most, sizes)
             tracks = pd.concat([rows.head(targets[label]) for label, rows in tracks.groupby("label")])
     return tracks.sort_values("track_id", ignore_index=True)
+
+
+def _long_tail(tracks: pd.DataFrame, imbalance: float) -> pd.DataFrame:
+    """Return tracks whose classes have sizes in a geometric series, the first by id of each class."""
+    if is_tagged(tracks):
+        raise UserError("protocol: `imbalance` needs tracks with one class each; these have tags.")
+    sizes = tracks["label"].value_counts().sort_index()
+    shares = imbalance ** -np.linspace(0, 1, len(sizes))
+    largest = (sizes / shares).min()  # that every class can follow
+    targets = np.maximum(1, np.floor(largest * shares)).astype(int)
+    kept = dict(zip(sizes.index, targets, strict=True))
+    return pd.concat([rows.sort_values("track_id").head(kept[label]) for label, rows in tracks.groupby("label")])
 
 
 def _stratified_folds(

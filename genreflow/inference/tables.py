@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
+
 from genreflow.inference.tracks import MEANINGS, SHOWN_TAGS, Predictor, TrackPrediction
 from genreflow.store.runs import MODEL
 
@@ -57,6 +59,28 @@ def histogram(track: TrackPrediction) -> str:
         if number:
             lines.append(f"  {name:<{width}}  {'█' * max(1, round(_BAR * number / n))} {number}")
     return "\n".join(lines if len(lines) > 1 else [*lines, "  (none)"])
+
+
+def snippet_histogram(rows: pd.DataFrame) -> str:
+    """Return the answers on the snippets of one song: for each model a bar per class, the commonest first.
+
+    Parameters
+    ----------
+    rows
+        The rows of the song (`genreflow.inference.song_snippets.COLUMNS`).
+    """
+    lines = []
+    for model, own in rows.groupby("model", sort=False):
+        lines.append(f"{rows['file'].iloc[0]}, by {model}")
+        if own["class"].isna().all():
+            lines.append(f"  not classified: {own['note'].iloc[0]} ({own['reason'].iloc[0]})")
+            continue
+        width, n = max(map(len, own["class"])), int(own["snippets"].sum())
+        for row in own.sort_values(["snippets", "class"], ascending=[False, True]).to_dict("records"):
+            if row["snippets"]:
+                bar = "█" * max(1, round(_BAR * row["snippets"] / n))
+                lines.append(f"  {row['class']:<{width}}  {bar} {row['snippets']:.0f}")
+    return "\n".join(lines)
 
 
 _HEADINGS = ("file", "label", "prob.", "votes for", "", "and", "", "remarks")

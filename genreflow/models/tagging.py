@@ -38,6 +38,14 @@ _LOGMEL = {
 
 _CELL = {"cell": Choice("gru", ("rnn", "lstm", "gru"), "Recurrent layer; the study has all three.")}
 
+_AFTER = {
+    "cell": Choice(
+        "none",
+        ("none", "rnn", "lstm", "gru"),
+        "Recurrent layer over the steps that the convolutions leave, in place of pooling over time.",
+    )
+}
+
 _CHOSEN = (
     "sizes: the study states kinds of layers only",
     "initial weights and batch normalization: Keras's, whose names the study's loss and metric have",
@@ -116,6 +124,20 @@ ENTRIES = (
         ),
     ),
     ModelEntry(
+        name="tagging_stft_cnn",
+        study="tagging",
+        title="four convolutions over the frames of a linear spectrogram, global pooling, one hidden layer",
+        module=__name__,
+        builder="MelCNN",
+        input=_STFT,
+        variable_axes={0: 1, 1: 64},
+        n_outputs=10,
+        parameters=610_314,
+        options=_AFTER,
+        source="Neacșu-Miclea (2023), conclusions: what it would try next",
+        assumptions=(*_CHOSEN, "layers: those of tagging_mel_cnn", "input: that of (d)"),
+    ),
+    ModelEntry(
         name="tagging_mel_cnn",
         study="tagging",
         title="four convolutions over the frames of a mel spectrogram, global pooling, one hidden layer",
@@ -125,6 +147,7 @@ ENTRIES = (
         variable_axes={0: 1, 1: 64},
         n_outputs=10,
         parameters=462_474,
+        options=_AFTER,
         source="Neacșu-Miclea (2023), conclusions: what it would try next",
         assumptions=(
             *_CHOSEN,
@@ -286,7 +309,8 @@ class MelCNN(nn.Module):
     ..                128 @ 3, BN, ReLU, max 4        128 x 56     same
     ..                256 @ 3, BN, ReLU, max 4        256 x 14     same
     ..                256 @ 3, BN, ReLU               256 x 14     same
-    ``pool``          global mean, maximum            512
+    ``pool``          global mean, maximum            512          or, with a ``cell``, a
+                                                                   recurrent layer: 64, last state
     ``head``          128, K                          K            ReLU, dropout 0.5
     ================  ==============================  ===========  ============================
 
@@ -294,10 +318,13 @@ class MelCNN(nn.Module):
     Source: Neacșu-Miclea (2023), conclusions: a 1-D CNN over the spectrogram sequence, and mel in place of linear
     frequencies. Chosen: blocks and head of `WaveformCNN`, without its first convolution of samples. With frames of 32
     ms a unit of the last block sees 7.5 s of music. Tags describe a moment or a whole clip, hence both poolings, which
-    also accept clips of any length.
+    also accept clips of any length. The proposal holds two ideas, which are told apart by the input, linear or mel
+    frequencies, and by ``cell``: convolutions over the sequence alone, or with the recurrent layer of `WaveformRNN`.
     """
 
-    def __init__(self, *, n_outputs: int, input_shape: tuple[int, int]) -> None:
+    def __init__(
+        self, *, n_outputs: int, input_shape: tuple[int, int], cell: Literal["none", "rnn", "lstm", "gru"]
+    ) -> None:
         super().__init__()
         self.convolutions = nn.Sequential(
             _block(1, input_shape[0], 128, 3, padding=1, pool=4),
@@ -305,13 +332,19 @@ class MelCNN(nn.Module):
             _block(1, 128, 256, 3, padding=1, pool=4),
             _block(1, 256, 256, 3, padding=1),
         )
-        self.pool = GlobalPool1d("maxmean")
-        self.head = nn.Sequential(nn.Linear(512, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, n_outputs))
+        self.recurrent = None if cell == "none" else Recurrent(cell, 256, 64)
+        self.pool = GlobalPool1d("maxmean") if cell == "none" else None
+        features = 512 if cell == "none" else 64
+        self.head = nn.Sequential(nn.Linear(features, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, n_outputs))
         keras_defaults(self)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits [batch, n_outputs] of spectrograms [batch, rows, frames]."""
-        return self.head(self.pool(self.convolutions(x)))
+        steps = self.convolutions(x)
+        if self.recurrent is not None:
+            return self.head(self.recurrent(steps.transpose(1, 2)))
+        assert self.pool is not None
+        return self.head(self.pool(steps))
 
 
 def _waveform_convolutions(last_pool: int | None) -> nn.Sequential:

@@ -337,7 +337,12 @@ def _division_problems(protocol: ProtocolPlan, indexes: list[pd.DataFrame], plac
     try:
         if protocol.folds.group == "auto":
             indexes = [grouped_by_artist(index, protocol.dataset.artist_groups) for index in indexes]
-        tracks = select(usable_tracks(indexes), classes=protocol.settings.classes, most=protocol.settings.tracks)
+        tracks = select(
+            usable_tracks(indexes),
+            classes=protocol.settings.classes,
+            most=protocol.settings.tracks,
+            imbalance=protocol.settings.imbalance,
+        )
         assign(tracks, protocol.folds, read_placement(placement))
     except UserError as error:
         return [f"protocol {protocol.name}: {error}"]

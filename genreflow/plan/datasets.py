@@ -21,7 +21,8 @@ from genreflow.features.front_end import FrontEnd
 from genreflow.models import registry
 from genreflow.plan.stages import key, network_code, versions
 from genreflow.project import layout
-from genreflow.store.digest import digest
+from genreflow.store.digest import digest, file_sha256
+from genreflow.store.regular import expand_home
 
 
 @dataclass
@@ -217,7 +218,9 @@ class DatasetPlan:
     @cached_property
     def labels_key(self) -> str:
         """Key of the labels: names, classes, tags, groups and splits, without the text of messages."""
-        return key(self.listed.drop([*OF_FILES, "message", "checked"]).to_pydict())
+        second = getattr(self.settings, "second_labels", None)
+        sources = [] if second is None else [file_sha256(expand_home(second.path))]
+        return key(self.listed.drop([*OF_FILES, "message", "checked"]).to_pydict(), *sources)
 
     def add_input(self, settings: InputSettings) -> InputPlan:
         """Return the plan of an input, which all studies share; standardization does not matter when it is cut."""

@@ -32,7 +32,7 @@ class ProtocolPlan:
     @property
     def spec(self) -> ProtocolSpec:
         """The specification of the job that assigns folds."""
-        return ProtocolSpec(self.settings.classes, self.settings.tracks, self.folds)
+        return ProtocolSpec(self.settings.classes, self.settings.tracks, self.folds, self.settings.imbalance)
 
     @property
     def group_catalogs(self) -> list[str]:
@@ -111,12 +111,15 @@ class ProtocolPlan:
 def plan_protocol(study: str, settings: StudySettings, name: str, datasets: Mapping[str, DatasetPlan]) -> ProtocolPlan:
     """Plan a protocol of a study, whose dataset is among `datasets`."""
     protocol = settings.all_protocols[name]
+    dataset = datasets[protocol.dataset or settings.dataset]
+    if protocol.top is not None:
+        classes = [label for label in commonest(dataset.tracks) if label in (protocol.classes or [label])]
+        protocol = protocol.model_copy(update={"classes": sorted(classes[: protocol.top])})
     folds = settings_from(
         FoldSettings,
         {**settings.folds.model_dump(exclude_unset=True), **protocol.folds},
         f"study {study}: protocols.{name}.folds",
     )
-    dataset = datasets[protocol.dataset or settings.dataset]
     if folds.fewer_if_needed:
         folds = folds.model_copy(update={"count": possible_count(_selected(dataset, protocol, folds), folds)})
     if folds.leaves_collections_out:
@@ -128,9 +131,16 @@ def plan_protocol(study: str, settings: StudySettings, name: str, datasets: Mapp
     return ProtocolPlan(name, protocol.title or name, protocol, folds, dataset)
 
 
+def commonest(tracks: pd.DataFrame) -> list[str]:
+    """Return the classes, or tags, of tracks, the commonest first; equally common ones by name."""
+    labels = tracks["tags"].explode() if is_tagged(tracks) else tracks["label"]
+    counts = labels.dropna().value_counts()
+    return sorted(counts.index, key=lambda label: (-counts[label], label))
+
+
 def _selected(dataset: DatasetPlan, protocol: Protocol, folds: FoldSettings) -> pd.DataFrame:
     """Return the listed tracks that take part."""
     tracks = dataset.tracks_for(folds)
-    if protocol.classes is None and protocol.tracks is None:
+    if protocol.classes is None and protocol.tracks is None and protocol.imbalance == 1:
         return tracks
-    return select(tracks, classes=protocol.classes, most=protocol.tracks)
+    return select(tracks, classes=protocol.classes, most=protocol.tracks, imbalance=protocol.imbalance)

@@ -33,5 +33,9 @@ def figures_of(study: StudyPlan) -> dict[str, dict[str, str]]:
             has_holdout=final is not None and study.has_holdout and not study.protocols[final.protocol].is_tagged,
             filters=settings.filters,
             snippets=list(settings.snippets),
+            has_pairs=any(
+                len(setting.members) == 2 and not study.protocols[setting.protocol].is_tagged
+                for setting in study.resolver.evaluated.values()
+            ),
         )
     )

@@ -32,7 +32,7 @@ class StudyKeys:
             inputs = [plan.index_key for plan in self.study.fed_inputs_of(protocol)]
             planned = self.study.protocols[protocol]
             groups = [planned.dataset.artist_groups] if planned.folds.group == "auto" else []
-            self._folds[protocol] = key(versions("folds"), vars(planned.spec), inputs, *groups)
+            self._folds[protocol] = key(versions("folds"), planned.spec.written, inputs, *groups)
         return self._folds[protocol]
 
     def leakage(self, protocol: str) -> str:
@@ -109,8 +109,8 @@ class StudyKeys:
 
     @property
     def published_tags(self) -> dict[Path, str]:
-        """The files of published numbers on the dataset's tags, each with the digest of its content."""
-        names = [f"{self.study.settings.published}_{kind}.csv" for kind in ("tags", "correlations")]
+        """The files of published numbers on the dataset, each with the digest of its content."""
+        names = [f"{self.study.settings.published}_{kind}.csv" for kind in ("tags", "correlations", "quantities")]
         return {path: content for path, content in self.study.published.items() if path.name in names}
 
     @cached_property

@@ -133,6 +133,7 @@ WILDCARDS = {
 ANALYSIS_TABLES = (
     "tag_counts", "tags_per_track", "correlations", "correlated_pairs", "variance", "spectra", "envelopes",
     "spectrograms", "projections", "projection_quality", "importances", "importance_scores",
+    "quantities",
 )  # fmt: skip
 
 # Products in the order in which they are made of each other: file name, or folder below a dataset or study -> rank.

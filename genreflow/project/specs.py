@@ -19,7 +19,12 @@ from genreflow.config.training import TrainingSettings
 class _Spec:
     def to_json(self) -> str:
         """Return the specification as JSON without ``<``: Snakemake's report copies params into a script element."""
-        return TypeAdapter(type(self)).dump_json(self).decode().replace("<", r"\u003c")
+        written = TypeAdapter(type(self)).dump_json(self, exclude=self._unwritten())
+        return written.decode().replace("<", r"\u003c")
+
+    def _unwritten(self) -> set[str]:
+        """Return the fields that were added later and are at their default: jobs of before are not run again."""
+        return set()
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -39,11 +44,22 @@ class ProtocolSpec(_Spec):
         Upper bound of their number; none if None.
     folds
         How they are divided.
+    imbalance
+        Ratio of the sizes of the first and the last class; 1 leaves classes as they are.
     """
 
     classes: list[str] | None
     tracks: int | None
     folds: FoldSettings
+    imbalance: float = 1.0
+
+    def _unwritten(self) -> set[str]:
+        return {"imbalance"} if self.imbalance == 1 else set()
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """The fields that count in keys."""
+        return {name: value for name, value in vars(self).items() if name not in self._unwritten()}
 
 
 @dataclass(frozen=True)

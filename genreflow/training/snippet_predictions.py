@@ -87,7 +87,7 @@ def predict_snippets(
             windows=training["crop_windows"],
             tags=bundle.run["tags"],
         )
-        parts.append(_class_counts(probabilities, bundle.classes).assign(song=song.title, track_id=song.track_id))
+        parts.append(class_counts(probabilities, bundle.classes).assign(song=song.title, track_id=song.track_id))
     labels = dict(zip(songs["title"], songs["chosen_for"], strict=True))
     return pd.concat(parts, ignore_index=True)[COLUMNS], {"seconds": needed_seconds(settings), "labels": labels}
 
@@ -140,6 +140,7 @@ def _held_out_songs(bundle: Bundle, index: str | os.PathLike[str], folds: str | 
     return songs.assign(chosen_for=list(chosen.values()))
 
 
-def _class_counts(probabilities: np.ndarray, classes: tuple[str, ...]) -> pd.DataFrame:
+def class_counts(probabilities: np.ndarray, classes: tuple[str, ...]) -> pd.DataFrame:
+    """Return ``class, count, probability``: of snippets [n, K], how often each class is the likeliest, and its mean."""
     counts = np.bincount(probabilities.argmax(axis=1), minlength=len(classes))
     return pd.DataFrame({"class": classes, "count": counts, "probability": probabilities.mean(axis=0)})

@@ -16,7 +16,7 @@ OF_INPUT = {
     "samples": {"variance", "envelopes", "projections", "projection_quality"},
     "spectra": {"spectra", "spectrograms", "projections", "projection_quality"},
     "mel": {"spectra", "spectrograms", "projections", "projection_quality"},
-    "numbers": {"importances", "importance_scores", "projections", "projection_quality"},
+    "numbers": {"quantities", "importances", "importance_scores", "projections", "projection_quality"},
 }
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -80,11 +80,11 @@ def test_an_input_without_shards_gives_nothing(tmp_path):
     assert {table for table, rows in tables.items() if len(rows)} == OF_TAGS
 
 
-def test_music_maps_are_passed_over(tmp_path):
+def test_music_maps_give_quantities(tmp_path):
     index = tagged(3)
     maps = InputSettings(front_end=MusicMaps(sample_rate=8_000), segments=Whole(seconds=0.25))
     path = write_input(tmp_path, index, maps, noise(tracks(3), 1, *segment_shape(maps)))
-    assert {table for table, rows in describe(index, {"maps": path}).items() if len(rows)} == OF_TAGS
+    assert {table for table, rows in describe(index, {"maps": path}).items() if len(rows)} == (OF_TAGS | {"quantities"})
 
 
 def test_tags_that_all_or_none_bear_are_told_as_such(tmp_path):

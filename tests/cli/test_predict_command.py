@@ -97,3 +97,39 @@ def test_public_weights_are_named_and_a_typing_error_of_their_name_is_met_with_i
     check_model("MSD_musicnn")
     with pytest.raises(UserError, match="Did you mean 'MSD_musicnn'"):
         check_model("MSD_musicn")
+
+
+def test_random_snippets_of_a_song_by_two_models_stand_side_by_side(little, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model, song = str(little / "model"), str(little / "music/low-00.flac")
+    (tmp_path / "other").symlink_to(little / "model")
+    options = ["--snippets", "20", "--models", model, "other", "--png", "pictures", "--cores", "1"]
+    assert main(["predict", song, *options]) == 0
+    out, err = capsys.readouterr()
+    assert f"by {model}" in out and "by other" in out and "█ 20" in out.replace("█" * 30, "█")
+    assert err.splitlines()[-1] == "1 of 1 songs could be used: snippets.csv, pictures."
+    table = pd.read_csv("snippets.csv")
+    assert table.groupby("model", sort=False)["snippets"].sum().to_dict() == {model: 20, "other": 20}
+    assert table.loc[table["class"] == "low", "share"].tolist() == [1.0, 1.0]
+    assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["001-low-00.png"]
+
+
+def test_a_song_is_cut_at_the_same_random_places_again(little, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ["predict", str(little / "model"), str(little / "music"), "--snippets", "5", "--cores", "1", "--output"]
+    assert main([*command, "a.csv"]) == main([*command, "b.csv"]) == 0
+    assert (tmp_path / "a.csv").read_text() == (tmp_path / "b.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["song.flac", "--models", "a", "b"], "say how many"),
+        (["a"], "Name the files"),
+        (["a", "--snippets", "3"], "Name the songs"),
+        (["a", "song.flac", "--snippets", "3", "--tracks-output", "t.csv"], "need one"),
+    ],
+)
+def test_snippets_that_cannot_be_asked_for(options, message, capsys):
+    assert main(["predict", *options]) != 0
+    assert message in capsys.readouterr().err

@@ -10,7 +10,7 @@ from genreflow.evaluation.fusion import fused_runs
 from genreflow.evaluation.published import published_metrics
 
 FOLDS = ("1", "2", "3")
-NOTHING = published_metrics([], None)
+NOTHING = published_metrics({}, [], None)
 PLAN = [{"model": "cnn", "setting": setting, "protocol": "standard"} for setting in ("dropout=0.2", "dropout=0.5")]
 
 
@@ -65,13 +65,15 @@ def test_metrics_that_no_experiment_compares_stand_beside_the_published_ones(run
             "values": {"seconds": 30},
         }
     ]
-    known = published_metrics(settings, pd.read_csv(PUBLISHED / "western8_scores.csv"))
+    experiments = {"models": {"values": [("cnn", "cnn", "dropout=0.2")]}}
+    known = published_metrics(experiments, settings, pd.read_csv(PUBLISHED / "western8_scores.csv"))
     assert known.to_dict("records") == [
         {"model": "cnn", "setting": "dropout=0.2", "metric": "track_class_index_mse", "published": 4.664}
     ]
     result = score_tables.scores_table(runs, known)
     assert result.published.notna().sum() == 1
-    unknown = published_metrics([settings[0] | {"network": "nobody's"}], pd.read_csv(PUBLISHED / "western8_scores.csv"))
+    others = [settings[0] | {"network": "nobody's"}]
+    unknown = published_metrics(experiments, others, pd.read_csv(PUBLISHED / "western8_scores.csv"))
     assert unknown.empty and list(unknown.columns) == list(known.columns)
 
 

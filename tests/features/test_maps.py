@@ -330,3 +330,18 @@ def test_a_map_that_is_left_out_leaves_the_others_as_they_are(name):
     assert FrontEnd.of(fewer).rows() == [each for each in MUSIC_MAPS if each != name]
     segments = {"kind": "sliding", "seconds": 3.0}
     assert segment_shape(InputSettings(front_end=fewer, segments=segments)) == (7, 128)
+
+
+def test_for_early_fusion_the_magnitudes_stand_below_the_maps():
+    samples = np.random.default_rng(0).normal(0, 0.1, 22_050).astype(np.float32)
+    plain, both = (
+        FrontEnd.of(InputSettings(front_end={"kind": "maps", "spectrum": spectrum}).front_end)
+        for spectrum in (False, True)
+    )
+    stft = FrontEnd.of(InputSettings(front_end={"kind": "stft", "n_fft": 1024, "hop": 512}).front_end)
+    result = both.compute(samples)
+    np.testing.assert_array_equal(result[:8], plain.compute(samples))
+    assert result.shape == (8 + 513, plain.compute(samples).shape[1]) and len(both.rows()) == 521
+    # The window of the maps is symmetric, as MATLAB's, and that of spectra periodic.
+    assert np.corrcoef(result[8:].ravel(), stft.compute(samples).ravel())[0, 1] > 0.9
+    assert both.display(result).values.shape[0] == 8

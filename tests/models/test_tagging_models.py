@@ -18,7 +18,9 @@ BUILDS = [
     *(("tagging_waveform_rnn", {"cell": cell}) for cell in CELLS),
     *(("tagging_chunk_cnn", {"pool": pool}) for pool in ("mean", "max")),
     *(("tagging_spectrogram_rnn", {"cell": cell}) for cell in CELLS),
-    ("tagging_mel_cnn", {}),
+    ("tagging_mel_cnn", {"cell": "none"}),
+    ("tagging_mel_cnn", {"cell": "gru"}),
+    ("tagging_stft_cnn", {"cell": "none"}),
 ]
 EVERY_BUILD = pytest.mark.parametrize(
     ("name", "options"), BUILDS, ids=[" ".join((name, *options.values())) for name, options in BUILDS]
@@ -82,6 +84,15 @@ class TestLayers:
         assert sizes("tagging_mel_cnn") == [907, 226, 226, 56, 56, 14, 14]
         expected = [(128, 226, 1), (128, 56, 1), (256, 14, 1), (256, 14, 1), (512,), (128,), (10,)]
         assert shapes("tagging_mel_cnn") == expected
+
+    @pytest.mark.parametrize("cell", CELLS)
+    def test_the_same_with_a_recurrent_layer_over_its_steps(self, cell):
+        expected = [(128, 226, 1), (128, 56, 1), (256, 14, 1), (256, 14, 1), (64,), (128,), (10,)]
+        assert shapes("tagging_mel_cnn", cell=cell) == expected
+
+    def test_the_same_over_the_sequence_of_linear_spectra(self):
+        network = build("tagging_stft_cnn", cell="gru")
+        assert network.eval()(torch.zeros(2, 513, 454)).shape == (2, 10)
 
 
 @pytest.mark.parametrize(("bands", "n_outputs"), [(128, 10), (96, 10), (128, 50)])
@@ -237,7 +248,7 @@ class TestComputation:
 def test_initial_weights_are_those_of_keras(name, options):
     network = build(name, **options)
     recurrent = [layer for layer in network.modules() if isinstance(layer, nn.RNNBase)]
-    assert len(recurrent) == ("cell" in options)
+    assert len(recurrent) == (options.get("cell", "none") != "none")
     for layer in recurrent:
         _is_as_in_keras(layer)
     for layer in network.modules():

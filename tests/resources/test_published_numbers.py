@@ -131,7 +131,7 @@ class TestPsytrance:
 class TestWestern8:
     @pytest.mark.parametrize(
         ("item", "experiment", "hits", "tracks"),
-        [("Table 1", "models", 500, 800), ("Table 3", "excerpt_length", 79, 158)],
+        [("Table 1", "models", 500, 800), ("Table 3", "table_3", 79, 158)],
     )
     def test_decoded_counts_have_both_margins_and_the_accuracy(self, scores, western8, item, experiment, hits, tracks):
         counts = western8.loc[item]

@@ -17,7 +17,7 @@ with job(snakemake.log[0]) as info:
     spec = ProtocolSpec.from_json(snakemake.params.spec)
     for catalog in snakemake.input.catalog:
         indexes = [grouped_by_artist(index, artist_groups(read(catalog))) for index in indexes]
-    tracks = select(usable_tracks(indexes), classes=spec.classes, most=spec.tracks)
+    tracks = select(usable_tracks(indexes), classes=spec.classes, most=spec.tracks, imbalance=spec.imbalance)
     if spec.folds.leaves_collections_out:
         tracks = of_shared_classes(tracks)
     file = layout.PLACEMENT.format(**snakemake.wildcards)

@@ -17,13 +17,14 @@ with job(snakemake.log[0]):
     study, output = snakemake.params.study, snakemake.output
     indexes = pd.concat([read_index(path) for path in snakemake.input.indexes], ignore_index=True)
     tracks = indexes.drop_duplicates("track_id").set_index("track_id")
+    facts = facts_of(snakemake.input.index)
     results = StudyResults(
         study,
         read_runs(Path(STUDY.format(study=study["name"])), study),
         with_known_groups(read_folds(snakemake.input.get("folds", [])), tracks["group"]),
         read_index(snakemake.input.index),
         tracks["title"],
-        facts_of(snakemake.input.index)["ignored"],
+        facts["ignored"],
         read_published(snakemake.input.get("published", []), study["published"]),
         read_frame(snakemake.input.duplicates, PAIRS),
         read_trials(snakemake.input.get("trials", [])),
@@ -32,6 +33,7 @@ with job(snakemake.log[0]):
             Path(path).parent.name: read_frame(path, "cross_dataset")
             for path in snakemake.input.get("cross_datasets", [])
         },
+        facts.get("disagreements", ()),
     )
     tables, headline = study_tables(results)
     for csv, parquet in zip(output.csv, output.parquet, strict=True):
