@@ -24,6 +24,12 @@ _FRAMES = {"sample_rate": 22_050, "n_fft": 1_024, "hop": 512}
 _STFT = {"front_end": {"kind": "stft", "window": "hamming", **_FRAMES}, "segments": _SEGMENTS}
 _MUSIC = {"front_end": {"kind": "maps", **_FRAMES}, "segments": _SEGMENTS}
 
+_BOTH = {
+    "front_end": {"kind": "maps", "spectrum": True, **_FRAMES},
+    "segments": _SEGMENTS,
+    "standardize": "band",
+}
+
 _OPTIONS: dict[str, Choice | Number] = {
     "pool": Choice("maxmean", ("max", "mean", "maxmean"), "Global pooling after the convolutions."),
     "dropout": dropout(0.2, "Share of units dropped, of the pooled features and of both hidden layers."),
@@ -75,6 +81,20 @@ ENTRIES = (
         options=_RESIDUAL_OPTIONS,
         source="Senac et al. (2017), section 3 and Figure 1",
         assumptions=_RESIDUAL_CHOSEN,
+    ),
+    ModelEntry(
+        name="net_both",
+        study="feature_maps",
+        title="residual block of three convolutions over time, spanning eight music features and 513 frequencies",
+        module=__name__,
+        builder="ResidualMapCNN",
+        input=_BOTH,
+        variable_axes={0: 1, 1: 4},
+        n_outputs=10,
+        parameters=1_259_120,
+        options=_RESIDUAL_OPTIONS,
+        source="Senac et al. (2017), conclusions: early fusion, which it leaves to others",
+        assumptions=(*_RESIDUAL_CHOSEN, "input: both maps, one below the other, each row standardized"),
     ),
     ModelEntry(
         name="nnet1",

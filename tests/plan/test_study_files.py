@@ -404,7 +404,7 @@ def test_models_are_fed_what_their_study_fed_them(full, study):
     plan = full[study]
     for name in plan.settings.models:
         entry, setting = MODELS[plan.resolver.network(name)], plan.resolver.resolve(name, {})
-        if entry.study == study and name != "net_both":  # early fusion, which the study left to others
+        if entry.study == study:
             assert plan.settings.inputs[setting.input] == entry.input_settings, name
 
 
