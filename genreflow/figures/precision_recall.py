@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -96,7 +97,7 @@ def _write(axes: mpl.Axes, point: np.ndarray, names: np.ndarray, taken: np.ndarr
     x, y = axes.transData.inverted().transform(point)
     look: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "center", "fontsize": 8}
     figure = style.figure_of(axes)
-    text = axes.annotate("\n".join(names), (x, y), (0, 0), color=color, **look)
+    text = axes.annotate(_joined(names), (x, y), (0, 0), color=color, **look)
     # Readers may see it in a wider font.
     size = np.array([1.1, 1]) * text.get_window_extent(mpl.FigureCanvasAgg(figure).get_renderer()).size
     offset, covered = _free_place(point, size, taken, np.array(axes.bbox.extents))
@@ -105,6 +106,13 @@ def _write(axes: mpl.Axes, point: np.ndarray, names: np.ndarray, taken: np.ndarr
         axes.annotate("", (x, y), text.get_position(), textcoords="offset points", arrowprops=_LEAD, zorder=1)
         text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
     return covered
+
+
+def _joined(names: np.ndarray) -> str:
+    """Return the names of points on one spot as text of few lines, which is less in the way than a pile."""
+    if len(names) < 3:
+        return "\n".join(names)
+    return textwrap.fill(", ".join(name.replace("\n", " ") for name in names), 34, break_long_words=False)
 
 
 _LEAD = {"arrowstyle": "-", "color": style.QUIET, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 4}
