@@ -538,8 +538,8 @@ def _correlation(sources: Sources, most: int) -> mpl.Figure:
 @analysis_figure(
     "waveforms",
     caption=(
-        "The samples of one track with each tag or of each class, as their range in each pixel: the one whose "
-        "spectrum is nearest to the mean."
+        "The samples of one track with each tag or of each class, as their range in each pixel: one with few other "
+        "tags, drawn at random."
     ),
     reads=("envelopes",),
     axes=(_SAMPLES,),
@@ -570,7 +570,10 @@ def draw_variance(sources: Sources, *, input: str) -> mpl.Figure:
 
 @analysis_figure(
     "spectrograms",
-    caption=("The spectrogram of one track with each tag or of each class, all on one color scale."),
+    caption=(
+        "The spectrogram of one track with each tag or of each class, all on one color scale: one with few other tags, "
+        "drawn at random."
+    ),
     reads=("spectrograms",),
     axes=(_SPECTRA,),
 )
@@ -597,8 +600,8 @@ def draw_spectra(sources: Sources, *, input: str) -> mpl.Figure:
 @analysis_figure(
     "importances",
     caption=(
-        "Color is the standardized coefficient of a feature in a logistic regression of each tag or class: "
-        "red, more of the feature speaks for it; blue, against it."
+        "Color is the coefficient of a standardized feature in a linear regression of each tag or class: red, more of "
+        "the feature speaks for it; blue, against it."
     ),
     reads=("importances",),
     axes=(_NUMBERS,),
