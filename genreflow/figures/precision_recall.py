@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from genreflow.figures.registry import experiment_figure
 from genreflow.figures.sources import ExperimentSources, rows_of
 
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (0.7, 0.7), (-0.7, 0.7), (0.7, -0.7), (-0.7, -0.7))
+_LONGEST = 34  # letters of a line of names that share a spot
 _NAMED = 15  # classes, where there are many
 # Pixels of the figure as it is laid out, 100 per inch.
 _AWAY = (9, 16, 24, 36, 50, 70, 95)  # between a mark and its name, the nearest first
@@ -112,7 +112,13 @@ def _joined(names: np.ndarray) -> str:
     """Return the names of points on one spot as text of few lines, which is less in the way than a pile."""
     if len(names) < 3:
         return "\n".join(names)
-    return textwrap.fill(", ".join(name.replace("\n", " ") for name in names), 34, break_long_words=False)
+    lines: list[str] = []
+    for name in names:
+        if lines and len(lines[-1]) + len(name) + 2 <= _LONGEST:
+            lines[-1] += f", {name}"
+        else:
+            lines = [*lines[:-1], f"{lines[-1]},", name] if lines else [name]
+    return "\n".join(lines)
 
 
 _LEAD = {"arrowstyle": "-", "color": style.QUIET, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 4}
