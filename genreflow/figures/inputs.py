@@ -332,7 +332,7 @@ def draw_input(sources: Sources, *, input: str) -> mpl.Figure:
     if track is None:
         return style.notice("No track is long enough for one slice")
     front_end = _front_end(path, track)
-    array, start_s = _segment(path, track, _middle_slice(path, track, front_end))
+    array, start_s = _segment(path, track, _shown_slice(sources, path, track))
     label = sources.name_of(track["label"]) if track["label"] else ""
     title = sources.titled(f"Input «{sources.name_of(input)}», {label}: {track['title']}".replace(", :", ":"))
     view = front_end.display(array)
@@ -369,16 +369,42 @@ def _shown_track(sources: Sources, path: Path) -> pd.Series | None:
     return own[own["track_id"].isin(common)].iloc[0] if common else own.iloc[0]
 
 
-def _middle_slice(path: Path, track: pd.Series, front_end: FrontEnd) -> int:
-    """Return the number of the slice whose middle is nearest to that of the track."""
+def _shown_slice(sources: Sources, path: Path, track: pd.Series) -> int:
+    """Return the number of a track's slice at the place that all inputs show, or nearest to it.
+
+    It is the middle of a slice to which the slices of all inputs are nearest in sum; of several, that in mid-track.
+    """
+    middles = {path: _middles(path, track)}
+    for each in map(Path, sources.study["indexes"].values()):
+        other = _row_of(each, track["track_id"])
+        if each != path and other is not None:
+            middles[each] = _middles(each, other)
+    candidates = np.concatenate([own.to_numpy() for own in middles.values()])
+    apart = sum(np.abs(candidates[:, None] - own.to_numpy()).min(axis=1) for own in middles.values())
+    order = np.lexsort([np.abs(candidates - track["seconds"] / 2), np.round(apart, 3)])
+    return int((middles[path] - candidates[order[0]]).abs().idxmin())
+
+
+def _row_of(path: Path, track_id: str) -> pd.Series | None:
+    """Return a track in the index of an input; None where it has no slices."""
+    from genreflow.datasets.index import read_index
+
+    index = read_index(path)
+    rows = index[(index["track_id"] == track_id) & (index["slices"] > 0)]
+    return None if rows.empty else rows.iloc[0]
+
+
+def _middles(path: Path, track: pd.Series) -> pd.Series:
+    """Return the middle of each slice of a track, s, by the number of the slice."""
     from genreflow.store.shards import read_rows
 
-    rows = read_rows(_shard(path, track))
-    own = rows["track_id"] == track["track_id"]
-    starts, numbers = np.asarray(rows["start_s"])[own], np.asarray(rows["slice"])[own]
-    first, _ = _segment(path, track, int(numbers[0]))
-    hop_s = 1 / front_end.sample_rate if front_end.settings.axes == ("time",) else front_end.display(first).hop_s
-    return int(numbers[np.argmin(np.abs(starts + first.shape[-1] * hop_s / 2 - track["seconds"] / 2))])
+    rows, front_end = read_rows(_shard(path, track)), _front_end(path, track)
+    own = np.asarray(rows["track_id"] == track["track_id"])
+    starts = pd.Series(np.asarray(rows["start_s"])[own], np.asarray(rows["slice"])[own], dtype=float)
+    array, _ = _segment(path, track, int(starts.index[0]))
+    is_samples = front_end.settings.axes == ("time",)
+    hop_s = 1 / front_end.sample_rate if is_samples else front_end.display(array).hop_s
+    return starts + array.shape[-1] * hop_s / 2
 
 
 def _standardization(sources: Sources, input: str, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray] | None:

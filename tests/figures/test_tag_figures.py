@@ -52,7 +52,7 @@ def test_a_precision_holds_from_the_recall_before_it():
     height = dict(zip(line.get_xdata().round(3), line.get_ydata(), strict=True))
     assert (height[0.25], height[0.5], height[0.505], height[1.0]) == (0.8, 0.8, 0.4, 0.4)
     chance = tagging.pr_curves(curve, areas, title="t", tested="n = 7 tracks").axes[0]
-    assert [line.get_ydata() for line in chance.lines if len(line.get_ydata()) == 2] == [[0.4, 0.4]]
+    assert [list(line.get_ydata()) for line in chance.lines if len(line.get_ydata()) == 2] == [[0.4, 0.4]]
     assert chance.get_xlabel() == "Recall (n = 7 tracks)"
 
 
