@@ -21,7 +21,8 @@ RELIABILITY = ("bin", "low", "high", "count", "confidence", "accuracy")
 # Stored probabilities of 0 are raised to this before logarithms are taken; no model is that certain.
 FLOOR = 1e-12
 
-_TEMPERATURES = (0.01, 100.0)
+TEMPERATURES = (0.01, 100.0)
+"""The least and the highest temperature that is fitted."""
 
 
 def reliability_table(proba: np.ndarray, label: np.ndarray, *, bins: int = BINS) -> pd.DataFrame:
@@ -86,7 +87,7 @@ def fit_temperature(proba: np.ndarray, label: np.ndarray) -> float:
     logits, rows = log_probability(proba), np.arange(len(label))
     minimum = minimize_scalar(
         lambda log_t: -_log_softmax(logits * np.exp(-log_t))[rows, label].mean(),
-        bounds=np.log(_TEMPERATURES),
+        bounds=np.log(TEMPERATURES),
         method="bounded",
         options={"xatol": 1e-6},
     )

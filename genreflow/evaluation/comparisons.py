@@ -25,7 +25,7 @@ Bengio 2003, Inference for the generalization error, Machine Learning 52).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from typing import Any
@@ -35,7 +35,7 @@ import pandas as pd
 
 from genreflow.errors import Problems
 from genreflow.evaluation.intervals import cluster_sums, ratio
-from genreflow.store.text import count
+from genreflow.store.text import count, titled
 
 SIGNIFICANCE = 0.05
 EXCHANGES = 10_000
@@ -115,11 +115,14 @@ class Comparer:
         As for `pairs_table`; `setting` is a key.
     seed
         Seed of the exchanges.
+    titles
+        Names of displayed values in verdicts.
     """
 
     items: pd.DataFrame
     folds: pd.DataFrame | None = None
     seed: int = 0
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     def answers(self, questions: Sequence[Question]) -> pd.DataFrame:
         """Return a row per question and pair: `PAIRS` and ``question``, its number; `a` and `b` are displayed values.
@@ -145,7 +148,7 @@ class Comparer:
                 tests.append(test)
                 axes.append(question.axis)
         columns = ["question", "pair", *(name for name in PAIRS if name not in ("is_significant", "verdict"))]
-        return _corrected(pd.DataFrame(rows, columns=columns), tests, axes)
+        return _corrected(pd.DataFrame(rows, columns=columns), tests, axes, self.titles)
 
     @cached_property
     def _by_setting(self) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
@@ -206,7 +209,9 @@ def paired(keys: Iterable[str], reference: str | None = None) -> list[tuple[str,
     return [pair for pair in combinations(keys, 2) if reference is None or reference in pair]
 
 
-def _corrected(table: pd.DataFrame, tests: Sequence[Exchange | None], axes: Sequence[str]) -> pd.DataFrame:
+def _corrected(
+    table: pd.DataFrame, tests: Sequence[Exchange | None], axes: Sequence[str], titles: Mapping[str, str]
+) -> pd.DataFrame:
     """Return pairs with p-values corrected per question, intervals of that level, and verdicts."""
     for name in ("p", "fold_p"):
         own = [holm(rows[name]) for _, rows in table.groupby("question", sort=False)]
@@ -223,7 +228,7 @@ def _corrected(table: pd.DataFrame, tests: Sequence[Exchange | None], axes: Sequ
     table["is_significant"] = (table["low"] > 0) | (table["high"] < 0)
     numbers = table["pair"].map(strictest["pairs"])
     table["verdict"] = [
-        verdict(row, axis=axis, pairs=int(pairs))
+        verdict(row | {side: titled(row[side], titles) for side in ("a", "b")}, axis=axis, pairs=int(pairs))
         for row, axis, pairs in zip(table.to_dict("records"), axes, numbers, strict=True)
     ]
     return table.drop(columns="pair")

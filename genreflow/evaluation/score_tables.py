@@ -123,6 +123,7 @@ def comparisons_table(
     tracks: pd.DataFrame,
     *,
     seed: int = 0,
+    titles: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Return a row per pair of values of an experiment, `COMPARISONS`, compared on the same tracks.
 
@@ -136,6 +137,8 @@ def comparisons_table(
         Experiments and settings from the plan. An experiment with ``references`` compares its values with these.
     runs, tracks
         The tables `runs` and `tracks`.
+    titles
+        Names of compared values in verdicts.
     """
     plan = {_key(facts): facts for facts in settings}
     tested = [_key(row) for row in tracks[["model", "setting"]].drop_duplicates().to_dict("records")]
@@ -145,7 +148,7 @@ def comparisons_table(
     renamed = {"slice_accuracy": "accuracy", "train_tracks": "train", "test_tracks": "test"}
     folds = trained.assign(setting=_keys(trained)).rename(columns=renamed)
     questions = [*_questions(experiments, plan, tested), ("", "", _between_protocols(plan, tested))]
-    comparer = comparisons.Comparer(items[list(comparisons.ITEMS)], folds[list(comparisons.FOLDS)], seed)
+    comparer = comparisons.Comparer(items[list(comparisons.ITEMS)], folds[list(comparisons.FOLDS)], seed, titles or {})
     pairs = comparer.answers([question for _, _, question in questions])
     for column, place in (("experiment", 0), ("protocol", 1)):
         pairs[column] = pairs["question"].map({number: each[place] for number, each in enumerate(questions)})
@@ -286,6 +289,7 @@ TABLES = (
             results["runs"],
             results["tracks"],
             seed=results.seed,
+            titles=results.study.get("titles"),
         ),
         COMPARISONS,
         section="Experiments",

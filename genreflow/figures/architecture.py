@@ -347,11 +347,13 @@ def _draw_line(axes: mpl.Axes, points: Sequence[tuple[float, float]], color: str
     section="Architecture",
     title="Architecture of {model}",
     caption="Each block is the output of a layer, the time axis vertical; an arc is a skip connection.",
-    options=lambda study: ({"model": name} for name in study.models),
+    options=lambda study: ({"model": name} for name in study.networks),
     reads=("run",),
 )
 def draw_architecture(sources: Sources, *, model: str) -> mpl.Figure:
     """Draw the layers that the first run of a model recorded."""
     run = next(run for run in sources.study["runs"] if run["model"] == model)
     facts = read_run(sources.folder / run["path"], key=run.get("key"))
-    return architecture([Layer(**layer) for layer in facts["layers"]], title=model, input_shape=facts["input_shape"])
+    return architecture(
+        [Layer(**layer) for layer in facts["layers"]], title=sources.name_of(model), input_shape=facts["input_shape"]
+    )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from genreflow.evaluation.calibration import TEMPERATURES
 from genreflow.figures import mpl, style
 from genreflow.figures.registry import study_figure
 from genreflow.figures.sources import Sources, rows_of
@@ -66,7 +67,8 @@ def reliability(bins: pd.DataFrame, errors: Mapping[str, float], *, title: str, 
     title="Are probabilities right?",
     caption=(
         "How often slices with a certain probability are right; on the dotted diagonal, as often as predicted. ECE is "
-        "the mean distance from it. A temperature is fitted to validation slices, where there are any."
+        "the mean distance from it. A temperature is fitted to validation slices, where there are any; at its bound, "
+        "the best one lies beyond, as where all of them are right."
     ),
     options=lambda study: [{}] if study.classifies else [],
     reads=("calibration",),
@@ -81,6 +83,12 @@ def draw_reliability(sources: Sources) -> mpl.Figure:
     states = bins.drop_duplicates("state").set_index("state")
     names = {"before": "as trained"}
     if "after" in states.index:
-        names["after"] = f"temperature {states.loc['after', 'temperature']:.2f}"
+        names["after"] = _temperature(states.loc["after", "temperature"])
     errors = {names[state]: float(row["error"]) for state, row in states.iterrows()}
     return reliability(bins.assign(state=bins["state"].map(names)), errors, title=title, level="slice")
+
+
+def _temperature(value: float) -> str:
+    """Return a temperature in words; one at a bound is marked, because the best one lies beyond."""
+    is_bound = any(abs(np.log(value / bound)) < 0.01 for bound in TEMPERATURES)
+    return f"temperature {value:.3g}, at its bound" if is_bound else f"temperature {value:.2f}"

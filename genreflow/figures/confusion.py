@@ -376,7 +376,8 @@ _TRAINING = " These are the slices that the model was trained on, without dropou
 
 
 def _levels(study: StudyTraits) -> list[dict[str, str]]:
-    levels = (["slice", "track"] if study.classifies else []) + (["holdout"] if study.has_holdout else [])
+    levels = (["track"] if study.one_slice else ["slice", "track"]) if study.classifies else []
+    levels += ["holdout"] if study.has_holdout else []
     return [{"level": level} for level in levels]
 
 

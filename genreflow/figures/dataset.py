@@ -154,7 +154,7 @@ def variance(table: pd.DataFrame, *, title: str, noun: str = "tag") -> mpl.Figur
         rows = table[table.level == level].set_index("tag").reindex(order)
         _boxes(axes, rows)
         style.part_ends(axes, every)
-        axes.set_title(names[level].capitalize() if len(levels) > 1 else "", loc="left")
+        axes.set_title(names[level].capitalize(), loc="left")
         axes.set_xlabel("Variance of samples (full scale 1)")
     counts = table[table.level == levels[0]].set_index("tag").clips
     labels = [f"{style.label(tag, width=22)} ({counts[tag]:,})" for tag in order]
@@ -517,7 +517,6 @@ def _octaves(axes: mpl.Axes) -> None:
 
 # ---- from the tables of a study -------------------------------------------------------------------------------------
 
-# The axes of the slices that a figure is drawn for.
 # Axes of the inputs that a figure is drawn for.
 _SAMPLES: tuple[Axis, ...] = ("time",)
 _SPECTRA: tuple[Axis, ...] = ("band", "time")
@@ -525,27 +524,52 @@ _NUMBERS: tuple[Axis, ...] = ("quantity",)
 _MAPS: tuple[Axis, ...] = ("quantity", "time")
 
 
-@analysis_figure("counts", reads=("tag_counts",))
+@analysis_figure(
+    "counts",
+    caption=(
+        "Each bar is the number of tracks with a tag or of a class, the commonest first; open diamonds are "
+        "published numbers. Of more than fifty, the commonest have bars, and all are drawn by rank."
+    ),
+    reads=("tag_counts",),
+)
 def draw_counts(sources: Sources, **_: str) -> mpl.Figure:
     """Draw the number of tracks of each tag or class."""
     noun = _noun(sources)
     return tag_counts(sources.tables["tag_counts"], title=sources.titled(f"Tracks of each {noun}"), noun=noun)
 
 
-@analysis_figure("tags_per_track", reads=("tags_per_track",), tags_only=True)
+@analysis_figure(
+    "tags_per_track",
+    caption=("Each bar is the number of tracks with so many tags; tracks without any tag count, too."),
+    reads=("tags_per_track",),
+    tags_only=True,
+)
 def draw_tags_per_track(sources: Sources, **_: str) -> mpl.Figure:
     """Draw the number of tracks by their number of tags."""
     title = sources.titled("Tags of a track")
     return tags_per_track(sources.tables["tags_per_track"], title=title, noun=_noun(sources))
 
 
-@analysis_figure("correlation_50", reads=("correlations",), tags_only=True)
+@analysis_figure(
+    "correlation_50",
+    caption=(
+        "Phi of each pair of the fifty commonest tags: 1 where they are always together, below 0 where they "
+        "avoid each other. Gray: not defined, or a tag with itself."
+    ),
+    reads=("correlations",),
+    tags_only=True,
+)
 def draw_correlation_50(sources: Sources, **_: str) -> mpl.Figure:
     """Draw the correlations of the fifty commonest tags."""
     return _correlation(sources, 50)
 
 
-@analysis_figure("correlation_10", reads=("correlations",), tags_only=True)
+@analysis_figure(
+    "correlation_10",
+    caption=("Phi of each pair of the ten commonest tags, with its value."),
+    reads=("correlations",),
+    tags_only=True,
+)
 def draw_correlation_10(sources: Sources, **_: str) -> mpl.Figure:
     """Draw the correlations of the ten commonest tags."""
     return _correlation(sources, 10)
@@ -557,14 +581,32 @@ def _correlation(sources: Sources, most: int) -> mpl.Figure:
     return correlation(table, title=sources.titled(f"Correlation of the {most} commonest tags"), most=most)
 
 
-@analysis_figure("waveforms", reads=("envelopes",), axes=(_SAMPLES,))
+@analysis_figure(
+    "waveforms",
+    caption=(
+        "The samples of one track with each tag or of each class, as their range in each pixel: one with few other "
+        "tags, drawn at random."
+    ),
+    reads=("envelopes",),
+    axes=(_SAMPLES,),
+)
 def draw_waveforms(sources: Sources, *, input: str) -> mpl.Figure:
     """Draw the samples of one clip of each tag."""
     rows = _rows_of_input(sources, "envelopes", input)
     return waveforms(rows, title=sources.titled(f"A clip of {_tags_of(sources, rows)}"))
 
 
-@analysis_figure("variance", reads=("variance",), axes=(_SAMPLES,))
+@analysis_figure(
+    "variance",
+    caption=(
+        "Each box is the distribution over tracks of the variance of samples: quartiles, median, and 5 and 95 "
+        "% (whiskers). Tracks are brought to one loudness before models are fed them, which takes away most "
+        "of the differences: where the gain of a track is known, it is undone on the left (as recorded), and "
+        "kept on the right (as fed)."
+    ),
+    reads=("variance",),
+    axes=(_SAMPLES,),
+)
 def draw_variance(sources: Sources, *, input: str) -> mpl.Figure:
     """Draw the variance of the samples of each tag."""
     rows = _rows_of_input(sources, "variance", input)
@@ -572,27 +614,58 @@ def draw_variance(sources: Sources, *, input: str) -> mpl.Figure:
     return variance(rows, title=title, noun=_noun(sources))
 
 
-@analysis_figure("spectrograms", reads=("spectrograms",), axes=(_SPECTRA,))
+@analysis_figure(
+    "spectrograms",
+    caption=(
+        "The spectrogram of one track with each tag or of each class, all on one color scale: one with few other tags, "
+        "drawn at random."
+    ),
+    reads=("spectrograms",),
+    axes=(_SPECTRA,),
+)
 def draw_spectrograms(sources: Sources, *, input: str) -> mpl.Figure:
     """Draw the spectrogram of one clip of each tag."""
     rows = _rows_of_input(sources, "spectrograms", input)
     return spectrograms(rows, title=sources.titled(f"A clip of {_tags_of(sources, rows)}, input «{input}»"))
 
 
-@analysis_figure("spectra", reads=("spectra",), axes=(_SPECTRA,))
+@analysis_figure(
+    "spectra",
+    caption=(
+        "Each line is the mean over time and tracks of the spectra of a tag or class, and over sixths of an octave."
+    ),
+    reads=("spectra",),
+    axes=(_SPECTRA,),
+)
 def draw_spectra(sources: Sources, *, input: str) -> mpl.Figure:
     """Draw the mean spectrum of each tag."""
     rows = _rows_of_input(sources, "spectra", input)
     return mean_spectra(rows, title=sources.titled(f"Mean spectrum of {_tags_of(sources, rows)}, input «{input}»"))
 
 
-@analysis_figure("importances", reads=("importances",), axes=(_NUMBERS,))
+@analysis_figure(
+    "importances",
+    caption=(
+        "Color is the coefficient of a standardized feature in a linear regression of each tag or class: red, more of "
+        "the feature speaks for it; blue, against it."
+    ),
+    reads=("importances",),
+    axes=(_NUMBERS,),
+)
 def draw_importances(sources: Sources, *, input: str) -> mpl.Figure:
     """Draw the coefficients of a linear model of each tag."""
     return _importances(sources, input, "coefficient")
 
 
-@analysis_figure("forest_importances", reads=("importances",), axes=(_NUMBERS,))
+@analysis_figure(
+    "forest_importances",
+    caption=(
+        "Color is the loss of ROC-AUC of a random forest when a feature's values are shuffled among tracks: "
+        "the darker, the more it needs the feature."
+    ),
+    reads=("importances",),
+    axes=(_NUMBERS,),
+)
 def draw_forest_importances(sources: Sources, *, input: str) -> mpl.Figure:
     """Draw the permutation importances of a random forest of each tag."""
     return _importances(sources, input, "auc_drop")
@@ -603,7 +676,12 @@ def _importances(sources: Sources, input: str, value: str) -> mpl.Figure:
     return importances(rows, title=sources.titled(f"Features that indicate {_tags_of(sources, rows)}"), value=value)
 
 
-@analysis_figure("quantities", reads=("quantities",), axes=(_NUMBERS, _MAPS))
+@analysis_figure(
+    "quantities",
+    caption="Each box is the middle half of the tracks with a tag or of a class; whiskers reach from 5 to 95 %.",
+    reads=("quantities",),
+    axes=(_NUMBERS, _MAPS),
+)
 def draw_quantities(sources: Sources, *, input: str) -> mpl.Figure:
     """Draw tempo, or music maps, of each tag."""
     rows = _rows_of_input(sources, "quantities", input)
@@ -612,7 +690,15 @@ def draw_quantities(sources: Sources, *, input: str) -> mpl.Figure:
     return quantities(rows, title=sources.titled(f"{what} of {_tags_of(sources, rows)}"), noun=_noun(sources))
 
 
-@analysis_figure("projections", reads=("projections", "projection_quality"), axes=(_SAMPLES, _SPECTRA, _NUMBERS))
+@analysis_figure(
+    "projections",
+    caption=(
+        "Each dot is a track; the nearer two are, the more alike they sound. Above each panel: how much of "
+        "the distances is kept, and how often nearest neighbors share the tag or class, beside chance."
+    ),
+    reads=("projections", "projection_quality"),
+    axes=(_SAMPLES, _SPECTRA, _NUMBERS),
+)
 def draw_projections(sources: Sources, *, input: str) -> mpl.Figure:
     """Draw clips in the plane by their similarity."""
     rows, quality = (_rows_of_input(sources, name, input) for name in ("projections", "projection_quality"))

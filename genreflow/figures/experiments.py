@@ -30,10 +30,11 @@ def accuracies(
     title: str,
     axis: str,
     baseline: float | None = None,
+    tested: str = "",
 ) -> mpl.Figure:
     """Draw test slice accuracy (left, %) and training slice accuracy per epoch (right, %), one color per value.
 
-    Left: each bar is the mean over folds, each dot one fold, the black whisker the 95 % interval over tracks. Open
+    Left: each bar is the mean over folds, each dot one fold, the black whisker the 95 % interval over groups. Open
     diamonds are published means, with the published standard deviation over test files in gray. The dashed line is the
     majority baseline. Right: lines are means over folds, bands reach from the lowest to the highest fold, dotted
     markers are the published curve. Of more than `_MOST_BARS` values the most accurate are drawn.
@@ -54,6 +55,8 @@ def accuracies(
         The label below the bars, with its unit.
     baseline
         Accuracy of the majority baseline, 0..1; not drawn where it is None or NaN.
+    tested
+        How many tracks were tested, for the axis: ``n = 40 tracks``.
     """
     every = len(rows)
     if every > _MOST_BARS:
@@ -65,7 +68,7 @@ def accuracies(
     test, train = figure.subplots(1, 2, width_ratios=[max(4.4, 0.85 * len(rows)), 4.4])
     _draw_test(test, rows, runs, strokes, baseline)
     _draw_training(train, rows, history, published_curves, strokes)
-    test.set_xlabel(style.label(axis, width=60))
+    test.set_xlabel("\n".join(filter(None, [style.label(axis, width=60), tested])))
     style.title(figure, style.chosen(title, "the {} best", len(rows), every))
     return figure
 
@@ -152,7 +155,7 @@ def _name_values(axes: mpl.Axes, rows: pd.DataFrame) -> None:
 
 def _keys(*, published: bool, baseline: bool) -> list[mpl.Line2D]:
     keys = [
-        style.key("95 % interval over tracks", color=style.INK, marker="|", markersize=11, linestyle=""),
+        style.key("95 % interval over groups", color=style.INK, marker="|", markersize=11, linestyle=""),
         style.key("a fold", color=style.QUIET, marker="o", markeredgecolor=style.INK, linestyle=""),
     ]
     if baseline:
@@ -168,9 +171,9 @@ def _keys(*, published: bool, baseline: bool) -> list[mpl.Line2D]:
     title="accuracies and training",
     caption=(
         "Left: each bar is the mean slice accuracy over folds, each dot one fold; the black whisker is the 95 % "
-        "interval over tracks. Open diamonds are published means, with their standard deviation over test files. The "
-        "dashed line is the majority baseline. Right: training accuracy per epoch and its range over folds; dotted "
-        "markers are published values."
+        "interval over groups (albums or artists; over tracks if none are known). Open diamonds are published means, "
+        "with their standard deviation over test files. The dashed line is the majority baseline. Right: training "
+        "accuracy per epoch and its range over folds; dotted markers are published values."
     ),
     reads=("history", "runs"),
 )
@@ -185,4 +188,5 @@ def draw_bars(experiment: ExperimentSources) -> mpl.Figure:
         title=experiment.title,
         axis=experiment.axis,
         baseline=experiment.baseline,
+        tested=experiment.tested,
     )

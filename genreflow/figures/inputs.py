@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ _WAVE_POINTS = 1_000  # about two per pixel
 _NAMED = 40  # descriptors that have room for their names
 _FILTER_COLUMNS = 8
 _FILTER_TICKS_HZ = (100, 1_000, 10_000)
+_DEVIATIONS = "standard deviations"
 
 
 @style.styled
@@ -34,6 +36,7 @@ def mel_example(
     frequencies: np.ndarray,
     unit: str = "dB",
     axis: str = "Mel band, center frequency (Hz)",
+    start_s: float = 0,
 ) -> mpl.Figure:
     """Draw one slice: time (s) to the right, bands upwards with their frequencies (Hz), level as color.
 
@@ -49,10 +52,15 @@ def mel_example(
         Unit of the levels: dB, or "0 to 1" for an input scaled per frame.
     axis
         The label of the bands.
+    start_s
+        Time of the first frame in the track, s.
     """
     figure = mpl.Figure(figsize=(6.2, 4.2))
     axes = figure.subplots()
-    image = _draw_levels(axes, array, hop_s=hop_s, frequencies=frequencies, limits=(np.nanmin(array), np.nanmax(array)))
+    limits = (np.nanmin(array), np.nanmax(array))
+    image = _draw_levels(axes, array, hop_s=hop_s, frequencies=frequencies, limits=limits, start_s=start_s)
+    if start_s:
+        axes.set_xlabel("Time in the track (s)")
     axes.set_ylabel(axis)
     figure.colorbar(image, ax=axes, label=f"Level ({unit})", pad=0.02)
     style.title(figure, title)
@@ -89,7 +97,13 @@ def right_and_wrong(
 
 
 def _draw_levels(
-    axes: mpl.Axes, array: np.ndarray, *, hop_s: float, frequencies: np.ndarray, limits: tuple[float, float]
+    axes: mpl.Axes,
+    array: np.ndarray,
+    *,
+    hop_s: float,
+    frequencies: np.ndarray,
+    limits: tuple[float, float],
+    start_s: float = 0,
 ) -> mpl.AxesImage:
     bands, frames = array.shape
     image = axes.imshow(
@@ -99,7 +113,7 @@ def _draw_levels(
         cmap="magma",
         vmin=limits[0],
         vmax=limits[1],
-        extent=(0, frames * hop_s, -0.5, bands - 0.5),
+        extent=(start_s, start_s + frames * hop_s, -0.5, bands - 0.5),
     )
     name_octaves(axes, frequencies)
     axes.set_xlabel("Time (s)")
@@ -126,7 +140,13 @@ def name_octaves(axes: mpl.Axes, frequencies: np.ndarray, *, apart: float = 0.04
 
 @style.styled
 def music_maps(
-    array: np.ndarray, *, units: Mapping[str, str], title: str, hop_s: float, start_s: float = 0
+    array: np.ndarray,
+    *,
+    units: Mapping[str, str],
+    title: str,
+    hop_s: float,
+    start_s: float = 0,
+    remarks: Mapping[str, str] | None = None,
 ) -> mpl.Figure:
     """Draw the maps of one slice or track below each other over time (s), each with its name, unit and scale.
 
@@ -142,6 +162,8 @@ def music_maps(
         Step between frames, s.
     start_s
         Time of the first frame, s.
+    remarks
+        Sentence to write into the panel of a map, by its name; a map that is zero all over has one in any case.
     """
     maps, frames = array.shape
     figure = mpl.Figure(figsize=(7.6, 0.9 + 0.9 * maps))
@@ -149,6 +171,9 @@ def music_maps(
     step = max(1, frames // _MAP_POINTS)
     for axes, values, (name, unit) in zip(panels, np.asarray(array, np.float64), units.items(), strict=True):
         _draw_map(axes, values, step=step, hop_s=hop_s, start_s=start_s)
+        if remark := (remarks or {}).get(name, "" if values.any() else "0 throughout"):
+            middle: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+            axes.text(0.5, 0.5, remark, **middle, fontsize=8, color=style.QUIET)
         name, unit = (style.label(text, width=22) for text in (name[:1].upper() + name[1:], unit))
         axes.set_ylabel(f"{name}\n({unit})", rotation=0, ha="right", va="center")
         axes.tick_params(bottom=axes is panels[-1])
@@ -195,8 +220,11 @@ def waveform(samples: np.ndarray, *, rate: int, title: str, start_s: float = 0) 
 
 
 @style.styled
-def descriptors(values: np.ndarray, names: Sequence[str], *, title: str) -> mpl.Figure:
-    """Draw descriptors [d] as points, by name if they are few, on a scale that is linear below 1, then logarithmic."""
+def descriptors(values: np.ndarray, names: Sequence[str], *, title: str, unit: str = "") -> mpl.Figure:
+    """Draw descriptors [d] as points, by name if they are few.
+
+    With a common unit the scale is linear; else it is linear below 1, then logarithmic.
+    """
     places = np.arange(len(values))
     number = mpl.StrMethodFormatter("{x:,g}")
     if len(values) <= _NAMED:
@@ -206,16 +234,18 @@ def descriptors(values: np.ndarray, names: Sequence[str], *, title: str) -> mpl.
         axes.plot(values, places, "o", color=style.PALETTE[0], markersize=4)
         axes.set_yticks(places, [style.label(name.replace("_", " "), width=40) for name in names])
         axes.set_ylim(len(values) - 0.5, -0.5)
-        axes.set_xscale("symlog", linthresh=1)
+        if not unit:
+            axes.set_xscale("symlog", linthresh=1)
         axes.xaxis.set_major_formatter(number)
-        axes.set_xlabel("Value (in the unit of each; linear below 1, logarithmic above)")
+        axes.set_xlabel(f"Value ({unit or 'in the unit of each; linear below 1, logarithmic above'})")
     else:
         figure = mpl.Figure(figsize=(7.6, 3.6))
         axes = figure.subplots()
         axes.plot(places, values, ".", color=style.PALETTE[0], markersize=3)
-        axes.set_yscale("symlog", linthresh=1)
+        if not unit:
+            axes.set_yscale("symlog", linthresh=1)
         axes.yaxis.set_major_formatter(number)
-        axes.set(xlabel=f"Descriptor, {names[0]} to {names[-1]}", ylabel="Value")
+        axes.set(xlabel=f"Descriptor, {names[0]} to {names[-1]}", ylabel=f"Value ({unit})" if unit else "Value")
     axes.grid()
     style.title(figure, title)
     return figure
@@ -266,7 +296,7 @@ def filters(
         axes.tick_params(left=True, labelleft=True)
     panels[-1, 0].tick_params(bottom=True, labelbottom=True)
     panels[-1, 0].set_xlabel("Time (s)", fontsize=8)
-    figure.supxlabel(f"Lowest to highest level of each ({unit}): dark to bright", fontsize=8, x=0.01, ha="left")
+    figure.supxlabel(f"Lowest to highest value of each ({unit}): dark to bright", fontsize=8, x=0.01, ha="left")
     style.title(figure, title)
     return figure
 
@@ -288,33 +318,120 @@ def _draw_filter(axes: mpl.Axes, array: np.ndarray, *, hop_s: float, frequencies
     "input",
     section=SECTION,
     title="Input {input}",
-    caption="One segment of one track, as it is stored and fed to a model.",
+    caption=(
+        "One segment of one track as models are fed it, the same track and place for every input. Where the input is "
+        "standardized, values are standard deviations from the mean of the training slices of the first fold."
+    ),
     options=lambda study: ({"input": name} for name in study.inputs),
     reads=("slices",),
 )
 def draw_input(sources: Sources, *, input: str) -> mpl.Figure:
-    """Draw the middle segment of the first track that has any, as a model is fed it."""
-    from genreflow.datasets.index import read_index
-
+    """Draw the segment nearest to the middle of a track that every input of its dataset has, as a model is fed it."""
     path = Path(sources.study["indexes"][input])
-    index = read_index(path)
-    usable = index[index["slices"] > 0]
-    if usable.empty:
+    track = _shown_track(sources, path)
+    if track is None:
         return style.notice("No track is long enough for one slice")
-    track = usable.iloc[0]
-    array, start_s = _segment(path, track, int(track["slices"]) // 2)
-    title = sources.titled(f"Input «{input}», {track['label']}: {track['title']}".replace(", :", ":"))
     front_end = _front_end(path, track)
+    array, start_s = _segment(path, track, _shown_slice(sources, path, track))
+    label = sources.name_of(track["label"]) if track["label"] else ""
+    title = sources.titled(f"Input «{sources.name_of(input)}», {label}: {track['title']}".replace(", :", ":"))
     view = front_end.display(array)
+    statistics = _standardization(sources, input, array.shape)
+    unit = "" if statistics is None else _DEVIATIONS
+    if statistics is not None:
+        mean, deviation = statistics
+        view = replace(view, values=(array - mean) / deviation, unit=unit, units=dict.fromkeys(view.units, unit))
     match front_end.settings.axes:
         case ("band", "time"):
-            return mel_example(view.values, title=title, axis=view.axis, **_band_axes(front_end, view))
+            axes = _band_axes(front_end, view) | {"start_s": start_s}
+            return mel_example(view.values, title=title, axis=view.axis, **axes)
         case ("quantity", "time"):
-            return music_maps(view.values, units=view.units, title=title, hop_s=view.hop_s, start_s=start_s)
+            times = {"hop_s": view.hop_s, "start_s": start_s}
+            return music_maps(view.values, units=view.units, title=title, remarks=_remarks(front_end), **times)
         case ("time",):
             return waveform(view.values, rate=front_end.sample_rate, title=title, start_s=start_s)
         case _:
-            return descriptors(view.values, front_end.rows(), title=title)
+            return descriptors(view.values, front_end.rows(), title=title, unit=unit)
+
+
+def _shown_track(sources: Sources, path: Path) -> pd.Series | None:
+    """Return the first track that all inputs of a dataset have slices of, or else that this one has."""
+    from genreflow.datasets.index import read_index
+
+    indexes = {each: read_index(each) for each in map(Path, sources.study["indexes"].values())}
+    own = indexes[path][indexes[path]["slices"] > 0]
+    if own.empty:
+        return None
+    common = set(own["track_id"])
+    for index in indexes.values():
+        usable = set(index.loc[index["slices"] > 0, "track_id"])
+        common &= usable or common if set(index["track_id"]) & set(own["track_id"]) else common
+    return own[own["track_id"].isin(common)].iloc[0] if common else own.iloc[0]
+
+
+def _shown_slice(sources: Sources, path: Path, track: pd.Series) -> int:
+    """Return the number of a track's slice at the place that all inputs show, or nearest to it.
+
+    It is the middle of a slice to which the slices of all inputs are nearest in sum; of several, that in mid-track.
+    """
+    middles = {path: _middles(path, track)}
+    for each in map(Path, sources.study["indexes"].values()):
+        other = _row_of(each, track["track_id"])
+        if each != path and other is not None:
+            middles[each] = _middles(each, other)
+    candidates = np.concatenate([own.to_numpy() for own in middles.values()])
+    apart = sum(np.abs(candidates[:, None] - own.to_numpy()).min(axis=1) for own in middles.values())
+    order = np.lexsort([np.abs(candidates - track["seconds"] / 2), np.round(apart, 3)])
+    return int((middles[path] - candidates[order[0]]).abs().idxmin())
+
+
+def _row_of(path: Path, track_id: str) -> pd.Series | None:
+    """Return a track in the index of an input; None where it has no slices."""
+    from genreflow.datasets.index import read_index
+
+    index = read_index(path)
+    rows = index[(index["track_id"] == track_id) & (index["slices"] > 0)]
+    return None if rows.empty else rows.iloc[0]
+
+
+def _middles(path: Path, track: pd.Series) -> pd.Series:
+    """Return the middle of each slice of a track, s, by the number of the slice."""
+    from genreflow.store.shards import read_rows
+
+    rows, front_end = read_rows(_shard(path, track)), _front_end(path, track)
+    own = np.asarray(rows["track_id"] == track["track_id"])
+    starts = pd.Series(np.asarray(rows["start_s"])[own], np.asarray(rows["slice"])[own], dtype=float)
+    array, _ = _segment(path, track, int(starts.index[0]))
+    is_samples = front_end.settings.axes == ("time",)
+    hop_s = 1 / front_end.sample_rate if is_samples else front_end.display(array).hop_s
+    return starts + array.shape[-1] * hop_s / 2
+
+
+def _standardization(sources: Sources, input: str, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return mean and deviation by which the first model standardizes an input; None where none does."""
+    from safetensors.numpy import load_file
+
+    from genreflow.store.runs import MODEL
+
+    fed = {(each["model"], each["setting"]) for each in sources.study["settings"] if each["values"]["input"] == input}
+    for run in sources.study["runs"]:
+        path = sources.folder / run["path"] / MODEL
+        if (run["model"], run["setting"]) in fed and path.exists():
+            arrays = load_file(path)
+            if {"mean", "deviation"} <= set(arrays) and arrays["mean"].ndim == len(shape):
+                return arrays["mean"], arrays["deviation"]
+    return None
+
+
+def _remarks(front_end: FrontEnd) -> dict[str, str]:
+    """Return why a map is empty, by its name."""
+    cutoff = getattr(front_end.settings, "brightness_hz", 0.0)
+    if cutoff < front_end.sample_rate / 2:
+        return {}
+    return {
+        "brightness": f"0 throughout: it counts what is above {cutoff:,.0f} Hz, and there is nothing above "
+        f"{front_end.sample_rate / 2:,.0f} Hz"
+    }
 
 
 @study_figure(
@@ -341,7 +458,7 @@ def draw_right_and_wrong(sources: Sources) -> mpl.Figure:
     right, wrong = pair
     answers = [
         f"recognized, probability {right['probability']:.2f}",
-        f"taken for {wrong['predicted']}, probability {wrong['probability']:.2f}",
+        f"taken for {sources.name_of(wrong['predicted'])}, probability {wrong['probability']:.2f}",
     ]
     front_end = _front_end(sources.index, tracks[0])
     slices = [_segment(sources.index, track, int(row["slice"]))[0] for track, row in zip(tracks, pair, strict=True)]
@@ -349,7 +466,9 @@ def draw_right_and_wrong(sources: Sources) -> mpl.Figure:
     return right_and_wrong(
         [view.values for view in views],
         [f"{answer}\n{track['title']}" for answer, track in zip(answers, tracks, strict=True)],
-        title=sources.titled(f"Two slices of {right['label']}: one right, one wrong", sources.headline["protocol"]),
+        title=sources.titled(
+            f"Two slices of {sources.name_of(right['label'])}: one right, one wrong", sources.headline["protocol"]
+        ),
         axis=views[0].axis,
         **_band_axes(front_end, views[0]),
     )
@@ -360,8 +479,9 @@ def draw_right_and_wrong(sources: Sources) -> mpl.Figure:
     section=SECTION,
     title="What filters respond to",
     caption=(
-        "Inputs to which the first channels of each convolution respond most, found by gradient ascent from noise. "
-        "Each has its own color scale."
+        "For each convolution, the inputs to which some of its channels respond most, found by gradient ascent. Shown "
+        "is how each differs from the average of real slices, in standard deviations of its band: bright is more, dark "
+        "is less. Each has its own color scale."
     ),
     options=lambda study: [{}] if study.filters else [],
     reads=("filters",),
@@ -377,7 +497,8 @@ def draw_filters(sources: Sources) -> mpl.Figure:
     front_end = FrontEnd.of(read_front_end(facts["front_end"]))
     axes = _band_axes(front_end, front_end.display(arrays[0])) | {"unit": "deviations from the average of real slices"}
     rows = table.drop(["array"]).to_pandas()
-    return filters(rows, (arrays - average) / deviation, title="Inputs to which filters respond most", **axes)
+    title = "Inputs to which filters respond most, minus the average of real slices"
+    return filters(rows, (arrays - average) / deviation, title=title, **axes)
 
 
 def _headline_slices(sources: Sources) -> pd.DataFrame:
@@ -426,9 +547,13 @@ def _segment(index: Path, track: pd.Series, number: int) -> tuple[np.ndarray, fl
 
 
 def _front_end(index: Path, track: pd.Series) -> FrontEnd:
+    return FrontEnd.of(read_front_end(_facts(index, track)["front_end"]))
+
+
+def _facts(index: Path, track: pd.Series) -> dict[str, Any]:
     from genreflow.store.shards import read_header
 
-    return FrontEnd.of(read_front_end(read_header(_shard(index, track)).facts["front_end"]))
+    return dict(read_header(_shard(index, track)).facts)
 
 
 def _shard(index: Path, track: pd.Series) -> Path:

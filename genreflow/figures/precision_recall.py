@@ -13,6 +13,7 @@ from genreflow.figures.registry import experiment_figure
 from genreflow.figures.sources import ExperimentSources, rows_of
 
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (0.7, 0.7), (-0.7, 0.7), (0.7, -0.7), (-0.7, -0.7))
+_LONGEST = 34  # letters of a line of names that share a spot
 _NAMED = 15  # classes, where there are many
 # Pixels of the figure as it is laid out, 100 per inch.
 _AWAY = (9, 16, 24, 36, 50, 70, 95)  # between a mark and its name, the nearest first
@@ -96,7 +97,7 @@ def _write(axes: mpl.Axes, point: np.ndarray, names: np.ndarray, taken: np.ndarr
     x, y = axes.transData.inverted().transform(point)
     look: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "center", "fontsize": 8}
     figure = style.figure_of(axes)
-    text = axes.annotate("\n".join(names), (x, y), (0, 0), color=color, **look)
+    text = axes.annotate(_joined(names), (x, y), (0, 0), color=color, **look)
     # Readers may see it in a wider font.
     size = np.array([1.1, 1]) * text.get_window_extent(mpl.FigureCanvasAgg(figure).get_renderer()).size
     offset, covered = _free_place(point, size, taken, np.array(axes.bbox.extents))
@@ -105,6 +106,19 @@ def _write(axes: mpl.Axes, point: np.ndarray, names: np.ndarray, taken: np.ndarr
         axes.annotate("", (x, y), text.get_position(), textcoords="offset points", arrowprops=_LEAD, zorder=1)
         text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
     return covered
+
+
+def _joined(names: np.ndarray) -> str:
+    """Return the names of points on one spot as text of few lines, which is less in the way than a pile."""
+    if len(names) < 3:
+        return "\n".join(names)
+    lines: list[str] = []
+    for name in names:
+        if lines and len(lines[-1]) + len(name) + 2 <= _LONGEST:
+            lines[-1] += f", {name}"
+        else:
+            lines = [*lines[:-1], f"{lines[-1]},", name] if lines else [name]
+    return "\n".join(lines)
 
 
 _LEAD = {"arrowstyle": "-", "color": style.QUIET, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 4}

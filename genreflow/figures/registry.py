@@ -18,6 +18,7 @@ from genreflow.config.inputs import Axis
 from genreflow.errors import UserError
 from genreflow.figures import mpl
 from genreflow.figures.sources import ExperimentSources, Sources
+from genreflow.store.text import titled
 
 # Raise it when any figure would look different.
 STAGE_VERSION = 3
@@ -44,12 +45,16 @@ class StudyTraits:
         Whether tracks of the main dataset have tags instead of classes.
     models
         The models; without any there is nothing to judge.
+    networks
+        Those models that have layers.
     has_epochs
         Whether one of them is trained in epochs.
     experiments
         Figures, and number of compared values, of each experiment.
     classifies
         Whether the setting of the headline predicts classes, and not tags.
+    one_slice
+        Whether a track is one slice of that setting, so that slices and tracks have one confusion matrix.
     headline_axes
         Axes of the slices that the models of that setting are fed.
     has_holdout
@@ -64,9 +69,11 @@ class StudyTraits:
     analyzed: Sequence[str] = ()
     has_tags: bool = False
     models: Sequence[str] = ()
+    networks: Sequence[str] = ()
     has_epochs: bool = False
     experiments: Mapping[str, tuple[Sequence[str], int]] = field(default_factory=dict)
     classifies: bool = False
+    one_slice: bool = False
     headline_axes: tuple[Axis, ...] = ()
     has_holdout: bool = False
     filters: bool = False
@@ -200,12 +207,14 @@ def experiment_figure(
 
 
 def analysis_figure(
-    name: str, *, reads: tuple[str, ...], axes: Sequence[tuple[Axis, ...]] = (), tags_only: bool = False
+    name: str, *, caption: str, reads: tuple[str, ...], axes: Sequence[tuple[Axis, ...]] = (), tags_only: bool = False
 ) -> Callable[[Draw], Draw]:
     """Declare a figure of the analysis of a dataset.
 
     Parameters
     ----------
+    caption
+        How to read it.
     axes
         Axes of the slices of the inputs that it is drawn for, one figure each; none where it is about the dataset as a
         whole.
@@ -221,7 +230,6 @@ def analysis_figure(
         return [{"input": each} for each in study.analyzed if study.inputs[each] in axes]
 
     def decorate(draw: Draw) -> Draw:
-        caption = "Of all tracks of the dataset, or of a fair draw of them; of many classes or tags, the commonest."
         title = name.replace("_", " ").capitalize()
         _register(FigureEntry(ANALYSIS, name, draw, options, "Dataset analysis", title, caption, reads))
         return draw
@@ -282,12 +290,14 @@ def draw(spec: Spec, sources: Sources) -> mpl.Figure:
 
 def title_of(spec: Spec, study: Mapping[str, Any]) -> str:
     """Return the title of a figure; `study` is `StudyPlan.page`."""
-    title = entry_of(spec).title.format(**spec)
+    names = {name: titled(value, study.get("titles", {})) for name, value in spec.items()}
+    title = entry_of(spec).title.format(**names)
     if spec["kind"] == EXPERIMENT:
         experiment = study["experiments"][spec["experiment"]]
-        value = f", {experiment['values'][int(spec['number'])][0]}" if "number" in spec else ""
+        values = [titled(value, study.get("titles", {})) for value, _, _ in experiment["values"]]
+        value = f", {values[int(spec['number'])]}" if "number" in spec else ""
         return f"{experiment['title']}{value}: {title}"
-    return f"{title}, input {spec['input']}" if spec["kind"] == ANALYSIS and spec["input"] else title
+    return f"{title}, input {names['input']}" if spec["kind"] == ANALYSIS and spec["input"] else title
 
 
 def caption_of(spec: Spec, study: Mapping[str, Any]) -> str:

@@ -30,7 +30,9 @@ _ROC_AUC = "ROC-AUC, mean of tags"
 
 
 @style.styled
-def grouped(rows: pd.DataFrame, *, title: str, score: str, baseline: float | None = None) -> mpl.Figure:
+def grouped(
+    rows: pd.DataFrame, *, title: str, score: str, baseline: float | None = None, tested: str = ""
+) -> mpl.Figure:
     """Draw bars of a score (%) in several roles, such as training, validation and test: one group per name.
 
     Black whiskers are 95 % intervals, open diamonds published values; the score in the last role stands below each
@@ -45,6 +47,8 @@ def grouped(rows: pd.DataFrame, *, title: str, score: str, baseline: float | Non
         The label of the axis, with its level: "Slice accuracy".
     baseline
         Score of the majority baseline; not drawn where it is None or NaN.
+    tested
+        How many tracks were tested, for the axis: ``n = 40 tracks``.
     """
     if rows.empty:
         return style.notice(f"{title}: there is nothing to compare")
@@ -62,6 +66,7 @@ def grouped(rows: pd.DataFrame, *, title: str, score: str, baseline: float | Non
         axes.plot(x + 0.2 * width, 100 * own["published"], **style.PUBLISHED | {"markersize": 4.5})
     _name_groups(axes, names, own["value"], _ROLES[roles[-1]].lower())
     axes.set_ylabel(f"{score} (%)")
+    axes.set_xlabel(tested)
     axes.set_ylim(0, 101.5)
     axes.grid(axis="y")
     keys = [mpl.Patch(color=_FILLS[role], label=_ROLES[role]) for role in roles]
@@ -72,7 +77,12 @@ def grouped(rows: pd.DataFrame, *, title: str, score: str, baseline: float | Non
 
 @style.styled
 def ranking(
-    rows: pd.DataFrame, *, title: str, percent: bool = True, baselines: Mapping[str, float] | None = None
+    rows: pd.DataFrame,
+    *,
+    title: str,
+    percent: bool = True,
+    baselines: Mapping[str, float] | None = None,
+    tested: str = "",
 ) -> mpl.Figure:
     """Draw scores as dots with 95 % intervals, the best of the first metric on top, one panel per metric.
 
@@ -88,7 +98,10 @@ def ranking(
     percent
         Whether scores are shares, drawn in %.
     baselines
-        The score without a model, by metric.
+        The score without a model, by metric. Where values have several, they are in the column ``baseline`` of the
+        rows, and each row has a mark.
+    tested
+        How many tracks were tested, for the axis: ``n = 40 tracks``.
     """
     metrics = list(dict.fromkeys(rows["metric"]))
     if not metrics:
@@ -100,7 +113,7 @@ def ranking(
     panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     for axes, metric in zip(panels, metrics, strict=True):
         own = rows[rows["metric"] == metric].set_index("name").reindex(names)
-        _draw_ranking(axes, own, metric, percent, (baselines or {}).get(metric))
+        _draw_ranking(axes, own, metric, percent, (baselines or {}).get(metric), tested)
         style.part_ends(axes, every)
     style.name_rows(panels[0], [style.label(name, width=30, lines=2) for name in names], margin=0.55)
     panels[0].set_ylim(len(names) - 0.45, -0.55)
@@ -115,7 +128,9 @@ def ranking(
     return figure
 
 
-def _draw_ranking(axes: mpl.Axes, own: pd.DataFrame, metric: str, percent: bool, baseline: float | None) -> None:
+def _draw_ranking(
+    axes: mpl.Axes, own: pd.DataFrame, metric: str, percent: bool, baseline: float | None, tested: str
+) -> None:
     scale = 100 if percent else 1
     own = own.assign(**{column: scale * own[column] for column in own if column != "metric"})
     aside = 0.15 if own["published"].notna().any() else 0.0
@@ -129,6 +144,11 @@ def _draw_ranking(axes: mpl.Axes, own: pd.DataFrame, metric: str, percent: bool,
     numbers = own[["value", "low", "high", "published", "published_low", "published_high"]].to_numpy(float)
     low, high = (0, scale) if np.isnan(numbers).all() else (np.nanmin(numbers), np.nanmax(numbers))
     lines = [style.label(f"{metric} (%)" if percent else metric, width=44)]
+    if baseline is None and "baseline" in own and own["baseline"].notna().any():
+        edges: dict[str, Any] = {"color": style.QUIET, "linestyle": "--", "linewidth": 1.0}
+        axes.vlines(own["baseline"], places - 0.42, places + 0.42, **edges)
+        low, high = min(low, own["baseline"].min()), max(high, own["baseline"].max())
+        lines.append("dashed: baseline of each")
     if baseline is not None and not np.isnan(baseline):
         level = scale * baseline
         near = high - low >= 0.3 * (max(high, level) - min(low, level))
@@ -136,6 +156,7 @@ def _draw_ranking(axes: mpl.Axes, own: pd.DataFrame, metric: str, percent: bool,
         axes.axvline(level, color=style.QUIET, linestyle="--", linewidth=1.0, visible=bool(near))
         written = f"{level:.1f} %" if percent else f"{level:.3f}"
         lines.append(f"{'dashed: ' if near else ''}baseline {written}{'' if near else ', beyond the axis'}")
+    lines += [tested] if tested else []
     margin = 0.06 * ((high - low) or scale / 10)
     axes.set_xlim(low - margin, high + margin)
     axes.set_xlabel("\n".join(lines))
@@ -332,7 +353,7 @@ def _write_beside(axes: mpl.Axes, place: float, text: str) -> None:
     title="training, validation and test",
     caption=(
         "Slice accuracy in the last epoch of training, in validation and on test tracks (with the 95 % interval over "
-        "tracks). Open diamonds are published values."
+        "groups of tracks). Open diamonds are published values."
     ),
 )
 def draw_grouped(experiment: ExperimentSources) -> mpl.Figure:
@@ -360,16 +381,19 @@ def draw_grouped(experiment: ExperimentSources) -> mpl.Figure:
     if not parts:
         return style.notice(f"{experiment.title}: nothing was judged")
     bars = pd.concat(parts)
-    return grouped(bars, title=experiment.title, score="Slice accuracy", baseline=experiment.baseline)
+    return grouped(
+        bars, title=experiment.title, score="Slice accuracy", baseline=experiment.baseline, tested=experiment.tested
+    )
 
 
 @experiment_figure(
     "ranking",
     title="ranking",
     caption=(
-        "Each dot is one value with its 95 % interval, the best on top. Open diamonds are published values; the dashed "
-        "line is the score without a model."
+        "Each dot is one value with its 95 % interval over groups of tracks, the best on top. Open diamonds are "
+        "published values; dashed is the score without a model: the commonest class, or chance."
     ),
+    reads=("scores",),
 )
 def draw_ranking(experiment: ExperimentSources) -> mpl.Figure:
     """Draw the track accuracies of each value; of studies of tags, the areas under the curves."""
@@ -380,7 +404,7 @@ def draw_ranking(experiment: ExperimentSources) -> mpl.Figure:
         ("track_mean", "Track accuracy, mean probability", rows["published_track_mean"]),
     ):
         if rows["track_majority"].notna().any() and (column == "track_majority" or published.notna().any()):
-            parts.append(_measured(rows, metric, column, published))
+            parts.append(_measured(rows, metric, column, published).assign(baseline=rows["baseline"]))
             if experiment.baseline is not None:
                 baselines[metric] = experiment.baseline
     if parts:  # the published ranges are those of majority votes
@@ -388,15 +412,26 @@ def draw_ranking(experiment: ExperimentSources) -> mpl.Figure:
         parts[0] = parts[0].assign(
             published_low=rows["published_low"].where(has_range), published_high=rows["published_high"].where(has_range)
         )
+    chance = {"roc_auc": 0.5, "pr_auc": _chance_of_pr(experiment)}
     for column, metric in (("roc_auc", _ROC_AUC), ("pr_auc", "PR-AUC, mean of tags")):
         if rows[column].notna().any():
             published = rows[f"published_{column}"].fillna(rows[f"published_validation_{column}"])
-            parts.append(_measured(rows, metric, column, published))
+            parts.append(_measured(rows, metric, column, published).assign(baseline=chance[column]))
     if not parts:
         return style.notice(f"{experiment.title}: nothing was judged")
     has_areas = bool(rows["roc_auc"].notna().any())
     baselines |= {_ROC_AUC: 0.5} if has_areas else {}
-    return ranking(pd.concat(parts), title=experiment.title, percent=not has_areas, baselines=baselines)
+    look: dict[str, Any] = {"percent": not has_areas, "baselines": baselines, "tested": experiment.tested}
+    return ranking(pd.concat(parts), title=experiment.title, **look)
+
+
+def _chance_of_pr(experiment: ExperimentSources) -> pd.Series:
+    """Return the PR-AUC of random scores of each value: the mean share of tracks with a tag."""
+    scores = rows_of(experiment.tables["scores"], metric="track_pr_auc_chance")
+    keys = zip(scores["model"], scores["setting"], strict=True)
+    known = dict(zip(keys, scores["value"], strict=True))
+    settings = zip(experiment.rows["model"], experiment.rows["setting"], strict=True)
+    return pd.Series([known.get(key, np.nan) for key in settings], experiment.rows.index, dtype=float)
 
 
 def _measured(rows: pd.DataFrame, metric: str, column: str, published: pd.Series) -> pd.DataFrame:
@@ -418,8 +453,8 @@ def _measured(rows: pd.DataFrame, metric: str, column: str, published: pd.Series
     "sweep",
     title="value by value",
     caption=(
-        "Solid: slices of test tracks, with 95 % intervals over tracks. Dashed: slices of training tracks. Open "
-        "diamonds are published values."
+        "Solid: slices of test tracks, with 95 % intervals over groups of tracks. Dashed: slices of training tracks. "
+        "Open diamonds are published values."
     ),
 )
 def draw_sweep(experiment: ExperimentSources) -> mpl.Figure:
@@ -432,7 +467,10 @@ def draw_sweep(experiment: ExperimentSources) -> mpl.Figure:
         "protocol": ("tracks", "Tracks"),
     }.get(first, (first, first.replace("_", " ").capitalize()))
     settings = list(zip(rows["model"], rows["setting"], strict=True))
-    series = [", ".join([each[0], *(f"{name} {facts[each][name]}" for name in others)]) for each in settings]
+    series = [
+        ", ".join([experiment.study.name_of(each[0]), *(f"{name} {facts[each][name]}" for name in others)])
+        for each in settings
+    ]
     numbers = pd.to_numeric(pd.Series([facts[each].get(fact) for each in settings], index=rows.index), errors="coerce")
     tested = pd.DataFrame(
         {
@@ -458,8 +496,9 @@ def draw_sweep(experiment: ExperimentSources) -> mpl.Figure:
     "differences",
     title="differences of pairs",
     caption=(
-        "Difference of the track accuracies of each pair on the tracks that both judged, with its 95 % interval, "
-        "corrected for the number of pairs (Holm). A difference is significant if its interval excludes 0."
+        "Difference of the track accuracies of each pair on the tracks that both judged, with its 95 % interval over "
+        "groups of tracks, corrected for the number of pairs (Holm). A difference is significant if its interval "
+        "excludes 0."
     ),
     reads=("comparisons",),
 )
@@ -468,7 +507,8 @@ def draw_differences(experiment: ExperimentSources) -> mpl.Figure:
     rows = rows_of(experiment.tables["comparisons"], experiment=experiment.name)
     if rows.empty:
         return style.notice(f"{experiment.title}: nothing can be compared")
-    prefix = rows["protocol"].where(rows["protocol"] == "", rows["protocol"] + ": ")
+    names = rows["protocol"].map(experiment.study.name_of)
+    prefix = names.where(rows["protocol"] == "", names + ": ")
     verdict = np.where(rows["difference"] > 0, "better", "worse")
     pairs = pd.DataFrame(
         {

@@ -11,13 +11,28 @@ import pandas as pd
 
 from genreflow.errors import Damaged
 from genreflow.store.parquet import read_frame, read_header
+from genreflow.store.text import count, titled
+
+# Columns that show values, classes and tags; models and settings are also looked up by their columns.
+_TITLED = ("value", "true", "predicted", "class", "tag", "first", "second", "a", "b")
+
+
+def with_titles(frame: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
+    """Return a table in which values, classes and tags have their titles."""
+    named = {
+        column: frame[column].map(lambda text: text if pd.isna(text) else titled(text, titles))
+        for column in _TITLED
+        if titles and column in frame and not pd.api.types.is_numeric_dtype(frame[column])
+    }
+    return frame.assign(**named)
 
 
 class Tables(Mapping[str, pd.DataFrame]):
     """Tables (Parquet) by name, each read at its first use: a figure needs few, and some are large."""
 
-    def __init__(self, paths: Sequence[str | Path]) -> None:
+    def __init__(self, paths: Sequence[str | Path], titles: Mapping[str, str] | None = None) -> None:
         self._paths = {Path(path).stem: Path(path) for path in paths}
+        self._titles = titles or {}
         self._read: dict[str, pd.DataFrame] = {}
 
     def __getitem__(self, name: str) -> pd.DataFrame:
@@ -26,7 +41,7 @@ class Tables(Mapping[str, pd.DataFrame]):
             path = self._paths[name]
             if read_header(path, "table").key != self.key_in(path.parent):
                 raise Damaged(path, "it was not made together with the tables beside it")
-            self._read[name] = read_frame(path, "table")
+            self._read[name] = with_titles(read_frame(path, "table"), self._titles)
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -68,6 +83,10 @@ class Sources:
     def headline(self) -> dict[str, str]:
         """Model, setting and protocol of the headline."""
         return dict(self.study["headline"])
+
+    def name_of(self, key: str) -> str:
+        """Return the name of a model, class or protocol for people."""
+        return titled(key, self.study.get("titles", {}))
 
     def titled(self, text: str, *protocols: str) -> str:
         """Return a title, marked where the music of a protocol (by default the main one) is synthetic."""
@@ -112,6 +131,15 @@ class ExperimentSources:
         return self.study.tables
 
     @property
+    def tested(self) -> str:
+        """How many tracks were tested, in words: ``n = 40 tracks`` or ``n = 28 to 40 tracks``; empty if none."""
+        numbers = self.rows["tracks"].dropna()
+        if numbers.empty:
+            return ""
+        low, high = int(numbers.min()), int(numbers.max())
+        return f"n = {count(high, 'track')}" if low == high else f"n = {low:,} to {count(high, 'track')}"
+
+    @property
     def baseline(self) -> float | None:
         """The majority baseline; None where protocols have several."""
         known = self.rows["baseline"].dropna().round(6).unique()
@@ -135,8 +163,9 @@ def read_sources(
     """Return the tables of a study and of the analysis of its dataset (Parquet), and its published numbers (CSV)."""
     analyses = [path for path in inspected if Path(path).parent.name == "analysis"]
     topics = {Path(path).stem.removeprefix(f"{study['published']}_"): path for path in published}
-    numbers = {topic: pd.read_csv(path, dtype={"value": str}) for topic, path in topics.items()}
-    return Sources(study, Tables([*tables, *analyses]), numbers, Path(index), folder)
+    titles = study.get("titles", {})
+    numbers = {topic: with_titles(pd.read_csv(path, dtype={"value": str}), titles) for topic, path in topics.items()}
+    return Sources(study, Tables([*tables, *analyses], titles), numbers, Path(index), folder)
 
 
 def rows_of(frame: pd.DataFrame, **values: str) -> pd.DataFrame:

@@ -104,8 +104,10 @@ def label(text: object, *, width: int, lines: int = 1) -> str:
     wrapped = textwrap.wrap(text, width, break_on_hyphens=False)
     if len(wrapped) <= lines:
         return "\n".join(wrapped)
-    last = wrapped[lines - 1]
-    return "\n".join([*wrapped[: lines - 1], last[: width - 1].rstrip() + "…"])
+    last = wrapped[lines - 1][: width - 1] if len(wrapped[lines - 1]) >= width else wrapped[lines - 1]
+    if last != wrapped[lines - 1] and " " in last and not wrapped[lines - 1][len(last)].isspace():
+        last = last.rpartition(" ")[0]  # not within a word
+    return "\n".join([*wrapped[: lines - 1], last.rstrip(" ,;:") + "…"])
 
 
 def ends(names: Sequence[T], most: int = MOST_ROWS) -> list[T]:

@@ -25,7 +25,7 @@ _METRICS = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
 
 
 @style.styled
-def roc_curves(curves: pd.DataFrame, areas: pd.DataFrame, *, title: str) -> mpl.Figure:
+def roc_curves(curves: pd.DataFrame, areas: pd.DataFrame, *, title: str, tested: str = "") -> mpl.Figure:
     """Draw the ROC curve of each tag and, thick, their mean, one panel per model; up to three (tagging study, AUC-ROC).
 
     Up to twelve tags have a color and a name each; of more, the best and the worst. Of more than a hundred, bands
@@ -37,31 +37,34 @@ def roc_curves(curves: pd.DataFrame, areas: pd.DataFrame, *, title: str) -> mpl.
         One row per threshold of a tag: ``model, tag, false_positive_rate, true_positive_rate``, 0..1.
     areas
         One row per tag of a model: ``model, tag, roc_auc``, NaN where it has none.
+    tested
+        How many tracks were tested, for the axis: ``n = 40 tracks``.
     """
     curves = curves.rename(columns={"false_positive_rate": "x", "true_positive_rate": "y"})
     axes_names = ("False positive rate", "True positive rate")
-    return _panels(curves, areas.rename(columns={"roc_auc": "area"}), title, axes_names, steps=False)
+    return _panels(curves, areas.rename(columns={"roc_auc": "area"}), title, axes_names, tested, steps=False)
 
 
 @style.styled
-def pr_curves(curves: pd.DataFrame, areas: pd.DataFrame, *, title: str) -> mpl.Figure:
+def pr_curves(curves: pd.DataFrame, areas: pd.DataFrame, *, title: str, tested: str = "") -> mpl.Figure:
     """Draw precision against recall of each tag and, thick, their mean, as `roc_curves` does (tagging study, AUC-PR).
 
-    The curves are steps, as in average precision: a precision holds from the recall before it.
+    The curves are steps, as in average precision: a precision holds from the recall before it. The dotted line is
+    chance, the mean share of positives.
 
     Parameters
     ----------
     curves
         One row per threshold of a tag: ``model, tag, recall, precision``, 0..1.
     areas
-        One row per tag of a model: ``model, tag, pr_auc``, NaN where it has none.
+        One row per tag of a model: ``model, tag, pr_auc, share``; the area is NaN where it has none.
     """
     curves = curves.rename(columns={"recall": "x", "precision": "y"})
-    return _panels(curves, areas.rename(columns={"pr_auc": "area"}), title, ("Recall", "Precision"), steps=True)
+    return _panels(curves, areas.rename(columns={"pr_auc": "area"}), title, ("Recall", "Precision"), tested, steps=True)
 
 
 @style.styled
-def tag_areas(areas: pd.DataFrame, *, title: str) -> mpl.Figure:
+def tag_areas(areas: pd.DataFrame, *, title: str, tested: str = "") -> mpl.Figure:
     """Draw the areas under both curves of each tag as bars, the tag with the largest mean area on top.
 
     Bars of ROC-AUC begin at chance, 0.5; on those of PR-AUC a black mark is chance, the share of positives. Of more
@@ -85,7 +88,7 @@ def tag_areas(areas: pd.DataFrame, *, title: str) -> mpl.Figure:
         for place, (model, (color, _)) in enumerate(models.items()):
             own = areas[areas["model"] == model].set_index("tag").reindex(tags)
             _draw_bars(axes, own, column, color, place, len(models))
-        axes.set_xlabel(f"{name} of a tag")
+        axes.set_xlabel(f"{name} of a tag" + (f" ({tested})" if tested else ""))
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x")
         style.part_ends(axes, order, style.MOST_BARS)
@@ -104,7 +107,7 @@ def tag_areas(areas: pd.DataFrame, *, title: str) -> mpl.Figure:
 
 
 def _panels(
-    curves: pd.DataFrame, areas: pd.DataFrame, title: str, axes_names: tuple[str, str], *, steps: bool
+    curves: pd.DataFrame, areas: pd.DataFrame, title: str, axes_names: tuple[str, str], tested: str, *, steps: bool
 ) -> mpl.Figure:
     models = list(dict.fromkeys(areas["model"]))
     if not models:
@@ -122,13 +125,14 @@ def _panels(
         legend = _draw_curves(axes, drawn, own, steps=steps, letters=int(15 * width / len(models)))
         legend.set_bbox_to_anchor((-0.02, -0.5 / side), transform=axes.transAxes)
         axes.set_title(style.label(model, width=int(10 * width / len(models))), loc="left")
-        axes.set_xlabel(axes_names[0])
+        axes.set_xlabel(axes_names[0] + (f" ({tested})" if tested and len(models) == 1 else ""))
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal", anchor="N")
         axes.grid()
-        if not steps:
-            axes.plot([0, 1], [0, 1], color=style.QUIET, linestyle=":", linewidth=1)
+        scored = areas[(areas["model"] == model) & areas["area"].notna()]
+        chance = [scored["share"].mean()] * 2 if steps else [0, 1]
+        axes.plot([0, 1], chance, color=style.INK, linestyle=":", linewidth=1.2)
     panels[0].set_ylabel(axes_names[1])
-    style.title(figure, title)
+    style.title(figure, f"{title}, {tested}" if tested and len(models) > 1 else title)
     return figure
 
 
@@ -197,6 +201,7 @@ def _draw_bars(axes: mpl.Axes, own: pd.DataFrame, column: str, color: str, place
 
 # ---- from the tables of a study -------------------------------------------------------------------------------------
 
+_CHANCE_PR = "The dotted line is chance, the mean share of tracks with a tag."
 _TRACKS = "Curves of tracks, by the mean probability of their segments."
 _BANDS_CAPTION = (
     "The mean of all tags is thick. Half of the tags lie in the dark band, nine tenths in the pale one; the best and "
@@ -214,20 +219,21 @@ _BANDS_CAPTION = (
 def draw_roc(experiment: ExperimentSources) -> mpl.Figure:
     """Draw the ROC curves of the first values."""
     names = {"x": "false_positive_rate", "y": "true_positive_rate"}
-    return roc_curves(_curves(experiment, "roc").rename(columns=names), _areas(experiment), title=experiment.title)
+    curves, areas = _curves(experiment, "roc").rename(columns=names), _areas(experiment)
+    return roc_curves(curves, areas, title=experiment.title, tested=experiment.tested)
 
 
 @experiment_figure(
     "pr",
     title="precision-recall curves",
-    caption=f"Each line is one tag, the mean of all is thick. {_TRACKS}",
-    crowded=(style.MOST_LINES, f"{_BANDS_CAPTION}{_TRACKS}"),
+    caption=f"Each line is one tag, the mean of all is thick. {_CHANCE_PR} {_TRACKS}",
+    crowded=(style.MOST_LINES, f"{_BANDS_CAPTION}{_CHANCE_PR} {_TRACKS}"),
     reads=("curves", "tags"),
 )
 def draw_pr(experiment: ExperimentSources) -> mpl.Figure:
     """Draw the precision-recall curves of the first values."""
     curves = _curves(experiment, "pr").rename(columns={"x": "recall", "y": "precision"})
-    return pr_curves(curves, _areas(experiment), title=experiment.title)
+    return pr_curves(curves, _areas(experiment), title=experiment.title, tested=experiment.tested)
 
 
 @experiment_figure(
@@ -242,7 +248,7 @@ def draw_pr(experiment: ExperimentSources) -> mpl.Figure:
 )
 def draw_areas(experiment: ExperimentSources) -> mpl.Figure:
     """Draw the areas under the curves of the first values."""
-    return tag_areas(_areas(experiment), title=experiment.title)
+    return tag_areas(_areas(experiment), title=experiment.title, tested=experiment.tested)
 
 
 def _curves(experiment: ExperimentSources, kind: str) -> pd.DataFrame:

@@ -20,6 +20,11 @@ def figures_of(study: StudyPlan) -> dict[str, dict[str, str]]:
             analyzed=settings.analysis,
             has_tags=next(iter(study.protocols.values())).is_tagged,
             models=[] if headline is None else list(settings.models),
+            networks=[
+                name
+                for name in ([] if headline is None else settings.models)
+                if not registry.describe(study.resolver.network(name)).is_estimator
+            ],
             has_epochs=any(
                 not registry.describe(study.resolver.network(setting.model)).is_estimator
                 for setting in study.resolver.trained
@@ -29,6 +34,7 @@ def figures_of(study: StudyPlan) -> dict[str, dict[str, str]]:
                 for name, experiment in settings.experiments.items()
             },
             classifies=headline is not None and not study.protocols[headline.protocol].is_tagged,
+            one_slice=headline is not None and _is_one_slice(study),
             headline_axes=() if headline is None else settings.input_settings(headline.input).front_end.axes,
             has_holdout=final is not None and study.has_holdout and not study.protocols[final.protocol].is_tagged,
             filters=settings.filters,
@@ -39,3 +45,8 @@ def figures_of(study: StudyPlan) -> dict[str, dict[str, str]]:
             ),
         )
     )
+
+
+def _is_one_slice(study: StudyPlan) -> bool:
+    """Return whether every track is one slice of the input of the headline's setting."""
+    return study.main_input.settings.segments.count == 1

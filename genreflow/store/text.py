@@ -6,7 +6,7 @@ Names and titles come from strangers' files, and a terminal obeys the control se
 import io
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import SupportsIndex, TextIO
 
@@ -110,3 +110,13 @@ def _shown(char: str) -> str:
     if char == "\n" or char in _JOINERS or not (kind[0] == "C" or kind in _LINES):
         return char
     return "\N{REPLACEMENT CHARACTER}" if kind == "Cs" else char.encode("unicode_escape").decode()
+
+
+def titled(text: object, titles: Mapping[str, str]) -> str:
+    """Return a name, or several separated by commas, with the titles of those that have one.
+
+    >>> titled("net_music, no_energy", {"no_energy": "without energy"})
+    'net_music, without energy'
+    """
+    whole = str(text)
+    return titles.get(whole) or ", ".join(titles.get(part, part) for part in whole.split(", "))

@@ -6,7 +6,7 @@ import pytest
 import study_tables as made_up
 from legible import words
 
-from genreflow.figures import inputs, snippets
+from genreflow.figures import calibration, inputs, snippets, style
 
 FREQUENCIES = np.geomspace(30, 11_000, 16)
 
@@ -59,3 +59,29 @@ def test_frequencies_of_filters_are_named_at_their_bands():
         hz = np.interp(place, np.arange(16), FREQUENCIES)
         assert hz == pytest.approx(float(label.get_text().replace(",", "")), rel=1e-6)
     assert len(axes.get_yticks()) == 3
+
+
+def test_a_spectrogram_stands_where_it_is_in_the_track():
+    array = np.random.default_rng(0).normal(size=(16, 100))
+    figure = inputs.mel_example(array, title="t", hop_s=0.02, frequencies=FREQUENCIES, start_s=12.5)
+    assert figure.axes[0].get_images()[0].get_extent()[:2] == pytest.approx([12.5, 14.5])
+    assert figure.axes[0].get_xlabel() == "Time in the track (s)"
+
+
+def test_standardized_descriptors_have_a_linear_scale_and_their_unit():
+    plain, fed = (inputs.descriptors(np.arange(3.0), list("abc"), title="t", unit=unit).axes[0] for unit in ("", "SD"))
+    assert (plain.get_xscale(), fed.get_xscale()) == ("symlog", "linear") and "SD" in fed.get_xlabel()
+
+
+def test_a_temperature_at_its_bound_is_marked():
+    assert calibration._temperature(1.418) == "temperature 1.42"
+    assert calibration._temperature(99.99) == "temperature 100, at its bound"
+    assert calibration._temperature(0.01) == "temperature 0.01, at its bound"
+
+
+def test_a_title_is_not_cut_within_a_word():
+    text = "Always predicting the commonest class of all classes"
+    for width in range(12, len(text)):
+        shown = style.label(text, width=width)
+        assert len(shown) <= width and (shown == text or text.startswith(f"{shown[:-1]} ")), shown
+    assert style.label("x" * 40, width=10) == "x" * 9 + "…"

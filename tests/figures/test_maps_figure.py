@@ -5,6 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
+from genreflow.config.inputs import MusicMaps
+from genreflow.features.front_end import FrontEnd
 from genreflow.figures import inputs
 from genreflow.figures.save import save
 
@@ -72,3 +74,16 @@ def test_any_title_is_saved_without_a_warning_as_the_same_bytes(title, tmp_path)
 def test_a_unit_is_wanted_for_each_map():
     with pytest.raises(ValueError, match="zip"):
         inputs.music_maps(values(10)[:2], units=UNITS, title="t", hop_s=HOP_S)
+
+
+def test_an_empty_map_says_why():
+    array = values(100)
+    figure = inputs.music_maps(array, units=UNITS, title="t", hop_s=HOP_S)
+    assert [[text.get_text() for text in axes.texts] for axes in figure.axes] == [[], [], ["0 throughout"]]
+    remarks = inputs._remarks(FrontEnd.of(MusicMaps(sample_rate=22_050, brightness_hz=15_000.0)))
+    assert remarks == {
+        "brightness": "0 throughout: it counts what is above 15,000 Hz, and there is nothing above 11,025 Hz"
+    }
+    figure = inputs.music_maps(array[[2]], units={"brightness": "share"}, title="t", hop_s=HOP_S, remarks=remarks)
+    assert figure.axes[0].texts[0].get_text() == remarks["brightness"]
+    assert inputs._remarks(FrontEnd.of(MusicMaps(sample_rate=22_050))) == {}

@@ -99,7 +99,9 @@ def test_precision_against_recall_with_the_published_points():
 def test_points_on_one_spot_share_a_place_for_their_names_and_the_published_ones_are_named():
     axes = scatter({"precision": 1.0, "recall": 1.0})
     ours = [text.get_text() for text in axes.texts if text.get_color() == style.INK and text.get_text()]
-    assert ours == ["\n".join(WESTERN8["class"])]
+    # A few lines of names, and no pile of them.
+    assert ", ".join(ours[0].replace(",\n", ", ").split("\n")) == ", ".join(WESTERN8["class"])
+    assert len(ours) == 1 and 1 < len(ours[0].split("\n")) <= 3
     theirs = [text.get_text() for text in axes.texts if text.get_color() == style.QUIET and text.get_text()]
     assert sorted("\n".join(theirs).split("\n")) == sorted(WESTERN8["class"])
 

@@ -2,16 +2,18 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from genreflow.errors import UserError
-from genreflow.figures.registry import StudyTraits, draw, entries, entry_of, planned_figures
+from genreflow.figures.registry import StudyTraits, draw, entries, entry_of, planned_figures, title_of
 
 CLASSES = StudyTraits(
     inputs={"mel": ("band", "time"), "numbers": ("quantity",)},
     analyzed=["mel", "numbers"],
-    models=["cnn"],
+    models=["cnn", "forest"],
+    networks=["cnn"],  # a forest has no layers to draw
     experiments={"pooling": (["ranking", "confusions"], 2), "depth": (["bars"], 3)},
     classifies=True,
     headline_axes=("band", "time"),
@@ -38,6 +40,26 @@ def test_a_study_has_the_figures_that_its_traits_ask_for_in_the_order_of_the_pag
         "ranking-pooling", "confusion-pooling-1", "confusion-pooling-2", "bars-depth",
         "reliability", "confusion-slice", "confusion-track", "confusion-holdout", "right-and-wrong", "snippets-genre",
     ]  # fmt: skip
+
+
+def test_where_a_track_is_one_slice_there_is_one_matrix():
+    planned = planned_figures(replace(CLASSES, one_slice=True))
+    assert [name for name in planned if name.startswith("confusion-")][2:] == ["confusion-track", "confusion-holdout"]
+
+
+def test_each_figure_of_an_analysis_has_a_caption_of_its_own():
+    captions = [entry.caption for (kind, _), entry in entries().items() if kind == "analysis"]
+    assert len(captions) == len(set(captions)) == 11 and all(len(caption) > 50 for caption in captions)
+
+
+def test_titles_name_what_the_study_names():
+    study = {
+        "titles": {"no_energy": "without energy", "mel": "spectrogram"},
+        "experiments": {"left_out": {"title": "Left out", "values": [("no_energy, 0.2", "m", "s")]}},
+    }
+    spec = {"kind": "experiment", "figure": "confusions", "experiment": "left_out", "number": "0"}
+    assert title_of(spec, study) == "Left out, without energy, 0.2: confusion"
+    assert title_of({"kind": "input", "input": "mel"}, study) == "Input spectrogram"
 
 
 def test_a_study_without_models_has_no_results_to_draw():

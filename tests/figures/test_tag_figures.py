@@ -47,10 +47,13 @@ def test_the_area_under_the_mean_curve_is_the_mean_of_the_areas():
 
 def test_a_precision_holds_from_the_recall_before_it():
     curve = pd.DataFrame({"model": "a", "tag": "x", "recall": [1, 0.5, 0], "precision": [0.4, 0.8, 1.0]})
-    areas = pd.DataFrame({"model": ["a"], "tag": ["x"], "pr_auc": [0.6]})
+    areas = pd.DataFrame({"model": ["a"], "tag": ["x"], "pr_auc": [0.6], "share": [0.4]})
     line = tagging.pr_curves(curve, areas, title="t").axes[0].lines[0]
     height = dict(zip(line.get_xdata().round(3), line.get_ydata(), strict=True))
     assert (height[0.25], height[0.5], height[0.505], height[1.0]) == (0.8, 0.8, 0.4, 0.4)
+    chance = tagging.pr_curves(curve, areas, title="t", tested="n = 7 tracks").axes[0]
+    assert [list(line.get_ydata()) for line in chance.lines if len(line.get_ydata()) == 2] == [[0.4, 0.4]]
+    assert chance.get_xlabel() == "Recall (n = 7 tracks)"
 
 
 def test_ten_tags_have_a_name_an_area_and_a_look_of_their_own():
