@@ -23,6 +23,7 @@ from genreflow.project import history
 from genreflow.project.layout import AUDIO_FOLDER
 from genreflow.report import tables
 from genreflow.report.blocks import Picture
+from genreflow.report.charts import charts_of
 from genreflow.report.clips import Clip
 from genreflow.report.confusion_browser import ConfusionBrowser, confusion_browser, excerpt_start
 from genreflow.report.methods import methods
@@ -260,7 +261,8 @@ def _picture(
             rows = _of_headline(rows, study)
         table = _confusion_values(rows) if len(rows) else None
     svg = (folder / "figures" / f"{name}.svg").read_bytes()
-    return Picture(name, title=title, caption=caption, alt=f"{title}. {caption}", svg=svg, table=table)
+    charts = charts_of(spec, frames, study, _of_headline(frames["calibration"], study))
+    return Picture(name, title=title, caption=caption, alt=f"{title}. {caption}", svg=svg, table=table, charts=charts)
 
 
 def _diagram(name: str) -> Picture:
