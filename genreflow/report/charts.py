@@ -149,19 +149,20 @@ def _reliability(
         return []
     lines, bars = [], []
     for number, (state, rows) in enumerate(bins.sort_values("low").groupby("state", sort=False)):
-        filled = rows[rows["count"] > 0]
+        filled, first = rows[rows["count"] > 0], rows.iloc[0]
+        words = "as trained" if state == "before" else f"temperature {first['temperature']:.2f}"
+        name = f"{words}: ECE {100 * first['error']:.1f}"
         notes = [f"n = {row['count']:,}" for row in filled.to_dict("records")]
         lines.append(
-            Series(str(state), "line", (5, 0, 2)[number % 3], _percent(filled["confidence"]),
+            Series(name, "line", (5, 0, 2)[number % 3], _percent(filled["confidence"]),
                    _percent(filled["accuracy"]), notes=notes, dashed=number > 0)
         )  # fmt: skip
         names = [f"{100 * row.low:.0f} to {100 * row.high:.0f}" for row in rows.itertuples()]
-        bars.append(Series(str(state), "bar", (5, 0, 2)[number % 3], names, [int(each) for each in rows["count"]]))
-    first = list(bars[0].x)
+        bars.append(Series(words, "bar", (5, 0, 2)[number % 3], names, [int(each) for each in rows["count"]]))
     return [
         Chart("Right answers by probability", "Probability of the answer (%)", "Right answers (%)", lines,
               x_most=100, y_most=100, diagonal=True),
-        Chart("Number of answers", "Probability of the answer (%)", "Answers", bars, names=first),
+        Chart("Number of answers", "Probability of the answer (%)", "Answers", bars, names=list(bars[0].x)),
     ]  # fmt: skip
 
 

@@ -517,8 +517,8 @@ def _experiments(study: Study) -> list[Block]:
         is_published = rows.filter(like="published").notna().any(axis=None)
         title = "Our results and the published numbers" if is_published else TABLES["experiments"].title
         blocks.append(_block(rows, TABLES["experiments"].shown, title, False))
-        if _has_rows(comparisons):
-            pairs = comparisons[comparisons["experiment"] == name]
+        pairs = comparisons[comparisons["experiment"] == name] if _has_rows(comparisons) else None
+        if pairs is not None:
             blocks += [Text(sentence) for sentence in [*pairs["verdict"].head(_VERDICTS), *warnings(pairs)]]
             if len(pairs):
                 entry = TABLES["comparisons"]
@@ -527,17 +527,19 @@ def _experiments(study: Study) -> list[Block]:
         if place < _OPEN:
             parts += [Heading(title, anchor), *blocks]
         else:
-            parts.append(Fold(title, blocks, _leader(rows), anchor))
+            parts.append(Fold(title, blocks, _outcome(pairs), anchor))
     return parts
 
 
-def _leader(rows: pd.DataFrame) -> str:
-    """Return a sentence on the best value of an experiment."""
-    known = rows.dropna(subset="slice_accuracy")
-    if len(known) < 2:
+def _outcome(pairs: pd.DataFrame | None) -> str:
+    """Return what the comparison of the values of an experiment concludes, in a sentence."""
+    if not _has_rows(pairs):
         return ""
-    best = known.loc[known["slice_accuracy"].idxmax()]
-    return f"Highest slice accuracy of {len(known)}: {best['value']}, {percent(best['slice_accuracy'])} %."
+    if len(pairs) == 1:
+        return str(pairs["verdict"].iloc[0])
+    significant = int(pairs["is_significant"].sum())
+    verb = "differs" if significant == 1 else "differ"
+    return f"{significant} of {count(len(pairs), 'pair')} of values {verb} significantly."
 
 
 def _compared(settings: pd.DataFrame | None) -> list[Block]:

@@ -148,7 +148,7 @@ function drawChart(spec, title) {
     chart.data.datasets.forEach((dataset) => {
       const color = seriesColor(dataset.series);
       dataset.borderColor = color;
-      dataset.backgroundColor = dataset.type === "bar" ? `${color}99` : color;
+      dataset.backgroundColor = dataset.type === "bar" ? `${color}99` : dataset.pointStyle === "rectRot" ? themed("--paper") : color;
     });
     [...entries.querySelectorAll("button")].forEach((button, number) => button.style.setProperty("--of", seriesColor(series[number])));
     chart.update();
