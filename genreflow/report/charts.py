@@ -3,8 +3,8 @@
 Charts are drawn in the page by Chart.js (`templates/vendor`); in print and without scripts the figure itself is shown.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -54,33 +54,36 @@ class Chart:
         return _plain(asdict(self))
 
 
-def charts_of(
-    spec: Spec, tables: Mapping[str, pd.DataFrame], study: Mapping[str, Any], headline: pd.DataFrame | None = None
-) -> list[Chart]:
-    """Return the charts of a figure; none for one that is a picture, or has too many values.
+@dataclass(frozen=True)
+class ChartSources:
+    """What charts are made of.
 
-    Parameters
-    ----------
-    spec, tables, study
-        The figure, and the tables and facts of its study.
-    headline
-        The calibration of the setting of the headline.
+    `tables` and `study` are the tables and facts of the study, `calibration` the rows of its headline's setting, and
+    `published` the published training curves (``experiment, value, epoch, train_accuracy``), if there are any.
     """
+
+    tables: Mapping[str, pd.DataFrame]
+    study: Mapping[str, Any]
+    calibration: pd.DataFrame | None = None
+    published: pd.DataFrame | None = None
+
+
+def charts_of(spec: Spec, sources: ChartSources) -> list[Chart]:
+    """Return the charts of a figure; none for one that is a picture, or has too many values."""
     make = _MAKERS.get((spec["kind"], spec.get("figure", "")))
-    charts = [] if make is None else [chart for chart in make(spec, tables, study, headline) if chart.series]
+    charts = [] if make is None else [chart for chart in make(spec, sources) if chart.series]
     return charts if sum(len(each.x) for chart in charts for each in chart.series) <= MOST_POINTS else []
 
 
-def _experiment(
-    spec: Spec, tables: Mapping[str, pd.DataFrame], study: Mapping[str, Any], _: pd.DataFrame | None
-) -> list[Chart]:
+def _experiment(spec: Spec, sources: ChartSources) -> list[Chart]:
     """Return the test accuracies of the values of an experiment, and their training curves."""
+    tables = sources.tables
     rows = tables["experiments"]
     rows = rows[rows["experiment"] == spec["experiment"]].drop_duplicates(["model", "setting"])
     if not 0 < len(rows) <= style.MOST_STROKES:
         return []
     values = [str(value) for value in rows["value"]]
-    axis = study["experiments"][spec["experiment"]]["axis"]
+    axis = sources.study["experiments"][spec["experiment"]]["axis"]
     units = [f"{count(row.tracks, 'track')}, {count(row.slices, 'slice')}" for row in rows.itertuples()]
     bars = Series(
         "Ours, with the 95 % interval", "bar", 0, values, _percent(rows["slice_accuracy"]),
@@ -105,7 +108,21 @@ def _experiment(
     accuracy = Chart("Test accuracy", axis, "Slice accuracy (%)", series, names=values, y_most=100)
     histories = rows[["model", "setting", "value"]].merge(tables["history"], on=["model", "setting"])
     histories = histories[histories["fold"] != "final"].assign(series=lambda frame: frame["value"].astype(str))
-    return [accuracy, _epochs(histories, "accuracy", "Training", "Training slice accuracy (%)", 100.0)]
+    training = _epochs(histories, "accuracy", "Training", "Training slice accuracy (%)", 100.0)
+    return [accuracy, replace(training, series=[*training.series, *_published_curves(spec, sources, values)])]
+
+
+def _published_curves(spec: Spec, sources: ChartSources, values: Sequence[str]) -> Iterator[Series]:
+    """Yield the published training curve of each value that has one, in the color of ours."""
+    if sources.published is None:
+        return
+    rows = sources.published
+    rows = rows[rows["experiment"] == spec["experiment"]].sort_values("epoch")
+    for number, value in enumerate(values):
+        own = rows[rows["value"].astype(str) == value]
+        if len(own):
+            name, epochs = f"Published, {value}", [int(epoch) for epoch in own["epoch"]]
+            yield Series(name, "line", number, epochs, _percent(own["train_accuracy"]), dashed=True)
 
 
 def _epochs(history: pd.DataFrame, column: str, title: str, y_title: str, most: float | None) -> Chart:
@@ -119,10 +136,9 @@ def _epochs(history: pd.DataFrame, column: str, title: str, y_title: str, most: 
     return Chart(title, "Epoch", y_title, lines, y_most=most)
 
 
-def _losses(
-    spec: Spec, tables: Mapping[str, pd.DataFrame], __: Mapping[str, Any], ___: pd.DataFrame | None
-) -> list[Chart]:
+def _losses(spec: Spec, sources: ChartSources) -> list[Chart]:
     """Return training and validation loss by epoch, of every setting or of the values of an experiment."""
+    tables = sources.tables
     history = tables["history"]
     name = history["model"] + " " + history["setting"]
     if spec["kind"] == EXPERIMENT:
@@ -141,10 +157,9 @@ def _losses(
     return [loss, _epochs(history.assign(series=name), "accuracy", "Training", "Training slice accuracy (%)", 100.0)]
 
 
-def _reliability(
-    _: Spec, __: Mapping[str, pd.DataFrame], ___: Mapping[str, Any], bins: pd.DataFrame | None
-) -> list[Chart]:
+def _reliability(_: Spec, sources: ChartSources) -> list[Chart]:
     """Return the share of right answers by their probability, and the number of answers."""
+    bins = sources.calibration
     if bins is None or not len(bins):
         return []
     lines, bars = [], []
@@ -166,8 +181,7 @@ def _reliability(
     ]  # fmt: skip
 
 
-_Maker = Callable[[Spec, Mapping[str, pd.DataFrame], Mapping[str, Any], pd.DataFrame | None], list[Chart]]
-_MAKERS: dict[tuple[str, str], _Maker] = {
+_MAKERS: dict[tuple[str, str], Callable[[Spec, ChartSources], list[Chart]]] = {
     (EXPERIMENT, "bars"): _experiment,
     ("reliability", ""): _reliability,
     ("training", ""): _losses,

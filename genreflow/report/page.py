@@ -475,6 +475,7 @@ def _leakage(study: Study) -> list[Block]:
     if leaks:
         verdict = f"{count(leaks, 'check')} found a leak: accuracies are too high by an unknown amount."
     notable = checks[(checks["verdict"] != "ok") | (checks["check"] == "encoding")]
+    notable = notable.sort_values("verdict", key=lambda verdict: verdict != "leak", kind="stable")  # leaks first
     blocks: list[Block] = [Text(verdict), _block(notable, LEAKAGE, "Notable checks", False)]
     blocks.append(_block(checks, LEAKAGE, "All checks in all folds", True, counted=True))
     if _has_rows(study.bandwidth):

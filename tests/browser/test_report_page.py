@@ -275,7 +275,7 @@ def test_a_chart_says_what_is_pointed_at_and_by_keys(written, visit):
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     assert tip.is_hidden()
-    canvas.hover(position={"x": 0.35 * box["width"], "y": 0.2 * box["height"]})
+    canvas.hover(position={"x": 0.35 * box["width"], "y": 0.62 * box["height"]})
     assert tip.inner_text() == "name 0, name 0: 60 (55 to 65); 40 tracks"
     canvas.focus()
     page.keyboard.press("ArrowRight")

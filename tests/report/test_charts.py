@@ -35,19 +35,23 @@ def tables() -> dict[str, pd.DataFrame]:
 
 
 def test_bars_have_the_accuracies_intervals_folds_and_published_values(tables):
-    accuracy, training = charts.charts_of(BARS, tables, STUDY)
+    curves = pd.DataFrame(
+        [{"experiment": "dropout", "value": "0.8", "epoch": epoch, "train_accuracy": epoch / 10} for epoch in (5, 1)]
+    )
+    accuracy, training = charts.charts_of(BARS, charts.ChartSources(tables, STUDY, published=curves))
     ours, folds, published, baseline = accuracy.series
     assert (list(ours.x), list(ours.y), list(ours.low)) == (["0.2", "0.8"], [61.23, 40.0], [50.0, 50.0])
     assert ours.notes[0] == "40 tracks, 1,200 slices"
     assert list(folds.notes) == ["fold 1, 600 slices", "fold 2, 600 slices"]  # and not the final model
     assert (list(published.x), list(published.y), list(published.high)) == (["0.2"], [69.0], [81.0])
     assert list(baseline.y) == [20.0, 20.0]
-    [line] = training.series
+    line, theirs = training.series
+    assert (theirs.name, list(theirs.x), list(theirs.y)) == ("Published, 0.8", [1, 5], [10.0, 50.0])
     assert (list(line.x), list(line.y), list(line.low), line.notes[0]) == ([1, 2], [15.0, 15.0], [10.0, 10.0], "2 runs")
 
 
 def test_losses_have_no_line_where_there_is_no_validation(tables):
-    [loss] = charts.charts_of(BARS | {"figure": "losses"}, tables, STUDY)
+    [loss] = charts.charts_of(BARS | {"figure": "losses"}, charts.ChartSources(tables, STUDY))
     assert [each.name for each in loss.series] == ["0.2, training"]
     assert list(loss.series[0].y) == [2.0, 1.0]
 
@@ -59,7 +63,7 @@ def test_calibration_says_how_many_answers_are_in_a_bin():
             {"state": "before", "low": 0.5, "high": 1.0, "count": 1_200, "confidence": 0.8, "accuracy": 0.7},
         ]
     ).assign(error=0.1, temperature=1.0)
-    lines, numbers = charts.charts_of({"kind": "reliability"}, {}, STUDY, bins)
+    lines, numbers = charts.charts_of({"kind": "reliability"}, charts.ChartSources({}, STUDY, bins))
     assert lines.series[0].name == "as trained: ECE 10.0" and lines.diagonal
     assert (list(lines.series[0].x), list(lines.series[0].y), list(lines.series[0].notes)) == (
         [80.0],
@@ -70,7 +74,7 @@ def test_calibration_says_how_many_answers_are_in_a_bin():
 
 
 def test_a_figure_that_is_a_picture_has_none(tables):
-    assert charts.charts_of({"kind": "architecture", "model": "cnn"}, tables, STUDY) == []
+    assert charts.charts_of({"kind": "architecture", "model": "cnn"}, charts.ChartSources(tables, STUDY)) == []
 
 
 def test_the_library_is_the_published_one_with_its_license():
