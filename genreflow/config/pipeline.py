@@ -103,9 +103,9 @@ class FigureSettings(Settings):
     )
 
     @property
-    def printed(self) -> list[str]:
+    def printed(self) -> list[FigureFormat]:
         """The formats for print; none where the files of the report are all that is asked for."""
-        formats = [self.format] if isinstance(self.format, str) else list(dict.fromkeys(self.format))
+        formats = list(dict.fromkeys(self.format)) if isinstance(self.format, list) else [self.format]
         return formats if self.width_mm is not None or "pdf" in formats else []
 
 

@@ -94,12 +94,13 @@ class _Look:
         self.figure = figure
         self.width, self.height = figure.get_size_inches()
         figure.draw_without_rendering()
-        self.texts = [(text, text.get_fontsize()) for text in figure.findobj(_is_text)]
+        every: list[Any] = figure.findobj(_is_text)
+        self.texts = [(text, text.get_fontsize()) for text in every]
         self.named = [axes for axes in figure.axes if axes.axison and _has_names(axes.xaxis)]
         self.angles = [axes.get_xticklabels()[0].get_rotation() for axes in self.named]
         self.row = {axes: place for axes in figure.axes if (place := axes.get_subplotspec()) is not None}
         self.columns = max((place.get_gridspec().ncols for place in self.row.values()), default=1)
-        self.legends = [*figure.legends, *filter(None, (axes.get_legend() for axes in figure.axes))]
+        self.legends: list[Any] = [*figure.legends, *filter(None, (axes.get_legend() for axes in figure.axes))]
         self.legend_columns = [legend._ncols for legend in self.legends]
 
     @property
@@ -141,7 +142,7 @@ def _turn(name: Text, angle: float) -> None:
         name.set(rotation=angle, ha="center", rotation_mode="default")
 
 
-def _set_columns(legend: mpl.Legend, most: int, width: float) -> None:
+def _set_columns(legend: Any, most: int, width: float) -> None:
     """Give a legend as many columns, `most` at most, as fit into `width` (inches)."""
     figure = legend.get_figure(root=True)
     assert figure is not None
@@ -167,7 +168,7 @@ def is_legible(figure: mpl.Figure) -> bool:
         return False
     boxes = []
     for text in texts(figure):
-        box = text.get_window_extent(renderer).extents / dpi
+        box = np.asarray(text.get_window_extent(renderer).extents) / dpi
         if (box[:2] < -_APART).any() or (box[2:] > [width + _APART, height + _APART]).any():
             return False
         if text.get_rotation() % 90 == 0:

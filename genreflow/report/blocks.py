@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import pandas as pd
 
+from genreflow.report.charts import Chart
 from genreflow.report.confusion_browser import ConfusionBrowser
 from genreflow.report.tables import Table
 from genreflow.store.text import count
@@ -22,7 +23,7 @@ MISTAKES = 100
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure (SVG) with its title, caption and alternative text, and the table behind it."""
+    """A figure (SVG) with its title, caption and alternative text, the table behind it, and its interactive charts."""
 
     name: str
     title: str
@@ -30,6 +31,7 @@ class Picture:
     alt: str
     svg: bytes
     table: pd.DataFrame | None = None
+    charts: Sequence[Chart] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Heading:
 
     kind: ClassVar[str] = "heading"
     text: str
+    anchor: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,4 +139,18 @@ class LibraryMap:
     sentences: Sequence[str]
 
 
-Block = Text | Heading | TableBlock | FigureBlock | Pairs | ConfusionPanel | LibraryMap
+@dataclass(frozen=True)
+class Fold:
+    """Detail that is folded until the reader, a link or the browser's search opens it; in print it is open.
+
+    `note` is a sentence beside the title; `anchor` is what links name.
+    """
+
+    kind: ClassVar[str] = "fold"
+    title: str
+    blocks: Sequence["Block"]
+    note: str = ""
+    anchor: str = ""
+
+
+Block = Text | Heading | TableBlock | FigureBlock | Pairs | ConfusionPanel | LibraryMap | Fold

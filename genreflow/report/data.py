@@ -10,6 +10,7 @@ import pandas as pd
 
 from genreflow.figures import style
 from genreflow.report.blocks import CHOOSE, HINT
+from genreflow.report.charts import Chart
 from genreflow.report.confusion_browser import LISTED, Answer, ConfusionBrowser
 from genreflow.store.text import printable
 
@@ -33,6 +34,7 @@ def page_data(
     titles: Mapping[str, str],
     excerpts: Mapping[str, Excerpt],
     dataset: str = "",
+    charts: Mapping[str, Sequence[Chart]] | None = None,
 ) -> str:
     """Return JSON for a script element; no name in it can end the element.
 
@@ -48,6 +50,8 @@ def page_data(
         Excerpts by track id.
     dataset
         Name of the dataset, whose labels a listener may correct.
+    charts
+        Interactive charts by the name of their figure.
     """
     listed = [panel.listed() for panel in panels]
     classes = list(dict.fromkeys(name for panel in panels for name in panel.classes))
@@ -68,6 +72,7 @@ def page_data(
         "map": None if library is None else _map(library),
         "near": {} if library is None else _near(library, excerpts),
         "dataset": printable(dataset),
+        "charts": {name: [chart.data() for chart in each] for name, each in (charts or {}).items()},
     }
     if library is not None:
         content["titles"] |= {

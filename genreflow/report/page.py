@@ -7,6 +7,7 @@ map.
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,7 @@ from genreflow.report.blocks import (
     Block,
     ConfusionPanel,
     FigureBlock,
+    Fold,
     Heading,
     LibraryMap,
     Pairs,
@@ -50,6 +52,7 @@ from genreflow.report.data import Excerpt, mapped, page_data
 from genreflow.store.text import count, printable, sanitize
 
 _VERDICTS = 6  # conclusions on pairs above the table of all pairs
+_OPEN = 1  # experiments, and figures of a section, that are shown without folding
 _FEW = 20  # rows of a table of label issues, or of changed answers, that are shown without folding
 _TEMPLATES = Path(__file__).parent / "templates"
 # Tables that sections place themselves; other registered tables follow at the end of their section.
@@ -253,8 +256,9 @@ class Study:
     @property
     def pictures(self) -> list[Picture]:
         """All figures, each once."""
-        blocks = [block for section in _sections(self) for block in section.blocks if isinstance(block, FigureBlock)]
-        return list({block.picture.name: block.picture for block in blocks}.values())
+        blocks = [block for section in _sections(self) for block in _unfolded(section.blocks)]
+        shown = [block.picture for block in blocks if isinstance(block, FigureBlock)]
+        return list({picture.name: picture for picture in shown}.values())
 
     def candidates(self) -> list[str]:
         """Return the tracks that excerpts are cut of, the most informative first."""
@@ -293,6 +297,10 @@ class _Section:
 def render(study: Study, media: Media) -> str:
     """Return the page as HTML, which depends on the arguments only."""
     library = study.library.table if study.library else None
+    charts = {picture.name: picture.charts for picture in study.pictures if picture.charts}
+    scripts = ["common.js", *(["vendor/chart.umd.min.js", "charts.js"] if charts else []), "page.js"]
+    # The source map of a library is not beside the page.
+    script = "\n".join(re.sub(r"(?m)^//# sourceMappingURL=.*$", "", asset(name)) for name in scripts)
     return template("page.html").render(
         title=study.title,
         sentences=study.headline.sentences,
@@ -303,9 +311,9 @@ def render(study: Study, media: Media) -> str:
         sections=[section for section in _sections(study) if section.blocks],
         pictures=media.pictures,
         links=media.tables,
-        data=page_data(study.panels, library, study.titles, media.excerpts, study.dataset),
+        data=page_data(study.panels, library, study.titles, media.excerpts, study.dataset, charts),
         style=asset("page.css"),
-        script=asset("common.js") + asset("page.js"),
+        script=script,
     )
 
 
@@ -391,9 +399,9 @@ def _sections(study: Study) -> Iterator[_Section]:
         ("calibration", "Calibration", _figures(study.calibration)),
         ("leakage", "Leakage audit", _leakage(study)),
         ("data", "Data audit", _data(study)),
-        ("analysis", "Dataset analysis", _figures(study.analysis)),
-        ("slices", "Inputs of models", _figures(study.slices)),
-        ("architecture", "Architecture", _figures(study.architecture)),
+        ("analysis", "Dataset analysis", _folded_figures(study.analysis)),
+        ("slices", "Inputs of models", _folded_figures(study.slices)),
+        ("architecture", "Architecture", _folded_figures(study.architecture)),
         ("methods", "Methods", _methods(study)),
         ("cost", "Cost", _cost(study)),
     ):
@@ -467,11 +475,12 @@ def _leakage(study: Study) -> list[Block]:
     if leaks:
         verdict = f"{count(leaks, 'check')} found a leak: accuracies are too high by an unknown amount."
     notable = checks[(checks["verdict"] != "ok") | (checks["check"] == "encoding")]
+    notable = notable.sort_values("verdict", key=lambda verdict: verdict != "leak", kind="stable")  # leaks first
     blocks: list[Block] = [Text(verdict), _block(notable, LEAKAGE, "Notable checks", False)]
     blocks.append(_block(checks, LEAKAGE, "All checks in all folds", True, counted=True))
     if _has_rows(study.bandwidth):
         title = "Bandwidth of each class: if classes differ, a model may learn the codec instead of the music"
-        blocks.append(_block(study.bandwidth, BANDWIDTH, title))
+        blocks.append(_block(study.bandwidth, BANDWIDTH, title, True))
     return blocks
 
 
@@ -501,21 +510,37 @@ def _experiments(study: Study) -> list[Block]:
     experiments, comparisons = study.tables.get("experiments"), study.tables.get("comparisons")
     if not _has_rows(experiments):
         return []
-    blocks: list[Block] = []
-    for name, rows in experiments.groupby("experiment", sort=False):
-        blocks.append(Heading(rows["title"].iloc[0]))
+    parts: list[Block] = []
+    for place, (name, rows) in enumerate(experiments.groupby("experiment", sort=False)):
+        blocks: list[Block] = []
         blocks += _figures(study.experiment_pictures.get(str(name), ()))
         blocks += _compared(study.compared.get(str(name)))
         is_published = rows.filter(like="published").notna().any(axis=None)
         title = "Our results and the published numbers" if is_published else TABLES["experiments"].title
         blocks.append(_block(rows, TABLES["experiments"].shown, title, False))
-        if _has_rows(comparisons):
-            pairs = comparisons[comparisons["experiment"] == name]
+        pairs = comparisons[comparisons["experiment"] == name] if _has_rows(comparisons) else None
+        if pairs is not None:
             blocks += [Text(sentence) for sentence in [*pairs["verdict"].head(_VERDICTS), *warnings(pairs)]]
             if len(pairs):
                 entry = TABLES["comparisons"]
                 blocks.append(_block(pairs, entry.shown, entry.title, True, counted=True))
-    return blocks
+        title, anchor = rows["title"].iloc[0], f"experiment-{name}"
+        if place < _OPEN:
+            parts += [Heading(title, anchor), *blocks]
+        else:
+            parts.append(Fold(title, blocks, _outcome(pairs), anchor))
+    return parts
+
+
+def _outcome(pairs: pd.DataFrame | None) -> str:
+    """Return what the comparison of the values of an experiment concludes, in a sentence."""
+    if not _has_rows(pairs):
+        return ""
+    if len(pairs) == 1:
+        return str(pairs["verdict"].iloc[0])
+    significant = int(pairs["is_significant"].sum())
+    verb = "differs" if significant == 1 else "differ"
+    return f"{significant} of {count(len(pairs), 'pair')} of values {verb} significantly."
 
 
 def _compared(settings: pd.DataFrame | None) -> list[Block]:
@@ -615,7 +640,7 @@ def _cost(study: Study) -> list[Block]:
     if study.cost is not None:
         blocks += [Text(sentence) for sentence in study.cost.sentences]
         if _has_rows(study.cost.table):
-            blocks.append(_block(study.cost.table, STAGES, "Time of each stage", False))
+            blocks.append(_block(study.cost.table, STAGES, "Time of each stage", True))
     runs = study.tables.get("runs")
     if _has_rows(runs):
         seconds = runs.groupby(["model", "setting", "device"], sort=False, dropna=False)["seconds"]
@@ -632,6 +657,19 @@ def _figures(pictures: Iterable[Picture]) -> list[Block]:
         )
         for picture in pictures
     ]
+
+
+def _folded_figures(pictures: Sequence[Picture], shown: int = _OPEN) -> list[Block]:
+    """Return figures, those after the first ones folded."""
+    blocks = _figures(pictures)
+    if len(blocks) <= shown:
+        return blocks
+    return [*blocks[:shown], Fold(f"Show {count(len(blocks) - shown, 'more figure')}", blocks[shown:])]
+
+
+def _unfolded(blocks: Iterable[Block]) -> Iterator[Block]:
+    for block in blocks:
+        yield from _unfolded(block.blocks) if isinstance(block, Fold) else [block]
 
 
 def _beside_published(settings: pd.DataFrame, experiments: pd.DataFrame | None) -> pd.DataFrame:

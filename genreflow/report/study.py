@@ -23,6 +23,7 @@ from genreflow.project import history
 from genreflow.project.layout import AUDIO_FOLDER
 from genreflow.report import tables
 from genreflow.report.blocks import Picture
+from genreflow.report.charts import ChartSources, charts_of
 from genreflow.report.clips import Clip
 from genreflow.report.confusion_browser import ConfusionBrowser, confusion_browser, excerpt_start
 from genreflow.report.methods import methods
@@ -48,6 +49,7 @@ def study_page(
     bandwidth: Sequence[str],
     library: str,
     cross_datasets: Sequence[str],
+    published: Sequence[str],
     logs: Mapping[str, Sequence[str]],
     folder: Path,
     key: str,
@@ -69,6 +71,8 @@ def study_page(
         Map of the library.
     cross_datasets
         Answers of the final model on the slices of other datasets, which their folders are named after.
+    published
+        Published numbers (CSV), of which charts show the training curves.
     logs
         Stage -> log files, beside which the times of the jobs are recorded.
     folder
@@ -83,7 +87,10 @@ def study_page(
     content = read_headline(headline, key=frames.key_in(Path(headline).parent))
     content["sentences"] = [*content["sentences"], *study["notices"]]
     holdout_text, issues_text = content.pop("holdout"), content.pop("label_issues")
-    pictures = {name: _picture(name, spec, frames, study, folder) for name, spec in figures.items()}
+    charts = ChartSources(
+        frames, study, _of_headline(frames["calibration"], study), _published_curves(published, study)
+    )
+    pictures = {name: _picture(name, spec, frames, study, folder, charts) for name, spec in figures.items()}
     sections: dict[str, list[Picture]] = {}
     for name, spec in figures.items():
         sections.setdefault(section_of(spec), []).append(pictures[name])
@@ -249,7 +256,12 @@ def _titles(study: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _picture(
-    name: str, spec: Spec, frames: Mapping[str, pd.DataFrame], study: Mapping[str, Any], folder: Path
+    name: str,
+    spec: Spec,
+    frames: Mapping[str, pd.DataFrame],
+    study: Mapping[str, Any],
+    folder: Path,
+    sources: ChartSources,
 ) -> Picture:
     title, caption = title_of(spec, study), caption_of(spec, study)
     table = None
@@ -260,7 +272,22 @@ def _picture(
             rows = _of_headline(rows, study)
         table = _confusion_values(rows) if len(rows) else None
     svg = (folder / "figures" / f"{name}.svg").read_bytes()
-    return Picture(name, title=title, caption=caption, alt=f"{title}. {caption}", svg=svg, table=table)
+    return Picture(
+        name,
+        title=title,
+        caption=caption,
+        alt=f"{title}. {caption}",
+        svg=svg,
+        table=table,
+        charts=charts_of(spec, sources),
+    )
+
+
+def _published_curves(published: Sequence[str], study: Mapping[str, Any]) -> pd.DataFrame | None:
+    """Return the published training curves; None where there are none."""
+    name = f"{study['published']}_curves"
+    path = next((path for path in published if Path(path).stem == name), None)
+    return None if path is None else pd.read_csv(path, dtype={"value": str})
 
 
 def _diagram(name: str) -> Picture:

@@ -1,9 +1,11 @@
 """The report in a browser: heard, walked through by keys, in the dark, on a narrow screen, with any names."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import reports
 from made_up_study import HOSTILE, TAME, study
@@ -21,12 +23,12 @@ RATE = 8_000
 def written(tmp_path_factory):
     """The report of a study in which everything has one of these names."""
 
-    def write(names: list[str]) -> Path:
+    def write(names: list[str], *, long: bool = False) -> Path:
         folder = tmp_path_factory.mktemp("report")
         sound = np.random.default_rng(0).normal(scale=0.1, size=4 * RATE).astype(np.float32)
         write_ogg(folder / "track.ogg", sound, RATE, quality=3, serial=1)
         (folder / "tracks.csv").write_text("title\n")
-        made = study(names)
+        made = lengthened(study(names)) if long else study(names)
         clips = {track: Clip(folder / "track.ogg", 0.1 * n, 2.0) for n, track in enumerate(made.candidates())}
         page = folder / "made/report/index.html"
         write_report(
@@ -34,7 +36,19 @@ def written(tmp_path_factory):
         )
         return page
 
-    return {"tame": write(TAME), "hostile": write(HOSTILE)}
+    return {"tame": write(TAME), "hostile": write(HOSTILE), "long": write(TAME, long=True)}
+
+
+def lengthened(made):
+    """Return a study with three experiments, two figures of inputs, and 40 classes."""
+    one, tables = made.slices[0], made.tables
+    experiments = pd.concat([tables["experiments"].assign(experiment=name, title=f"About {name}") for name in "abc"])
+    audit = pd.DataFrame([{"class": f"name {n}", "tracks": 9, "groups": 9, "slices": 90} for n in range(40)])
+    return replace(
+        made,
+        tables={**tables, "experiments": experiments, "audit": audit},
+        slices=[one, replace(one, name="second", charts=())],
+    )
 
 
 @pytest.mark.parametrize("file", ["index.html", "../report.html"])
@@ -252,6 +266,111 @@ def test_the_map_and_the_player_list_what_sounds_alike(written, visit):
     hostile.keyboard.press("ArrowRight")
     hostile.keyboard.press("ArrowUp")
     assert hostile.locator(".map .near li").count() == 2
+
+
+def test_a_chart_says_what_is_pointed_at_and_by_keys(written, visit):
+    page = visit(written["tame"])
+    chart = page.locator("#results .chart").first
+    canvas, tip = chart.locator("canvas"), chart.locator(".tip")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert tip.is_hidden()
+    canvas.hover(position={"x": 0.35 * box["width"], "y": 0.62 * box["height"]})
+    assert tip.inner_text() == "name 0, name 0: 60 (55 to 65); 40 tracks"
+    canvas.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert tip.inner_text() == "name 0, name 1: 40 (30 to 50); 40 tracks"
+    page.keyboard.press("Escape")
+    assert tip.is_hidden()
+
+
+def test_entries_of_a_legend_hide_and_show_their_values(written, visit):
+    page = visit(written["tame"])
+    chart = page.locator("#results .chart").first
+    entry, canvas = chart.get_by_role("button", name="name 0"), chart.locator("canvas")
+    shown = "canvas => Chart.getChart(canvas).isDatasetVisible(0)"
+    assert canvas.evaluate(shown) and entry.get_attribute("aria-pressed") == "true"
+    before = canvas.screenshot()
+    entry.focus()
+    page.keyboard.press("Enter")
+    assert not canvas.evaluate(shown) and entry.get_attribute("aria-pressed") == "false"
+    assert canvas.screenshot() != before
+    entry.click()
+    assert canvas.evaluate(shown)
+
+
+def test_charts_follow_the_theme(written, visit):
+    page = visit(written["tame"], color_scheme="light")
+    ink = "() => Chart.getChart(document.querySelector('.chart canvas')).options.scales.y.ticks.color"
+    assert page.evaluate(ink) == "#17191d"
+    page.locator("#theme").click()
+    page.locator("#theme").click()
+    assert page.evaluate(ink) == "#e9ebee"
+
+
+def test_a_point_of_the_map_is_played_by_a_click(written, visit):
+    page = visit(written["tame"])
+    canvas = page.locator("canvas.points")
+    canvas.scroll_into_view_if_needed()
+    canvas.click(position={"x": 14, "y": canvas.bounding_box()["height"] - 15})
+    page.wait_for_function("() => document.getElementById('audio').currentTime > 0")
+    assert "name 0" in page.locator("#playing").inner_text()
+
+
+def test_print_has_the_figures_and_all_that_is_folded(written, visit):
+    page = visit(written["tame"])
+    figure = page.locator("#results figure").first
+    assert figure.locator("canvas").first.is_visible() and not figure.locator("img").is_visible()
+    page.emulate_media(media="print")
+    assert figure.locator("img").is_visible() and not figure.locator("canvas").first.is_visible()
+    hidden = (
+        "[...document.querySelectorAll('table.data tbody tr')].filter(row => getComputedStyle(row).display === 'none')"
+    )
+    assert page.evaluate(f"{hidden}.length") == 0
+
+
+def test_a_long_table_shows_its_first_rows_and_all_when_filtered(written, visit):
+    page = visit(written["long"])
+    reports.open_all(page)
+    table = page.locator("table.data", has_text="Files of each class").first
+    rows = table.locator("tbody tr:visible")
+    assert rows.count() == 10
+    more = page.get_by_role("button", name="Show all 40 rows").first
+    more.click()
+    assert rows.count() == 40
+    page.get_by_role("button", name="Show fewer rows").first.click()
+    assert rows.count() == 10
+    page.get_by_label("Filter rows of: Files of each class").fill("name 38")
+    assert rows.count() == 1
+
+
+def test_a_link_opens_what_is_folded(written, visit):
+    page = visit(written["long"])
+    experiment = page.locator("#experiment-b")
+    assert experiment.get_attribute("open") is None and not experiment.locator("table").first.is_visible()
+    page.evaluate("location.hash = '#experiment-b'")
+    page.wait_for_function("() => document.getElementById('experiment-b').open")
+    assert experiment.locator("table").first.is_visible()
+    page.goto(written["long"].as_uri() + "#figure-second")
+    page.reload()
+    page.wait_for_selector("html.ready", state="attached")
+    assert page.locator("#figure-second img").is_visible()
+
+
+def test_what_is_folded_is_opened_by_keys_and_there_without_scripts(written, visit, browser):
+    page = visit(written["long"])
+    page.locator("#experiment-b summary").first.focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#experiment-b table").first.is_visible()
+    context = browser.new_context(java_script_enabled=False)
+    bare = context.new_page()
+    bare.goto(written["long"].as_uri())
+    bare.locator("#experiment-b summary").first.click()
+    assert bare.locator("#experiment-b table").first.is_visible()
+    assert bare.locator("table.data", has_text="Files of each class").first.locator("tbody tr").count() == 40
+    assert bare.locator("#results figure img").first.is_visible()
+    context.close()
 
 
 def test_without_scripts_all_is_there_but_lists_excerpts_and_map(written, browser):

@@ -5,6 +5,7 @@ import pandas as pd
 from genreflow.evaluation import changes
 from genreflow.report import page
 from genreflow.report.blocks import Picture
+from genreflow.report.charts import Chart, Series
 from genreflow.report.confusion_browser import Answer, ConfusionBrowser, SliceAnswer
 from genreflow.report.data import Excerpt
 
@@ -25,7 +26,7 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
 
 def study(names: list[str]) -> page.Study:
     one, two, *_ = names
-    picture = Picture("figure", one, two, names[2], SVG, pd.DataFrame({two: names, "share": 0.5}))
+    picture = Picture("figure", one, two, names[2], SVG, pd.DataFrame({two: names, "share": 0.5}), charts(names))
     key = {"model": names[3], "setting": names[4]}
     accuracy = {"slice_accuracy": 0.694, "slice_low": 0.66, "slice_high": 0.72, "train_accuracy": 0.81}
     ids = [f"{number:016x}" for number in range(len(names))]
@@ -104,6 +105,17 @@ def study(names: list[str]) -> page.Study:
         cost=page.Introduced(pd.DataFrame({"stage": names, "jobs": 3, "seconds": 290.0}), names),
         changes=made_up_changes(names, ids),
     )
+
+
+def charts(names: list[str]) -> list[Chart]:
+    """Bars with intervals and a published point, and two lines by epoch."""
+    bars = Series(names[0], "bar", 0, names[:2], [60.0, 40.0], [55.0, 30.0], [65.0, 50.0], ["40 tracks", "40 tracks"])
+    lines = [Series(name, "line", place, [1, 2, 3], [20, 40, 60 + place]) for place, name in enumerate(names[:2])]
+    return [
+        Chart(names[0], names[1], "Accuracy (%)", [bars, Series(names[1], "point", 1, names[:2], [50.0, None])],
+              names=names[:2], y_most=100),
+        Chart(names[1], "Epoch", "Accuracy (%)", lines, y_most=100),
+    ]  # fmt: skip
 
 
 def made_up_changes(names: list[str], ids: list[str]) -> changes.Changes:

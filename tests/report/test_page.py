@@ -158,7 +158,7 @@ def test_ours_stands_beside_the_published_number():
 
 def test_every_figure_has_alt_text_a_caption_and_its_table():
     html = html_of(study(TAME))
-    figures = re.findall(r"<figure>.*?</figure>", html, re.S)
+    figures = re.findall(r"<figure [^>]*>.*?</figure>", html, re.S)
     assert len(figures) == 4
     for figure in figures:
         assert 'alt="name 2"' in figure
@@ -194,7 +194,7 @@ def test_a_missing_part_leaves_the_others(missing):
 
 def test_an_experiment_without_a_figure_keeps_its_table():
     html = html_of(dataclasses.replace(study(TAME), experiment_pictures={}))
-    assert "<h3><bdi>name 0</bdi></h3>" in html
+    assert '<h3 id="experiment-name 0"><bdi>name 0</bdi></h3>' in html
     assert "Our results and the published numbers" in html
 
 
@@ -227,7 +227,7 @@ def test_the_same_study_gives_the_same_page():
 def test_thousands_of_refused_files_do_not_swell_the_page():
     many = pd.concat([study(TAME).quarantine] * 4000, ignore_index=True)
     html = html_of(dataclasses.replace(study(TAME), quarantine=many))
-    assert len(html) < 350_000
+    assert len(re.sub("<script>.*?</script>", "", html, flags=re.S)) < 300_000
     assert f"… and {len(many) - 200:,} more rows" in html
 
 
@@ -237,3 +237,40 @@ def test_class_names_head_a_confusion_table_as_text():
     html = html_of(dataclasses.replace(study(TAME), confusion=[picture], confusion_browser=None))
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+
+
+def test_all_but_the_first_experiment_wait_behind_their_title_and_verdict():
+    whole = study(TAME)
+    rows = pd.concat([whole.tables["experiments"].assign(experiment=name, title=f"About {name}") for name in "abc"])
+    pairs = pd.DataFrame(
+        {
+            "experiment": ["b", "c", "c"],
+            "verdict": "They do not differ.",
+            "is_significant": [False, True, False],
+            "runs": 3,
+        }
+    )
+    html = html_of(dataclasses.replace(whole, tables={**whole.tables, "experiments": rows, "comparisons": pairs}))
+    section = html[html.index('<section id="experiments"') : html.index('<section id="leakage"')]
+    assert '<h3 id="experiment-a"><bdi>About a</bdi></h3>' in section
+    folded = re.findall(r'<details class="part" id="([^"]*)">\s*<summary>(.*?)</summary>', section)
+    assert [name for name, _ in folded] == ["experiment-b", "experiment-c"]
+    assert "They do not differ." in folded[0][1]
+    assert "1 of 2 pairs of values differs significantly." in folded[1][1]
+    assert section.count("<table") == section.count("</table>") >= 3  # what is folded is on the page
+
+
+def test_only_the_first_of_many_figures_is_shown_and_none_is_lost():
+    pictures = [Picture(f"input-{number}", "t", "c", "a", SVG) for number in range(6)]
+    whole = dataclasses.replace(study(TAME), slices=pictures)
+    assert {each.name for each in pictures} <= {each.name for each in whole.pictures}
+    html = html_of(whole)
+    assert "Show 5 more figures" in html
+    assert all(f'<figure id="{f"figure-{each.name}"}">' in html for each in pictures)
+
+
+def test_a_page_without_charts_has_no_library():
+    whole = study(TAME)
+    bare = dict.fromkeys(("training", "slices", "architecture", "confusion"), ())
+    html = html_of(dataclasses.replace(whole, holdout=None, experiment_pictures={}, **bare))
+    assert "Chart.js" not in html and "Chart.js" in html_of(whole)

@@ -26,6 +26,7 @@ rule write_report:
             study_files.cross_dataset_files, study_of, layout.CROSS_PREDICTIONS
         ),
         figures=using(study_files.figure_files, study_of, "png"),
+        published=using(list, of(study_of, "published")),
     output:
         page=ensure(layout.PAGE, non_empty=True),
         single=ensure(layout.SINGLE_PAGE, non_empty=True),

@@ -18,6 +18,7 @@ with job(snakemake.log[0]):
         leakage=snakemake.input.get("leakage", []),
         bandwidth=snakemake.input.get("bandwidth", []),
         library=snakemake.input.library,
+        published=snakemake.input.get("published", []),
         cross_datasets=snakemake.input.get("cross_predictions", []),
         logs=snakemake.params.logs,
         folder=Path(STUDY.format(study=snakemake.wildcards.study)),

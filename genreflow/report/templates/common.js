@@ -123,7 +123,22 @@ function saver(table) {
   table.parentElement.after(button);
 }
 
-const LONG = 15;
+const LONG = 12;
+
+/** Show the first rows of a long table; a button shows them all. Without scripts, and in print, all are shown. */
+function shortened(table) {
+  const all = table.tBodies[0].rows.length;
+  const button = make("button", { type: "button", className: "save more" });
+  function show(few) {
+    table.classList.toggle("short", few);
+    button.textContent = few ? `Show all ${all} rows` : "Show fewer rows";
+    button.setAttribute("aria-expanded", String(!few));
+  }
+  button.addEventListener("click", () => show(!table.classList.contains("short")));
+  show(true);
+  table.parentElement.after(button);
+  return show;
+}
 
 for (const table of document.querySelectorAll("table.data")) {
   const rows = table.tBodies[0].rows;
@@ -139,6 +154,7 @@ for (const table of document.querySelectorAll("table.data")) {
   });
   roving([...table.tHead.querySelectorAll("button.sort")]);
   if (rows.length <= LONG) continue;
+  const showFew = shortened(table);
   const field = make("input", { type: "search", placeholder: "Filter rows" });
   const said = make("span", { className: "note" });
   said.setAttribute("aria-live", "polite");
@@ -150,7 +166,32 @@ for (const table of document.querySelectorAll("table.data")) {
       row.hidden = !row.textContent.toLowerCase().includes(wanted);
       shown += row.hidden ? 0 : 1;
     }
+    if (wanted) showFew(false);
     said.textContent = wanted ? `${shown} of ${rows.length} rows` : "";
   });
   table.parentElement.before(make("div", { className: "filter" }, field, said));
 }
+
+// ---- A page that contains its figures has each once; a script makes the link to save it.
+
+for (const image of document.querySelectorAll("figure img[src^='data:']")) {
+  const figure = image.closest("figure");
+  const name = `${figure.id.replace(/^figure-/, "")}.svg`;
+  figure.querySelector("figcaption").append(make("a", { href: image.src, download: name, textContent: "Download the figure" }));
+}
+
+// ---- Links lead into what is folded.
+
+/** Open everything around an element, and bring it into view. */
+function unfold(element) {
+  for (let each = element; each; each = each.parentElement) if (each.tagName === "DETAILS") each.open = true;
+  element.scrollIntoView();
+}
+
+function unfoldNamed() {
+  const named = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (named && named.closest("details")) unfold(named);
+}
+
+window.addEventListener("hashchange", unfoldNamed);
+unfoldNamed();

@@ -241,6 +241,7 @@
     const button = panel && document.querySelector(`button[data-panel="${panel}"][data-cell="${row},${column}"]`);
     if (!button) return;
     if (button.getAttribute("aria-expanded") !== "true") open(button);
+    unfold(button);
     button.scrollIntoView({ block: "center" });
     button.focus({ preventScroll: true });
   }
@@ -548,6 +549,8 @@
   }
 
   for (const place of document.querySelectorAll(".map")) drawMap(place);
+
+  for (const place of document.querySelectorAll(".charts")) drawCharts(place, data.charts[place.dataset.figure]);
 
   openNamed();
   document.documentElement.classList.add("ready");
