@@ -1,6 +1,7 @@
 """Write requirements.lock and site.lock, every package with the hashes of its files; `make lock` runs it.
 
-The packages are those of pyproject.toml with its extras, but for those that the tests do without: mirdata, mlflow, umap, wandb.
+The packages are those of pyproject.toml with its extras, but for mirdata, mlflow, umap and wandb, which the tests do
+without.
 
 Torch stands apart in torch.lock, without hashes: there are builds of it for the CPU and for each version of CUDA, under
 one version. For another version of it, change that file and run this.
