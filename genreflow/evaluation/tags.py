@@ -177,7 +177,7 @@ def shares_of_area(predictions: TagPredictions) -> np.ndarray:
 
 def _share_below(values: np.ndarray, score: np.ndarray) -> np.ndarray:
     """Return the share of sorted values below each score; equal ones count half."""
-    return sum(np.searchsorted(values, score, side) for side in ("left", "right")) / (2 * len(values))
+    return (np.searchsorted(values, score, "left") + np.searchsorted(values, score, "right")) / (2 * len(values))
 
 
 def log_loss(predictions: TagPredictions) -> float:
