@@ -4,10 +4,11 @@ Keys are written twice: as pages for people, and as JSON schemas for their edito
 """
 
 import argparse
+import csv
 import inspect
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -148,6 +149,14 @@ _CONFIGURATION_SECTIONS: list[tuple[str, type[Settings]]] = [
     ("`predict`", PredictRequest),
 ]
 
+_GENERATED = "<!-- What follows is written by `python -m genreflow.cli.reference docs`. -->"
+_CLAIMS = """\
+The files `resources/published/<study>_claims.csv`, as reports read them: a claim that an experiment decides is tested
+by its pairs or its bound, see the table `claims` of a report. The others say why no test decides them, and what shows
+them.
+Numbers below the scores (classes, cells of matrices, folds, epochs) stand beside ours in `published_details.csv`.
+"""
+
 _SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
 
@@ -158,7 +167,39 @@ def pages() -> dict[str, str]:
         "study-files.md": "\n".join([_page(_STUDY_FILES, _STUDY_SECTIONS), _figures(), _models()]),
         "commands.md": "\n".join([_COMMANDS, *map(_command, COMMANDS)]),
         "tables.md": "\n".join([_TABLES, *_tables()]),
+        "studies.md": _studies(),
     }
+
+
+def _studies() -> str:
+    """Return the page of studies: what is written by hand, then every claim of each study and what decides it."""
+    published = shipped("resources", "published")
+    written = published.parents[1].joinpath("docs", "studies.md").read_text(encoding="utf-8").partition(_GENERATED)[0]
+    lines = [f"{written}{_GENERATED}", "", "## Claims and what decides them", "", _CLAIMS]
+    for path in sorted(published.glob("*_claims.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [_claim(row) for row in csv.DictReader(file)]
+        scores = len(path.with_name(path.name.replace("_claims", "_scores")).read_text("utf-8").splitlines()) - 1
+        study = path.stem.removesuffix("_claims")
+        lines += [f"### Claims of {study}", "", f"Besides {scores} numbers, each of which has a row of its own.", ""]
+        lines += ["| item | claim | decided by |", "|---|---|---|", *rows, ""]
+    return "\n".join(lines)
+
+
+def _claim(row: Mapping[str, str]) -> str:
+    decided = row["remark"]
+    if row["metric"]:
+        bound = f"at least {row['least']}" if row["least"] else f"at most {row['most']}"
+        decided = f"experiment `{row['experiment']}`: `{row['metric']}` of {_patterns(row['value'])} {bound}"
+    elif row["value"]:
+        others = "all others" if row["than"] == "*" else _patterns(row["than"])
+        decided = f"experiment `{row['experiment']}`: {_patterns(row['value'])} against {others}"
+    return f"| {row['item']} | {row['claim']} | {decided} |"
+
+
+def _patterns(text: str) -> str:
+    """Return values that may hold wildcards in words: `western8_cnn, *|gru`."""
+    return " or ".join(f"`{part}`" for part in text.split("|")) if text not in ("", "*") else "all values"
 
 
 def _page(introduction: str, sections: Sequence[tuple[str, type[Settings]]]) -> str:

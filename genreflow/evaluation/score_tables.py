@@ -34,6 +34,7 @@ from genreflow.evaluation.tables import PR, PROTOCOL, ROC
 from genreflow.evaluation.tags import TagPredictions
 
 SCORES = (*SETTING, "metric", "value", "published")
+ITEMS_OF_TAGS = (*SETTING, "track_id", "group", "fold", "repeat", "correct")
 TAGS = (*SETTING, *tags.AREAS, "precision", "recall", "f1")
 CURVES = (*SETTING, *tags.CURVES)
 CALIBRATION = (*SETTING, "state", "temperature", "error", *calibration.RELIABILITY)
@@ -116,6 +117,24 @@ def calibration_table(runs: Sequence[Run]) -> pd.DataFrame:
     return concat(parts, CALIBRATION)
 
 
+def tag_items(runs: Sequence[Run], folds: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per test track of each setting that predicts tags, to compare them by `comparisons_table`.
+
+    ``correct`` is the track's contribution to the macro ROC-AUC (`tags.shares_of_area`), so that accuracies are areas.
+    Areas under two protocols are of other tracks, so tracks are named by their protocol.
+    """
+    parts = []
+    for names, sound in _finished(runs):
+        for run in sound if is_tagged(sound[0]) else ():
+            tracks = tags.of_tracks(judged(run, TagPredictions))
+            groups = group_of(folds, names["protocol"]).reindex(tracks.track_id)
+            protocol = names["protocol"]
+            values = {"track_id": [f"{protocol} {each}" for each in tracks.track_id], "group": groups.to_numpy()}
+            values |= {"fold": run["fold"], "repeat": run["repeat"], "correct": tags.shares_of_area(tracks)}
+            parts.append(pd.DataFrame(values).assign(**names))
+    return concat(parts, ITEMS_OF_TAGS)
+
+
 def comparisons_table(
     experiments: Mapping[str, Mapping[str, Any]],
     settings: Sequence[Mapping[str, Any]],
@@ -136,7 +155,8 @@ def comparisons_table(
     experiments, settings
         Experiments and settings from the plan. An experiment with ``references`` compares its values with these.
     runs, tracks
-        The tables `runs` and `tracks`.
+        The tables `runs` and `tracks`; with `tag_items` below, settings that predict tags are compared by their macro
+        ROC-AUC.
     titles
         Names of compared values in verdicts.
     """
@@ -287,7 +307,7 @@ TABLES = (
             results.study["experiments"],
             results.study["settings"],
             results["runs"],
-            results["tracks"],
+            concat([results["tracks"], tag_items(results.all_runs, results.folds)], ITEMS_OF_TAGS),
             seed=results.seed,
             titles=results.study.get("titles"),
         ),
@@ -295,10 +315,10 @@ TABLES = (
         section="Experiments",
         title="All pairs of values",
         caption=(
-            "Each row is a pair of values of an experiment: the difference of their accuracies on the tracks "
-            "that both predicted, its 95 % interval and its p-value, both corrected for the number of pairs of the "
-            "question (Holm). The interval excludes 0 exactly where the corrected p is below 0.05. ``verdict`` is the "
-            "conclusion. Rows without an experiment compare settings under two protocols."
+            "Each row is a pair of values of an experiment: the difference of their accuracies (of tags, of their mean "
+            "ROC-AUC) on the tracks that both predicted, its 95 % interval and its p-value, both corrected for the "
+            "number of pairs of the question (Holm). The interval excludes 0 exactly where the corrected p is below "
+            "0.05. ``verdict`` is the conclusion. Rows without an experiment compare settings under two protocols."
         ),
         shown=(
             PROTOCOL,

@@ -9,7 +9,7 @@ from genreflow.project.shipped import shipped
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("name", ["configuration.md", "study-files.md", "commands.md", "tables.md"])
+@pytest.mark.parametrize("name", ["configuration.md", "study-files.md", "commands.md", "tables.md", "studies.md"])
 def test_the_reference_is_that_of_the_code(name):
     assert (DOCS / name).read_text(encoding="utf-8") == pages()[name], "run `make docs`"
 
