@@ -137,6 +137,7 @@ _OF_TABLES = {
     "calibration.low": "Lower end of the bin, probability.",
     "calibration.high": "Upper end of the bin, probability.",
     "calibration.confidence": "Mean probability of the predicted class in the bin.",
+    "comparisons.experiment": "Experiment; empty where a setting is compared with itself under another protocol.",
     "comparisons.a": "First value of the pair.",
     "comparisons.b": "Second value of the pair.",
     "comparisons.tracks": "Number of tracks that both predicted.",
@@ -150,12 +151,12 @@ _OF_TABLES = {
     "comparisons.low": "Lower end of the interval of the difference; it excludes 0 exactly if `p_holm` is below 0.05.",
     "comparisons.high": "Upper end of that interval.",
     "comparisons.p": "p-value of no difference, by exchanges between the two within groups.",
-    "comparisons.p_holm": "The same, corrected for all pairs of the experiment (Holm 1979).",
+    "comparisons.p_holm": "The same, corrected for all pairs of the question, of several the strictest (Holm 1979).",
     "comparisons.fold_difference": "Difference of slice accuracy, mean over folds.",
     "comparisons.fold": "Interval of that difference.",
     "comparisons.fold_t": "t of the corrected resampled t-test over folds.",
     "comparisons.fold_p": "Its p-value.",
-    "comparisons.fold_p_holm": "The same, corrected for all pairs of the experiment.",
+    "comparisons.fold_p_holm": "The same, corrected likewise.",
     "comparisons.is_significant": "Whether the interval excludes 0.",
     "comparisons.verdict": "What the comparison says, in a sentence.",
     "claims.item": "Number or name of the claim.",
@@ -224,7 +225,7 @@ _OF_SLICES = {
 }
 _ENDS = {"_low": "Lower end of the 95 % interval of", "_high": "Upper end of the 95 % interval of"}
 # Tables with the columns of others.
-_LIKE = {"experiments": "settings", "holdout": "tracks"}
+_LIKE = {"experiments": "settings", "holdout": "tracks", "protocols": "comparisons"}
 
 
 def meaning(table: str, column: str) -> str:
