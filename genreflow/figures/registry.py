@@ -21,7 +21,7 @@ from genreflow.figures.sources import ExperimentSources, Sources
 from genreflow.store.text import titled
 
 # Raise it when any figure would look different.
-STAGE_VERSION = 3
+STAGE_VERSION = 4
 
 # What a figure shows, in plain values for Snakemake: `kind`, of experiments and analyses `figure`, and its options.
 Spec = Mapping[str, str]
