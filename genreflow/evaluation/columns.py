@@ -176,7 +176,10 @@ _OF_TABLES = {
     "comparisons.verdict": "What the comparison says, in a sentence.",
     "claims.item": "Number or name of the claim.",
     "claims.claim": "What the study says, in a sentence.",
-    "claims.unit": "`%`: the numbers are shares; `points`: differences of shares; `area`: areas under curves, 0 to 1; empty: they have no unit.",
+    "claims.unit": (
+        "`%`: the numbers are shares; `points`: differences of shares; `area`: areas under curves, 0 to 1; empty: they "
+        "have no unit."
+    ),
     "claims.published": "Published number.",
     "claims.ours": "Our number.",
     "claims.low": "Lower end of the 95 % interval of our number.",
