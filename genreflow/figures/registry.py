@@ -294,7 +294,7 @@ def title_of(spec: Spec, study: Mapping[str, Any]) -> str:
     title = entry_of(spec).title.format(**names)
     if spec["kind"] == EXPERIMENT:
         experiment = study["experiments"][spec["experiment"]]
-        values = [titled(value, study.get("titles", {})) for value, _, _ in experiment["values"]]
+        values = [titled(value[0], study.get("titles", {})) for value in experiment["values"]]
         value = f", {values[int(spec['number'])]}" if "number" in spec else ""
         return f"{experiment['title']}{value}: {title}"
     return f"{title}, input {names['input']}" if spec["kind"] == ANALYSIS and spec["input"] else title
