@@ -11,6 +11,7 @@ import pandas as pd
 
 from genreflow.figures import style
 from genreflow.figures.registry import EXPERIMENT, Spec
+from genreflow.figures.sources import with_titles
 from genreflow.store.text import count, printable
 
 MOST_POINTS = 4_000
@@ -80,6 +81,7 @@ def _experiment(spec: Spec, sources: ChartSources) -> list[Chart]:
     tables = sources.tables
     rows = tables["experiments"]
     rows = rows[rows["experiment"] == spec["experiment"]].drop_duplicates(["model", "setting"])
+    rows = with_titles(rows, sources.study.get("titles", {}))
     if not 0 < len(rows) <= style.MOST_STROKES:
         return []
     values = [str(value) for value in rows["value"]]
@@ -118,6 +120,7 @@ def _published_curves(spec: Spec, sources: ChartSources, values: Sequence[str]) 
         return
     rows = sources.published
     rows = rows[rows["experiment"] == spec["experiment"]].sort_values("epoch")
+    rows = with_titles(rows, sources.study.get("titles", {}))
     for number, value in enumerate(values):
         own = rows[rows["value"].astype(str) == value]
         if len(own):
@@ -144,6 +147,7 @@ def _losses(spec: Spec, sources: ChartSources) -> list[Chart]:
     if spec["kind"] == EXPERIMENT:
         rows = tables["experiments"]
         rows = rows[rows["experiment"] == spec["experiment"]].drop_duplicates(["model", "setting"])
+        rows = with_titles(rows, sources.study.get("titles", {}))
         history = history.merge(rows[["model", "setting", "value"]], on=["model", "setting"])
         name = history["value"].astype(str)
     history = history.assign(name=name)[history["fold"] != "final"]

@@ -35,7 +35,8 @@ def test_a_study_has_the_figures_that_its_traits_ask_for_in_the_order_of_the_pag
     assert list(planned_figures(CLASSES)) == [
         "input-mel", "input-numbers",
         "analysis-counts", "analysis-spectrograms-mel", "analysis-spectra-mel", "analysis-projections-mel",
-        "analysis-importances-numbers", "analysis-forest-importances-numbers", "analysis-projections-numbers",
+        "analysis-importances-numbers", "analysis-forest-importances-numbers", "analysis-quantities-numbers",
+        "analysis-projections-numbers",
         "architecture-cnn",
         "ranking-pooling", "confusion-pooling-1", "confusion-pooling-2", "bars-depth",
         "reliability", "confusion-slice", "confusion-track", "confusion-holdout", "right-and-wrong", "snippets-genre",
@@ -49,7 +50,7 @@ def test_where_a_track_is_one_slice_there_is_one_matrix():
 
 def test_each_figure_of_an_analysis_has_a_caption_of_its_own():
     captions = [entry.caption for (kind, _), entry in entries().items() if kind == "analysis"]
-    assert len(captions) == len(set(captions)) == 11 and all(len(caption) > 50 for caption in captions)
+    assert len(captions) == len(set(captions)) == 12 and all(len(caption) > 50 for caption in captions)
 
 
 def test_titles_name_what_the_study_names():

@@ -29,6 +29,7 @@ SHOWN = [
     {"kind": "snippets", "name": "genre"},
     {"kind": "reliability"},
     {"kind": "right_and_wrong"},
+    {"kind": "complementarity"},
     *({"kind": "confusion", "level": level} for level in ("slice", "track", "holdout")),
     *({"kind": "experiment", "experiment": "pooling", "figure": figure} for figure in experiment_figures()),
     {"kind": "experiment", "experiment": "pooling", "figure": "confusions", "number": "1"},
