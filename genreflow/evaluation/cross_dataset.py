@@ -8,6 +8,7 @@ music classification tasks).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from genreflow.evaluation.tables import MODEL, PROTOCOL, SETTING_NAME
 from genreflow.evaluation.verdict import beats_chance
 from genreflow.evaluation.votes import majority
 from genreflow.folds.roles import FINAL
+from genreflow.store.parquet import read_frame
 from genreflow.store.text import count
 
 if TYPE_CHECKING:
@@ -305,6 +307,11 @@ def _is(number: int) -> str:
 
 def _was(number: int) -> str:
     return "was" if number == 1 else "were"
+
+
+def read_answers(paths: Sequence[str | Path]) -> dict[str, pd.DataFrame]:
+    """Read the answers of the final model on the tracks of other datasets, by dataset."""
+    return {Path(path).parent.name: read_frame(path, "cross_dataset") for path in paths}
 
 
 TABLES = (

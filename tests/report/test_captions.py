@@ -28,6 +28,7 @@ SHOWN = [
     {"kind": "filters"},
     {"kind": "snippets", "name": "genre"},
     {"kind": "reliability"},
+    {"kind": "complementarity"},
     {"kind": "right_and_wrong"},
     {"kind": "complementarity"},
     *({"kind": "confusion", "level": level} for level in ("slice", "track", "holdout")),

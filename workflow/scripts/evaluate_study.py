@@ -4,6 +4,7 @@ import pandas as pd
 
 from genreflow.datasets.duplicates import PAIRS
 from genreflow.datasets.index import facts_of, read_index
+from genreflow.evaluation.cross_dataset import read_answers
 from genreflow.evaluation.headline import write_headline
 from genreflow.evaluation.runs import with_known_groups
 from genreflow.evaluation.search import read_trials
@@ -15,8 +16,7 @@ from genreflow.store.parquet import Header, read_frame, write_table
 
 with job(snakemake.log[0]):
     study, output = snakemake.params.study, snakemake.output
-    indexes = pd.concat([read_index(path) for path in snakemake.input.indexes], ignore_index=True)
-    tracks = indexes.drop_duplicates("track_id").set_index("track_id")
+    tracks = pd.concat(map(read_index, snakemake.input.indexes)).drop_duplicates("track_id").set_index("track_id")
     facts = facts_of(snakemake.input.index)
     results = StudyResults(
         study,
@@ -29,10 +29,7 @@ with job(snakemake.log[0]):
         read_frame(snakemake.input.duplicates, PAIRS),
         read_trials(snakemake.input.get("trials", [])),
         next((read_frame(path, "leakage") for path in snakemake.input.get("leakage", [])), None),
-        {
-            Path(path).parent.name: read_frame(path, "cross_dataset")
-            for path in snakemake.input.get("cross_datasets", [])
-        },
+        read_answers(snakemake.input.get("cross_datasets", [])),
         facts.get("disagreements", ()),
     )
     tables, headline = study_tables(results)
