@@ -35,7 +35,8 @@ def test_a_study_has_the_figures_that_its_traits_ask_for_in_the_order_of_the_pag
     assert list(planned_figures(CLASSES)) == [
         "input-mel", "input-numbers",
         "analysis-counts", "analysis-spectrograms-mel", "analysis-spectra-mel", "analysis-projections-mel",
-        "analysis-importances-numbers", "analysis-forest-importances-numbers", "analysis-projections-numbers",
+        "analysis-importances-numbers", "analysis-forest-importances-numbers", "analysis-quantities-numbers",
+        "analysis-projections-numbers",
         "architecture-cnn",
         "ranking-pooling", "confusion-pooling-1", "confusion-pooling-2", "bars-depth",
         "reliability", "confusion-slice", "confusion-track", "confusion-holdout", "right-and-wrong", "snippets-genre",
