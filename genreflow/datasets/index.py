@@ -133,6 +133,11 @@ def read_index(path: Path) -> pd.DataFrame:
     return read_frame(path, KIND)
 
 
+def read_tracks(paths: Sequence[Path | str]) -> pd.DataFrame:
+    """Return the tracks of several indexes by track id; of one that is in several, the first row."""
+    return pd.concat(map(read_index, map(Path, paths))).drop_duplicates("track_id").set_index("track_id")
+
+
 def facts_of(path: Path | str) -> dict[str, Any]:
     """Return ``ignored, disagreements`` of an index's catalog, ``suffix`` of its shards, and `padded`."""
     return read_header(path, KIND).facts

@@ -50,7 +50,7 @@ CORPORA = {
     "moods": Corpus(1, tuple(moods.QUADRANTS), moods.recipe, ensemble.perform, tracks_per_album=4),
     "genres": Corpus(1, genres.GTZAN, genres.recipe, ensemble.perform, tracks_per_album=4),
     "western": Corpus(1, genres.WESTERN, genres.recipe, ensemble.perform, tracks_per_album=4),
-    "tags": Corpus(1, tuple(tags.FAMILIES), tags.recipe, ensemble.perform, tracks_per_album=2),
+    "tags": Corpus(2, tuple(tags.FAMILIES), tags.recipe, ensemble.perform, tracks_per_album=2),
 }
 
 

@@ -50,7 +50,7 @@ def test_where_a_track_is_one_slice_there_is_one_matrix():
 
 def test_each_figure_of_an_analysis_has_a_caption_of_its_own():
     captions = [entry.caption for (kind, _), entry in entries().items() if kind == "analysis"]
-    assert len(captions) == len(set(captions)) == 12 and all(len(caption) > 50 for caption in captions)
+    assert captions and len(captions) == len(set(captions)) and all(len(caption) > 50 for caption in captions)
 
 
 def test_titles_name_what_the_study_names():

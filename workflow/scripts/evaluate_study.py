@@ -1,9 +1,7 @@
 from pathlib import Path
 
-import pandas as pd
-
 from genreflow.datasets.duplicates import PAIRS
-from genreflow.datasets.index import facts_of, read_index
+from genreflow.datasets.index import facts_of, read_index, read_tracks
 from genreflow.evaluation.cross_dataset import read_answers
 from genreflow.evaluation.headline import write_headline
 from genreflow.evaluation.runs import with_known_groups
@@ -16,8 +14,7 @@ from genreflow.store.parquet import Header, read_frame, write_table
 
 with job(snakemake.log[0]):
     study, output = snakemake.params.study, snakemake.output
-    tracks = pd.concat(map(read_index, snakemake.input.indexes)).drop_duplicates("track_id").set_index("track_id")
-    facts = facts_of(snakemake.input.index)
+    tracks, facts = read_tracks(snakemake.input.indexes), facts_of(snakemake.input.index)
     results = StudyResults(
         study,
         read_runs(Path(STUDY.format(study=study["name"])), study),
@@ -34,7 +31,6 @@ with job(snakemake.log[0]):
     )
     tables, headline = study_tables(results)
     for csv, parquet in zip(output.csv, output.parquet, strict=True):
-        table = tables[Path(csv).stem]
-        write_csv(csv, table)
-        write_table(parquet, table, Header("table", snakemake.params.key))
+        write_csv(csv, tables[Path(csv).stem])
+        write_table(parquet, tables[Path(csv).stem], Header("table", snakemake.params.key))
     write_headline(output.headline, headline, key=snakemake.params.key)
