@@ -382,6 +382,7 @@ def test_drawing_a_matrix_of_many_classes_uses_no_more_than_it_asks_for(planned)
         "output": {"png": str(folder / "a.png"), "svg": str(folder / "a.svg")},
         "params": {"study": message, "figure": shown, "key": "key"},
         "wildcards": {"study": "many"},
+        "rule": "draw_figure",
     }
     used, requested = peak_mb(folder, "draw_figure.py", job), job_resources.drawing_mb(study, shown)
     assert used <= requested <= 4 * used

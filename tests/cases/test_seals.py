@@ -398,6 +398,7 @@ def test_json_is_read_in_few_places_all_of_which_verify_it_or_hold_no_results():
         "datasets/catalog.py": "the tags of files, cells of a table that has been verified",
         "datasets/file_facts.py": "the same",
         "datasets/layouts/export.py": "an export of another program",
+        "plan/pace.py": "how fast this machine is, for forecasts alone",
         "export/tags.py": "an undo file, whose lines are checked",
         "training/tracking.py": "the identifier that a tracker gave a run; no result depends on it",
         "datasets/progress.py": "how far a stage has come, from logs/",

@@ -64,7 +64,7 @@ def test_too_little_to_tell_is_said(results, capsys):
 
 
 def test_tracks_with_different_answers_are_listed_by_title(results, capsys):
-    known = pd.DataFrame({"track_id": [track(0)], "title": ["goa/first.mp3"]})
+    known = pd.DataFrame({"track_id": [track(0)], "title": ["goa/first.mp3"], "group": ["album 0"]})
     write_table("results/one/tables/tracks.parquet", known, Header("table"))
     assert main(["compare", GOOD, POOR, "--tracks"]) == 0
     lines = capsys.readouterr().out.splitlines()

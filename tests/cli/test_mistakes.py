@@ -58,7 +58,7 @@ def refused(capsys, *arguments, code=2):
         ("check --jsno", "`genreflow check` has no option --jsno. Did you mean '--json'?"),
         ("check music more", "unexpected argument 'more' for `genreflow check`."),
         ("models psytrance_cn", "Did you mean 'psytrance_cnn'?"),
-        ("predict somewhere", "the following arguments are required: files."),
+        ("predict somewhere", "Name the files to classify after the model."),
         ("predict somewhere song.mp3 --cores 0", "argument --cores: '0' is not a whole number from 1 up."),
         ("predict somewhere song.mp3 --cores many", "'many' is not a whole number from 1 up."),
         ("predict somewhere song.mp3 --device gpu", "choose from 'auto', 'cpu', 'cuda'"),

@@ -48,7 +48,7 @@ def test_tags_are_shown_then_written_then_taken_back(little, music, capsys):
     assert read_tags(music / "low-00.flac") == {"artist": ("A",), "genre": ("by hand",)}
     assert read_tags(music / "high-00.flac") == {}
     assert main(["undo-tags", "my.undo", "--yes"]) == 2
-    assert "was edited meanwhile" in capsys.readouterr().err
+    assert "already as proposed" in capsys.readouterr().err
 
 
 def test_contradicting_arguments_are_refused_before_anything_is_decoded(little, music, capsys):

@@ -27,7 +27,7 @@ GTZAN = [f"{genre}/{genre}.00000.wav" for genre in GENRES]
         ([f"Data/genres_original/{name}" for name in GTZAN], "", {"layout": "gtzan", "path": ""}),
         (["blues/mine.wav", "rock/mine.wav", "pop/mine.wav"], "", {"layout": "folders", "path": ""}),
         (["annotations_final.csv", "0/a.mp3", "f/b.mp3"], "", {"layout": "magnatagatune", "path": ""}),
-        ([f"Q{n}/MT.mp3" for n in range(1, 5)], "", {"layout": "emotion4q", "path": ""}),
+        ([f"Q{n}/MT000000463{n}.mp3" for n in range(1, 5)], "", {"layout": "emotion4q", "path": ""}),
         (["panda_dataset_taffc_annotations.csv", "MT.mp3"], "", {"layout": "emotion4q", "path": ""}),
         (
             ["fma_medium/000/000002.mp3", "fma_metadata/tracks.csv"],

@@ -91,7 +91,7 @@ def test_settings_shown_are_accepted(page):
         if block.language != "yaml":
             continue
         values = yaml.safe_load(block.text)
-        if {"studies", "datasets"} & values.keys():
+        if {"studies", "datasets", "figures"} & values.keys():
             settings_from(PipelineSettings, values, page.name)
             continue
         changes = values.pop("without_weights", {})

@@ -83,7 +83,13 @@ def test_settings_and_classes_that_changed_are_named():
     then = {"training": {"batch": 6, "decay": 0.1}, "title": "A"}
     now = {"training": {"batch": 8}, "title": "A", "repeats": 3}
     changed = changes(point([True] * 8, settings=then), point([True] * 8, labels="abc", settings=now))
-    assert changed.causes == ["new: c", "training.batch 8 (was 6)", "training.decay is gone", "repeats 3 is new"]
+    assert changed.causes == [
+        "4 labels changed",
+        "new: c",
+        "training.batch 8 (was 6)",
+        "training.decay is gone",
+        "repeats 3 is new",
+    ]
     assert changes(point([True]), point([True], settings=now)).settings == []  # unknown is not changed
 
 

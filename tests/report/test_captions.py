@@ -30,7 +30,6 @@ SHOWN = [
     {"kind": "reliability"},
     {"kind": "complementarity"},
     {"kind": "right_and_wrong"},
-    {"kind": "complementarity"},
     *({"kind": "confusion", "level": level} for level in ("slice", "track", "holdout")),
     *({"kind": "experiment", "experiment": "pooling", "figure": figure} for figure in experiment_figures()),
     {"kind": "experiment", "experiment": "pooling", "figure": "confusions", "number": "1"},

@@ -27,7 +27,7 @@ NEW = ("genres", "western", "moods", "tags")
         ("genres", "b70f8a0263a71103"),
         ("western", "277d9daaea8ba889"),
         ("moods", "84c47d3259db8e32"),
-        ("tags", "a9c42584d00d8807"),
+        ("tags", "e3666286e0c55c8a"),
     ],
 )
 def test_a_corpus_has_not_changed(corpus, expected):
