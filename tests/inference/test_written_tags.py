@@ -112,9 +112,9 @@ def test_a_file_that_was_edited_meanwhile_and_one_that_cannot_be_read_are_left_a
     content = edited.read_bytes()
     outcome = tags.write(changes, keep_mtime=False)
     assert outcome.changed == [] and "edited meanwhile" in outcome.problems[0][1]
+    assert edited.read_bytes() == content and len(list(tmp_path.iterdir())) == 2
     write_tags(edited, genre=list(TWO))
     assert "already as proposed" in tags.write(changes, keep_mtime=False).problems[0][1]
-    assert edited.read_bytes() == content and len(list(tmp_path.iterdir())) == 2
 
 
 def test_links_stay_links(files, tmp_path):
