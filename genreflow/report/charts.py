@@ -86,7 +86,10 @@ def _experiment(spec: Spec, sources: ChartSources) -> list[Chart]:
         return []
     values = [str(value) for value in rows["value"]]
     axis = sources.study["experiments"][spec["experiment"]]["axis"]
-    units = [f"{count(row.tracks, 'track')}, {count(row.slices, 'slice')}" for row in rows.itertuples()]
+    units = [
+        "every run diverged" if pd.isna(row.tracks) else f"{count(row.tracks, 'track')}, {count(row.slices, 'slice')}"
+        for row in rows.itertuples()
+    ]
     bars = Series(
         "Ours, with the 95 % interval", "bar", 0, values, _percent(rows["slice_accuracy"]),
         _percent(rows["slice_low"]), _percent(rows["slice_high"]), units,

@@ -298,9 +298,6 @@ def render(study: Study, media: Media) -> str:
     """Return the page as HTML, which depends on the arguments only."""
     library = study.library.table if study.library else None
     charts = {picture.name: picture.charts for picture in study.pictures if picture.charts}
-    scripts = ["common.js", *(["vendor/chart.umd.min.js", "charts.js"] if charts else []), "page.js"]
-    # The source map of a library is not beside the page.
-    script = "\n".join(re.sub(r"(?m)^//# sourceMappingURL=.*$", "", asset(name)) for name in scripts)
     return template("page.html").render(
         title=study.title,
         sentences=study.headline.sentences,
@@ -313,8 +310,15 @@ def render(study: Study, media: Media) -> str:
         links=media.tables,
         data=page_data(study.panels, library, study.titles, media.excerpts, study.dataset, charts),
         style=asset("page.css"),
-        script=script,
+        script=page_script(with_charts=bool(charts)),
     )
+
+
+def page_script(*, with_charts: bool) -> str:
+    """Return the script of the page of a study."""
+    names = ["common.js", *(["vendor/chart.umd.min.js", "charts.js"] if with_charts else []), "page.js"]
+    # The source map of a library is not beside the page.
+    return "\n".join(re.sub(r"(?m)^//# sourceMappingURL=.*$", "", asset(name)) for name in names)
 
 
 def template(name: str) -> Template:

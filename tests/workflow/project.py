@@ -108,6 +108,15 @@ class Project:
         assert old in text
         file.write_text(text.replace(old, new, 1))
 
+    def raise_version(self, path: str) -> None:
+        """Raise the version of a stage in the code."""
+        file = self.home / path
+        text, changes = re.subn(
+            r"(?m)^STAGE_VERSION = (\d+)$", lambda line: f"STAGE_VERSION = {int(line[1]) + 1}", file.read_text()
+        )
+        assert changes == 1
+        file.write_text(text)
+
     def start(
         self,
         *arguments: str,

@@ -131,7 +131,8 @@ def test_a_front_end_value_runs_slices_and_below(project):
     counts = project.jobs()
     assert "normalize_audio" not in counts
     assert counts.pop("cut_slices") > 1
-    assert counts == BELOW_INDEX
+    # Where a track is one slice, the confusion of slices is that of tracks.
+    assert counts == BELOW_INDEX | {"draw_figure": BELOW_INDEX["draw_figure"] - 1}
 
 
 def with_another_input(project, count):
@@ -162,11 +163,11 @@ def test_another_value_of_one_input_runs_that_input_alone(project):
 
 
 def test_a_raised_version_runs_its_stage_and_what_is_below(project):
-    project.edit("genreflow/figures/registry.py", "STAGE_VERSION = 3", "STAGE_VERSION = 4")
+    project.raise_version("genreflow/figures/registry.py")
     assert project.jobs() == {"draw_figure": 7, "write_report": 1, "write_overview": 1}
-    project.edit("genreflow/features/spectrogram.py", "STAGE_VERSION = 1", "STAGE_VERSION = 2")  # which nothing is fed
+    project.raise_version("genreflow/features/spectrogram.py")  # which nothing is fed
     assert project.jobs() == {"draw_figure": 7, "write_report": 1, "write_overview": 1}
-    project.edit("genreflow/features/mel.py", "STAGE_VERSION = 1", "STAGE_VERSION = 2")
+    project.raise_version("genreflow/features/mel.py")
     counts = project.jobs()
     assert counts.pop("cut_slices") > 1
     assert counts == BELOW_INDEX

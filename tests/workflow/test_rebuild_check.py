@@ -62,7 +62,7 @@ def test_it_says_what_is_of_other_settings_and_leaves_it(project, built):
 
 
 def test_it_says_what_is_of_other_code(project):
-    project.edit("genreflow/figures/registry.py", "STAGE_VERSION = 3", "STAGE_VERSION = 4")
+    project.raise_version("genreflow/figures/registry.py")
     code, printed = project.run("--json", front=DEEP)
     assert code == 0, printed
     message = json.loads(printed[printed.index("{") : printed.rindex("}") + 1])
