@@ -51,6 +51,7 @@ ELSEWHERE = {
     "my.yaml": "the project of a recipe; the same",
     "tags-2026-11-30-120000.undo": "a file with a time in its name; tests/inference",
     "my.undo": "the same",
+    "size=medium": "the music of a study; tests/plan/test_study_files.py",
     "integrated_gradients": "the extra captum",
     "...": "words that a reader fills in",
     "…": "the same",
