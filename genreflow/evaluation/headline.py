@@ -117,10 +117,10 @@ def holdout_sentences(summary: Mapping[str, Any]) -> list[str]:
 
 def _class_result(facts: Mapping[str, Any], setting: Mapping[str, Any], verdict: Verdict, divided: int) -> list[str]:
     folds, diverged = int(setting["folds"]), int(setting["diverged"])
+    apart = "" if verdict.standing == "leaky" else " Each track was predicted by a model that was not trained on it."
     sentences = [
         f"The track accuracy by majority vote is {_accuracy(facts['accuracy'], facts['low'], facts['high'])}, for "
-        f"{count(facts['tracks'], 'track')} in {count(facts['classes'], 'class', 'classes')}{_but(verdict)}. "
-        "Each track was predicted by a model that was not trained on it.",
+        f"{count(facts['tracks'], 'track')} in {count(facts['classes'], 'class', 'classes')}{_but(verdict)}.{apart}",
         verdict.sentence,
         "By the mean probability of its slices instead of votes, the track accuracy is "
         f"{_accuracy(setting['track_mean'], setting['track_mean_low'], setting['track_mean_high'])}.",

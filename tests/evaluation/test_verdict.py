@@ -71,6 +71,7 @@ def test_the_first_sentence_of_a_report_says_it():
     assert "in 2 classes, but the bandwidth of the file alone gives 79.0 %." in content["sentences"][0]
     content = headline(files, row, audit(copies()))
     assert ", but tested tracks are known from training: copies of them are trained on." in content["sentences"][0]
+    assert "was not trained on it" not in content["sentences"][0]
     tags = row | {"roc_auc": 0.8, "roc_auc_low": 0.7, "roc_auc_high": 0.9, "pr_auc": 0.4, "pr_auc_low": 0.3}
     content = headline(files, tags | {"pr_auc_high": 0.5, "track_majority": None}, audit(copies()), divided=3)
     assert "not trained on, but tested tracks are known from training: copies" in content["sentences"][0]
