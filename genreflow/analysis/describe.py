@@ -110,8 +110,8 @@ def _collectors(
         case ("band", "time"):
             return [signals.Spectra(source, marked), examples.Spectrograms(source, typical), projected]
         case ("quantity",):
-            told = quantities.Quantities(source, marked, published.get("quantities"))
-            return [importance.Importances(source, index, marked, seed=seed), projected, told]
+            by_tag = quantities.Quantities(source, marked, published.get("quantities"))
+            return [importance.Importances(source, index, marked, seed=seed), projected, by_tag]
         case ("quantity", "time"):
             return [quantities.Quantities(source, marked, published.get("quantities"))]
     return []

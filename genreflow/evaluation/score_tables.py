@@ -251,6 +251,16 @@ def _temperature(run: Run) -> float:
     return calibration.fit_temperature(validation.proba, validation.label)
 
 
+# Columns that name a pair of values and their difference.
+_PAIR = (
+    text_column("First", "a"),
+    text_column("Second", "b"),
+    count_column("Tracks", "tracks"),
+    Column("Difference (points)", ("difference",), points),
+    Column("from", ("low",), points),
+    Column("to", ("high",), points),
+)
+
 TABLES = (
     StudyTable(
         "scores",
@@ -322,12 +332,7 @@ TABLES = (
         ),
         shown=(
             PROTOCOL,
-            text_column("First", "a"),
-            text_column("Second", "b"),
-            count_column("Tracks", "tracks"),
-            Column("Difference (points)", ("difference",), points),
-            Column("from", ("low",), points),
-            Column("to", ("high",), points),
+            *_PAIR,
             Column("p, corrected", ("p_holm",), number),
             Column("Difference over folds (points)", ("fold_difference",), points),
             Column("p over folds, corrected", ("fold_p_holm",), number),
@@ -347,12 +352,7 @@ TABLES = (
             "rows (Holm)."
         ),
         shown=(
-            text_column("First", "a"),
-            text_column("Second", "b"),
-            count_column("Tracks", "tracks"),
-            Column("Difference (points)", ("difference",), points),
-            Column("from", ("low",), points),
-            Column("to", ("high",), points),
+            *_PAIR,
             text_column("Conclusion", "verdict"),
         ),
         folded=True,

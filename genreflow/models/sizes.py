@@ -47,7 +47,7 @@ def of(entry: ModelEntry) -> Size:
 def scaled(entry: ModelEntry, shape: tuple[int, ...], options: Mapping[str, Any]) -> Size:
     """Return the size of a network for segments of a shape, and of a width if it has one, by proportion to the table.
 
-    Nothing is built. Times that follow are within a factor of 1.6 of those by counting: layers are not told apart.
+    Nothing is built. Times that follow are within a factor of 1.6 of those by counting: all layers count alike.
     """
     own, longer = of(entry), prod(shape) / prod(entry.input_shape)
     width = options.get("width", 1.0)

@@ -318,7 +318,7 @@ class MelCNN(nn.Module):
     Source: Neacșu-Miclea (2023), conclusions: a 1-D CNN over the spectrogram sequence, and mel in place of linear
     frequencies. Chosen: blocks and head of `WaveformCNN`, without its first convolution of samples. With frames of 32
     ms a unit of the last block sees 7.5 s of music. Tags describe a moment or a whole clip, hence both poolings, which
-    also accept clips of any length. The proposal holds two ideas, which are told apart by the input, linear or mel
+    also accept clips of any length. The proposal holds two ideas, which differ in the input, linear or mel
     frequencies, and by ``cell``: convolutions over the sequence alone, or with the recurrent layer of `WaveformRNN`.
     """
 

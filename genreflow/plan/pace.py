@@ -97,7 +97,7 @@ def _measured() -> dict[str, dict[str, float]]:
 
 
 def _machine() -> list[str]:
-    """Return what the pace depends on."""
+    """Return the versions and the processor that a measured pace holds for."""
     import platform
     from importlib.metadata import version
 

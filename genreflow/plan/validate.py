@@ -208,7 +208,7 @@ def _of_file(name: str, home: Path, size: str) -> _Source:
 
 
 def _words_of(size: str) -> tuple[str, str]:
-    """Return what the name of a study of some size ends in, and what is said of it."""
+    """Return the suffix of the name, and of the title, of a study of a size."""
     return ("", "") if size == "full" else (f"-{size}", f", size {size}")
 
 

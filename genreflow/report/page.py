@@ -537,7 +537,7 @@ def _experiments(study: Study) -> list[Block]:
 
 
 def _outcome(pairs: pd.DataFrame | None) -> str:
-    """Return what the comparison of the values of an experiment concludes, in a sentence."""
+    """Return the conclusion from the comparison of an experiment's values, as a sentence."""
     if not _has_rows(pairs):
         return ""
     if len(pairs) == 1:
